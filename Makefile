@@ -1,0 +1,37 @@
+# Everything that a person types in this project. Each target sets up what it needs.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST_ARGS ?=
+SEEDS ?= 200
+FIRST ?= 1
+
+.PHONY: help demo test lint simulate bench clean
+
+help:  ## This list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+demo: .venv/ready  ## Vault and ECR into one file, on this machine, in a few seconds
+	@$(BIN)/python -m tests.demo
+
+test: .venv/ready  ## The whole suite; what this machine lacks is skipped and named
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup $(PYTEST_ARGS)
+
+lint: .venv/ready  ## Style, types and the rule of who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+simulate: .venv/ready  ## Months of operation in seconds: make simulate SEEDS=200 FIRST=1
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST)
+
+clean:  ## Remove what the other targets made
+	rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache .coverage
+
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "rotator needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "on Debian: apt-get install python3-venv"; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
