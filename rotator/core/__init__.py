@@ -1,0 +1,1 @@
+"""Decides what is fetched, proven and written; reaches outside only through `core.ports`."""

@@ -1,0 +1,327 @@
+"""One pass of one rotation, from what targets hold to what they should hold.
+
+read each target ─► recall what is in hand ─► prove it ─► which sources are due?
+  ─► journal: attempt ─► fetch ─► prove ─► journal: what is known now
+  ─► each target: merge, write if that changes it ─► revoke what is replaced ─► journal: settled
+
+Reading comes first because it decides what to fetch. The journal is written before the fetch, so
+that a crash loop is a failure with backoff and not a lease per restart, and before the first write,
+so that a crash between a write and the end does not make our own entry look foreign.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from rotator.core import docker_config, settle
+from rotator.core.conclude import conclude
+from rotator.core.errors import ConflictError
+from rotator.core.facts import Answered, Facts, Memory, Published
+from rotator.core.model import Held, Proof, ProofMode, Verdict
+from rotator.core.recall import (
+    Seen,
+    accepted,
+    best,
+    is_alive,
+    is_needed,
+    is_waiting,
+    recall,
+    shortcoming,
+    with_record,
+)
+from rotator.core.report import Problem, Report
+from rotator.core.rotation import InHand, Ports, Rotation
+from rotator.core.settle import Moment
+from rotator.core.view import View
+from rotator.core.wish import wish
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rotator.core.ports import Source, Target
+    from rotator.core.record import Record
+
+# Seconds after which a call that hangs is given up. Drivers have shorter timeouts of their own.
+READ, PROVE, FETCH, WRITE, REVOKE = 20.0, 15.0, 60.0, 60.0, 20.0
+_WRITE_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a cycle differs from the usual one.
+
+    `force`: fetch whatever the schedule says. `dry_run`: fetch and prove, write nothing, and end
+    the leases that this made. `starting`: a daemon's first cycle, which puts off what is overdue
+    where jobs are safe meanwhile: ten thousand hosts that come back together don't ask together.
+    """
+
+    force: bool = False
+    dry_run: bool = False
+    starting: bool = False
+
+
+USUAL = Options()
+
+
+def run(
+    rotation: Rotation, memory: Memory, ports: Ports, options: Options = USUAL
+) -> tuple[Report, Memory]:
+    """Run one cycle; return what it did and what is in hand for the next one.
+
+    What a driver raises is in the report, never raised here.
+    """
+    cycle = _Cycle(rotation, ports, options, ports.clock(), ports.journal.load())
+    if rotation.enabled:
+        cycle.look(memory)
+        cycle.fetch()
+        cycle.publish()
+        cycle.revoke()
+    return cycle.settle(memory)
+
+
+@dataclass(slots=True)
+class _Cycle:
+    """The cycle's steps in their order; each reads what the ones before it found."""
+
+    rotation: Rotation
+    ports: Ports
+    options: Options
+    started: datetime
+    record: Record
+
+    before: Record = field(init=False)
+    held: dict[str, Held] = field(default_factory=dict)
+    unread: dict[str, Problem] = field(default_factory=dict)
+    seen: Seen = field(default_factory=dict)
+    hand: dict[str, InHand] = field(default_factory=dict)
+    answers: dict[str, Answered] = field(default_factory=dict)
+    refused: dict[str, InHand] = field(default_factory=dict)
+    published: dict[str, Published] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.before = self.record
+
+    def look(self, memory: Memory) -> None:
+        """Read the targets, and prove what they and memory hold."""
+        targets = [target for target in self.rotation.targets if target.policy.enabled]
+        answers = self.ports.each(lambda target: target.read(), targets, READ)
+        for target, answer in zip(targets, answers, strict=True):
+            if isinstance(answer, Held):
+                self.held[target.name] = answer
+            else:
+                self.unread[target.name] = Problem.of(answer)
+        fingerprint = self.ports.journal.fingerprint
+        found = recall(
+            self.rotation, self.held, memory, self.record, fingerprint=fingerprint, now=self.started
+        )
+        alive = {key: mine for key, mine in found.items() if is_alive(mine, self.started)}
+        self.seen = found | self._prove(alive)
+        self.hand = best(self.seen, self.started)
+        if self.options.starting:
+            self._keep(settle.put_off(self.record, self.rotation, self.hand, self._moment()))
+
+    def fetch(self) -> None:
+        """Ask the sources that are due; what they give counts when it is proven."""
+        now = self._moment()
+        needed = [
+            source
+            for source in self.rotation.sources
+            if self.options.force or is_needed(source, self.hand, self.record, self.started)
+        ]
+        due = [
+            source
+            for source in needed
+            if self.options.force or not is_waiting(source, self.record, self.started)
+        ]
+        self.record = settle.waiting(self.record, self.rotation, needed, self.hand, now)
+        self._keep(settle.attempting(self.record, self.rotation, due, self.hand, now))
+        answers = self.ports.each(self._ask, due, FETCH)
+        for source, answer in zip(due, answers, strict=True):
+            if isinstance(answer, Exception):
+                answer = Answered(problem=Problem.of(answer))  # noqa: PLW2901  an answer too
+            self.answers[source.name] = answer
+        offered = self._offered()
+        unproven = {key: mine for key, mine in offered.items() if key not in self.seen}
+        offered |= self._prove(unproven)
+        self.seen |= offered
+        for (registry, _), mine in offered.items():
+            if not accepted(mine, self.rotation.proof):
+                self.refused[registry] = mine
+            elif is_alive(mine, self.started) or registry not in self.hand:
+                self.hand[registry] = mine
+
+    def publish(self) -> None:
+        """Write every target that should hold something else than it does."""
+        targets = [target for target in self.rotation.targets if target.name in self.held]
+        for target in targets:
+            view = self._view(target)
+            self.published[target.name] = Published(view, wish(view))
+        claims = {
+            name: plan.wish.document.mark.fingerprint
+            for name, plan in self.published.items()
+            if plan.wish.document is not None
+        }
+        answered = {name for name, answer in self.answers.items() if answer.credentials}
+        known = settle.knowing(
+            self.record, self.rotation, self.hand, claims, answered, self._moment()
+        )
+        self._keep(known)
+        if self.options.dry_run:
+            return
+        # Called with targets, not with plans: the fan-out knows by them which one still hangs.
+        answers = self.ports.each(self._carry_out, targets, WRITE)
+        for target, answer in zip(targets, answers, strict=True):
+            if isinstance(answer, Exception):
+                plan = self.published[target.name]
+                answer = replace(plan, problem=Problem.of(answer))  # noqa: PLW2901
+            self.published[target.name] = answer
+
+    def revoke(self) -> None:
+        """End the leases that nothing needs any more; a refusal is said once."""
+        now = self._moment()
+        everywhere = frozenset(
+            registry
+            for registry in self.hand
+            if not self.unread
+            and all(p.holds(self.hand[registry]) for p in self.published.values())
+        )
+        self.record = settle.retire(self.record, self.rotation, self.hand, everywhere, now)
+        sources = {source.name: source for source in self.rotation.sources}
+        unwanted = list(self.refused.values())
+        if self.options.dry_run:
+            unwanted += [mine for mine in self.hand.values() if mine.fresh]
+        self.record = settle.discard(self.record, unwanted, now)
+        ready = [r for r in self.record.retired if r.revoke_at <= now.now and r.source in sources]
+        answers = self.ports.each(lambda r: sources[r.source].revoke(r.lease), ready, REVOKE)
+        for retired, answer in zip(ready, answers, strict=True):
+            problem = Problem.of(answer) if isinstance(answer, Exception) else None
+            self.record = settle.revoked(self.record, self.rotation, retired, problem, now)
+            if problem is not None:
+                self.notes.append(
+                    f"a replaced lease of {retired.source} lives on: {problem.detail}"
+                )
+
+    def settle(self, memory: Memory) -> tuple[Report, Memory]:
+        """Write down how it ended, and tell it."""
+        facts = Facts(
+            rotation=self.rotation,
+            before=self.before,
+            record=self.record,
+            hand=self.hand,
+            answers=self.answers,
+            refused=self.refused,
+            unread=self.unread,
+            published=self.published,
+            notes=tuple(self.notes),
+            dry_run=self.options.dry_run,
+            started=self.started,
+        )
+        record, report = conclude(facts, self._moment())
+        self._keep(record)
+        if not self.rotation.enabled:
+            return report, memory
+        return report, tuple(mine.credential for mine in self.hand.values() if mine.vouched)
+
+    def _ask(self, source: Source) -> Answered:
+        """Fetch from one source; runs in the fan-out, so it touches nothing of the cycle."""
+        stamp = source.login_stamp()
+        mine = tuple(m.credential for m in self.hand.values() if m.source == source.name)
+        begun = self.ports.clock()
+        try:
+            credentials = tuple(source.fetch(mine))
+            problem = shortcoming(source, credentials, self.ports.clock())
+        except Exception as error:  # noqa: BLE001  a failed fetch is an answer, a bug in it too
+            credentials, problem = (), Problem.of(error)
+        seconds = (self.ports.clock() - begun).total_seconds()
+        return Answered(credentials, problem, seconds, stamp)
+
+    def _offered(self) -> Seen:
+        """Name what was fetched; the first source that serves a registry counts."""
+        offered: Seen = {}
+        owners: dict[str, str] = {}
+        for name, answer in self.answers.items():
+            for login in answer.credentials:
+                owner = owners.setdefault(login.registry, name)
+                if owner != name:
+                    self.notes.append(
+                        f"{login.registry} comes from {owner} and {name}: {owner} counts"
+                    )
+                    continue
+                text = docker_config.login_text(login.username, login.password)
+                fingerprint = self.ports.journal.fingerprint(text)
+                known = self.before.known(login.registry, fingerprint)
+                key = (login.registry, fingerprint)
+                mine = InHand(login, fingerprint, name, fresh=known is None)
+                if known is not None and known.expires_at == login.expires_at:
+                    mine = with_record(mine, self.before)
+                proof = self.seen[key].proof if key in self.seen else mine.proof
+                offered[key] = replace(mine, proof=proof, adopted=False)
+        return offered
+
+    def _prove(self, offered: Seen) -> Seen:
+        if self.rotation.proof is ProofMode.OFF:
+            skipped = Proof(Verdict.SKIPPED)
+            return {key: replace(mine, proof=skipped) for key, mine in offered.items()}
+        logins = [mine.credential for mine in offered.values()]
+        answers = self.ports.each(self.ports.prove, logins, PROVE)
+        return {
+            key: replace(mine, proof=answer)
+            if isinstance(answer, Proof)
+            else replace(mine, proof=Proof(Verdict.UNKNOWN, Problem.of(answer).detail))
+            for (key, mine), answer in zip(offered.items(), answers, strict=True)
+        }
+
+    def _view(self, target: Target) -> View:
+        served = set(self.rotation.served(self.record))
+        served |= {c.registry for answer in self.answers.values() for c in answer.credentials}
+        wanted = frozenset(filter(target.policy.wants, served))
+        return View(
+            target=target,
+            held=self.held[target.name],
+            record=self.before.target(target.name),
+            rotation=self.rotation.name,
+            served=wanted,
+            hand={registry: mine for registry, mine in self.hand.items() if registry in wanted},
+            seen=self.seen,
+            remove=self.rotation.remove,
+            now=self.started,
+            fingerprint=self.ports.journal.fingerprint,
+        )
+
+    def _carry_out(self, target: Target) -> Published:
+        """Write one target; runs in the fan-out, so it changes nothing of the cycle."""
+        view, wanted = self.published[target.name].view, self.published[target.name].wish
+        begun = self.ports.clock()
+        notes: tuple[str, ...] = ()
+        problem = None
+        tries = 0
+        try:
+            if not target.compares and wanted.document is not None:
+                # Nothing on the other side compares, so the gap is kept as short as it can be.
+                view = replace(view, held=target.read())
+                wanted = wish(view)
+            while wanted.document is not None:
+                try:
+                    document = wanted.document
+                    notes = target.write(document.text, document.mark, view.held).notes
+                    break
+                except ConflictError:
+                    tries += 1
+                    if tries == _WRITE_TRIES:
+                        raise
+                    view = replace(view, held=target.read())
+                    wanted = wish(view)
+        except Exception as error:  # noqa: BLE001  a failed write is an answer, a bug in it too
+            problem = Problem.of(error)
+        seconds = (self.ports.clock() - begun).total_seconds()
+        return Published(view, wanted, problem, seconds, notes)
+
+    def _moment(self) -> Moment:
+        return Moment(self.ports.clock(), self.ports.draw)
+
+    def _keep(self, record: Record) -> None:
+        if record != self.record and not self.options.dry_run:
+            self.ports.journal.save(record)
+        self.record = record

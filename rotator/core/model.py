@@ -1,0 +1,183 @@
+"""The values that everything else is about. All are immutable; none can print a secret."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Secret:
+    """A text that must not be seen. It prints as `***`; `reveal()` is the only way to its text.
+
+    Call `reveal()` in one place a driver, as late as possible, so that a search for it shows every
+    place where a secret leaves its type.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return "***"
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not copied into another process or a file")
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """What a Vault-like server gave with a dynamic credential: the right to renew or revoke it.
+
+    The id is no secret: it allows nothing without a login. `expires_at` is the earlier of the
+    lease's own end and the end of the login token that made it, as the lease dies with that token.
+    """
+
+    id: str
+    expires_at: datetime
+    renewable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A login for one registry.
+
+    `registry` is the key it has in `auths` (see `core.docker_config.registry_key`). `issued_at` is
+    when its life began, as far as we know; `expires_at` is None where it has no known end.
+    """
+
+    registry: str
+    username: str
+    password: Secret
+    issued_at: datetime
+    expires_at: datetime | None = None
+    lease: Lease | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a rotator leaves beside the document it wrote, so that others need not guess.
+
+    `expires` tells when each registry's entry ends (None: no known end). `fingerprint` is the keyed
+    hash of the document as written: whoever has the key can tell whether it was edited since.
+    """
+
+    expires: Mapping[str, datetime | None]
+    fingerprint: str
+    rotation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a target holds at the moment of a read, or after a write.
+
+    `text` is None where there is nothing, or where the target withholds it (`withheld`). `version`
+    is the driver's own (a resource version, an inode): the core hands it back with the write.
+    `notes` are things that a person should be told, though nothing failed.
+    """
+
+    text: Secret | None
+    mark: Mark | None = None
+    version: object = None
+    withheld: bool = False
+    notes: tuple[str, ...] = ()
+
+
+class Content(StrEnum):
+    """What is published in a target: the whole docker config, or half a login for one registry."""
+
+    DOCKER_CONFIG = "docker_config"
+    USERNAME = "username"
+    PASSWORD = "password"  # noqa: S105  the name of a setting
+
+
+class Merge(StrEnum):
+    """What becomes of entries that are not ours: kept, or replaced by ours alone."""
+
+    PRESERVE = "preserve"
+    REPLACE = "replace"
+
+
+class ProofMode(StrEnum):
+    """How a credential's proof decides whether it is published."""
+
+    LENIENT = "lenient"
+    STRICT = "strict"
+    OFF = "off"
+
+
+class Verdict(StrEnum):
+    """What a registry said of a credential."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A registry's verdict on a credential, and where there is more to say, what it answered."""
+
+    verdict: Verdict
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the configuration says about any target, whatever its driver.
+
+    `registries`: publish only these (None: all). `registry`: the one whose username or password is
+    the content. `follows`: running jobs see updates.
+    """
+
+    registries: frozenset[str] | None = None
+    content: Content = Content.DOCKER_CONFIG
+    registry: str | None = None
+    merge: Merge = Merge.PRESERVE
+    follows: bool = False
+    enabled: bool = True
+
+    def wants(self, registry: str) -> bool:
+        """Tell whether this registry's credential belongs in the target."""
+        if self.content is not Content.DOCKER_CONFIG:
+            return registry == self.registry
+        return self.registries is None or registry in self.registries
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When to renew and when to retry; `renew_after` and `jitter` are shares of a life (0.5)."""
+
+    renew_after: float = 0.5
+    jitter: float = 0.05
+    poll: timedelta = timedelta(minutes=5)
+    retry_initial: timedelta = timedelta(seconds=5)
+    retry_max: timedelta = timedelta(minutes=10)
+    longest_job: timedelta = field(default=timedelta(hours=1))

@@ -1,0 +1,128 @@
+"""What the core needs from the outside: sources, targets, a journal, a proof, a clock, a fan-out.
+
+Drivers do one thing and raise: they never retry, sleep, log or swallow an error. Whatever they
+raise on purpose is a `DriverError` (see `core.errors`). Each call has a deadline of its own inside
+the driver (connect and read timeouts); the fan-out's deadline is only for what hangs all the same.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from rotator.core.model import Credential, Held, Lease, Mark, Policy, Proof, Secret
+
+if TYPE_CHECKING:
+    from rotator.core.record import Record
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+Clock = Callable[[], datetime]
+"""The time now, as an aware UTC datetime."""
+
+Draw = Callable[[], float]
+"""A random number in [0, 1)."""
+
+Prove = Callable[[Credential], Proof]
+"""Shows a credential to its registry. Never raises: what can't be told is `unknown`."""
+
+Fingerprint = Callable[[str], str]
+"""A keyed hash that names a text without telling it: `hmac:` and 12 hexadecimal digits."""
+
+
+class Each(Protocol):
+    """Calls `call` on every item at once and returns the answers in the items' order.
+
+    An exception is an answer. What has not answered after `seconds` gets a `TemporaryError` with
+    reason `timeout` as its answer, and is not called again until the hanging call has returned.
+    """
+
+    def __call__(
+        self, call: Callable[[Item], Answer], items: Sequence[Item], seconds: float
+    ) -> list[Answer | Exception]:
+        """Return one answer or exception for each item."""
+        ...
+
+
+class Source(ABC):
+    """Where fresh credentials come from. `name` is unique in its rotation.
+
+    `registries` are those that the configuration names, None where only a fetch can tell.
+    `changes_early`: what it gives can change before its end (Vault KV, a file), so it is asked
+    again each `poll`; read after a fetch. `revoke_after`: how long a replaced lease is left alive
+    for running jobs (None: `longest_job`).
+    """
+
+    name: str
+    registries: frozenset[str] | None
+    changes_early: bool = False
+    revoke_after: timedelta | None = None
+
+    def __init__(self, name: str, registries: frozenset[str] | None) -> None:
+        self.name = name
+        self.registries = registries
+
+    @abstractmethod
+    def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:
+        """Return a fresh credential for each registry this source serves.
+
+        `previous` are this source's credentials still in hand. A source with leases returns them
+        with a later end where the server lengthens the lease, and new ones where it does not.
+        """
+
+    def login_stamp(self) -> str | None:
+        """Return what changes when the secret that logs in changes; None: nothing to look at.
+
+        Looks at the file (inode, size, mtime), asks no server and reads no secret.
+        """
+        return None
+
+    def revoke(self, lease: Lease) -> None:
+        """End a lease that this source made; only called by those that give leases."""
+        raise NotImplementedError
+
+
+class Target(ABC):
+    """Where the document is published. `name` is unique in its rotation.
+
+    `compares`: write() raises `ConflictError` where the target changed since `replacing` was read.
+    Where it can't, the core reads again just before it writes.
+    """
+
+    name: str
+    policy: Policy
+    compares: bool = True
+
+    def __init__(self, name: str, policy: Policy) -> None:
+        self.name = name
+        self.policy = policy
+
+    @abstractmethod
+    def read(self) -> Held:
+        """Return what is there now; `Held(None)` where there is nothing."""
+
+    @abstractmethod
+    def write(self, text: Secret, mark: Mark, replacing: Held) -> Held:
+        """Put `text` and `mark` there, whole or not at all, and return what is there now.
+
+        Creates what is missing. The answer is the write's own confirmation, no further read.
+        """
+
+
+class Journal(Protocol):
+    """What targets can't hold, kept over a restart; see `core.record`. Never fails a cycle."""
+
+    def load(self) -> Record:
+        """Return the record last saved, or an empty one where there is none to be read."""
+        ...
+
+    def save(self, record: Record) -> None:
+        """Keep the record, durably and whole."""
+        ...
+
+    def fingerprint(self, text: str) -> str:
+        """Return `hmac:` and 12 hexadecimal digits, the same for the same text in this journal."""
+        ...

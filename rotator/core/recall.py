@@ -1,0 +1,170 @@
+"""What is in hand before anything is fetched: from memory and from the targets themselves.
+
+What is published is the state: a credential that another rotator or an earlier life of this one
+published, that works and lasts, is adopted instead of fetched again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from rotator.core import docker_config
+from rotator.core.errors import DriverError, Reason
+from rotator.core.model import Content, Credential, Held, ProofMode, Secret, Verdict
+from rotator.core.report import Problem, iso
+from rotator.core.rotation import InHand, Rotation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from rotator.core.ports import Fingerprint, Source
+    from rotator.core.record import Record
+
+# An issue time further in the future than this means that the clock went back.
+_CLOCK_STEP = timedelta(seconds=5)
+
+Seen = dict[tuple[str, str], InHand]
+"""Every credential at hand, by registry and fingerprint."""
+
+
+def recall(
+    rotation: Rotation,
+    held: Mapping[str, Held],
+    memory: Sequence[Credential],
+    record: Record,
+    *,
+    fingerprint: Fingerprint,
+    now: datetime,
+) -> Seen:
+    """Return all credentials of this rotation's registries that memory and targets hold.
+
+    `held`: what each target that could be read holds, by the target's name.
+    """
+    sources = rotation.served(record)
+    seen: Seen = {}
+
+    def add(login: Credential, *, vouched: bool, adopted: bool) -> None:
+        name = fingerprint(docker_config.login_text(login.username, login.password))
+        source = sources[login.registry]
+        found = InHand(login, name, source, adopted=adopted, vouched=vouched)
+        mine = with_record(found, record)
+        key = (login.registry, mine.fingerprint)
+        if key not in seen or mine.rank > seen[key].rank:
+            seen[key] = mine
+
+    for credential in memory:
+        if credential.registry in sources:
+            add(credential, vouched=True, adopted=False)
+    for target in rotation.targets:
+        there = held.get(target.name)
+        if there is None or target.policy.content is not Content.DOCKER_CONFIG:
+            continue
+        ends = there.mark.expires if there.mark else {}
+        for registry, (username, password) in _logins(there).items():
+            if registry in sources:
+                login = Credential(registry, username, password, now, ends.get(registry))
+                add(login, vouched=registry in ends, adopted=True)
+    return seen
+
+
+def is_alive(mine: InHand, now: datetime) -> bool:
+    """Tell whether a credential may still work, so that a proof is worth a request."""
+    return not mine.vouched or mine.end > now
+
+
+def accepted(mine: InHand, mode: ProofMode) -> bool:
+    """Tell whether a proof allows this credential to be published."""
+    if mode is ProofMode.STRICT:
+        return mine.proof.verdict is Verdict.ACCEPTED
+    return mine.proof.verdict is not Verdict.REJECTED
+
+
+def best(seen: Seen, now: datetime) -> dict[str, InHand]:
+    """Return the best credential of each registry: not rejected, not ended, the later end first."""
+    hand: dict[str, InHand] = {}
+    for (registry, _), mine in seen.items():
+        if not is_alive(mine, now) or mine.proof.verdict is Verdict.REJECTED:
+            continue
+        if registry not in hand or mine.rank > hand[registry].rank:
+            hand[registry] = mine
+    return hand
+
+
+def is_needed(source: Source, hand: Mapping[str, InHand], record: Record, now: datetime) -> bool:
+    """Tell whether a source has something to give: nothing good is in hand, or its time is over."""
+    past = record.source(source.name)
+    registries = source.registries or past.registries
+    if not registries or any(registry not in hand for registry in registries):
+        return True
+    if past.poll_at is not None and past.poll_at <= now:
+        return True
+    # The clock went back: every end looks later than it is.
+    if record.ended_at is not None and record.ended_at > now + _CLOCK_STEP:
+        return True
+    return any(_is_over(hand[registry], record, now) for registry in registries)
+
+
+def is_waiting(source: Source, record: Record, now: datetime) -> bool:
+    """Tell whether a source that failed has to be left alone for a while."""
+    past = record.source(source.name)
+    if past.trouble is None or past.attempted_at is None:
+        return False
+    if past.trouble.login_stamp is not None and past.trouble.login_stamp != source.login_stamp():
+        return False
+    # An attempt in the future: the clock went back, and the wait is as wrong.
+    return past.attempted_at <= now < past.trouble.retry_at
+
+
+def _is_over(mine: InHand, record: Record, now: datetime) -> bool:
+    """Tell whether a credential's time to be renewed has come."""
+    known = record.known(mine.credential.registry, mine.fingerprint)
+    if not mine.vouched:
+        return True
+    # One that is adopted in this cycle has no time yet: it is drawn before the first write.
+    return known is not None and known.renew_at is not None and known.renew_at <= now
+
+
+def shortcoming(source: Source, given: Sequence[Credential], now: datetime) -> Problem | None:
+    """Return what is wrong with a source's answer, though it is one; what it gave counts."""
+    missing = (source.registries or frozenset()) - {login.registry for login in given}
+    if missing:
+        return Problem(
+            Reason.FIELD_MISSING,
+            f"{source.name} gave nothing for {', '.join(sorted(missing))}",
+            "see what it holds, or take the registry out of the configuration",
+            permanent=True,
+        )
+    over = [login for login in given if login.expires_at is not None and login.expires_at <= now]
+    if over:
+        return Problem(
+            Reason.EXPIRED,
+            f"{source.name} gave a credential for {over[0].registry} that ended at "
+            f"{iso(over[0].expires_at)}",
+            "renew what it holds; if that looks right, this machine's clock is wrong: timedatectl",
+            permanent=True,
+        )
+    return None
+
+
+def with_record(mine: InHand, record: Record) -> InHand:
+    """Return the credential with the life and lease that the journal knows, if it knows it."""
+    login = mine.credential
+    known = record.known(login.registry, mine.fingerprint)
+    if known is None:
+        return mine
+    whole = replace(
+        login, issued_at=known.issued_at, expires_at=known.expires_at, lease=known.lease
+    )
+    return replace(mine, credential=whole, adopted=known.adopted, vouched=True)
+
+
+def _logins(held: Held) -> Mapping[str, tuple[str, Secret]]:
+    if held.text is None:
+        return {}
+    try:
+        return docker_config.decode(held.text.reveal()).logins()
+    except DriverError:
+        return {}

@@ -1,0 +1,136 @@
+"""What the journal keeps of one rotation: all that the targets themselves can't tell.
+
+Never a secret: credentials are named by keyed fingerprints. Losing the record costs one renewal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003  pydantic reads these types when it runs
+from dataclasses import dataclass, field
+from datetime import datetime  # noqa: TC003
+
+from pydantic import TypeAdapter, ValidationError
+
+from rotator.core.model import Lease  # noqa: TC001
+
+VERSION = 1
+
+
+class RecordError(ValueError):
+    """The text is no record, or one of a newer version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A credential that we fetched or adopted, named by its fingerprint.
+
+    `renew_at` is drawn once, when the credential is first seen. `issued_at` of an adopted one is
+    when we first saw it. `adopted`: another rotator fetched it, so its lease is not ours to end.
+    """
+
+    fingerprint: str
+    source: str
+    issued_at: datetime
+    expires_at: datetime | None
+    renew_at: datetime | None
+    lease: Lease | None = None
+    adopted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The last of `count` failures in a row, and when it is tried again."""
+
+    count: int
+    reason: str
+    detail: str
+    hint: str
+    since: datetime
+    retry_at: datetime
+    permanent: bool = False
+    login_stamp: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """One source: what it served last, when it was asked, and its trouble if it has any."""
+
+    registries: tuple[str, ...] = ()
+    attempted_at: datetime | None = None
+    fetched_at: datetime | None = None
+    poll_at: datetime | None = None
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRecord:
+    """One target: fingerprints of the documents that we wrote there, newest first.
+
+    `end` is the earliest end of the rotation's registries in it: `FOREVER` where none ends, None
+    where one of them does not work.
+    """
+
+    fingerprints: tuple[str, ...] = ()
+    written_at: datetime | None = None
+    outcome: str = ""
+    end: datetime | None = None
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """A lease whose credential was replaced everywhere, and when it may be revoked."""
+
+    source: str
+    lease: Lease
+    revoke_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Everything the journal keeps of one rotation; `credentials` by registry, newest first."""
+
+    version: int = VERSION
+    credentials: Mapping[str, tuple[Known, ...]] = field(default_factory=dict)
+    sources: Mapping[str, SourceRecord] = field(default_factory=dict)
+    targets: Mapping[str, TargetRecord] = field(default_factory=dict)
+    retired: tuple[Retired, ...] = ()
+    outcome: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    succeeded_at: datetime | None = None
+    next_at: datetime | None = None
+    safe_until: datetime | None = None
+    job_safe: bool = False
+
+    def dump(self) -> str:
+        """Return the record as JSON."""
+        return _CODEC.dump_json(self).decode()
+
+    @staticmethod
+    def parse(text: str) -> Record:
+        """Return the record that `dump` wrote; raise `RecordError` where it is not one."""
+        try:
+            record = _CODEC.validate_json(text)
+        except ValidationError as error:
+            raise RecordError(f"it is not a record: {error.error_count()} problems") from None
+        if record.version > VERSION:
+            raise RecordError(f"a newer rotator wrote it (version {record.version})")
+        return record
+
+    def source(self, name: str) -> SourceRecord:
+        """Return what is known of a source, which may be nothing."""
+        return self.sources.get(name, SourceRecord())
+
+    def target(self, name: str) -> TargetRecord:
+        """Return what is known of a target, which may be nothing."""
+        return self.targets.get(name, TargetRecord())
+
+    def known(self, registry: str, fingerprint: str) -> Known | None:
+        """Return what is known of the credential with this fingerprint."""
+        return next(
+            (k for k in self.credentials.get(registry, ()) if k.fingerprint == fingerprint), None
+        )
+
+
+_CODEC = TypeAdapter(Record)

@@ -1,0 +1,79 @@
+"""A rotation: sources to targets, on a schedule; and what is in hand for it during a cycle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rotator.core.model import Credential, Proof, ProofMode, Schedule, Verdict
+
+if TYPE_CHECKING:
+    from rotator.core.ports import Clock, Draw, Each, Journal, Prove, Source, Target
+    from rotator.core.record import Record
+
+# Ends that sort with real ones: what works without an end, and what does not work at all.
+FOREVER = datetime.max.replace(tzinfo=UTC)
+DEAD = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What the configuration says about one rotation, with its drivers built."""
+
+    name: str
+    sources: tuple[Source, ...]
+    targets: tuple[Target, ...]
+    schedule: Schedule = field(default_factory=Schedule)
+    proof: ProofMode = ProofMode.LENIENT
+    remove: frozenset[str] = frozenset()
+    enabled: bool = True
+
+    def served(self, record: Record) -> dict[str, str]:
+        """Return the registries of this rotation and the source of each, as far as is known."""
+        return {
+            registry: source.name
+            for source in self.sources
+            for registry in sorted(source.registries or record.source(source.name).registries)
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The outside, as one cycle needs it."""
+
+    journal: Journal
+    prove: Prove
+    each: Each
+    clock: Clock
+    draw: Draw
+
+
+UNPROVEN = Proof(Verdict.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class InHand:
+    """A credential that could be published now.
+
+    `fresh`: fetched in this cycle and not seen before. `adopted`: somebody else fetched it.
+    `vouched`: a fetch, the journal or a mark tells its end; otherwise it may end at any moment.
+    """
+
+    credential: Credential
+    fingerprint: str
+    source: str
+    proof: Proof = UNPROVEN
+    fresh: bool = False
+    adopted: bool = False
+    vouched: bool = True
+
+    @property
+    def end(self) -> datetime:
+        """When it ends: `FOREVER` if never, `DEAD` where nobody can tell."""
+        return (self.credential.expires_at or FOREVER) if self.vouched else DEAD
+
+    @property
+    def rank(self) -> tuple[datetime, bool]:
+        """What makes one credential better than another: a later known end, then being ours."""
+        return (self.end, not self.adopted)

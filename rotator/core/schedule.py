@@ -1,0 +1,113 @@
+"""When to renew and when to retry: pure arithmetic on times and one random number.
+
+`u` is a random number in [0, 1). It is drawn once for each credential or failure and its result
+stored, because a wait that is drawn again at each look is no wait at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rotator.core.model import Schedule
+
+SECOND = timedelta(seconds=1)
+NOTHING = timedelta(0)
+
+# Five wrong AppRole secret ids lock the role for 15 minutes, the right one included.
+# https://developer.hashicorp.com/vault/docs/concepts/user-lockout
+LOGIN_REJECTED_WAIT = timedelta(minutes=20)
+
+# With nothing valid published, a person is waiting: never further apart than this.
+_URGENT = timedelta(seconds=15)
+
+# Whoever asks to be left alone is, for so long at least.
+_THROTTLED = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """How long what is published still works: `left` is zero where nothing is, or it is rejected.
+
+    `whole` is the length of its whole life, zero where that is not known.
+    """
+
+    left: timedelta
+    whole: timedelta = NOTHING
+
+
+def renew_at(
+    issued_at: datetime, expires_at: datetime, schedule: Schedule, *, first: bool, u: float
+) -> datetime:
+    """Return when to fetch the successor of a credential with this life.
+
+    At `renew_after` of its life, but never so late that less than a quarter of the reserve before
+    `expires_at - longest_job` is left. The spread is wide the first time and after failures
+    (`first`): hosts that were deployed together, or failed together, then never ask together.
+    """
+    life = expires_at - issued_at
+    offset = schedule.renew_after * life
+    if life > schedule.longest_job:
+        offset = min(offset, 0.75 * (life - schedule.longest_job))
+    offset = max(offset, 0.1 * life)
+    spread = 0.9 * offset if first else min(schedule.jitter * life, offset / 2)
+    return issued_at + offset - u * spread
+
+
+def poll_at(now: datetime, schedule: Schedule, *, u: float) -> datetime:
+    """Return when to look again at what can change without notice."""
+    return now + schedule.poll * (1 - 0.1 * u)
+
+
+def retry_wait(
+    schedule: Schedule,
+    life: Life,
+    *,
+    failures: int,
+    permanent: bool,
+    retry_after: float | None,
+    u: float,
+) -> timedelta:
+    """Return how long to wait after the latest of `failures` failures in a row.
+
+    Waits grow with full jitter, capped by a fraction of the life that is left: seconds apart where
+    nothing valid is published, minutes apart with hours in hand. `retry_after` (seconds, the other
+    side's wish) is obeyed as far as the credential's life allows, and spread a little.
+    """
+    limit = _limit(schedule, life)
+    if permanent:
+        wait = limit * (0.5 + 0.5 * u)
+    else:
+        # 2 ** 30 exceeds any limit; without the bound a year of failures would overflow.
+        grown = min(schedule.retry_initial * 2 ** min(failures - 1, 30), limit)
+        wait = SECOND + u * max(grown - SECOND, NOTHING)
+    if retry_after is not None:
+        asked = min(timedelta(seconds=retry_after), longest_wait(schedule, life, throttled=True))
+        wait = max(wait, asked * (1 + 0.1 * u))
+    return wait
+
+
+def longest_wait(schedule: Schedule, life: Life, *, throttled: bool) -> timedelta:
+    """Return the longest wait after a failure that this much life allows."""
+    limit = _limit(schedule, life)
+    return max(_THROTTLED, limit) if throttled else limit
+
+
+def start_wait(schedule: Schedule, life: Life, *, u: float) -> timedelta:
+    """Return how long a daemon that starts with overdue work waits: not at all unless it is safe.
+
+    Ten thousand hosts that come back together are spread over a poll where each has time.
+    """
+    safe = life.left - schedule.longest_job
+    return u * min(schedule.poll, safe / 4) if safe > NOTHING else NOTHING
+
+
+def _limit(schedule: Schedule, life: Life) -> timedelta:
+    if life.left <= NOTHING:
+        return min(_URGENT, schedule.retry_max)
+    safe = life.left - schedule.longest_job
+    limit = min(life.left / 20, safe / 2) if safe > NOTHING else life.left / 20
+    lowest = min(max(life.whole / 20, SECOND), _URGENT)
+    return min(max(limit, lowest), schedule.retry_max)

@@ -1,0 +1,352 @@
+"""How a cycle changes the record: before the fetch, before the first write, and at its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from rotator.core import schedule
+from rotator.core.errors import Reason
+from rotator.core.record import Known, Record, Retired, SourceRecord, TargetRecord, Trouble
+from rotator.core.report import Problem
+from rotator.core.rotation import DEAD, FOREVER, InHand, Rotation
+from rotator.core.schedule import LOGIN_REJECTED_WAIT, Life
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from datetime import datetime
+
+    from rotator.core.model import Credential
+    from rotator.core.ports import Draw, Source
+
+# What has no end is treated as lasting this long where a wait is a fraction of it.
+_LONG = timedelta(days=365)
+_KEPT_FINGERPRINTS = 5
+_STALE_READ = timedelta(seconds=61)
+_UNFINISHED = Problem(
+    Reason.UNAVAILABLE,
+    "the last fetch did not end: rotator was stopped or crashed during it",
+    "nothing to do if it was stopped; else look at the log from that time",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The time and the chance that a step of the record is made with."""
+
+    now: datetime
+    draw: Draw
+
+
+def life_of(mine: InHand | None, now: datetime) -> Life:
+    """Return how long a published credential still works, for the retry ladder."""
+    if mine is None or mine.end == DEAD:
+        return Life(timedelta(0))
+    if mine.end == FOREVER:
+        return Life(_LONG, _LONG)
+    return Life(max(mine.end - now, timedelta(0)), mine.end - mine.credential.issued_at)
+
+
+def attempting(
+    record: Record,
+    rotation: Rotation,
+    due: Iterable[Source],
+    hand: Mapping[str, InHand],
+    at: Moment,
+) -> Record:
+    """Note that sources are about to be asked.
+
+    Until the cycle ends this counts as a failure, so that a crash loop backs off instead of taking
+    a lease at each restart. What is asked for before its time stays asked for until it is answered.
+    """
+    sources, credentials = dict(record.sources), dict(record.credentials)
+    for source in due:
+        past = record.source(source.name)
+        life = _shortest(past, source, hand, at)
+        trouble = _trouble(past.trouble, _UNFINISHED, rotation, life, at)
+        sources[source.name] = replace(past, attempted_at=at.now, trouble=trouble)
+        for registry in source.registries or past.registries:
+            credentials[registry] = tuple(
+                replace(known, renew_at=min(known.renew_at, at.now)) if known.renew_at else known
+                for known in record.credentials.get(registry, ())
+            )
+    return replace(record, sources=sources, credentials=credentials)
+
+
+def waiting(
+    record: Record,
+    rotation: Rotation,
+    needed: Collection[Source],
+    hand: Mapping[str, InHand],
+    at: Moment,
+) -> Record:
+    """Bring the waits after failures up to date with what is in hand now.
+
+    A source that is not needed any more (another rotator published something fresh) has no trouble.
+    A wait that was drawn for hours in hand is cut where these hours are lost.
+    """
+    sources = dict(record.sources)
+    for source in rotation.sources:
+        past = record.source(source.name)
+        if past.trouble is None:
+            continue
+        trouble: Trouble | None = None
+        if source in needed:
+            trouble = past.trouble
+            if trouble.reason != Reason.LOGIN_REJECTED:
+                life = _shortest(past, source, hand, at)
+                throttled = trouble.reason == Reason.THROTTLED
+                longest = schedule.longest_wait(rotation.schedule, life, throttled=throttled)
+                trouble = replace(trouble, retry_at=min(trouble.retry_at, at.now + longest))
+        sources[source.name] = replace(past, trouble=trouble)
+    return replace(record, sources=sources)
+
+
+def put_off(record: Record, rotation: Rotation, hand: Mapping[str, InHand], at: Moment) -> Record:
+    """Spread what is overdue at a start, where jobs are safe meanwhile."""
+    sources, credentials = dict(record.sources), dict(record.credentials)
+    for source in rotation.sources:
+        past = record.source(source.name)
+        life = _shortest(past, source, hand, at)
+        later = at.now + schedule.start_wait(rotation.schedule, life, u=at.draw())
+        if past.poll_at is not None and past.poll_at < later:
+            sources[source.name] = replace(past, poll_at=later)
+        for registry in source.registries or past.registries:
+            for newest in credentials.get(registry, ())[:1]:
+                if newest.renew_at is not None and newest.renew_at < later:
+                    others = credentials[registry][1:]
+                    credentials[registry] = (replace(newest, renew_at=later), *others)
+    return replace(record, sources=sources, credentials=credentials)
+
+
+def knowing(
+    record: Record,
+    rotation: Rotation,
+    hand: Mapping[str, InHand],
+    claims: Mapping[str, str],
+    answered: Collection[str],
+    at: Moment,
+) -> Record:
+    """Note what is about to be published.
+
+    `answered`: the sources that gave something in this cycle. `claims`: the fingerprint of the document that each target is about to get. A crash between a
+    write and the end of the cycle must not make our own entry look foreign.
+    """
+    credentials = dict(record.credentials)
+    for registry, mine in hand.items():
+        if mine.vouched:
+            again = mine.source in answered
+            credentials[registry] = _remember(record, rotation, mine, at, again=again)
+    targets = dict(record.targets)
+    for name, fingerprint in claims.items():
+        targets[name] = claimed(record.target(name), fingerprint)
+    return replace(record, credentials=credentials, targets=targets)
+
+
+def claimed(past: TargetRecord, fingerprint: str) -> TargetRecord:
+    """Return a target's record with this document as the newest of those that are ours."""
+    if fingerprint in past.fingerprints[:1]:
+        return past
+    others = tuple(other for other in past.fingerprints if other != fingerprint)
+    return replace(past, fingerprints=(fingerprint, *others)[:_KEPT_FINGERPRINTS])
+
+
+def source_failed(
+    before: SourceRecord,
+    source: Source,
+    problem: Problem,
+    rotation: Rotation,
+    hand: Mapping[str, InHand],
+    at: Moment,
+    stamp: str | None,
+) -> SourceRecord:
+    """Return a source's record after a failure; `before` is the one from before the attempt."""
+    life = _shortest(before, source, hand, at)
+    trouble = _trouble(before.trouble, problem, rotation, life, at)
+    if problem.reason is Reason.LOGIN_REJECTED:
+        wait = LOGIN_REJECTED_WAIT * (1 + 0.1 * at.draw())
+        trouble = replace(trouble, retry_at=at.now + wait, login_stamp=stamp)
+    return replace(before, attempted_at=at.now, trouble=trouble)
+
+
+def source_answered(
+    source: Source, registries: Iterable[str], rotation: Rotation, at: Moment
+) -> SourceRecord:
+    """Return a source's record after a fetch."""
+    poll = schedule.poll_at(at.now, rotation.schedule, u=at.draw())
+    return SourceRecord(
+        registries=tuple(sorted(registries)),
+        attempted_at=at.now,
+        fetched_at=at.now,
+        poll_at=poll if source.changes_early else None,
+    )
+
+
+def target_settled(
+    past: TargetRecord,
+    outcome: str,
+    ends: Iterable[datetime],
+    problem: Problem | None,
+    rotation: Rotation,
+    at: Moment,
+) -> TargetRecord:
+    """Return a target's record after a cycle that ended with this outcome."""
+    end = min(ends, default=DEAD)
+    trouble = None
+    if problem is not None:
+        life = Life(timedelta(0) if end == DEAD else min(end - at.now, _LONG))
+        trouble = _trouble(past.trouble, problem, rotation, life, at)
+    return replace(
+        past,
+        outcome=outcome,
+        written_at=at.now if outcome == "written" else past.written_at,
+        end=None if end == DEAD else end,
+        trouble=trouble,
+    )
+
+
+def retire(
+    record: Record,
+    rotation: Rotation,
+    hand: Mapping[str, InHand],
+    everywhere: frozenset[str],
+    at: Moment,
+) -> Record:
+    """Note the leases whose credentials were replaced in every target: they may end later.
+
+    `everywhere`: the registries whose credential in hand is in every target that wants it.
+    """
+    after = {
+        source.name: rotation.schedule.longest_job
+        if source.revoke_after is None
+        else source.revoke_after
+        for source in rotation.sources
+    }
+    retired = [r for r in record.retired if r.lease.expires_at > at.now]
+    credentials = dict(record.credentials)
+    for registry in everywhere & hand.keys():
+        kept = []
+        for known in credentials.get(registry, ()):
+            old = known.fingerprint != hand[registry].fingerprint
+            if old and known.lease is not None:
+                wait = after.get(known.source, rotation.schedule.longest_job)
+                retired.append(Retired(known.source, known.lease, at.now + wait))
+                known = replace(known, lease=None)  # noqa: PLW2901  the same, without its lease
+            kept.append(known)
+        credentials[registry] = tuple(kept)
+    return replace(record, credentials=credentials, retired=tuple(retired))
+
+
+def discard(record: Record, unwanted: Iterable[InHand], at: Moment) -> Record:
+    """Note the leases of credentials that were fetched and are not published: they end now."""
+    leases = tuple(
+        Retired(mine.source, mine.credential.lease, at.now)
+        for mine in unwanted
+        if mine.credential.lease is not None
+    )
+    return replace(record, retired=record.retired + leases)
+
+
+def revoked(
+    record: Record, rotation: Rotation, retired: Retired, problem: Problem | None, at: Moment
+) -> Record:
+    """Return the record after a try to end a lease: tried again only where waiting helps."""
+    others = tuple(other for other in record.retired if other != retired)
+    if problem is not None and not problem.permanent:
+        others += (replace(retired, revoke_at=at.now + rotation.schedule.poll),)
+    return replace(record, retired=others)
+
+
+def next_at(record: Record, rotation: Rotation, at: Moment) -> datetime:
+    """Return when the next cycle begins: whatever comes first, never in the past."""
+    times = [schedule.poll_at(at.now, rotation.schedule, u=at.draw())]
+    for source in rotation.sources:
+        past = record.source(source.name)
+        if past.trouble is not None:
+            times.append(past.trouble.retry_at)
+            continue
+        times += [past.poll_at] if past.poll_at else []
+        for registry in source.registries or past.registries:
+            newest = record.credentials.get(registry, ())[:1]
+            times += [known.renew_at for known in newest if known.renew_at is not None]
+    for target in filter(lambda target: target.policy.enabled, rotation.targets):
+        past_target = record.target(target.name)
+        if past_target.trouble is not None:
+            times.append(past_target.trouble.retry_at)
+        elif past_target.outcome == "stale" and past_target.written_at is not None:
+            times.append(past_target.written_at + _STALE_READ)
+    names = {source.name for source in rotation.sources}
+    times += [retired.revoke_at for retired in record.retired if retired.source in names]
+    return max(min(times), at.now + timedelta(seconds=1))
+
+
+def _remember(
+    record: Record, rotation: Rotation, mine: InHand, at: Moment, *, again: bool
+) -> tuple[Known, ...]:
+    """Return what is known of a registry's credentials; `again`: its source gave it just now."""
+    login = mine.credential
+    past = record.credentials.get(login.registry, ())
+    known = record.known(login.registry, mine.fingerprint)
+    if known is None or known.expires_at != login.expires_at:
+        # The attempt under way counts as one failure.
+        trouble = record.source(mine.source).trouble
+        failing = trouble is not None and trouble.count > 1
+        first = not mine.adopted and (not past or failing)
+        known = Known(
+            fingerprint=mine.fingerprint,
+            source=mine.source,
+            issued_at=login.issued_at,
+            expires_at=login.expires_at,
+            renew_at=_renew_at(login, rotation, at, first=first),
+            lease=login.lease,
+            adopted=mine.adopted,
+        )
+    elif again and known.renew_at is not None and known.renew_at <= at.now:
+        known = replace(known, renew_at=_renew_at(login, rotation, at, first=False))
+    others = [other for other in past if other.fingerprint != mine.fingerprint]
+    # A lease is remembered until it is retired: nobody else can end it.
+    leased = [other for other in others[_KEPT_FINGERPRINTS - 1 :] if other.lease is not None]
+    return (known, *others[: _KEPT_FINGERPRINTS - 1], *leased)
+
+
+def _renew_at(
+    login: Credential, rotation: Rotation, at: Moment, *, first: bool
+) -> datetime | None:
+    if login.expires_at is None:
+        return None
+    u = at.draw()
+    drawn = schedule.renew_at(login.issued_at, login.expires_at, rotation.schedule, first=first, u=u)
+    if drawn > at.now:
+        return drawn
+    # It began long ago, or its source gives the same again: the rest of its life counts.
+    return schedule.renew_at(at.now, login.expires_at, rotation.schedule, first=first, u=u)
+
+
+def _shortest(past: SourceRecord, source: Source, hand: Mapping[str, InHand], at: Moment) -> Life:
+    registries = source.registries or past.registries
+    lives = [life_of(hand.get(registry), at.now) for registry in registries]
+    return min(lives, key=lambda life: life.left, default=Life(timedelta(0)))
+
+
+def _trouble(
+    past: Trouble | None, problem: Problem, rotation: Rotation, life: Life, at: Moment
+) -> Trouble:
+    count = 1 if past is None else past.count + 1
+    wait = schedule.retry_wait(
+        rotation.schedule,
+        life,
+        failures=count,
+        permanent=problem.permanent,
+        retry_after=problem.retry_after,
+        u=at.draw(),
+    )
+    return Trouble(
+        count=count,
+        reason=str(problem.reason),
+        detail=problem.detail,
+        hint=problem.hint,
+        since=at.now if past is None else min(past.since, at.now),
+        retry_at=at.now + wait,
+        permanent=problem.permanent,
+    )

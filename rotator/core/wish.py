@@ -1,0 +1,275 @@
+"""What one target should hold now, and why: a decision without any effect.
+
+The rules, in the order in which they are asked:
+
+1. A target that withholds its value is composed from what is in hand, if nothing of ours is lost.
+2. A document that nobody can read is replaced if we wrote it, else left to a person.
+3. Another rotator's entry that works and is not known to end sooner than ours stays.
+4. Every other entry of our registries becomes ours; everything else stays.
+5. Nothing is written unless that changes an entry, or a mark to a later end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from rotator.core import docker_config
+from rotator.core.docker_config import DockerConfig
+from rotator.core.errors import DriverError, PermanentError, Reason
+from rotator.core.model import Content, Mark, Merge, Secret, Verdict
+from rotator.core.rotation import DEAD, FOREVER, InHand
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from rotator.core.view import View
+
+# GitLab and caches in front of it can answer a read with the value before our write.
+_STALE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry of a target that a write changes: fingerprints before and after, and why."""
+
+    registry: str
+    before: str | None
+    after: str | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text to be written, and the mark that goes with it."""
+
+    text: Secret
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to do with a target.
+
+    `document` is what is to be written, None where nothing is; `held_back` says why nothing can be.
+    `ends` tells for each registry of the rotation when its entry ends once the wish has come true.
+    `stale`: the target was read too soon after our write to be believed.
+    """
+
+    ends: Mapping[str, datetime]
+    document: Document | None = None
+    held_back: DriverError | None = None
+    changes: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
+    stale: bool = False
+
+
+def wish(view: View) -> Wish:
+    """Return what should become of the target; raise nothing, touch nothing."""
+    if _is_stale(view):
+        note = "it still shows what was there before our last write: looked at again in a minute"
+        return Wish(view.ends_of_hand(), notes=(note,), stale=True)
+    if view.target.policy.content is not Content.DOCKER_CONFIG:
+        return _wish_half_login(view)
+    if view.held.withheld:
+        return _wish_withheld(view)
+    try:
+        found = _decode(view)
+    except DriverError as error:
+        return Wish(dict.fromkeys(view.served, DEAD), held_back=error)
+    return _wish_document(view, found)
+
+
+def _wish_document(view: View, found: DockerConfig) -> Wish:
+    prints = view.prints(found)
+    ours = {
+        registry: mine
+        for registry, mine in view.hand.items()
+        if prints.get(registry) == mine.fingerprint
+        or not _stays(view, registry, prints.get(registry))
+    }
+    base = _base(view, found)
+    merged = docker_config.merge(base, [mine.credential for mine in ours.values()], view.remove)
+    ends = {
+        registry: ours[registry].end
+        if registry in ours
+        else view.end(registry, prints.get(registry))
+        for registry in view.served
+    }
+    notes = (
+        *(f"left out {key}: no client can decode that entry" for key in merged.left_out),
+        *merged.config.warnings(),
+    )
+    if not ours and view.held.text is None:
+        return Wish(ends, held_back=_nothing_in_hand(), notes=notes)
+    if merged.config == found and view.held.text is not None and not _later(view, ours):
+        return Wish(ends, notes=notes)
+    return _written(view, merged.config, ends, _changes(view, prints, ours, found, merged), notes)
+
+
+def _wish_withheld(view: View) -> Wish:
+    """A hidden variable can't be read back, so all of it has to come from what is in hand."""
+    lost = sorted(
+        registry
+        for registry in view.served - view.hand.keys()
+        if view.record.end is None or view.record.end > view.now
+    )
+    if view.target.policy.merge is not Merge.REPLACE:
+        return Wish(view.ends_held(), held_back=_withheld("its other entries would be lost"))
+    if lost and view.record.fingerprints:
+        return Wish(view.ends_held(), held_back=_withheld(f"{', '.join(lost)} would be lost"))
+    ends = view.ends_of_hand()
+    if not view.hand:
+        return Wish(ends, held_back=_nothing_in_hand())
+    credentials = [mine.credential for mine in view.hand.values()]
+    config = docker_config.merge(DockerConfig(), credentials, view.remove).config
+    written = view.fingerprint(docker_config.encode(config))
+    if written in view.record.fingerprints[:1] and not _later(view, view.hand):
+        return Wish(ends)
+    changes = tuple(
+        Change(registry, None, mine.fingerprint, "renewed") for registry, mine in view.hand.items()
+    )
+    return _written(view, config, ends, changes, ())
+
+
+def _wish_half_login(view: View) -> Wish:
+    """The username or the password alone, for `docker login` in a job's script."""
+    policy = view.target.policy
+    mine = view.hand.get(policy.registry or "")
+    if mine is None:
+        held_back = _nothing_in_hand() if view.held.text is None else None
+        return Wish(view.ends_held(), held_back=held_back)
+    login = mine.credential
+    text = login.password if policy.content is Content.PASSWORD else Secret(login.username)
+    ends = {login.registry: mine.end}
+    known = view.fingerprint(text.reveal()) in view.record.fingerprints[:1]
+    same = known if view.held.withheld else view.held.text == text
+    if same and not _later(view, {login.registry: mine}):
+        return Wish(ends)
+    there = view.marked_end.get(login.registry)
+    strange = view.held.text is not None and not (same or view.marked_by_us or mine.fresh)
+    if strange and (there is None or there >= mine.end):
+        return Wish({login.registry: there or DEAD})
+    mark = Mark({login.registry: login.expires_at}, view.fingerprint(text.reveal()), view.rotation)
+    change = Change(login.registry, None, mine.fingerprint, "renewed")
+    return Wish(ends, Document(text, mark), changes=(change,))
+
+
+def _decode(view: View) -> DockerConfig:
+    if view.held.text is None:
+        return DockerConfig()
+    try:
+        return docker_config.decode(view.held.text.reveal())
+    except DriverError:
+        replaceable = view.record.fingerprints or view.target.policy.merge is Merge.REPLACE
+        if view.hand and replaceable:
+            return DockerConfig()
+        raise
+
+
+def _base(view: View, found: DockerConfig) -> DockerConfig:
+    if view.target.policy.merge is Merge.PRESERVE:
+        return found
+    ours = view.served
+    kept = {
+        key: entry for key, entry in found.auths.items() if docker_config.registry_key(key) in ours
+    }
+    return DockerConfig(kept)
+
+
+def _stays(view: View, registry: str, there: str | None) -> bool:
+    """Tell whether another rotator's entry is left alone: it works and does not end sooner."""
+    if there is None or not view.marked_by_another:
+        return False
+    seen = view.seen.get((registry, there))
+    if seen is not None and (not seen.adopted or seen.proof.verdict is Verdict.REJECTED):
+        return False
+    end = view.marked_end.get(registry)
+    mine = view.hand[registry]
+    return not mine.fresh if end is None else end >= mine.end
+
+
+def _later(view: View, ours: Mapping[str, InHand]) -> bool:
+    """Tell whether the mark knows an earlier end than we do, so that it has to be written again."""
+    if view.held.mark is None:
+        return False
+    ends = view.marked_end
+    return any(mine.end > ends[registry] for registry, mine in ours.items() if registry in ends)
+
+
+def _changes(
+    view: View,
+    prints: Mapping[str, str],
+    ours: Mapping[str, InHand],
+    found: DockerConfig,
+    merged: docker_config.Merged,
+) -> tuple[Change, ...]:
+    changed = [
+        Change(registry, prints.get(registry), mine.fingerprint, _why(view, prints, registry))
+        for registry, mine in sorted(ours.items())
+        if prints.get(registry) != mine.fingerprint
+    ]
+    gone = found.auths.keys() - merged.config.auths.keys() - set(merged.left_out)
+    changed += [
+        Change(key, prints.get(docker_config.registry_key(key)), None, "removed")
+        for key in sorted(gone)
+        if docker_config.registry_key(key) not in ours
+    ]
+    changed += [Change(key, None, None, "undecodable") for key in merged.left_out]
+    return tuple(changed)
+
+
+def _why(view: View, prints: Mapping[str, str], registry: str) -> str:
+    there = prints.get(registry)
+    seen = view.seen.get((registry, there)) if there else None
+    if there is None:
+        return "missing"
+    if seen is not None and seen.proof.verdict is Verdict.REJECTED:
+        return "rejected"
+    if view.hand[registry].fresh:
+        return "renewed"
+    return "edited" if seen is None or seen.adopted else "outdated"
+
+
+def _written(
+    view: View,
+    config: DockerConfig,
+    ends: Mapping[str, datetime],
+    changes: tuple[Change, ...],
+    notes: tuple[str, ...],
+) -> Wish:
+    text = docker_config.encode(config)
+    known = {**view.marked_end, **ends}
+    expires = {
+        registry: None if known[registry] == FOREVER else known[registry]
+        for registry in sorted({docker_config.registry_key(key) for key in config.auths})
+        if known.get(registry, DEAD) != DEAD
+    }
+    mark = Mark(expires, view.fingerprint(text), view.rotation)
+    return Wish(ends, Document(Secret(text), mark), changes=changes, notes=notes)
+
+
+def _is_stale(view: View) -> bool:
+    """Tell whether a read shows the mark of the write before our last one, a moment after it."""
+    mark, record = view.held.mark, view.record
+    if mark is None or record.written_at is None or mark.fingerprint not in record.fingerprints[1:]:
+        return False
+    return timedelta(0) <= view.now - record.written_at < _STALE
+
+
+def _nothing_in_hand() -> DriverError:
+    return PermanentError(
+        Reason.NOT_FOUND,
+        "there is nothing to publish yet: no credential could be fetched",
+        "mend the source that failed; the target is written as soon as one credential is there",
+    )
+
+
+def _withheld(why: str) -> DriverError:
+    return PermanentError(
+        Reason.IMMUTABLE,
+        f"the target withholds its value (hidden), so it can't be merged: {why}",
+        "make the variable visible (delete and create it again), or set `merge: replace`",
+    )
