@@ -1,0 +1,1 @@
+"""Reads the configuration and says everything that is wrong with it."""

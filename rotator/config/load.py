@@ -1,0 +1,76 @@
+"""Loads the configuration: which file, what it says, and everything that is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from rotator.config.crosscheck import crosscheck
+from rotator.config.document import read
+from rotator.config.explain import explain
+from rotator.config.parts import walk
+from rotator.config.schema import Configuration
+from rotator.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_FILE = Path("/etc/rotator/rotator.yaml")
+SYSTEM_STATE = Path("/var/lib/rotator")
+
+
+def configuration_file(option: Path | None, environ: Mapping[str, str]) -> Path:
+    """Return the file to load: the option, else `$ROTATOR_CONFIG`, else the one in /etc.
+
+    Never one in the current directory, as that may be somebody else's.
+    """
+    if option is not None:
+        return option
+    named = environ.get("ROTATOR_CONFIG", "")
+    return Path(named) if named else DEFAULT_FILE
+
+
+def default_state_dir(environ: Mapping[str, str], uid: int) -> Path:
+    """Return where the journal is kept where the configuration doesn't say.
+
+    systemd's `$STATE_DIRECTORY` (the first, where it names several), else /var/lib/rotator for
+    root and a directory below `$XDG_STATE_HOME` (default ~/.local/state) for others.
+    """
+    given = environ.get("STATE_DIRECTORY", "").split(":")[0]
+    if given:
+        return Path(given)
+    if uid == 0:
+        return SYSTEM_STATE
+    state = environ.get("XDG_STATE_HOME", "")
+    if state.startswith("/"):  # the XDG specification: a relative one is to be ignored
+        return Path(state, "rotator")
+    return Path(environ.get("HOME") or "/", ".local/state/rotator")
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Configuration:
+    """Read a configuration file and check it whole; no file that it names is looked at.
+
+    A relative `_file` path is one in `$CREDENTIALS_DIRECTORY` where that is set, else beside the
+    configuration file. Raises `ConfigError` with every problem, one a line, in the file's order.
+    """
+    document = read(path)
+    credentials = environ.get("CREDENTIALS_DIRECTORY", "")
+    context = {"base": Path(credentials) if credentials else path.absolute().parent}
+    parts = {part.path: part for part in walk(document.data)}
+    problems = list(crosscheck(document, parts, context))
+    try:
+        configuration = Configuration.model_validate(document.data, context=context)
+    except ValidationError as error:
+        problems += explain(error.errors(include_url=False), parts)
+    found = [(document.place(one.path, at_key=one.at_key), one.message) for one in problems]
+    found += document.problems
+    if found:
+        raise ConfigError(
+            [f"{path}:{line}:{column}: {message}" for (line, column), message in sorted(set(found))]
+        )
+    if "state_dir" in configuration.model_fields_set:
+        return configuration
+    return configuration.model_copy(update={"state_dir": default_state_dir(environ, os.getuid())})

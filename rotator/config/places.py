@@ -1,0 +1,113 @@
+"""The values that say where something is: paths, registries, URLs, addresses, variables."""
+
+import ipaddress
+import os.path
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
+
+from rotator.config.types import text_of
+from rotator.core.docker_config import registry_key
+
+# What tokens look like, so that one that was pasted where a file's or variable's name belongs is
+# not taken for that name and shown in an error.
+SECRET_SHAPES = re.compile(
+    r"(glpat-|gldt-|glrt-|glptt-|hv[sbr]\.|s\.[A-Za-z0-9]{24}$|eyJ[A-Za-z0-9_-]+\.|dckr_pat_"
+    r"|gh[pousr]_|xox[abp]-|A[KS]IA[A-Z0-9]{16}$|-----BEGIN"
+    r"|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$)"
+)
+HOST = r"([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
+PORT = r"(:[0-9]{1,5})?"
+SCHEME = r"[Hh][Tt][Tt][Pp][Ss]?://"
+REGISTRY = rf"({SCHEME})?{HOST}{PORT}(/[^\s?#@:*]*)?"
+URL = rf"{SCHEME}{HOST}{PORT}(/[^\s?#@]*)?"
+LISTEN = r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]):[1-9][0-9]{0,4}"
+VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,254}"
+HIGHEST_PORT = 65535
+
+
+def _registry(value: object) -> str:
+    text = text_of(value, "a registry")
+    if not re.fullmatch(REGISTRY, text):
+        raise ValueError(
+            "a registry is wanted: host, host:port or host/path, without user, `*` or white space"
+        )
+    return registry_key(text)
+
+
+def _url(value: object) -> str:
+    wanted = "a URL such as https://host.example.com:8200"
+    text = text_of(value, wanted)
+    if "@" in text:
+        raise ValueError(f"{wanted} is wanted, without a user or password in it")
+    if not re.fullmatch(URL, text):
+        raise ValueError(f"{wanted} is wanted")
+    return text.rstrip("/")
+
+
+def _listen(value: object) -> str:
+    wanted = "an address and a port such as 127.0.0.1:9465 (0.0.0.0:9465: every address)"
+    text = text_of(value, wanted)
+    host, _, port = text.rpartition(":")
+    if not re.fullmatch(LISTEN, text) or int(port) > HIGHEST_PORT:
+        raise ValueError(f"{wanted} is wanted")
+    if host.startswith("["):
+        ipaddress.IPv6Address(host[1:-1])
+    return text
+
+
+def _path_text(value: object) -> str:
+    text = str(value) if isinstance(value, Path) else text_of(value, "a path")
+    if text.startswith("~"):
+        raise ValueError("`~` is not expanded; write the whole path, such as /home/USER/…")
+    if text.startswith("$"):
+        raise ValueError("variables are not expanded in a path; write the whole path")
+    return text
+
+
+def _directory(value: object) -> Path:
+    text = _path_text(value)
+    if not text.startswith("/"):
+        raise ValueError("an absolute path is wanted, one that begins with /")
+    return Path("/" + os.path.normpath(text).lstrip("/"))
+
+
+def _file(value: object) -> Path:
+    if str(value).endswith("/"):
+        raise ValueError("the path of a file is wanted, not of a directory")
+    return _directory(value)
+
+
+def _input_file(value: object, info: ValidationInfo) -> Path:
+    text = _path_text(value)
+    if SECRET_SHAPES.match(text):
+        raise ValueError("this looks like the secret itself; write it to a file and name that file")
+    if text.endswith("/"):
+        raise ValueError("the path of a file is wanted, not of a directory")
+    base = (info.context or {}).get("base")
+    if base is None and not text.startswith("/"):
+        raise ValueError("an absolute path is wanted, one that begins with /")
+    return Path(base or "/", text)
+
+
+def _variable(value: object) -> str:
+    wanted = "the name of an environment variable"
+    text = text_of(value, wanted)
+    if not re.fullmatch(VARIABLE, text) or SECRET_SHAPES.match(text):
+        raise ValueError(f"{wanted} is wanted, never the secret itself")
+    return text
+
+
+def _form(pattern: str, **more: Any) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", **more})
+
+
+Registry = Annotated[str, BeforeValidator(_registry), _form(REGISTRY)]
+Url = Annotated[str, BeforeValidator(_url), _form(URL)]
+Listen = Annotated[str, BeforeValidator(_listen), _form(LISTEN, examples=["127.0.0.1:9465"])]
+FilePath = Annotated[Path, BeforeValidator(_file), _form("/.*[^/]")]
+Directory = Annotated[Path, BeforeValidator(_directory), _form("/.*")]
+InputFile = Annotated[Path, BeforeValidator(_input_file), _form("[^~$](.*[^/])?")]
+VariableName = Annotated[str, BeforeValidator(_variable), _form(VARIABLE)]

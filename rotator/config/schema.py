@@ -1,0 +1,154 @@
+"""The root of the configuration, and its rotations."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+
+from rotator.config.places import Directory, FilePath, InputFile, Listen, Registry
+from rotator.config.sources import Source
+from rotator.config.targets import Target
+from rotator.config.types import Duration, Flag, Matching, Percent, Settings
+from rotator.core.model import ProofMode, Schedule
+
+RotationName = Annotated[
+    str, Matching(r"[a-z0-9-]{1,63}", "a name of small letters, digits and -", number=True)
+]
+Version = Annotated[
+    Literal[1],
+    BeforeValidator(lambda value: 1 if value == "1" else value),
+    WithJsonSchema({"enum": [1, "1"]}),
+]
+
+
+class LogSettings(Settings):
+    """How the log is written; it goes to standard error."""
+
+    format: Literal["auto", "console", "json"] = "auto"
+    """auto: console on a terminal, json elsewhere."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is logged."""
+
+
+class HttpSettings(Settings):
+    """What the daemon serves: metrics, health and the status page."""
+
+    listen: Listen
+    """Address and port, such as 127.0.0.1:9465."""
+    status_page: Flag | None = None
+    """The status page and /api/status; default: only on a loopback address."""
+
+    @property
+    def host(self) -> str:
+        """The address without port and brackets."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port."""
+        return int(self.listen.rpartition(":")[2])
+
+
+class RegistryAccessSettings(Settings):
+    """How registries are reached for the proof."""
+
+    ca_file: InputFile | None = None
+    """Certificates to trust beside the system's."""
+    insecure: tuple[Registry, ...] = ()
+    """Registries where plain HTTP or TLS that can't be verified is allowed."""
+
+
+class RetrySettings(Settings):
+    """The waits between tries after a failure."""
+
+    initial: Duration = timedelta(seconds=5)
+    """The first wait."""
+    max: Duration = timedelta(minutes=10)
+    """The longest wait; shorter where little life is left."""
+
+
+class ScheduleSettings(Settings):
+    """When credentials are renewed and targets looked at."""
+
+    renew_after: Percent = 0.5
+    """The share of a credential's life after which it is renewed."""
+    jitter: Percent = 0.05
+    """The share of its life by which the renewal varies, drawn once."""
+    poll: Duration = timedelta(minutes=5)
+    """How often targets are checked for drift, and sources that can change early read again."""
+    retry: RetrySettings = RetrySettings()
+
+
+class RotationSettings(Settings):
+    """Sources whose credentials are kept fresh in targets, on one schedule."""
+
+    name: RotationName
+    """Its name: small letters, digits and -; unique."""
+    enabled: Flag = True
+    """false: paused, nothing is fetched or written."""
+    longest_job: Duration = timedelta(hours=1)
+    """A job that starts now can pull for this long."""
+    prove: ProofMode = ProofMode.LENIENT
+    """lenient: don't publish what its registry rejects; strict: publish only what it accepts;
+    off: don't ask."""
+    schedule: ScheduleSettings = ScheduleSettings()
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    """Where the credentials come from."""
+    targets: Annotated[tuple[Target, ...], Field(min_length=1)]
+    """Where they are published."""
+    remove: tuple[Registry, ...] = ()
+    """Entries to take out of every target, whoever wrote them."""
+
+    @model_validator(mode="after")
+    def _name_sources(self) -> Self:
+        taken = {source.name for source in self.sources}
+        named = []
+        for source in self.sources:
+            if source.name:
+                named.append(source)
+                continue
+            name = free_name(source.type, taken)
+            taken.add(name)
+            named.append(source.model_copy(update={"name": name}))
+        self.__dict__["sources"] = tuple(named)
+        return self
+
+    def timing(self) -> Schedule:
+        """Return what the core needs to know."""
+        return Schedule(
+            renew_after=self.schedule.renew_after,
+            jitter=self.schedule.jitter,
+            poll=self.schedule.poll,
+            retry_initial=self.schedule.retry.initial,
+            retry_max=self.schedule.retry.max,
+            longest_job=self.longest_job,
+        )
+
+
+class Configuration(Settings):
+    """The whole configuration."""
+
+    version: Version
+    """The version of this format."""
+    state_dir: Directory = Path("/var/lib/rotator")
+    """Where the journal is kept; default: $STATE_DIRECTORY, else /var/lib/rotator for root and
+    $XDG_STATE_HOME/rotator for others."""
+    log: LogSettings = LogSettings()
+    http: HttpSettings | None = None
+    """Left out: nothing is served."""
+    metrics_file: FilePath | None = None
+    """Metrics for node_exporter's textfile collector, written after each cycle."""
+    registry_access: RegistryAccessSettings = RegistryAccessSettings()
+    rotations: Annotated[tuple[RotationSettings, ...], Field(min_length=1)]
+    """The rotations."""
+
+
+def free_name(wanted: str, taken: set[str]) -> str:
+    """Return the wanted name, numbered where it is taken: vault, vault-2, vault-3."""
+    number = 1
+    name = wanted
+    while name in taken:
+        number += 1
+        name = f"{wanted}-{number}"
+    return name

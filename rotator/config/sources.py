@@ -1,0 +1,198 @@
+"""The settings of the sources, one class a type."""
+
+from datetime import timedelta
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
+
+from rotator.config.places import FilePath, InputFile, Registry, Url
+from rotator.config.rules import OneOf, Rule, When
+from rotator.config.types import Duration, Matching, Settings, Text, Whole, without_repeats
+from rotator.config.vault_auth import VaultPath, VaultServerSettings
+
+AccountId = Annotated[str, Matching(r"[0-9]{12}", "an AWS account id of 12 digits", number=True)]
+Accounts = Annotated[
+    tuple[AccountId, ...],
+    Field(min_length=1, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(without_repeats),
+]
+Region = Annotated[
+    str, Matching(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", "an AWS region such as eu-west-1")
+]
+RoleArn = Annotated[
+    str,
+    Matching(
+        r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+",
+        "a role's ARN such as arn:aws:iam::123456789012:role/NAME",
+    ),
+]
+SessionName = Annotated[
+    str, Matching(r"[A-Za-z0-9_+=,.@-]{2,64}", "2 to 64 letters, digits or _+=,.@-")
+]
+HelperName = Annotated[
+    str, Matching(r"[A-Za-z0-9][A-Za-z0-9._-]*", "the name after docker-credential-, such as gcr")
+]
+
+ECR_SUFFIXES = {
+    "cn-": "amazonaws.com.cn",
+    "eusc-": "amazonaws.eu",
+    "us-iso-": "c2s.ic.gov",
+    "us-isob-": "sc2s.sgov.gov",
+    "us-isof-": "csp.hci.ic.gov",
+    "eu-isoe-": "cloud.adc-e.uk",
+}
+"""The registries' domain where it is not amazonaws.com, by the region's beginning."""
+
+
+class SourceSettings(Settings):
+    """What every source has."""
+
+    name: Text = ""
+    """The source's name, unique in its rotation; default: the type, numbered where needed."""
+
+    def known_registries(self) -> frozenset[str] | None:
+        """Return the registries that the source serves; None where only a fetch can tell."""
+        raise NotImplementedError
+
+
+class AwsSettings(SourceSettings):
+    """What both kinds of ECR have: where the AWS identity comes from."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (When("external_id", needs=("role_arn",)),)
+
+    role_arn: RoleArn | None = None
+    """A role to assume, for example in another account."""
+    external_id: Text | None = None
+    """What the role's trust policy asks for."""
+    session_name: SessionName | None = None
+    """The name that CloudTrail shows for the assumed role; default: rotator."""
+    profile: Text | None = None
+    """A profile of the AWS configuration files."""
+    web_identity_token_file: InputFile | None = None
+    """An OIDC token to assume the role with; default: $AWS_WEB_IDENTITY_TOKEN_FILE."""
+    endpoint_url: Url | None = None
+    """The ECR API's address, for VPC, FIPS and dual-stack endpoints."""
+    sts_endpoint_url: Url | None = None
+    """The STS API's address."""
+    ca_file: InputFile | None = None
+    """Certificates to trust for AWS instead of the system's."""
+
+
+class EcrSourceSettings(AwsSettings):
+    """Amazon ECR: one token that is good for every registry in a region that the role may read."""
+
+    type: Literal["ecr"] = "ecr"
+    region: Region
+    """The region of the registries, such as eu-west-1."""
+    accounts: Accounts | None = None
+    """The accounts whose registries are published; default: the host in the answer."""
+
+    def known_registries(self) -> frozenset[str] | None:
+        """Return the registry hosts of the accounts; None where the answer names the host."""
+        if self.accounts is None:
+            return None
+        suffix = next(
+            (end for start, end in ECR_SUFFIXES.items() if self.region.startswith(start)),
+            "amazonaws.com",
+        )
+        return frozenset(f"{account}.dkr.ecr.{self.region}.{suffix}" for account in self.accounts)
+
+
+class EcrPublicSourceSettings(AwsSettings):
+    """Amazon ECR Public: the registry public.ecr.aws, whose API is in us-east-1 only."""
+
+    type: Literal["ecr_public"] = "ecr_public"
+    region: Literal["us-east-1"] = "us-east-1"
+    """The API's region; there is no other."""
+
+    def known_registries(self) -> frozenset[str] | None:
+        """Return the one registry that there is."""
+        return frozenset({"public.ecr.aws"})
+
+
+class VaultSourceSettings(VaultServerSettings, SourceSettings):
+    """A secret in Vault or OpenBao: from a key/value engine, or made on request."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        OneOf(("registry", "docker_config_field")),
+        OneOf(("username", "username_field"), required=False),
+        When(
+            "docker_config_field",
+            forbids=("username", "username_field", "password_field"),
+            hint="the docker config has its own user names and passwords",
+        ),
+        When("engine", ("kv1", "dynamic"), forbids=("kv_version_pin",)),
+        When("engine", ("kv1", "kv2"), forbids=("parameters", "method", "revoke_after")),
+    )
+
+    type: Literal["vault"] = "vault"
+    path: VaultPath
+    """The secret's path as `vault kv get` takes it: secret/registries/harbor, not secret/data/…."""
+    engine: Literal["auto", "kv1", "kv2", "dynamic"] = "auto"
+    """What answers at the path; auto: found out by itself."""
+    kv_version_pin: Whole | None = None
+    """Read this version of the secret instead of the newest."""
+    registry: Registry | None = None
+    """The registry that the user name and the password are for."""
+    username: Text | None = None
+    """The user name itself, where the secret does not hold it."""
+    username_field: Text = "username"
+    """The field that holds the user name."""
+    password_field: Text = "password"  # noqa: S105  the name of a field
+    """The field that holds the password."""
+    docker_config_field: Text | None = None
+    """The field that holds a whole docker config, instead of `registry` and its fields."""
+    expires_at_field: Text | None = None
+    """The field that holds the end of the credential's life (RFC 3339, or seconds since 1970)."""
+    parameters: dict[Text, Text] = Field(default_factory=dict)
+    """What is sent with the read or write of a dynamic secret."""
+    method: Literal["read", "write"] = "read"
+    """How a dynamic secret is asked for."""
+    revoke_after: Duration | None = None
+    """How long a replaced lease is left alive for running jobs; default: `longest_job`."""
+
+    def known_registries(self) -> frozenset[str] | None:
+        """Return the one registry; None where the docker config names them."""
+        return None if self.registry is None else frozenset({self.registry})
+
+
+class CredentialHelperSourceSettings(SourceSettings):
+    """A Docker credential helper: whatever `docker-credential-NAME get` prints."""
+
+    type: Literal["credential_helper"] = "credential_helper"
+    helper: HelperName
+    """The helper's name: `gcr` runs `docker-credential-gcr get`."""
+    registries: Annotated[tuple[Registry, ...], Field(min_length=1)]
+    """The registries to ask it for."""
+    lifetime: Duration | None = None
+    """How long what it prints is good for; default: not known."""
+    timeout: Duration = timedelta(seconds=10)
+    """How long it may run."""
+
+    def known_registries(self) -> frozenset[str] | None:
+        """Return the registries that the helper is asked for."""
+        return frozenset(self.registries)
+
+
+class DockerConfigSourceSettings(SourceSettings):
+    """The entries of another docker config file."""
+
+    type: Literal["docker_config"] = "docker_config"
+    path: FilePath
+    """The docker config file."""
+    registries: Annotated[tuple[Registry, ...], Field(min_length=1)] | None = None
+    """Take only these entries; default: all."""
+
+    def known_registries(self) -> frozenset[str] | None:
+        """Return the entries asked for; None where all are taken."""
+        return None if self.registries is None else frozenset(self.registries)
+
+
+Source = Annotated[
+    EcrSourceSettings
+    | EcrPublicSourceSettings
+    | VaultSourceSettings
+    | CredentialHelperSourceSettings
+    | DockerConfigSourceSettings,
+    Field(discriminator="type"),
+]

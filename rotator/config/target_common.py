@@ -1,0 +1,95 @@
+"""What the settings of all targets have in common."""
+
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from rotator.config.places import Registry
+from rotator.config.rules import Rule, When
+from rotator.config.types import Flag, Settings, Text, fill
+from rotator.core.model import Content, Merge, Policy
+
+
+class TargetSettings(Settings):
+    """What every target has."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        When("content", ("username", "password"), needs=("registry",), forbids=("registries",)),
+        When(
+            "content",
+            ("docker_config",),
+            forbids=("registry",),
+            by_default=True,
+            hint="write `content: username` or `password` with it, or `registries` for a filter",
+        ),
+    )
+
+    enabled: Flag = True
+    """false: paused, nothing is written here."""
+    registries: Annotated[tuple[Registry, ...], Field(min_length=1)] | None = None
+    """Publish only these; default: all that the sources give."""
+    follows: Flag = False
+    """true: running jobs see updates, so `longest_job` may exceed a credential's life here."""
+    merge: Merge = Merge.PRESERVE
+    """preserve: keep what is not ours; replace: publish ours alone."""
+    content: Content = Content.DOCKER_CONFIG
+    """What is published: a whole docker config, or one registry's user name or password."""
+    registry: Registry | None = None
+    """The registry whose user name or password is published."""
+
+    def where(self) -> str:
+        """Return the place in one word, as it stands in the default name."""
+        raise NotImplementedError
+
+    def place(self) -> tuple[Any, ...]:
+        """Return what makes the place one of its kind: two targets with the same write the same.
+
+        What rotator notes beside the document (see `core.model.Mark`) is one for a whole object
+        or secret, so a key or field in it is no place of its own.
+        """
+        return (self.where(),)
+
+    def policy(self) -> Policy:
+        """Return what the core needs to know."""
+        return Policy(
+            registries=None if self.registries is None else frozenset(self.registries),
+            content=self.content,
+            registry=self.registry,
+            merge=self.merge,
+            follows=self.follows,
+            enabled=self.enabled,
+        )
+
+    @property
+    def target_name(self) -> str:
+        """The target's name in logs, metrics and commands: its type and place by default."""
+        return f"{type(self).model_fields['type'].default}:{self.where()}"
+
+    def complete(self) -> None:
+        """Fill in the defaults that depend on other keys."""
+
+    def by_content(self, document: str, username: str, password: str) -> str:
+        """Return the one that goes with the content."""
+        choices = {Content.DOCKER_CONFIG: document, Content.USERNAME: username}
+        return choices.get(self.content, password)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        self.complete()
+        return self
+
+
+class NamedTargetSettings(TargetSettings):
+    """A target that can be given a name (a Kubernetes target can't: `name` is the object's)."""
+
+    name: Text = ""
+    """The target's name, unique in its rotation; default: its type and place."""
+
+    @property
+    def target_name(self) -> str:
+        """The target's name in logs, metrics and commands."""
+        return self.name
+
+    def complete(self) -> None:
+        """Fill in the name; called last, as the place may be made of other defaults."""
+        fill(self, "name", super().target_name)

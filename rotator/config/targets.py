@@ -1,0 +1,211 @@
+"""The settings of the targets, one class a type."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from rotator.config.places import FilePath, InputFile, Url, VariableName
+from rotator.config.rules import OneOf, Rule, When
+from rotator.config.target_common import NamedTargetSettings, TargetSettings
+from rotator.config.types import FileMode, Flag, Matching, Text, Whole, fill
+from rotator.config.vault_auth import VaultPath, VaultServerSettings
+from rotator.core.model import Content
+
+DOCKER_CONFIG_JSON = "kubernetes.io/dockerconfigjson"
+DOCKER_CONFIG_JSON_KEY = ".dockerconfigjson"
+
+KubernetesLabel = Annotated[
+    str,
+    Matching(
+        r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a Kubernetes name: small letters, digits and -"
+    ),
+]
+KubernetesName = Annotated[
+    str,
+    Matching(
+        r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", "a Kubernetes name: small letters, digits, - and ."
+    ),
+]
+DataKey = Annotated[str, Matching(r"[A-Za-z0-9._-]{1,253}", "a key of letters, digits, - _ or .")]
+VariableKey = Annotated[
+    str, Matching(r"[A-Za-z0-9_]{1,255}", "a variable's name: letters, digits and _")
+]
+Description = Annotated[str, Matching(r".{1,255}", "a text of 255 characters at most")]
+FieldName = Annotated[str, Matching(r"\S+", "a field's name without white space")]
+GitlabPath = Annotated[
+    str,
+    Matching(
+        r"[A-Za-z0-9_]([A-Za-z0-9_./-]*[A-Za-z0-9_.-])?",
+        "a path such as team/apps, or an id, without slash at either end,",
+        number=True,
+    ),
+]
+
+
+class FileTargetSettings(NamedTargetSettings):
+    """A file on this machine, such as /opt/.docker/config.json."""
+
+    type: Literal["file"] = "file"
+    path: FilePath
+    """The file to write."""
+    mode: FileMode = 0o600
+    """Its mode."""
+    owner: Text | None = None
+    """Its owner, a name or a number; default: who runs rotator."""
+    group: Text | None = None
+    """Its group, a name or a number; default: that of who runs rotator."""
+    write: Literal["replace", "in_place"] = "replace"
+    """replace: rename a new file over it; in_place: only where the path is itself a mount point."""
+    durable: Flag = True
+    """Wait until it is on the disk, so that it survives a power failure."""
+
+    def where(self) -> str:
+        """Return the path."""
+        return str(self.path)
+
+
+class KubernetesTargetSettings(TargetSettings):
+    """What Secret and ConfigMap have in common."""
+
+    namespace: KubernetesLabel
+    """The object's namespace."""
+    name: KubernetesName
+    """The object's name."""
+    key: DataKey = ""
+    """The key in it; default: config.json, or what the secret's type or the content asks for."""
+    labels: dict[Text, Text] = Field(default_factory=dict)
+    """Labels to put on it."""
+    annotations: dict[Text, Text] = Field(default_factory=dict)
+    """Annotations to put on it."""
+    kubeconfig: FilePath | None = None
+    """How to reach the cluster; default: the pod's own service account, else $KUBECONFIG."""
+    context: Text | None = None
+    """The context of the kubeconfig; default: its current one."""
+
+    def where(self) -> str:
+        """Return namespace and name, with the cluster where one is chosen."""
+        cluster = [str(part) for part in (self.kubeconfig, self.context) if part is not None]
+        return "@".join([f"{self.namespace}/{self.name}", *cluster])
+
+    def complete(self) -> None:
+        """Fill in the defaults that depend on other keys."""
+        fill(self, "key", self.by_content("config.json", "username", "password"))
+
+
+class KubernetesSecretTargetSettings(KubernetesTargetSettings):
+    """A Secret."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        When(
+            "secret_type",
+            (DOCKER_CONFIG_JSON,),
+            forbids=("key",),
+            hint=f"Kubernetes wants the key {DOCKER_CONFIG_JSON_KEY} in it",
+        ),
+    )
+
+    type: Literal["kubernetes_secret"] = "kubernetes_secret"
+    secret_type: Literal["Opaque", "kubernetes.io/dockerconfigjson"] = "Opaque"  # noqa: S105  no secret
+    """Opaque, or the type that `imagePullSecrets` take."""
+
+    def complete(self) -> None:
+        """Fill in the defaults that depend on other keys."""
+        if self.secret_type == DOCKER_CONFIG_JSON:
+            fill(self, "key", DOCKER_CONFIG_JSON_KEY)
+        else:
+            super().complete()
+
+
+class KubernetesConfigMapTargetSettings(KubernetesTargetSettings):
+    """A ConfigMap; the stock `view` role reads these, so a Secret is the better choice."""
+
+    type: Literal["kubernetes_configmap"] = "kubernetes_configmap"
+
+
+class GitlabVariableTargetSettings(NamedTargetSettings):
+    """A CI/CD variable of a GitLab group or project."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        OneOf(("group", "project")),
+        OneOf(("token_file", "token_env")),
+    )
+
+    type: Literal["gitlab_variable"] = "gitlab_variable"
+    url: Url
+    """The GitLab server, such as https://gitlab.example.com."""
+    group: GitlabPath | None = None
+    """The group's path or id."""
+    project: GitlabPath | None = None
+    """The project's path or id."""
+    token_file: InputFile | None = None
+    """The file that holds an access token with scope `api`."""
+    token_env: VariableName | None = None
+    """The environment variable that holds it."""
+    key: VariableKey = ""
+    """The variable's name; default: DOCKER_AUTH_CONFIG, or by content DOCKER_REGISTRY_USER
+    or DOCKER_REGISTRY_PASS."""
+    masked: Flag = True
+    """Hide the value in job logs; default: true, false for `content: username`."""
+    protected: Flag | None = None
+    """Only for pipelines on protected refs; default: as it is, false for a new variable."""
+    environment_scope: Text = "*"
+    """The environments that get it."""
+    description: Description | None = None
+    """Its description; default: who keeps it fresh, and until when."""
+    ca_file: InputFile | None = None
+    """Certificates to trust for this server instead of the system's."""
+
+    def where(self) -> str:
+        """Return the owner's path and the key, with the scope where it is not `*`."""
+        owner = self.group if self.group is not None else self.project
+        scope = "" if self.environment_scope == "*" else f"@{self.environment_scope}"
+        return f"{owner}/{self.key}{scope}"
+
+    def place(self) -> tuple[Any, ...]:
+        """Return what makes the variable one of its kind."""
+        return (self.url, self.group, self.project, self.key, self.environment_scope)
+
+    def complete(self) -> None:
+        """Fill in the defaults that depend on other keys."""
+        key = self.by_content("DOCKER_AUTH_CONFIG", "DOCKER_REGISTRY_USER", "DOCKER_REGISTRY_PASS")
+        fill(self, "key", key)
+        # GitLab refuses to mask a value under 8 characters, and user names are often shorter.
+        fill(self, "masked", self.content is not Content.USERNAME)
+        super().complete()
+
+
+class VaultKvTargetSettings(VaultServerSettings, NamedTargetSettings):
+    """A secret in a key/value engine, from which a fleet of hosts reads."""
+
+    type: Literal["vault_kv"] = "vault_kv"
+    path: VaultPath
+    """The secret's path as `vault kv put` takes it: secret/fleet/docker."""
+    engine: Literal["auto", "kv1", "kv2"] = "auto"
+    """The engine's version; auto: found out by itself."""
+    field: FieldName = ""
+    """The field to write; default: config.json, or username or password by content."""
+    keep_versions: Whole | None = None
+    """Destroy versions older than the newest this many; default: what the server keeps."""
+
+    def where(self) -> str:
+        """Return the secret's path."""
+        return self.path
+
+    def place(self) -> tuple[Any, ...]:
+        """Return what makes the secret one of its kind."""
+        return (self.address, self.namespace, self.path)
+
+    def complete(self) -> None:
+        """Fill in the defaults that depend on other keys."""
+        fill(self, "field", self.by_content("config.json", "username", "password"))
+        super().complete()
+
+
+Target = Annotated[
+    FileTargetSettings
+    | KubernetesSecretTargetSettings
+    | KubernetesConfigMapTargetSettings
+    | GitlabVariableTargetSettings
+    | VaultKvTargetSettings,
+    Field(discriminator="type"),
+]

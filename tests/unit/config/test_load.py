@@ -1,0 +1,381 @@
+"""Which file is loaded, what its paths mean, and what is filled in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rotator.config.load import configuration_file, default_state_dir, load
+from rotator.config.sources import VaultSourceSettings
+from rotator.config.vault_auth import ApproleAuthSettings, KubernetesAuthSettings
+from rotator.core.errors import ConfigError
+from rotator.core.model import Content, Merge, Policy, ProofMode, Schedule
+from tests.unit.config.documents import ECR, FILE, GITLAB, VAULT, document, with_source, with_target
+
+if TYPE_CHECKING:
+    from tests.unit.config.conftest import Loaded, Write
+
+HOST = "111111111111.dkr.ecr.eu-west-1.amazonaws.com"
+LOGIN = with_source(
+    "{type: vault, address: https://v/, auth: {method: approle, role_id: x, secret_id_file: FILE},"
+    " path: s/x, registry: docker.io}"
+)
+
+
+@pytest.mark.parametrize(
+    ("option", "environ", "expected"),
+    [
+        (Path("a.yaml"), {"ROTATOR_CONFIG": "/b.yaml"}, "a.yaml"),
+        (None, {"ROTATOR_CONFIG": "/b.yaml"}, "/b.yaml"),
+        (None, {"ROTATOR_CONFIG": ""}, "/etc/rotator/rotator.yaml"),
+        (None, {}, "/etc/rotator/rotator.yaml"),
+    ],
+)
+def test_which_file(option: Path | None, environ: dict[str, str], expected: str) -> None:
+    """The option goes before the variable, the variable before /etc."""
+    assert configuration_file(option, environ) == Path(expected)
+
+
+@pytest.mark.parametrize(
+    ("environ", "uid", "expected"),
+    [
+        ({"STATE_DIRECTORY": "/s", "XDG_STATE_HOME": "/x"}, 0, "/s"),
+        ({"STATE_DIRECTORY": "/s:/t"}, 1, "/s"),
+        ({"XDG_STATE_HOME": "/x"}, 0, "/var/lib/rotator"),
+        ({"XDG_STATE_HOME": "/x", "HOME": "/h"}, 1, "/x/rotator"),
+        ({"XDG_STATE_HOME": "x", "HOME": "/h"}, 1, "/h/.local/state/rotator"),
+        ({"HOME": "/h"}, 1, "/h/.local/state/rotator"),
+        ({}, 1, "/.local/state/rotator"),
+    ],
+)
+def test_default_state_dir(environ: dict[str, str], uid: int, expected: str) -> None:
+    """The journal is where systemd, root or the XDG specification want it."""
+    assert default_state_dir(environ, uid) == Path(expected)
+
+
+def test_state_dir_is_filled_in(write: Write) -> None:
+    """What the file says about the journal goes before the default."""
+    environ = {"STATE_DIRECTORY": "/s"}
+    assert load(write(document()), environ).state_dir == Path("/s")
+    assert load(write(document(root="state_dir: /own")), environ).state_dir == Path("/own")
+
+
+@pytest.mark.parametrize(
+    ("environ", "file", "expected"),
+    [
+        ({}, "secret-id", "{beside}/secret-id"),
+        ({}, "../x/secret-id", "{beside}/../x/secret-id"),
+        ({"CREDENTIALS_DIRECTORY": "/run/c"}, "secret-id", "/run/c/secret-id"),
+        ({"CREDENTIALS_DIRECTORY": "/run/c"}, "/etc/secret-id", "/etc/secret-id"),
+        ({"CREDENTIALS_DIRECTORY": ""}, "secret-id", "{beside}/secret-id"),
+    ],
+)
+def test_where_relative_files_are(
+    environ: dict[str, str], file: str, expected: str, write: Write
+) -> None:
+    """A relative `_file` is systemd's credential, or else stands beside the configuration."""
+    path = write(LOGIN.replace("FILE", file))
+    source = load(path, environ).rotations[0].sources[0]
+    assert isinstance(source, VaultSourceSettings)
+    assert isinstance(source.auth, ApproleAuthSettings)
+    assert source.auth.secret_id_file == Path(expected.format(beside=path.parent))
+
+
+def test_beside_a_relative_configuration(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file's own path may be relative; those in it come out absolute."""
+    path = write(LOGIN.replace("FILE", "secret-id"))
+    monkeypatch.chdir(path.parent)
+    source = load(Path(path.name), {}).rotations[0].sources[0]
+    assert isinstance(source, VaultSourceSettings)
+    assert isinstance(source.auth, ApproleAuthSettings)
+    assert source.auth.secret_id_file == path.parent / "secret-id"
+
+
+def test_values_are_ready_for_use(loaded: Loaded) -> None:
+    """Registries are canonical, URLs without slash, durations and shares numbers."""
+    text = LOGIN.replace("FILE", "f").replace(
+        "- name: r\n  ", "- name: r\n  prove: off\n  longest_job: 90m\n  remove: [HTTPS://H.io/v2/]"
+    )
+    rotation = loaded(text).rotations[0]
+    source = rotation.sources[0]
+    assert isinstance(source, VaultSourceSettings)
+    assert source.known_registries() == {"https://index.docker.io/v1/"}
+    assert source.address == "https://v"
+    assert rotation.remove == ("h.io",)
+    assert rotation.prove is ProofMode.OFF
+    assert rotation.longest_job == timedelta(minutes=90)
+
+
+def test_unquoted_numbers_keep_their_digits(loaded: Loaded) -> None:
+    """An account that begins with 0 and a mode are what they look like."""
+    rotation = loaded(
+        document(
+            sources=("{type: ecr, region: cn-north-1, accounts: [012345670123]}",),
+            targets=("{type: file, path: /f, mode: 0640, owner: 0100}",),
+        )
+    ).rotations[0]
+    registry = "012345670123.dkr.ecr.cn-north-1.amazonaws.com.cn"
+    assert rotation.sources[0].known_registries() == {registry}
+    assert rotation.targets[0].model_dump(include={"mode", "owner"}) == {
+        "mode": 0o640,
+        "owner": "0100",
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (ECR, {HOST}),
+        ("{type: ecr, region: eu-west-1}", None),
+        ("{type: ecr_public}", {"public.ecr.aws"}),
+        (f"{{{VAULT}, registry: h.io:443}}", {"h.io:443"}),
+        (f"{{{VAULT}, docker_config_field: f}}", None),
+        ("{type: credential_helper, helper: x, registries: [a.io, b.io]}", {"a.io", "b.io"}),
+        ("{type: docker_config, path: /d}", None),
+        ("{type: docker_config, path: /d, registries: [a.io]}", {"a.io"}),
+    ],
+)
+def test_known_registries(source: str, expected: set[str] | None, loaded: Loaded) -> None:
+    """A source tells its registries where the configuration names them."""
+    assert loaded(with_source(source)).rotations[0].sources[0].known_registries() == expected
+
+
+def test_sources_are_named(loaded: Loaded) -> None:
+    """A source is called by its type, with a number where that is taken."""
+    text = document(
+        sources=(
+            f"{{{VAULT}, registry: a.io}}",
+            f"{{{VAULT}, registry: b.io, name: vault-2}}",
+            f"{{{VAULT}, registry: c.io}}",
+        )
+    )
+    names = [source.name for source in loaded(text).rotations[0].sources]
+    assert names == ["vault", "vault-2", "vault-3"]
+
+
+KUBERNETES = "namespace: n, name: o"
+KV = "type: vault_kv, address: https://v, auth: {method: aws}, path: s/x"
+HALF = f"registry: {HOST}, content"
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "filled"),
+    [
+        (FILE, "file:/f", {"mode": 0o600, "durable": True}),
+        ("{type: file, path: /f, name: own}", "own", {"name": "own"}),
+        (
+            f"{{type: kubernetes_secret, {KUBERNETES}}}",
+            "kubernetes_secret:n/o",
+            {"key": "config.json"},
+        ),
+        (
+            f"{{type: kubernetes_configmap, {KUBERNETES}, context: c, kubeconfig: /k}}",
+            "kubernetes_configmap:n/o@/k@c",
+            {"key": "config.json"},
+        ),
+        (
+            f"{{type: kubernetes_secret, {KUBERNETES}, secret_type: kubernetes.io/dockerconfigjson}}",
+            "kubernetes_secret:n/o",
+            {"key": ".dockerconfigjson"},
+        ),
+        (
+            f"{{type: kubernetes_secret, {KUBERNETES}, {HALF}: password}}",
+            "kubernetes_secret:n/o",
+            {"key": "password"},
+        ),
+        (
+            f"{{{GITLAB}, group: g/h}}",
+            "gitlab_variable:g/h/DOCKER_AUTH_CONFIG",
+            {"masked": True, "protected": None, "description": None},
+        ),
+        (
+            f"{{{GITLAB}, project: 5, {HALF}: username, environment_scope: prod}}",
+            "gitlab_variable:5/DOCKER_REGISTRY_USER@prod",
+            {"masked": False},
+        ),
+        (
+            f"{{{GITLAB}, group: g, {HALF}: username, masked: true, key: U}}",
+            "gitlab_variable:g/U",
+            {"masked": True},
+        ),
+        (
+            f"{{{GITLAB}, group: g, {HALF}: password}}",
+            "gitlab_variable:g/DOCKER_REGISTRY_PASS",
+            {"masked": True},
+        ),
+        (f"{{{KV}}}", "vault_kv:s/x", {"field": "config.json"}),
+        (f"{{{KV}, {HALF}: username}}", "vault_kv:s/x", {"field": "username"}),
+        (f"{{{KV}, field: f}}", "vault_kv:s/x", {"field": "f"}),
+    ],
+)
+def test_targets_are_named_and_filled(
+    target: str, name: str, filled: dict[str, object], loaded: Loaded
+) -> None:
+    """A target is called by its type and place; defaults that depend on other keys are there."""
+    settings = loaded(with_target(target)).rotations[0].targets[0]
+    assert settings.target_name == name
+    assert settings.model_dump(include=set(filled)) == filled
+
+
+def test_what_the_core_gets(loaded: Loaded) -> None:
+    """Schedule and policy are in the core's own terms."""
+    more = (
+        "longest_job: 2h\n  schedule: {renew_after: 30%, jitter: 10%, poll: 1m,"
+        " retry: {initial: 1s, max: 1m}}"
+    )
+    target = f"{{type: file, path: /f, registries: [{HOST}], merge: replace, follows: true}}"
+    rotation = loaded(document(more=more, targets=(target,))).rotations[0]
+    assert rotation.timing() == Schedule(
+        0.3,
+        0.1,
+        timedelta(minutes=1),
+        timedelta(seconds=1),
+        timedelta(minutes=1),
+        timedelta(hours=2),
+    )
+    assert rotation.targets[0].policy() == Policy(
+        frozenset({HOST}), Content.DOCKER_CONFIG, None, Merge.REPLACE, follows=True
+    )
+
+
+def test_the_defaults_are_the_cores(loaded: Loaded) -> None:
+    """What the configuration leaves out is what the core has anyway."""
+    rotation = loaded(document()).rotations[0]
+    assert rotation.timing() == Schedule()
+    assert rotation.targets[0].policy() == Policy()
+
+
+@pytest.mark.parametrize(
+    ("listen", "host", "port"),
+    [("127.0.0.1:9465", "127.0.0.1", 9465), ("'[::1]:80'", "::1", 80)],
+)
+def test_listen(listen: str, host: str, port: int, loaded: Loaded) -> None:
+    """Address and port come apart."""
+    http = loaded(document(root=f"http: {{listen: {listen}}}")).http
+    assert http is not None
+    assert (http.host, http.port) == (host, port)
+
+
+def test_service_account(loaded: Loaded) -> None:
+    """A pod's login needs no more than its role."""
+    auth = "auth: {method: kubernetes, role: r}"
+    source = loaded(
+        with_source(f"{{type: vault, address: https://v, {auth}, path: s/x, registry: h}}")
+    )
+    settings = source.rotations[0].sources[0]
+    assert isinstance(settings, VaultSourceSettings)
+    assert isinstance(settings.auth, KubernetesAuthSettings)
+    token = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+    assert settings.auth.model_dump() == {
+        "method": "kubernetes",
+        "mount": "kubernetes",
+        "role": "r",
+        "jwt_file": Path(token),
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(
+            document(more="longest_job: 11h", targets=("{type: file, path: /f, follows: true}",)),
+            id="long job on a target that follows",
+        ),
+        pytest.param(
+            document(
+                more="longest_job: 11h",
+                sources=(ECR, "{type: docker_config, path: /d, registries: [h.io]}"),
+                targets=("{type: file, path: /f, registries: [h.io]}",),
+            ),
+            id="long job without ECR's registry",
+        ),
+        pytest.param(
+            document(
+                more="longest_job: 11h",
+                sources=("{type: ecr, region: eu-west-1}", "{type: docker_config, path: /d}"),
+                targets=("{type: file, path: /f, registries: [h.io]}",),
+            ),
+            id="long job without ECR, host not known",
+        ),
+        pytest.param(
+            document()
+            + document()
+            .split("rotations:\n")[1]
+            .replace("name: r", "name: s")
+            .replace(ECR, "{type: ecr_public}"),
+            id="two rotations in one place",
+        ),
+        pytest.param(
+            document()
+            + document(more="enabled: false")
+            .split("rotations:\n")[1]
+            .replace("name: r", "name: s"),
+            id="a paused rotation in the same place",
+        ),
+        pytest.param(
+            document(sources=("{type: docker_config, path: /d}",))
+            + document(sources=("{type: docker_config, path: /e}",))
+            .split("rotations:\n")[1]
+            .replace("name: r", "name: s"),
+            id="two rotations whose registries nobody knows",
+        ),
+        pytest.param(
+            document(
+                sources=("{type: docker_config, path: /d}",),
+                targets=("{type: file, path: /f, registries: [h.io]}",),
+            ),
+            id="a filter on registries that nobody knows",
+        ),
+        pytest.param(
+            document(
+                targets=(f"{{{GITLAB}, group: g}}", f"{{{GITLAB}, group: g, environment_scope: p}}")
+            ),
+            id="one variable in two scopes",
+        ),
+        pytest.param(
+            document(root="defaults: &d {max: 1h}\n")
+            .replace("defaults: &d {max: 1h}", "")
+            .replace("name: r\n  ", "name: r\n  schedule: {retry: &r {max: 1h}}\n"),
+            id="an anchor that nobody uses",
+        ),
+    ],
+)
+def test_what_is_legitimate(text: str, loaded: Loaded) -> None:
+    """What may be right is not called wrong."""
+    assert loaded(text).rotations
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    """A file that is not there is an error that says how to name another."""
+    path = tmp_path / "none.yaml"
+    with pytest.raises(ConfigError) as caught:
+        load(path, {})
+    assert caught.value.problems == (
+        (
+            f"{path}:1:1: cannot be read: No such file or directory;"
+            " name another with --config or $ROTATOR_CONFIG"
+        ),
+    )
+
+
+def test_directory_as_file(tmp_path: Path) -> None:
+    """A directory is an error, not a traceback."""
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        load(tmp_path, {})
+
+
+def test_path_that_no_system_takes() -> None:
+    """A path with a NUL in it is an error, not a traceback."""
+    with pytest.raises(ConfigError, match="cannot be read: embedded null byte"):
+        load(Path("a\0b"), {})
+
+
+def test_settings_made_by_code_need_whole_paths() -> None:
+    """Without a configuration file there is nothing that a relative path could be relative to."""
+    with pytest.raises(ValueError, match="an absolute path is wanted"):
+        ApproleAuthSettings(role_id="x", secret_id_file=Path("relative"))
+    auth = ApproleAuthSettings(role_id="x", secret_id_file=Path("/s"))
+    assert auth.secret_id_file == Path("/s")
