@@ -1,0 +1,126 @@
+"""The journal in files: one JSON file a rotation in the state directory, and the fingerprints' key.
+
+Nothing here stops a cycle. What can't be read is set aside, and where nothing can be written the
+record is kept in memory: a journal that is lost costs one renewal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from rotator.core.record import Record
+from rotator.system import atomic_file
+from rotator.system import state_dir as state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+KEY = "fingerprint.key"
+KEY_BYTES = 32
+SET_ASIDE = 3
+"""How many unreadable files are kept, each of them for a person to look at."""
+
+
+class FileJournal:
+    """Implements `core.ports.Journal` for one rotation.
+
+    `warn` gets a sentence for each thing that a person should know; a state directory that can't
+    be written is told once, and again only after it could be written in between.
+    """
+
+    def __init__(self, state_dir: Path, rotation: str, warn: Callable[[str], None]) -> None:
+        self._dir = state_dir
+        self._name = f"{rotation}.json"
+        self._warn = warn
+        self._unsaved: Record | None = None
+        self._warned = False
+        self._key: bytes | None = None
+
+    def load(self) -> Record:
+        """Return the record last saved, or an empty one where there is none to be read."""
+        if self._unsaved is not None:
+            return self._unsaved
+        try:
+            return Record.parse((self._dir / self._name).read_text("utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            return Record()
+        except (OSError, ValueError) as error:
+            self._set_aside(self._name, error)
+            return Record()
+
+    def save(self, record: Record) -> None:
+        """Keep the record: on the disk when this returns, or in memory and with a warning."""
+        try:
+            self._write(self._name, f"{record.dump()}\n")
+        except OSError as error:
+            self._unsaved = record
+            self._cannot_write(error)
+        else:
+            self._unsaved = None
+            self._warned = False
+
+    def fingerprint(self, text: str) -> str:
+        """Return `hmac:` and 12 hexadecimal digits, the same for the same text in this journal."""
+        if self._key is None:
+            self._key = self._read_key() or self._make_key()
+        # A lone surrogate, which JSON can hold, is hashed too: it must not fail a cycle.
+        digest = hmac.new(self._key, text.encode("utf-8", "surrogatepass"), hashlib.sha256)
+        return f"hmac:{digest.hexdigest()[:12]}"
+
+    def _make_key(self) -> bytes:
+        key = secrets.token_bytes(KEY_BYTES)
+        try:
+            self._write(KEY, f"{key.hex()}\n", exclusive=True)
+        except FileExistsError:  # another rotation was quicker: its key is everybody's
+            return self._read_key() or key
+        except OSError as error:
+            self._cannot_write(error)
+        return key
+
+    def _read_key(self) -> bytes | None:
+        try:
+            return _parse_key((self._dir / KEY).read_text("ascii"))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError) as error:
+            self._set_aside(KEY, error)
+            return None
+
+    def _write(self, name: str, text: str, *, exclusive: bool = False) -> None:
+        state.prepare(self._dir)
+        uid, gid = state.owner(self._dir)
+        with atomic_file.directory(self._dir) as opened:
+            atomic_file.write(opened, name, text, uid=uid, gid=gid, exclusive=exclusive)
+
+    def _set_aside(self, name: str, why: Exception) -> None:
+        path = self._dir / name
+        aside = [self._dir / f"{name}.{number}.set-aside" for number in range(1, SET_ASIDE + 1)]
+        try:
+            for older, newer in zip(aside[:0:-1], aside[-2::-1], strict=True):
+                with suppress(FileNotFoundError):
+                    newer.replace(older)
+            path.replace(aside[0])
+        except OSError as error:
+            self._warn_once(f"{path} cannot be read ({why}) nor set aside ({error})")
+        else:
+            self._warn(f"{path} cannot be read ({why}): set aside as {aside[0]}, starting afresh")
+
+    def _cannot_write(self, error: OSError) -> None:
+        self._warn_once(f"the state directory {self._dir} cannot be written ({error})")
+
+    def _warn_once(self, what: str) -> None:
+        if not self._warned:
+            self._warned = True
+            self._warn(f"{what}: going on without; each restart then costs a renewal")
+
+
+def _parse_key(text: str) -> bytes:
+    key = bytes.fromhex(text)
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"it holds {len(key)} bytes, not {KEY_BYTES}")
+    return key

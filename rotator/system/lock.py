@@ -1,0 +1,104 @@
+"""Locks between processes: one for the daemon's life, one a rotation for a cycle.
+
+They are `flock(2)` locks on files in the state directory: the kernel ends them with the process,
+however it ends. The files stay, because one that is deleted can be locked by two at once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from rotator.core.errors import LockHeldError
+from rotator.system import state_dir as state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+PAUSE = 0.1
+"""Seconds between two tries."""
+
+
+def daemon_lock(state_dir: Path, warn: Callable[[str], None]) -> AbstractContextManager[None]:
+    """Hold the daemon's lock for the block; raise `LockHeldError` at once where it is taken."""
+    return lock(state_dir / "daemon.lock", "the daemon's lock", 0.0, warn)
+
+
+def cycle_lock(
+    state_dir: Path, rotation: str, wait: float, warn: Callable[[str], None]
+) -> AbstractContextManager[None]:
+    """Hold a rotation's lock for the block; raise `LockHeldError` if it is not free in `wait` s."""
+    path = state_dir / f"{rotation}.cycle.lock"
+    return lock(path, f"the lock of rotation {rotation}", wait, warn)
+
+
+@contextmanager
+def lock(
+    path: Path,
+    what: str,
+    wait: float,
+    warn: Callable[[str], None],
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[None]:
+    """Hold the lock on the file `path` for the block, waiting for it up to `wait` seconds.
+
+    Raises `LockHeldError`, which says who holds it where that can be told. Where no lock can be
+    had at all (the directory can't be written, its file system has no locks), warns and goes on.
+    """
+    with ExitStack() as stack:
+        try:
+            file = _open(path)
+            stack.callback(os.close, file)
+            taken = _take(file, clock() + wait, clock, sleep)
+        except OSError as error:
+            warn(f"{what} cannot be had, two rotators at once go unnoticed: {error}")
+        else:
+            if not taken:
+                raise LockHeldError(f"another rotator{_holder(file)} holds {what} ({path})")
+            _sign(file)
+        yield
+
+
+def _open(path: Path) -> int:
+    state.prepare(path.parent)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchown(file, *state.owner(path.parent))
+    except BaseException:
+        os.close(file)
+        raise
+    return file
+
+
+def _take(
+    file: int, deadline: float, clock: Callable[[], float], sleep: Callable[[float], None]
+) -> bool:
+    # Tried again and again, because flock(2) has no timeout: what would interrupt it is a signal
+    # (only the main thread gets one) and a thread that waits in it can't be ended.
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if (left := deadline - clock()) <= 0:
+                return False
+            sleep(min(PAUSE, left))
+        else:
+            return True
+
+
+def _sign(file: int) -> None:
+    with suppress(OSError):  # a full disk: the lock holds all the same
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+
+
+def _holder(file: int) -> str:
+    pid = os.pread(file, 32, 0).strip()
+    return f" (pid {int(pid)})" if pid.isdigit() else ""

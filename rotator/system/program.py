@@ -1,0 +1,83 @@
+"""Runs a program that is not ours: bounded in time and output, and nothing of it is left behind."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class ProgramTimeoutError(Exception):
+    """The program did not end in time."""
+
+
+class ProgramOutputError(Exception):
+    """The program printed more than is taken from it."""
+
+
+def run(
+    command: Sequence[str],
+    question: bytes,
+    environment: Mapping[str, str],
+    seconds: float,
+    limit: int,
+) -> tuple[int, bytes]:
+    """Give `question` (less than a pipe holds, 64 KiB) to a program, return exit code and output.
+
+    A negative code is the signal that ended it. Its standard error goes nowhere. When this returns
+    or raises, the program and everything in its process group is gone; a child that made a session
+    of its own, as daemons do, lives on.
+
+    Raises `ProgramTimeoutError` after `seconds`, `ProgramOutputError` beyond `limit` bytes, and
+    `OSError` where the program can't be started.
+    """
+    process = subprocess.Popen(  # noqa: S603  which program is the caller's to judge
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        bufsize=0,
+        env=environment,
+        start_new_session=True,
+    )
+    with process:
+        try:
+            stdin = cast("IO[bytes]", process.stdin)
+            # One that reads nothing may know the answer all the same.
+            with suppress(BrokenPipeError):
+                stdin.write(question)
+            stdin.close()
+            output = _read(process, time.monotonic() + seconds, limit)
+        finally:
+            # Before it is reaped: only so long is the number surely still its group's.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return process.returncode, output
+
+
+def _read(process: subprocess.Popen[bytes], deadline: float, limit: int) -> bytes:
+    """Return what is printed until the program ends, whoever else may hold its output open."""
+    stdout = cast("IO[bytes]", process.stdout)
+    os.set_blocking(stdout.fileno(), False)
+    output = b""
+    with selectors.DefaultSelector() as selector, os.fdopen(os.pidfd_open(process.pid)) as end:
+        selector.register(stdout, selectors.EVENT_READ)
+        selector.register(end, selectors.EVENT_READ)
+        while (remaining := deadline - time.monotonic()) > 0:
+            ready = {key.fileobj for key, _ in selector.select(remaining)}
+            while chunk := stdout.read(limit + 1):
+                output += chunk
+                if len(output) > limit:
+                    raise ProgramOutputError
+            if end in ready:
+                return output
+            if chunk == b"" and stdout in ready:  # closed: it would be ready for ever
+                selector.unregister(stdout)
+    raise ProgramTimeoutError

@@ -1,0 +1,84 @@
+"""One fetch for all rotations that want the same of the same source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from rotator.core.errors import DriverError
+from rotator.core.ports import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import timedelta
+
+    from rotator.core.model import Credential, Lease
+
+WINDOW = 30.0
+"""Seconds for which an answer serves the other rotations too."""
+
+
+@dataclass
+class Fetches:
+    """The last answer of one driver, for all that share it; `steady`: seconds no one can set."""
+
+    driver: Source
+    steady: Callable[[], float]
+    lock: Lock = field(default_factory=Lock)
+    answer: Sequence[Credential] | DriverError | None = field(default=None, repr=False)
+    answered_at: float = 0.0
+    served: set[str] = field(default_factory=set)
+
+    def fetch(self, previous: Sequence[Credential], who: str) -> Sequence[Credential]:
+        """Return the answer that another rotation got a moment ago, else ask the driver.
+
+        A failure serves too: the same wrong login must not be offered once a rotation. Whoever asks
+        again wants a new answer. A lease is never shared: who ends it must be the only one with it.
+        """
+        with self.lock:
+            recent = self.steady() - self.answered_at < WINDOW
+            if self.answer is None or not recent or who in self.served:
+                self.served = set()
+                self.answer = self._ask(previous)
+                self.answered_at = self.steady()
+            self.served.add(who)
+            answer = self.answer
+            if not isinstance(answer, DriverError) and any(login.lease for login in answer):
+                self.answer = None
+        if isinstance(answer, DriverError):
+            raise answer
+        return answer
+
+    def _ask(self, previous: Sequence[Credential]) -> Sequence[Credential] | DriverError:
+        try:
+            return self.driver.fetch(previous)
+        except DriverError as error:
+            return error
+
+
+class SharedSource(Source):
+    """A rotation's own view of a source that others use with the same settings."""
+
+    def __init__(self, name: str, rotation: str, fetches: Fetches) -> None:
+        super().__init__(name, fetches.driver.registries)
+        self._who = f"{rotation}/{name}"
+        self._fetches = fetches
+        self.revoke_after: timedelta | None = fetches.driver.revoke_after
+
+    @property
+    def changes_early(self) -> bool:  # type: ignore[override]  # the driver may know after a fetch
+        """Tell what the driver tells."""
+        return self._fetches.driver.changes_early
+
+    def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:
+        """Return what the source gives, asking it once for all that share it."""
+        return self._fetches.fetch(previous, self._who)
+
+    def login_stamp(self) -> str | None:
+        """Return what the driver tells."""
+        return self._fetches.driver.login_stamp()
+
+    def revoke(self, lease: Lease) -> None:
+        """End a lease with the driver that made it."""
+        self._fetches.driver.revoke(lease)

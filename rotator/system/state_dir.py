@@ -1,0 +1,26 @@
+"""The state directory: made when missing, and its files kept its owner's.
+
+Somebody who runs `rotator` by hand as root must leave nothing there that the service, which is
+another user, can't write.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def prepare(state_dir: Path) -> None:
+    """Make the directory where it is missing, for its owner alone; raise `OSError` if it can't."""
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def owner(state_dir: Path) -> tuple[int, int]:
+    """Return the uid and gid that files in it get: the directory's where we are root, else -1."""
+    if os.geteuid():
+        return -1, -1
+    status = state_dir.stat()
+    return status.st_uid, status.st_gid
