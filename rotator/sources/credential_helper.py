@@ -1,0 +1,253 @@
+"""Credentials from a Docker credential helper: every registry that has a `docker-credential-NAME`.
+
+The protocol: `docker-credential-NAME get` reads the registry's name (as in `auths`) from standard
+input and prints `{"ServerURL": …, "Username": …, "Secret": …}`, or prints an error text, also on
+standard output, and ends with an exit code other than 0
+(https://github.com/docker/docker-credential-helpers#development).
+
+A helper is somebody else's program and may print its secret anywhere, so nothing that it says is
+repeated: its standard error goes nowhere, and its error texts are only compared with known ones.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import time
+from typing import TYPE_CHECKING, TypeGuard
+
+from rotator.core.errors import PermanentError, Reason, TemporaryError
+from rotator.core.model import Credential, Secret
+from rotator.core.ports import Source
+from rotator.system.program import ProgramOutputError, ProgramTimeoutError, run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import timedelta
+
+    from rotator.config.sources import CredentialHelperSourceSettings
+    from rotator.core.ports import Clock
+
+LARGEST_ANSWER = 64 * 1024
+"""Bytes. The largest tokens in use (Azure, ECR) have a few thousand."""
+
+PASSED_ON = frozenset(
+    {"PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "DOCKER_CONFIG", "GNUPGHOME"}
+    | {"DBUS_SESSION_BUS_ADDRESS", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"}
+    | {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}
+    | {"http_proxy", "https_proxy", "no_proxy", "all_proxy"}
+    # Managed identities in Azure's App Service, Functions and Arc.
+    | {"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IMDS_ENDPOINT", "MSI_ENDPOINT", "MSI_SECRET"}
+)
+PASSED_ON_BY_PREFIX = (
+    *("LC_", "XDG_", "PASSWORD_STORE_"),
+    *("AWS_", "AZURE_", "ACR_", "GOOGLE_", "CLOUDSDK_", "GCE_METADATA_", "OCI_", "ALIBABA_CLOUD_"),
+)
+"""The only variables that a helper sees: what finds its login, never the tokens of `rotator`.
+
+A helper that needs another one gets it from a small script of its own name that sets it.
+"""
+
+_PACKAGES = {
+    "ecr-login": "apt-get install amazon-ecr-credential-helper (or use the source type ecr)",
+    "gcloud": "install the Google Cloud CLI",
+    "gcr": "see https://github.com/GoogleCloudPlatform/docker-credential-gcr",
+    "acr-env": "see https://github.com/chrismellard/docker-credential-acr-env",
+    "pass": "apt-get install golang-docker-credential-helpers pass",
+    "secretservice": "apt-get install golang-docker-credential-helpers",
+}
+
+_LOG_IN = "log in as the user that runs rotator, where docker uses this helper: docker login {url}"
+_TRY = "see what it says, as the user that runs rotator: echo {url} | {program} get"
+_REACH = "see whether this machine reaches what the helper asks (proxy, firewall, DNS): {program}"
+_UNLOCK = "the user that runs rotator must be able to use the GPG key without being asked"
+
+_ERROR_TEXTS = (
+    # The protocol's own: https://github.com/docker/docker-credential-helpers credentials/error.go
+    ("credentials not found in native keychain", PermanentError, Reason.NOT_FOUND, _LOG_IN),
+    ("no credentials server URL", PermanentError, Reason.INVALID, _TRY),
+    ("no credentials username", PermanentError, Reason.FIELD_MISSING, _LOG_IN),
+    # docker-credential-pass, and then Go's network code, which most helpers are built on.
+    ("pass not initialized", PermanentError, Reason.NOT_FOUND, "set it up first: pass init KEY"),
+    ("decryption failed", PermanentError, Reason.FORBIDDEN, _UNLOCK),
+    ("no such host", TemporaryError, Reason.UNREACHABLE, _REACH),
+    ("connection refused", TemporaryError, Reason.UNREACHABLE, _REACH),
+    ("i/o timeout", TemporaryError, Reason.UNREACHABLE, _REACH),
+)
+
+_BUSY = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ETXTBSY})
+"""What starting a program answers where the machine is short of something for a moment."""
+
+
+class CredentialHelperSource(Source):
+    """Runs `docker-credential-HELPER get` once for each registry, one after the other.
+
+    `timeout` is for all of them together. `lifetime` is how long a credential lasts, as the
+    protocol does not tell it (None: no known end). `environment` is what variables are taken from.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        helper: str,
+        registries: frozenset[str],
+        clock: Clock,
+        *,
+        timeout: timedelta,
+        lifetime: timedelta | None = None,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        super().__init__(name, registries)
+        self._helper = helper
+        self._served = sorted(registries)
+        self._clock = clock
+        self._timeout = timeout
+        self._lifetime = lifetime
+        self._environment = environment
+        self._program = f"docker-credential-{helper}"
+
+    def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:  # noqa: ARG002  a helper can't renew
+        """Return what the helper says for each registry.
+
+        Raises `PermanentError` (not_found, invalid, field_missing, malformed, too_large,
+        forbidden) and `TemporaryError` (timeout, unreachable, unavailable).
+        """
+        path = self._find()
+        deadline = time.monotonic() + self._timeout.total_seconds()
+        return [self._get(path, registry, deadline) for registry in self._served]
+
+    def _find(self) -> str:
+        """Return the helper's path, looked up anew because it may be installed meanwhile."""
+        folders = self._environment.get("PATH", os.defpath)
+        path = shutil.which(self._program, path=folders)
+        if path is not None:
+            return path
+        found = shutil.which(self._program, os.F_OK, folders)
+        if found is not None:
+            raise PermanentError(
+                Reason.INVALID, f"{found} is not executable", f"make it so: chmod +x {found}"
+            )
+        how = _PACKAGES.get(self._helper, f"install {self._program} where PATH finds it")
+        raise PermanentError(
+            Reason.NOT_FOUND,
+            f"the credential helper {self._program} is not installed: looked in {folders}",
+            how,
+        )
+
+    def _get(self, path: str, registry: str, deadline: float) -> Credential:
+        # Before the run, so that the end is never reckoned too late.
+        issued_at = self._clock()
+        output = self._run(path, registry, deadline)
+        username, password = self._parse(output, registry)
+        expires_at = None if self._lifetime is None else issued_at + self._lifetime
+        return Credential(registry, username, Secret(password), issued_at, expires_at)
+
+    def _run(self, path: str, registry: str, deadline: float) -> bytes:
+        seconds = max(0, deadline - time.monotonic())
+        where, hint = f"{self._program} for {registry}", self._hint(_TRY, registry)
+        try:
+            code, output = run(
+                [path, "get"],
+                registry.encode(),
+                _environment(self._environment),
+                seconds,
+                LARGEST_ANSWER,
+            )
+        except ProgramTimeoutError:
+            took = f"{self._timeout.total_seconds():g} s"
+            detail = f"{where} did not end within {took} and was killed"
+            raise TemporaryError(
+                Reason.TIMEOUT, detail, f"{hint}; if it is only slow, raise timeout"
+            ) from None
+        except ProgramOutputError:
+            detail = f"{where} printed more than {LARGEST_ANSWER} bytes and was killed"
+            raise PermanentError(Reason.TOO_LARGE, detail, hint) from None
+        except OSError as error:
+            detail = f"cannot start {path}: {error.strerror}"
+            if error.errno in _BUSY:
+                raise TemporaryError(Reason.UNAVAILABLE, detail, hint) from error
+            raise PermanentError(Reason.INVALID, detail, hint) from error
+        if code:
+            raise self._failed(code, output, registry)
+        return output
+
+    def _failed(self, code: int, output: bytes, registry: str) -> TemporaryError | PermanentError:
+        said = output.decode("utf-8", "replace")
+        where = f"{self._program} failed for {registry}"
+        for text, kind, reason, hint in _ERROR_TEXTS:
+            if text in said:
+                return kind(reason, f"{where}: {text}", self._hint(hint, registry))
+        how = f"exit code {code}" if code > 0 else f"signal {-code} ({signal.strsignal(-code)})"
+        hint = self._hint(_TRY, registry)
+        return TemporaryError(Reason.UNAVAILABLE, f"{where} with {how}", hint)
+
+    def _parse(self, output: bytes, registry: str) -> tuple[str, str]:
+        """Return username and secret as docker would read them: the first JSON value, any case."""
+        where = f"the answer of {self._program} for {registry}"
+        try:
+            answer, _ = json.JSONDecoder().raw_decode(output.decode().lstrip())
+        except (ValueError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict):
+            what = "is not a JSON object" if output.strip() else "is empty"
+            hint = self._hint(_TRY, registry)
+            raise PermanentError(Reason.MALFORMED, f"{where} {what}", hint)
+        fields = {key.lower(): value for key, value in answer.items()}
+        username, secret = fields.get("username") or "", fields.get("secret") or ""
+        problem = _problem(username, secret)
+        if problem is not None:
+            reason, what, hint = problem
+            raise PermanentError(reason, f"{where} {what}", self._hint(hint, registry))
+        return username, secret
+
+    def _hint(self, hint: str, registry: str) -> str:
+        return hint.format(url=registry, program=self._program)
+
+
+def _problem(username: object, secret: object) -> tuple[Reason, str, str] | None:
+    """Return what keeps this pair from being a login that every client takes, and what to do."""
+    if not _is_text(username) or not _is_text(secret):
+        return Reason.MALFORMED, "has a username or secret that is not text", _TRY
+    if not username and not secret:
+        return Reason.NOT_FOUND, "is that it knows no login", _LOG_IN
+    if not username or not secret:
+        lacking = "secret" if username else "username"
+        return Reason.FIELD_MISSING, f"has no {lacking}", _LOG_IN
+    if username == "<token>":
+        return (
+            Reason.INVALID,
+            "is an identity token, which skopeo and podman do not take from a docker config",
+            "log in with a username and an access token instead: docker login -u USER {url}",
+        )
+    if ":" in username:
+        return Reason.INVALID, "has a colon in its username, which no client can send", _LOG_IN
+    return None
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Tell whether this is text that can be encoded: JSON can hold half a surrogate pair."""
+    return isinstance(value, str) and value.encode("utf-8", "replace").decode() == value
+
+
+def _environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the part of the environment that a helper may see."""
+    return {
+        name: value
+        for name, value in variables.items()
+        if name in PASSED_ON or name.startswith(PASSED_ON_BY_PREFIX)
+    }
+
+
+def build(settings: CredentialHelperSourceSettings, clock: Clock) -> CredentialHelperSource:
+    """Build the source that the configuration describes."""
+    return CredentialHelperSource(
+        settings.name,
+        settings.helper,
+        frozenset(settings.registries),
+        clock,
+        timeout=settings.timeout,
+        lifetime=settings.lifetime,
+    )

@@ -1,0 +1,125 @@
+"""Credentials that stand in another docker config file, as `docker login` writes it.
+
+The file is read again at each fetch, so that a login somebody renewed there counts from the next
+poll on. Its entries tell no end of their life.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from rotator.core.docker_config import decode, registry_key
+from rotator.core.errors import PermanentError, Reason, TemporaryError
+from rotator.core.model import Credential
+from rotator.core.ports import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rotator.config.sources import DockerConfigSourceSettings
+    from rotator.core.docker_config import DockerConfig
+    from rotator.core.ports import Clock
+
+_UNREADABLE = (Reason.UNREADABLE, "make it readable for the user that runs rotator: ls -l {path}")
+_READ_ERRORS = {
+    errno.ENOENT: (Reason.NOT_FOUND, "log in there: docker --config {folder} login REGISTRY"),
+    errno.EISDIR: (
+        Reason.UNREADABLE,
+        "Docker makes a directory of a missing file that a job mounts: rmdir {path}, then log in",
+    ),
+}
+
+
+class DockerConfigSource(Source):
+    """Takes the logins of the docker config file at `path`: all, or those of `registries`."""
+
+    def __init__(
+        self, name: str, path: Path, registries: frozenset[str] | None, clock: Clock
+    ) -> None:
+        super().__init__(name, registries)
+        self._path = path
+        self._clock = clock
+
+    def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:  # noqa: ARG002  the file is read whatever was in it before
+        """Return the file's logins, without an end.
+
+        Raises `PermanentError` (not_found, unreadable, malformed, field_missing) and, as the file
+        may be in the middle of a rewrite, `TemporaryError` (malformed) where it is empty.
+        """
+        text = self._read()
+        try:
+            config = decode(text)
+        except PermanentError as error:
+            raise PermanentError(
+                error.reason,
+                f"{self._path}: {error.detail}",
+                f"mend it or log in anew: python3 -m json.tool {self._path} shows the place",
+            ) from None
+        logins = config.logins()
+        wanted = logins.keys() if self.registries is None else self.registries
+        lacking = sorted(wanted - logins.keys())
+        if lacking or not wanted:
+            raise self._no_login(config, lacking)
+        now = self._clock()
+        return [Credential(registry, *logins[registry], now) for registry in sorted(wanted)]
+
+    def _read(self) -> str:
+        try:
+            text = self._path.read_text("utf-8")
+        except OSError as error:
+            reason, hint = _READ_ERRORS.get(error.errno or 0, _UNREADABLE)
+            raise PermanentError(
+                reason,
+                f"cannot read the docker config {self._path}: {error.strerror}",
+                hint.format(path=self._path, folder=self._path.parent),
+            ) from error
+        except UnicodeDecodeError:
+            raise PermanentError(
+                Reason.MALFORMED,
+                f"{self._path} is no docker config: it is not UTF-8 text",
+                f"mend it or log in anew: file {self._path} shows what it is",
+            ) from None
+        if not text.strip():
+            raise TemporaryError(
+                Reason.MALFORMED,
+                f"{self._path} is empty: somebody is rewriting it, or it was truncated",
+                f"if this stays, log in anew: docker --config {self._path.parent} login REGISTRY",
+            )
+        return text
+
+    def _no_login(self, config: DockerConfig, lacking: Sequence[str]) -> PermanentError:
+        """Say why these registries (none: any) have no username and password in the file."""
+        registries = ", ".join(lacking) or "any registry"
+        helper = _helper(config, lacking)
+        if helper is not None:
+            why = f"the file leaves that to the credential helper {helper}"
+            hint = f"make the helper the source: type: credential_helper, helper: {helper}"
+        elif any(registry_key(key) in lacking or not lacking for key in config.auths):
+            why = "its entry holds no username with a password that clients can decode"
+            hint = "log in with a password or access token: few clients take an identity token"
+        else:
+            why = "there is no entry"
+            hint = f"log in there: docker --config {self._path.parent} login REGISTRY"
+        return PermanentError(
+            Reason.FIELD_MISSING, f"{self._path} has no login for {registries}: {why}", hint
+        )
+
+
+def _helper(config: DockerConfig, registries: Sequence[str]) -> str | None:
+    """Return the credential helper that the file names for one of these registries, or for all."""
+    listed = config.rest.get("credHelpers")
+    named = [
+        name
+        for key, name in (listed if isinstance(listed, dict) else {}).items()
+        if not registries or registry_key(key) in registries
+    ]
+    candidates = [*named, config.rest.get("credsStore")]
+    return next((name for name in candidates if name and isinstance(name, str)), None)
+
+
+def build(settings: DockerConfigSourceSettings, clock: Clock) -> DockerConfigSource:
+    """Build the source that the configuration describes."""
+    registries = None if settings.registries is None else frozenset(settings.registries)
+    return DockerConfigSource(settings.name, settings.path, registries, clock)

@@ -1,0 +1,188 @@
+"""Credentials from Vault or OpenBao: stored in a key/value engine, or made on request.
+
+A dynamic credential is leased. While the server lengthens the lease in full, the credential stays
+the same; near the lease's last end it does not, and a new one is taken instead.
+https://developer.hashicorp.com/vault/docs/concepts/lease
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from rotator.core.errors import DriverError, PermanentError, Reason
+from rotator.core.model import Credential, Lease
+from rotator.core.ports import Source
+from rotator.vault.connection import TIMEOUTS, Timeouts
+from rotator.vault.engines import Engine, find_engine, read_kv
+from rotator.vault.fields import credentials_in, end_in
+from rotator.vault.session import Reply, VaultSession
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from rotator.config.sources import VaultSourceSettings
+    from rotator.core.ports import Clock
+    from rotator.vault.engines import Stored
+
+# Servers count whole seconds, and a request takes its time.
+_ROUNDING = timedelta(seconds=2)
+
+_REVOKE = "sys/leases/revoke"
+
+# What the server answers to a lease that it does not know, or that we may not touch.
+_NO = frozenset({400, 403, 404})
+
+
+def build(settings: VaultSourceSettings, clock: Clock) -> VaultSource:
+    """Return the source; nothing is read and nobody is asked yet."""
+    return VaultSource(settings, clock)
+
+
+class VaultSource(Source):
+    """One secret of a Vault server: a login, a whole docker config, or logins made on request."""
+
+    def __init__(
+        self, settings: VaultSourceSettings, clock: Clock, timeouts: Timeouts = TIMEOUTS
+    ) -> None:
+        super().__init__(settings.name, settings.known_registries())
+        self._settings = settings
+        self._clock = clock
+        self._session = VaultSession(settings, clock, timeouts)
+        self._engine: Engine | None = None
+        self._leased: dict[str, int] = {}
+        self.changes_early = settings.engine in ("kv1", "kv2")
+        self.revoke_after = settings.revoke_after
+
+    @property
+    def token_expires_at(self) -> datetime | None:
+        """When the login token ends; None where it has no known end, or there is none yet."""
+        return self._session.token_expires_at
+
+    def login_stamp(self) -> str | None:
+        """Return what changes when the secret that logs in changes."""
+        return self._session.login_stamp()
+
+    def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:
+        """Return what the secret holds now, or the previous credentials with a lengthened lease."""
+        self._session.open()
+        renewed = self._renewed(previous)
+        if renewed:
+            return renewed
+        settings = self._settings
+        # Asked again each time that a read failed, as a mount may have been replaced.
+        engine = self._engine or find_engine(self._session, settings.path, settings.engine)
+        self._engine = None
+        found = self._made(engine) if engine.kind == "dynamic" else self._stored(engine)
+        self._engine = engine
+        # Reading what is made on request makes another one.
+        self.changes_early = engine.kind != "dynamic"
+        return found
+
+    def revoke(self, lease: Lease) -> None:
+        """End a lease; one that has ended already is no error.
+
+        Raises `PermanentError` (forbidden): the policy `default` does not allow it.
+        """
+        self._session.open()
+        self._session.call("POST", _REVOKE, body={"lease_id": lease.id})
+        self._leased.pop(lease.id, None)
+
+    def _stored(self, engine: Engine) -> list[Credential]:
+        now = self._clock()
+        pin = self._settings.kv_version_pin
+        stored = read_kv(self._session, engine, pin if engine.kind == "kv2" else None)
+        place = f"{engine.path} at {self._session.server}"
+        if stored.data is None:
+            raise _missing(engine, stored, pin, place)
+        # The server's clock may be ahead of ours; nothing began in the future.
+        issued_at = min(stored.created_at or now, now)
+        expires_at = end_in(stored.data, self._settings, place)
+        return credentials_in(stored.data, self._settings, place, issued_at, expires_at)
+
+    def _made(self, engine: Engine) -> list[Credential]:
+        now = self._clock()
+        place = f"{engine.path} at {self._session.server}"
+        reply = self._ask(engine.path)
+        lease = self._lease(reply, now)
+        try:
+            ends = [end_in(reply.data, self._settings, place), lease and lease.expires_at]
+            expires_at = min((end for end in ends if end), default=None)
+            return credentials_in(reply.data, self._settings, place, now, expires_at, lease)
+        except DriverError:
+            # Nobody else knows of this lease; without an end to it each try would leave one more.
+            if lease:
+                self._session.ask("POST", _REVOKE, body={"lease_id": lease.id}, accept=_NO)
+            raise
+
+    def _ask(self, path: str) -> Reply:
+        parameters = self._settings.parameters
+        if self._settings.method == "write":
+            return self._session.call("POST", path, body=parameters)
+        return self._session.call("GET", path, params=parameters)
+
+    def _lease(self, reply: Reply, now: datetime) -> Lease | None:
+        lease_id, seconds = reply.document.get("lease_id"), reply.document.get("lease_duration")
+        if not isinstance(lease_id, str) or not lease_id or not isinstance(seconds, int):
+            return None
+        login = self._session.logins
+        self._leased = {each: n for each, n in self._leased.items() if n == login}
+        self._leased[lease_id] = login
+        end = self._end(now + timedelta(seconds=seconds))
+        return Lease(lease_id, end, bool(reply.document.get("renewable")))
+
+    def _end(self, end: datetime) -> datetime:
+        """Return the earlier of a lease's end and the end of the token that it dies with."""
+        return min(end, self._session.token_expires_at or end)
+
+    def _renewed(self, previous: Sequence[Credential]) -> list[Credential]:
+        """Return the previous credentials with a later end; none where one can't be had."""
+        leases = {credential.lease for credential in previous}
+        lease = leases.pop() if len(leases) == 1 else None
+        # What an earlier login leased ends with that login, whatever a renewal says.
+        if lease is None or self._leased.get(lease.id) != self._session.logins:
+            return []
+        # One that ends before its lease does not last longer with it.
+        if not lease.renewable or any(each.expires_at != lease.expires_at for each in previous):
+            return []
+        now = self._clock()
+        life = max(lease.expires_at - credential.issued_at for credential in previous)
+        body = {"lease_id": lease.id, "increment": round(life.total_seconds())}
+        reply = self._session.ask("POST", "sys/leases/renew", body=body, accept=_NO)
+        seconds = reply.document.get("lease_duration")
+        if reply.status in _NO or not isinstance(seconds, int):
+            return []
+        end = self._end(now + timedelta(seconds=seconds))
+        if end - now < life - _ROUNDING:
+            return []
+        longer = Lease(lease.id, end, bool(reply.document.get("renewable")))
+        return [replace(each, issued_at=now, expires_at=end, lease=longer) for each in previous]
+
+
+def _missing(engine: Engine, stored: Stored, pin: int | None, place: str) -> PermanentError:
+    version = f"version {pin or stored.version} of " if engine.kind == "kv2" else ""
+    if stored.gone == "deleted":
+        return PermanentError(
+            Reason.DELETED,
+            f"{version}{place} was deleted",
+            f"vault kv undelete -mount={engine.mount} -versions={stored.version} {engine.rest}",
+        )
+    if stored.gone == "destroyed":
+        return PermanentError(
+            Reason.DELETED,
+            f"{version}{place} was destroyed: it can't be restored",
+            f"write it again (vault kv put -mount={engine.mount} {engine.rest} …)"
+            + (", or change `kv_version_pin`" if pin else ""),
+        )
+    if engine.rest.startswith("data/") and engine.kind == "kv2":
+        hint = f"write `path: {engine.mount}/{engine.rest.removeprefix('data/')}`, without `data/`"
+    elif pin:
+        hint = f"see which there are: vault kv metadata get -mount={engine.mount} {engine.rest}"
+    else:
+        folder = engine.rest.rpartition("/")[0]
+        hint = (
+            f"correct `path`; what is there: vault kv list -mount={engine.mount} {folder}".rstrip()
+        )
+    return PermanentError(Reason.NOT_FOUND, f"{version if pin else ''}{place} is not there", hint)

@@ -1,0 +1,1 @@
+"""What the Vault source and the Vault KV target share: connection, login, answers and engines."""

@@ -1,0 +1,164 @@
+"""The connection to a Vault server: TLS, client certificate, namespace, timeouts, secrets."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+import hvac
+import requests
+from requests.adapters import HTTPAdapter
+
+from rotator.core.errors import PermanentError, Reason
+from rotator.core.model import Secret
+from rotator.vault.answers import failed, no_vault, refused
+
+if TYPE_CHECKING:
+    from rotator.config.vault_auth import VaultServerSettings
+    from rotator.core.errors import DriverError
+
+Timeouts = tuple[float, float]
+
+TIMEOUTS: Timeouts = (5.0, 15.0)
+"""Seconds for connecting, and for each wait for the server's next bytes."""
+
+
+class Connection:
+    """Sends requests to one server, and lets no secret out but in them.
+
+    Proxies are taken from the environment (`HTTPS_PROXY`, `NO_PROXY`). Certificate files are read
+    when it is made; raises `PermanentError` (unreadable) where one can't be used.
+    """
+
+    def __init__(self, settings: VaultServerSettings, timeouts: Timeouts = TIMEOUTS) -> None:
+        session = requests.Session()
+        session.verify = str(settings.ca_file) if settings.ca_file else True
+        session.mount("https://", _TlsAdapter(_context(settings), settings.tls_server_name))
+        # hvac takes what is None from VAULT_TOKEN and the like, which no configuration names.
+        self._client = hvac.Client(
+            url=settings.address,
+            token="",
+            cert=(),
+            verify=session.verify,
+            timeout=timeouts,
+            session=session,
+            namespace=settings.namespace,
+            adapter=hvac.adapters.RawAdapter,
+        )
+        self._server = server_name(settings)
+        self._sent: set[str] = set()
+
+    def use(self, token: Secret) -> None:
+        """Send this token with every request from now on."""
+        self._client.token = self._revealed(token)
+
+    def send(
+        self,
+        what: str,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, str | int] | None = None,
+    ) -> requests.Response:
+        """Send one request and return the answer, whatever its status; `path` has no `v1/`.
+
+        Values of type `Secret` in `body` are sent as their text. `what` begins the error's
+        sentence. Raises what the table of failures in `answers` says.
+        """
+        try:
+            response: requests.Response = self._client.adapter.request(
+                method,
+                f"v1/{quote(path)}",
+                json=None if body is None else self._revealed(body),
+                params=params,
+                raise_exception=False,
+            )
+        except Exception as error:  # noqa: BLE001  `failed` raises again what it does not know
+            problem = failed(error, f"{what} at {self._server}")
+        else:
+            return response
+        # Raised out here, so that the library's error does not come along as its context: it may
+        # hold a proxy's login or a header's value.
+        raise problem
+
+    def refusal(self, response: requests.Response, what: str, policy: str = "") -> DriverError:
+        """Return the error for an answer that is no success."""
+        return refused(response, f"{what} at {self._server}", policy, self._sent)
+
+    def document(self, response: requests.Response, what: str) -> Mapping[str, Any]:
+        """Return the JSON object in an answer, empty where it has no body.
+
+        Raises `PermanentError` (malformed) where something else answered.
+        """
+        if not response.content:
+            return {}
+        try:
+            document = response.json()
+        except ValueError:
+            document = None
+        if not isinstance(document, Mapping):
+            raise no_vault(f"{what} at {self._server}")
+        return document
+
+    def close(self) -> None:
+        """Close its sockets."""
+        self._client.adapter.close()
+
+    def _revealed(self, value: Any) -> Any:
+        """Return what is sent; remember the secrets in it, as the server may repeat them."""
+        if isinstance(value, Mapping):
+            return {key: self._revealed(each) for key, each in value.items()}
+        if isinstance(value, Secret):
+            text = value.reveal()
+            self._sent.add(text)
+            return text
+        return value
+
+
+def server_name(settings: VaultServerSettings) -> str:
+    """Return server and namespace as they may be shown: without user and password."""
+    parts = urlsplit(settings.address)
+    name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return f"{name} (namespace {settings.namespace})" if settings.namespace else name
+
+
+class _TlsAdapter(HTTPAdapter):
+    """Uses one TLS context for every connection, also through a proxy."""
+
+    def __init__(self, context: ssl.SSLContext, name: str | None) -> None:
+        self._options: dict[str, Any] = {"ssl_context": context}
+        if name:
+            self._options["server_hostname"] = name
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **{**options, **self._options})
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        return super().proxy_manager_for(proxy, **options, **self._options)
+
+
+def _context(settings: VaultServerSettings) -> ssl.SSLContext:
+    file = settings.ca_file
+    try:
+        context = ssl.create_default_context(cafile=str(file) if file else None)
+        file = settings.client_cert_file
+        if file:
+            context.load_cert_chain(file, settings.client_key_file, password=_no_passphrase)
+    except (OSError, ValueError) as error:
+        why = "not a PEM file with what it should hold"
+        if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and error.strerror:
+            why = error.strerror
+        raise PermanentError(
+            Reason.UNREADABLE,
+            f"cannot use the certificate file {file}: {why}",
+            f"look at it: openssl x509 -noout -subject -enddate -in {file}",
+        ) from None
+    return context
+
+
+def _no_passphrase() -> str:
+    # Without this OpenSSL would ask on the terminal.
+    raise ValueError("the key has a passphrase")

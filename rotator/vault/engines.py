@@ -1,0 +1,127 @@
+"""Finds out what answers at a path, and reads the key/value engines.
+
+https://developer.hashicorp.com/vault/api-docs/secret/kv
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from rotator.core.errors import PermanentError, Reason
+
+if TYPE_CHECKING:
+    from rotator.vault.session import VaultSession
+
+Kind = Literal["kv1", "kv2", "dynamic"]
+
+_FORBIDDEN = 403
+_NOT_FOUND = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What answers at a path: its kind, where it is mounted, and the rest of the path."""
+
+    kind: Kind
+    mount: str
+    rest: str
+
+    @property
+    def read_path(self) -> str:
+        """The path that the API reads and writes."""
+        return f"{self.mount}/data/{self.rest}" if self.kind == "kv2" else self.path
+
+    @property
+    def path(self) -> str:
+        """The path as `vault kv get` takes it."""
+        return f"{self.mount}/{self.rest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a key/value engine holds at a path.
+
+    `data` is None where there is nothing; `gone` tells why, where it was there once. `version` is 0
+    where nothing was ever written, or where the engine has no versions.
+    """
+
+    data: Mapping[str, Any] | None = field(repr=False)
+    version: int = 0
+    created_at: datetime | None = None
+    gone: Literal["", "deleted", "destroyed"] = ""
+
+
+def find_engine(session: VaultSession, path: str, wanted: Kind | Literal["auto"]) -> Engine:
+    """Return what answers at `path`, asking the server as `vault kv get` does.
+
+    The question needs no policy of its own: the server answers whoever may do anything below the
+    mount. A refusal therefore means that the login may do nothing there, or that nothing is mounted
+    there; with `wanted` given, the first part of the path is then taken as the mount.
+
+    Raises `PermanentError` (forbidden) and what a request raises.
+    """
+    accept = () if wanted == "auto" else (_FORBIDDEN, _NOT_FOUND)
+    try:
+        data = session.call("GET", f"sys/internal/ui/mounts/{path}", accept=accept).data
+    except PermanentError as error:
+        if error.reason is not Reason.FORBIDDEN:
+            raise
+        raise _no_right(path, error) from None
+    mount = str(data.get("path") or path.partition("/")[0]).strip("/")
+    rest = path.removeprefix(mount).strip("/")
+    return Engine(_kind(data) if wanted == "auto" else wanted, mount, rest)
+
+
+def read_kv(session: VaultSession, engine: Engine, version: int | None = None) -> Stored:
+    """Return what a KV engine holds at a path, the newest version or the one given.
+
+    Raises what a request raises; a missing secret is an answer.
+    """
+    params = {"version": version} if version else None
+    reply = session.call("GET", engine.read_path, params=params, accept=(_NOT_FOUND,))
+    if engine.kind == "kv1":
+        return Stored(reply.data if reply.status != _NOT_FOUND else None)
+    metadata = reply.data.get("metadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    data = reply.data.get("data")
+    return Stored(
+        data if isinstance(data, Mapping) else None,
+        int(metadata.get("version") or 0),
+        _time(metadata.get("created_time")),
+        _gone(metadata),
+    )
+
+
+def _kind(data: Mapping[str, Any]) -> Kind:
+    options = data.get("options")
+    version = options.get("version") if isinstance(options, Mapping) else None
+    if data.get("type") not in ("kv", "generic", "cubbyhole"):
+        return "dynamic"
+    return "kv2" if str(version) == "2" else "kv1"
+
+
+def _gone(metadata: Mapping[str, Any]) -> Literal["", "deleted", "destroyed"]:
+    if metadata.get("destroyed"):
+        return "destroyed"
+    return "deleted" if metadata.get("deletion_time") else ""
+
+
+def _time(text: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+
+
+def _no_right(path: str, error: PermanentError) -> PermanentError:
+    mount, _, rest = path.partition("/")
+    return PermanentError(
+        Reason.FORBIDDEN,
+        f"{error.detail}: the login may do nothing there, or nothing is mounted there",
+        f'for KV 2 a policy of the login must have: path "{mount}/data/{rest}" '
+        f'{{ capabilities = ["read"] }}; for anything else: path "{path}" '
+        f'{{ capabilities = ["read"] }}; the mount: vault secrets list',
+    )
