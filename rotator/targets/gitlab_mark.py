@@ -1,0 +1,107 @@
+"""The mark of a GitLab variable: a sentence in its description that people and rotators read.
+
+    Kept fresh by rotator (dind) until 2026-11-23T22:00:00Z: a.example.com, b.example.com;
+    until 2026-11-24T10:00:00Z: c.example.com; without a known end: d.example.com; and 3 more;
+    mark hmac:3f9a2c41d7e0
+
+Clauses are separated by `; `. Registries that end together share a clause; the soonest end comes
+first, those without a known end last, names in alphabetical order. A description holds 255
+characters: registries are left out from the end of that order, and counted (`and 3 more`). What is
+left out is unknown to whoever reads the mark.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from rotator.core.model import Mark
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+LIMIT = 255
+"""Characters in a description. https://docs.gitlab.com/api/group_level_variables/"""
+
+_LONGEST_ROTATION = 100
+_BEGINNING = "Kept fresh by rotator ("
+_ENDLESS = "without a known end"
+_HEAD = re.compile(re.escape(_BEGINNING) + r"(?P<rotation>[^()]*)\)(?P<rest>.*)", re.DOTALL)
+_NAME = re.compile(r"[^\s,;]+")
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+_Entry = tuple[str, datetime | None]
+
+
+def describe(mark: Mark) -> str:
+    """Return the description for this mark, at most `LIMIT` characters.
+
+    The ends keep their precision. A rotation's name is cut after 100 characters.
+    """
+    entries = sorted(
+        mark.expires.items(),
+        key=lambda entry: (entry[1] or _NEVER, entry[0]),
+    )
+    writable = [entry for entry in entries if _NAME.fullmatch(entry[0])]
+    for count in range(len(writable), 0, -1):
+        text = _sentence(mark, writable[:count], left_out=len(entries) - count)
+        if len(text) <= LIMIT:
+            return text
+    return _sentence(mark, [], left_out=len(entries))
+
+
+def parse(description: str | None) -> Mark | None:
+    """Return the mark in a description, or None where the description is not a rotator's.
+
+    Forgives what people do to it: clauses that mean nothing are passed over, and a mark that has
+    lost its fingerprint has an empty one.
+    """
+    head = _HEAD.match((description or "").strip())
+    if head is None:
+        return None
+    expires: dict[str, datetime | None] = {}
+    fingerprint = ""
+    for clause in head["rest"].split(";"):
+        title, _, names = clause.strip().partition(": ")
+        word, _, value = title.partition(" ")
+        if word == "mark":
+            fingerprint = value.partition(" ")[0]
+        elif title == _ENDLESS:
+            expires |= dict.fromkeys(_NAME.findall(names))
+        elif word == "until" and (end := _moment(value)):
+            expires |= dict.fromkeys(_NAME.findall(names), end)
+    return Mark(expires, fingerprint, head["rotation"])
+
+
+def _sentence(mark: Mark, kept: Sequence[_Entry], left_out: int) -> str:
+    clauses = [
+        f"{title}: {', '.join(name for name, _ in entries)}"
+        for title, entries in groupby(kept, key=lambda entry: _title(entry[1]))
+    ]
+    if not clauses and mark.expires:
+        clauses = [_title(_soonest(mark.expires))]
+    if left_out:
+        clauses.append(f"and {left_out} more")
+    head = f"{_BEGINNING}{mark.rotation[:_LONGEST_ROTATION]})"
+    return "; ".join([" ".join([head, *clauses[:1]]), *clauses[1:], f"mark {mark.fingerprint}"])
+
+
+def _title(end: datetime | None) -> str:
+    if end is None:
+        return _ENDLESS
+    return "until " + end.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _soonest(expires: Mapping[str, datetime | None]) -> datetime | None:
+    return min((end for end in expires.values() if end), default=None)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

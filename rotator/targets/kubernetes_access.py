@@ -1,0 +1,203 @@
+"""Opens a client for a cluster's API server: from a kubeconfig, or from inside a pod.
+
+A client is built for each call, which takes half a millisecond: so a token that the kubelet has
+replaced, a renewed certificate or an edited kubeconfig counts from the next call on. What lightkube
+does not do by itself is done here: it runs no plugin of the API version v1, gives none a time
+limit, and looks for a relative token file in the working directory.
+
+https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
+https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx2
+import msgspec
+import yaml
+from lightkube import Client, KubeConfig
+from lightkube.config.kubeconfig import DEFAULT_KUBECONFIG, SERVICE_ACCOUNT
+from lightkube.config.models import User
+from lightkube.core.exceptions import ConfigError
+
+from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
+from rotator.system import program
+from rotator.system.secret_input import SecretInput
+
+if TYPE_CHECKING:
+    from lightkube.config.kubeconfig import SingleConfig
+    from lightkube.config.models import UserExec
+
+FIELD_MANAGER = "rotator"
+_PLUGIN_OUTPUT = 1024 * 1024
+_NOT_A_KUBECONFIG = (
+    ConfigError,
+    yaml.YAMLError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How the API server is reached; without `kubeconfig` and `context` as kubectl would do it.
+
+    That is: with the pod's service account, else with the file that `$KUBECONFIG` names, else with
+    ~/.kube/config. Times are in seconds.
+    """
+
+    kubeconfig: Path | None = None
+    context: str | None = None
+    service_account: Path = Path(SERVICE_ACCOUNT)
+    connect_seconds: float = 5.0
+    read_seconds: float = 15.0
+    plugin_seconds: float = 15.0
+
+    def open(self) -> Client:
+        """Return a client to be closed after use.
+
+        Raises `PermanentError` (unreadable, malformed, login_rejected) where the configuration or
+        what it points to is of no use, `TemporaryError` (timeout) where a plugin hangs.
+        """
+        config = self._select()
+        user = config.user or User()
+        if user.token_file:
+            token = SecretInput(Path(config.abs_file(user.token_file))).read()
+            user = msgspec.structs.replace(user, token=token.reveal(), token_file=None)
+        elif user.exec and not user.token:
+            user = self._log_in(user.exec, config)
+        timeout = httpx2.Timeout(self.read_seconds, connect=self.connect_seconds)
+        try:
+            return Client(config._replace(user=user), timeout=timeout, field_manager=FIELD_MANAGER)
+        except OSError as error:
+            raise self._unusable(
+                Reason.UNREADABLE,
+                f"a certificate or key that it names is unreadable: {error.strerror or 'not PEM'}"
+                f"{f' ({error.filename})' if error.filename else ''}",
+            ) from error
+        except (ConfigError, ValueError, TypeError) as error:
+            raise self._unusable(Reason.MALFORMED, "its user or cluster is incomplete") from error
+
+    def kubectl(self, command: str) -> str:
+        """Return the command line that reaches the same cluster in the same way."""
+        options = [
+            *(["--kubeconfig", str(self.kubeconfig)] if self.kubeconfig else []),
+            *(["--context", self.context] if self.context else []),
+        ]
+        return " ".join(["kubectl", *map(shlex.quote, options), command])
+
+    def _select(self) -> SingleConfig:
+        try:
+            if self.kubeconfig is None and self.context is None:
+                loaded = KubeConfig.from_env(str(self.service_account))
+            else:
+                loaded = KubeConfig.from_file(
+                    self.kubeconfig or os.environ.get("KUBECONFIG", DEFAULT_KUBECONFIG)
+                )
+            selected = loaded.get(self.context)
+        except ConfigError as error:
+            raise self._unusable(Reason.MALFORMED, str(error)) from error
+        except OSError as error:
+            why = f"{error.strerror}: {error.filename}"
+            raise self._unusable(Reason.UNREADABLE, why) from error
+        except _NOT_A_KUBECONFIG as error:
+            # The exception's own text can repeat a line of the file, and with it a token.
+            raise self._unusable(
+                Reason.MALFORMED,
+                f"it names {error}, which is not in it"
+                if isinstance(error, KeyError)
+                else "it is no kubeconfig",
+            ) from None
+        if selected is None:
+            raise self._unusable(Reason.MALFORMED, "no current context")
+        return selected
+
+    def _log_in(self, plugin: UserExec, config: SingleConfig) -> User:
+        """Run the plugin and return the token or the certificate that it prints."""
+        command = plugin.command
+        if "/" in command:
+            command = str(config.abs_file(command))
+        asked = {
+            "apiVersion": plugin.apiVersion,
+            "kind": "ExecCredential",
+            "spec": {"interactive": False},
+        }
+        environment = {
+            **os.environ,
+            **{variable.name: variable.value for variable in plugin.env or []},
+            "KUBERNETES_EXEC_INFO": json.dumps(asked),
+        }
+        try:
+            code, output = program.run(
+                [command, *(plugin.args or [])],
+                b"",
+                environment,
+                self.plugin_seconds,
+                _PLUGIN_OUTPUT,
+            )
+        except OSError as error:
+            missing = plugin.installHint or "install it where rotator runs"
+            raise _plugin_error(command, Reason.NOT_FOUND, error.strerror, missing) from error
+        except program.ProgramTimeoutError:
+            raise TemporaryError(
+                Reason.TIMEOUT,
+                f"the kubeconfig's login plugin {command} did not end in {self.plugin_seconds:g} s",
+                self._try_plugin(),
+            ) from None
+        except program.ProgramOutputError:
+            code, output = 0, b""
+        if code != 0:
+            why = f"ended with code {code}"
+            raise _plugin_error(command, Reason.LOGIN_REJECTED, why, self._try_plugin())
+        user = _credential(output)
+        if user is None:
+            why = "printed no token and no certificate"
+            raise _plugin_error(command, Reason.MALFORMED, why, self._try_plugin())
+        return user
+
+    def _try_plugin(self) -> str:
+        return f"see what it says, as the user that runs rotator: {self.kubectl('auth whoami')}"
+
+    def _unusable(self, reason: Reason, why: str) -> DriverError:
+        source = self.kubeconfig or os.environ.get("KUBECONFIG", DEFAULT_KUBECONFIG)
+        hint = (
+            f"mend it, then try: {self.kubectl('config view --minify')}"
+            if self.kubeconfig or self.context
+            else "run rotator in a pod with a service account, or set the target's `kubeconfig`"
+        )
+        return PermanentError(reason, f"cannot use the kubeconfig {source}: {why}", hint)
+
+
+def _plugin_error(command: str, reason: Reason, why: str | None, hint: str) -> DriverError:
+    return PermanentError(reason, f"the kubeconfig's login plugin {command}: {why}", hint)
+
+
+def _credential(output: bytes) -> User | None:
+    try:
+        status = json.loads(output)["status"]
+        token = status.get("token")
+        certificate = status.get("clientCertificateData")
+        key = status.get("clientKeyData")
+        if not token and not (certificate and key):
+            return None
+        return User(
+            token=token or None,
+            client_cert_data=_encoded(certificate) if certificate else None,
+            client_key_data=_encoded(key) if key else None,
+        )
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
+def _encoded(pem: str) -> str:
+    """A kubeconfig holds certificates in base64, a plugin prints them as they are."""
+    return base64.b64encode(pem.encode()).decode()

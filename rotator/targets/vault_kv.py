@@ -1,0 +1,147 @@
+"""Publishes into a key/value secret of Vault or OpenBao, for a fleet of hosts that reads there.
+
+The mark stands in the secret's own data, as fields beside the document: so both are written in one
+request, and in KV 2 one version number guards both.
+https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#create-update-secret
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rotator.core.errors import ConflictError, DriverError, PermanentError, Reason
+from rotator.core.mark import from_annotations, to_annotations
+from rotator.core.model import Held, Mark, Policy, Secret
+from rotator.core.ports import Target
+from rotator.vault.connection import TIMEOUTS, Timeouts
+from rotator.vault.engines import Engine, find_engine, read_kv
+from rotator.vault.session import VaultSession
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from rotator.config.targets import VaultKvTargetSettings
+    from rotator.core.ports import Clock
+
+_CAS_FAILED = "check-and-set"
+
+
+def build(settings: VaultKvTargetSettings, policy: Policy, clock: Clock) -> VaultKvTarget:
+    """Return the target; nothing is read and nobody is asked yet."""
+    return VaultKvTarget(settings, policy, clock)
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """What a read saw: the version number (0: none yet) and every field of the secret."""
+
+    number: int = 0
+    fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+class VaultKvTarget(Target):
+    """One field of a secret in KV 2 or KV 1; its other fields stay as they are.
+
+    KV 1 has no versions, so `compares` is false there; it is known after the first read.
+    """
+
+    def __init__(
+        self,
+        settings: VaultKvTargetSettings,
+        policy: Policy,
+        clock: Clock,
+        timeouts: Timeouts = TIMEOUTS,
+    ) -> None:
+        super().__init__(settings.name, policy)
+        self._settings = settings
+        self._session = VaultSession(settings, clock, timeouts)
+        self._engine: Engine | None = None
+        self.compares = settings.engine != "kv1"
+
+    @property
+    def token_expires_at(self) -> datetime | None:
+        """When the login token ends; None where it has no known end, or there is none yet."""
+        return self._session.token_expires_at
+
+    def read(self) -> Held:
+        """Return the field and the mark beside it; a deleted secret reads as nothing."""
+        self._session.open()
+        # Asked again after each failure, as a mount may have been replaced.
+        engine, self._engine = self._engine or self._find(), None
+        stored = read_kv(self._session, engine)
+        self._engine = engine
+        self.compares = engine.kind == "kv2"
+        fields = stored.data or {}
+        text = fields.get(self._settings.field)
+        if text is not None and not isinstance(text, str):
+            raise PermanentError(
+                Reason.MALFORMED,
+                f"the field `{self._settings.field}` of {self._place(engine)} is not text",
+                f"set `field` to another one, or take it out: vault kv put {engine.path} …",
+            )
+        return Held(
+            None if text is None else Secret(text),
+            from_annotations(fields),
+            _Version(stored.version, fields),
+        )
+
+    def write(self, text: Secret, mark: Mark, replacing: Held) -> Held:
+        """Write the field and the mark in one request, and keep the secret's other fields.
+
+        Raises `ConflictError` where a KV 2 secret is no longer at the version that was read.
+        """
+        self._session.open()
+        engine = self._engine or self._find()
+        seen = replacing.version if isinstance(replacing.version, _Version) else _Version()
+        fields = {**seen.fields, **to_annotations(mark), self._settings.field: text}
+        if engine.kind == "kv1":
+            self._session.call("POST", engine.read_path, body=fields)
+            return Held(text, mark, _Version(0, fields))
+        body = {"options": {"cas": seen.number}, "data": fields}
+        try:
+            data = self._session.call("POST", engine.read_path, body=body).data
+        except PermanentError as error:
+            if error.reason is Reason.INVALID and _CAS_FAILED in error.detail:
+                raise ConflictError(
+                    f"{self._place(engine)} is no longer at version {seen.number}"
+                ) from None
+            raise
+        number = int(data.get("version", seen.number + 1))
+        return Held(text, mark, _Version(number, fields), notes=self._destroy_old(engine, number))
+
+    def _destroy_old(self, engine: Engine, newest: int) -> tuple[str, ...]:
+        """Destroy what `keep_versions` no longer keeps; return what a person should be told.
+
+        The document is published by now, so what goes wrong here is no failure of the write.
+        """
+        keep = self._settings.keep_versions
+        if keep is None or newest <= keep:
+            return ()
+        try:
+            known = self._session.call("GET", f"{engine.mount}/metadata/{engine.rest}").data
+            old = [
+                int(number)
+                for number, version in known.get("versions", {}).items()
+                if int(number) <= newest - keep and not version.get("destroyed")
+            ]
+            if old:
+                path = f"{engine.mount}/destroy/{engine.rest}"
+                self._session.call("POST", path, body={"versions": old})
+        except DriverError as error:
+            return (f"old versions were not destroyed: {error.detail}; {error.hint}",)
+        return ()
+
+    def _find(self) -> Engine:
+        engine = find_engine(self._session, self._settings.path, self._settings.engine)
+        if engine.kind == "dynamic":
+            raise PermanentError(
+                Reason.INVALID,
+                f"{self._place(engine)} is in no key/value engine",
+                "set `path` to a secret in one: vault secrets list",
+            )
+        return engine
+
+    def _place(self, engine: Engine) -> str:
+        return f"{engine.path} at {self._session.server}"
