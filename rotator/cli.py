@@ -1,0 +1,136 @@
+"""The command line. Each command loads what it needs when it runs, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rotator import __version__
+from rotator.core.errors import ConfigError, LockHeldError
+
+if TYPE_CHECKING:
+    from rotator.config.schema import Configuration
+
+USAGE, LOCKED = 2, 75
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="rotator")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The configuration. Default: $ROTATOR_CONFIG, else /etc/rotator/rotator.yaml.",
+)
+@click.pass_context
+def cli(context: click.Context, config: Path | None) -> None:
+    """Keep registry credentials in GitLab CI fresh, wherever the job reads them from.
+
+    \b
+    Credentials are failing now? Type these, in this order:
+      rotator run-once             fetch and publish everything; says what is wrong
+      rotator run-once --dry-run   the same, but write nothing
+      rotator check --offline      is the configuration right?
+
+    Exit codes: 0 all is published and fresh, 1 every rotation failed, 2 wrong usage or
+    configuration, 10 some registry or target is not fresh, 75 another rotator holds the lock.
+    """
+    context.obj = config
+
+
+@cli.command()
+@click.pass_obj
+def run(config: Path | None) -> None:
+    """Run as a daemon: renew before anything ends, repair what drifts, until SIGTERM.
+
+    SIGHUP reads the configuration again; a bad one is reported and the old one kept.
+    """
+    from rotator.commands import run as command
+
+    sys.exit(command.execute(lambda: _load(config)))
+
+
+@cli.command("run-once")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--only-due", is_flag=True, help="Fetch only what is due; skip what is fresh.")
+@click.option(
+    "--dry-run", is_flag=True, help="Fetch and prove, say what would be written, write nothing."
+)
+@click.option(
+    "--target", "targets", multiple=True, metavar="NAME", help="Only this target. Repeatable."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=30,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for another rotator's lock.",
+)
+@click.pass_obj
+def run_once(
+    config: Path | None,
+    names: tuple[str, ...],
+    only_due: bool,
+    dry_run: bool,
+    targets: tuple[str, ...],
+    as_json: bool,
+    wait: float,
+) -> None:
+    """Run one cycle of each rotation named (all, if none is), whatever the schedule says."""
+    from rotator.commands import run_once as command
+
+    options = command.Options(names, targets, only_due, dry_run, as_json, wait)
+    sys.exit(command.execute(_load(config), options))
+
+
+@cli.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--offline", is_flag=True, help="The configuration alone: no server, no secret.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def check(config: Path | None, names: tuple[str, ...], offline: bool, as_json: bool) -> None:
+    """Say whether the rotations would work, and what to do where not; change nothing."""
+    from rotator.commands import check as command
+
+    sys.exit(command.execute(_file(config), _load(config), names, offline=offline, as_json=as_json))
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON Schema of the configuration, for editors."""
+    import json
+
+    from rotator.config.json_schema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+def main() -> None:
+    """Run `rotator`: turn errors that are the user's into a message and an exit code."""
+    try:
+        cli(prog_name="rotator")
+    except ConfigError as error:
+        for problem in error.problems:
+            click.echo(problem, err=True)
+        sys.exit(USAGE)
+    except LockHeldError as error:
+        click.echo(f"rotator: {error}", err=True)
+        sys.exit(LOCKED)
+
+
+def _file(option: Path | None) -> Path:
+    from rotator.config.load import configuration_file
+
+    return configuration_file(option, os.environ)
+
+
+def _load(option: Path | None) -> Configuration:
+    from rotator.config.load import load
+
+    return load(_file(option), os.environ)

@@ -1,0 +1,84 @@
+"""`rotator run-once`: one cycle of each rotation, now."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from rotator.app import Builder, Runner, utc_now
+from rotator.commands.choose import rotations
+from rotator.core import cycle
+from rotator.core.errors import LockHeldError
+from rotator.observe.logs import Teller, configure
+from rotator.system.each import ThreadedEach
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rotator.config.schema import Configuration
+    from rotator.core.report import Report
+
+OK, FAILED, PARTIAL, LOCKED = 0, 1, 10, 75
+
+# Seconds that all cycles of a run may take; each of their steps has a shorter deadline of its own.
+_LONGEST = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `run-once` was asked for; `names` and `targets` are all where empty."""
+
+    names: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    only_due: bool = False
+    dry_run: bool = False
+    as_json: bool = False
+    wait: float = 30.0
+
+
+def execute(configuration: Configuration, options: Options) -> int:
+    """Run the cycles, tell what they did, and return the exit code."""
+    log = configure(configuration.log)
+    chosen = rotations(configuration, options.names, options.targets)
+    builder = Builder(configuration, log.warning)
+    ready = [builder.runner(one, options.targets) for one in chosen]
+
+    def turn(one: Runner) -> Report:
+        how = cycle.Options(force=not options.only_due, dry_run=options.dry_run)
+        return one.cycle(options.wait, how)
+
+    reports, locked = [], False
+    for answer in ThreadedEach()(turn, ready, _LONGEST):
+        if isinstance(answer, LockHeldError):
+            locked = True
+            click.echo(
+                f"rotator: {answer}\nwait for it to end, or give it longer: --wait 120", err=True
+            )
+        elif isinstance(answer, Exception):
+            raise answer
+        else:
+            reports.append(answer)
+    _tell(reports, options, Teller(log))
+    return LOCKED if locked else exit_code(reports)
+
+
+def exit_code(reports: Sequence[Report]) -> int:
+    """Return 0 where everything is published and fresh, 1 where all failed, 10 in between."""
+    outcomes = [report.outcome for report in reports if report.outcome != "paused"]
+    if all(outcome in {"rotated", "fresh"} for outcome in outcomes):
+        return OK
+    return FAILED if all(outcome == "failed" for outcome in outcomes) else PARTIAL
+
+
+def _tell(reports: Sequence[Report], options: Options, teller: Teller) -> None:
+    for report in reports:
+        teller.tell(report)
+    if options.as_json:
+        click.echo(json.dumps({"rotations": [report.as_json() for report in reports]}))
+        return
+    from rotator.observe.table import show  # noqa: PLC0415  rich is slow to load
+
+    show(reports, utc_now())

@@ -1,0 +1,111 @@
+"""The log: one line an event, in words an operator knows, and never a secret.
+
+Console on a terminal, JSON elsewhere, always to standard error: standard output is for answers.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from rotator.core.report import Problem, Report, iso
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+    from rotator.config.schema import LogSettings
+
+
+def configure(settings: LogSettings) -> FilteringBoundLogger:
+    """Return the log that the settings describe."""
+    stream = sys.stderr
+    terminal = settings.format == "console" or (settings.format == "auto" and stream.isatty())
+    processors: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if terminal:
+        plain = structlog.dev.plain_traceback
+        processors.append(
+            structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=plain)
+        )
+    else:
+        # The default formatter prints local variables, passwords included.
+        transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        processors += [
+            structlog.processors.ExceptionRenderer(transform),
+            structlog.processors.JSONRenderer(),
+        ]
+    levels = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(levels[settings.level]),
+        logger_factory=structlog.PrintLoggerFactory(stream),
+    )
+    log: FilteringBoundLogger = structlog.get_logger()
+    return log
+
+
+class Teller:
+    """Tells reports to a log. What a person can't change by reading it again is told once."""
+
+    def __init__(self, log: FilteringBoundLogger) -> None:
+        self._log = log
+        self._told: set[tuple[str, str]] = set()
+
+    def tell(self, report: Report) -> None:
+        """Write down what a cycle did: changes, problems, what was noticed, how it ended."""
+        log = self._log.bind(rotation=report.name)
+        for source in report.sources:
+            if source.problem is not None:
+                _problem(log, "fetch failed", source.problem, source=source.name)
+        for credential in report.credentials:
+            if credential.outcome == "rejected" and credential.problem is not None:
+                where = {"registry": credential.registry, "source": credential.source}
+                _problem(log, "credential not published", credential.problem, **where)
+        for target in report.targets:
+            for change in target.changes:
+                log.info(
+                    "published" if target.outcome == "written" else "would publish",
+                    target=target.name,
+                    registry=change.registry,
+                    before=change.before,
+                    after=change.after,
+                    why=change.why,
+                )
+            if target.problem is not None:
+                _problem(log, "write failed", target.problem, target=target.name)
+            self._notes(log, report.name, target.notes, target=target.name)
+        self._notes(log, report.name, report.notes)
+        quiet = report.outcome in {"fresh", "paused"}
+        (log.debug if quiet else log.info)(
+            "cycle ended",
+            outcome=report.outcome,
+            job_safe=report.job_safe,
+            safe_until=iso(report.safe_until),
+            next_at=iso(report.next_at),
+            seconds=round(report.duration_seconds, 3),
+        )
+
+    def _notes(
+        self, log: FilteringBoundLogger, rotation: str, notes: tuple[str, ...], **where: str
+    ) -> None:
+        for note in notes:
+            if (rotation, note) not in self._told:
+                self._told.add((rotation, note))
+                log.warning("noticed", note=note, **where)
+
+
+def _problem(log: FilteringBoundLogger, event: str, problem: Problem, **where: str | None) -> None:
+    write = log.error if problem.permanent or problem.bug else log.warning
+    write(
+        event,
+        **where,
+        reason=str(problem.reason),
+        detail=problem.detail,
+        hint=problem.hint,
+        exc_info=problem.bug,
+    )
