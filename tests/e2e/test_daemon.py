@@ -1,0 +1,229 @@
+"""`rotator run` as systemd runs it: the installed command, its signals and its messages."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import pytest
+import yaml
+
+from tests.e2e.site import PROGRAM
+from tests.support import MARKED, until
+
+if TYPE_CHECKING:
+    from tests.e2e.site import Site
+
+
+class Daemon:
+    """A running `rotator run`, what it logged, and what it told the service manager."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.log = site.place / "log"
+        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.address = site.place / "notify"
+        self.manager.bind(str(self.address))
+        self.manager.settimeout(0)
+        self.told: list[str] = []
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        site = self.site
+        site.write()
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [PROGRAM, "--config", site.config, "run"],
+                env={**site.environ(), "NOTIFY_SOCKET": str(self.address)},
+                stdout=log,
+                stderr=log,
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(10)
+        self.manager.close()
+        self.address.unlink()
+        assert MARKED not in self.log.read_text(), "a secret was logged"
+
+    def messages(self) -> list[str]:
+        """Return everything that the service manager was told so far."""
+        while True:
+            try:
+                self.told.append(self.manager.recv(4096).decode())
+            except BlockingIOError:
+                return self.told
+
+    def events(self, name: str) -> list[dict[str, object]]:
+        """Return the events with this name that were logged so far."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line[:1] == "{"]
+        return [line for line in lines if line["event"] == name]
+
+    def ready(self) -> None:
+        """Wait until the service manager was told that the start has ended."""
+        until(lambda: "READY=1" in self.messages(), 30, "READY=1")
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def end(self) -> int:
+        """Ask it to stop, and return its exit code."""
+        assert self.process is not None
+        self.signal(signal.SIGTERM)
+        return self.process.wait(10)
+
+
+@pytest.fixture
+def site(site: Site) -> Site:
+    """A site whose targets are looked at every second."""
+    site.rotation["schedule"] = {"poll": "1s"}
+    return site
+
+
+def test_start_publishes_and_stop_is_orderly(site: Site) -> None:
+    """READY comes when the first cycle has ended; SIGTERM ends it with exit code 0."""
+    with Daemon(site) as daemon:
+        daemon.ready()
+        assert site.published().keys() == {site.registry.host, site.ecr.host}
+        until(lambda: any("job-safe" in m for m in daemon.messages()), 10, "a STATUS sentence")
+        until(lambda: "WATCHDOG=1" in daemon.messages(), 10, "the watchdog to be fed")
+        assert daemon.end() == 0
+        assert "STOPPING=1" in daemon.messages()
+
+
+def test_a_changed_password_is_picked_up(site: Site) -> None:
+    """A new password in Vault is published within `poll`, without asking ECR again."""
+    with Daemon(site) as daemon:
+        daemon.ready()
+        calls = site.ecr.calls
+        site.put(f"{MARKED}harbor-2")
+        until(lambda: site.published()[site.registry.host][1] == site.password, 20, "the new one")
+        assert site.ecr.calls == calls
+
+
+def test_drift_is_repaired_without_a_fetch(site: Site) -> None:
+    """A file that somebody emptied or removed is back within `poll`, from memory."""
+    with Daemon(site) as daemon:
+        daemon.ready()
+        calls, good = site.ecr.calls, site.published()
+        site.file.write_text("")
+        until(site.file.read_text, 20, "the emptied file to be repaired")
+        assert site.published() == good
+        site.file.unlink()
+        until(site.file.exists, 20, "the removed file to be back")
+        assert site.published() == good
+        assert site.ecr.calls == calls
+
+
+def test_a_restart_fetches_nothing(site: Site) -> None:
+    """What is published and fresh is adopted from the file: a restart costs no token."""
+    with Daemon(site) as daemon:
+        daemon.ready()
+        daemon.end()
+    calls, inode = site.ecr.calls, site.file.stat().st_ino
+    with Daemon(site) as daemon:
+        daemon.ready()
+        daemon.end()
+    assert (site.ecr.calls, site.file.stat().st_ino) == (calls, inode)
+
+
+def test_reload_takes_a_good_file_and_refuses_a_bad_one(site: Site, tmp_path: Path) -> None:
+    """SIGHUP swaps in what is right; what is wrong is reported with its line, the old goes on."""
+    second = tmp_path / "docker" / "second.json"
+    with Daemon(site) as daemon:
+        daemon.ready()
+        (site.place / "rotator.yaml").write_text("version: 1\nrotatoins: []\n")
+        daemon.signal(signal.SIGHUP)
+        until(lambda: daemon.events("configuration not reloaded"), 10, "the refusal")
+        assert "rotator.yaml:2:1" in str(daemon.events("configuration not reloaded")[0]["problems"])
+        site.put(f"{MARKED}harbor-2")
+        until(lambda: site.published()[site.registry.host][1] == site.password, 20, "the old one")
+        site.rotation["targets"] = [site.target, {"type": "file", "path": str(second)}]
+        site.write()
+        daemon.signal(signal.SIGHUP)
+        until(second.exists, 20, "the new target")
+        assert daemon.end() == 0
+
+
+def test_a_second_daemon_is_refused(site: Site) -> None:
+    """One daemon a state directory: the second exits 75 and names the first."""
+    with Daemon(site) as daemon:
+        daemon.ready()
+        assert daemon.process is not None
+        result = site.command("run")
+        assert result.code == 75
+        assert str(daemon.process.pid) in result.err
+
+
+def test_run_once_beside_the_daemon(site: Site) -> None:
+    """The emergency command shares the journal: the daemon does not fetch again after it."""
+    with Daemon(site) as daemon:
+        daemon.ready()
+        site.put(f"{MARKED}harbor-2")
+        assert site.run().code == 0
+        calls = site.ecr.calls
+        cycles = len(daemon.events("cycle ended"))
+        site.put(f"{MARKED}harbor-3")
+        until(lambda: len(daemon.events("cycle ended")) > cycles, 20, "another cycle")
+        assert site.ecr.calls == calls
+
+
+def test_killed_at_any_moment(site: Site) -> None:
+    """SIGKILL costs nothing: the document stays whole, and the next start goes on."""
+    site.run()
+    for tenths in range(6):
+        with Daemon(site) as daemon:
+            assert daemon.process is not None
+            with pytest.raises(subprocess.TimeoutExpired):
+                daemon.process.wait(0.05 + tenths * 0.15)
+            daemon.signal(signal.SIGKILL)
+            daemon.process.wait(10)
+            assert site.published().keys() == {site.registry.host, site.ecr.host}
+    with Daemon(site) as daemon:
+        daemon.ready()
+    assert [path.name for path in site.file.parent.iterdir()] == [site.file.name]
+
+
+def test_a_new_login_secret_is_tried_at_once(site: Site) -> None:
+    """A rejected login waits for its file to change, and is then offered without delay."""
+    site.rotation["sources"] = [site.vault]
+    good = site.token.read_text()
+    site.token.write_text(f"{MARKED}wrong")
+    with Daemon(site) as daemon:
+        daemon.ready()
+        assert daemon.events("fetch failed")[0]["reason"] == "login_rejected"
+        tries = len(daemon.events("fetch failed"))
+        until(lambda: len(daemon.events("write failed")) > 2, 20, "more cycles")
+        assert len(daemon.events("fetch failed")) == tries
+        site.token.write_text(good)
+        until(site.file.exists, 40, "the new token to be tried")
+
+
+def test_memory_is_private(site: Site) -> None:
+    """The daemon writes no core dump, and other processes of its user can't read its memory."""
+    with Daemon(site) as daemon:
+        daemon.ready()
+        assert daemon.process is not None
+        process = Path("/proc", str(daemon.process.pid))
+        limits = (process / "limits").read_text()
+        core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
+        assert core.split()[4:6] == ["0", "0"]
+        assert (process / "mem").stat().st_uid == 0
+
+
+def test_config_errors_end_the_start(site: Site) -> None:
+    """A configuration that is wrong at the start is exit code 2, with every line."""
+    site.write()
+    (site.place / "rotator.yaml").write_text(yaml.safe_dump({"version": 2}))
+    result = site.command("run")
+    assert result.code == 2
+    assert "rotator.yaml:1:" in result.err

@@ -1,0 +1,75 @@
+"""Makes the system fail, or the process stop, at one exact call, without replacing any code.
+
+The interpreter tells a profile function of each call of a C function just before it is made, and
+what that function raises, the caller sees in place of the call.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+OUTSIDE = frozenset(
+    {"open", "write", "pwrite", "fsync", "fchmod", "fchown", "setxattr", "removexattr"}
+    | {"rename", "link", "unlink", "rmdir", "mkdir"}
+    | {"connect", "send", "sendall", "sendmsg", "recv", "recv_into"}
+)
+"""The calls that others can see: files, directories and connections."""
+
+
+class Crash(BaseException):
+    """The process would have ended here."""
+
+
+@contextmanager
+def before(effect: Callable[[], object], names: frozenset[str], number: int = 1) -> Iterator[None]:
+    """Have the effect just before this thread's `number`-th call of a C function so named."""
+    left = number
+
+    def profile(frame: object, event: str, called: Any) -> None:
+        nonlocal left
+        if event == "c_call" and called.__name__ in names:
+            left -= 1
+            if left == 0:
+                effect()
+
+    sys.setprofile(profile)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
+
+
+@contextmanager
+def failing(name: str, number: int, times: int = 1) -> Iterator[None]:
+    """Let the first call of `name` (such as `rename`) fail with the error number."""
+
+    def fail() -> None:
+        raise OSError(number, os.strerror(number))
+
+    with before(fail, frozenset({name}), times):
+        yield
+
+
+@contextmanager
+def crashing(number: int) -> Iterator[None]:
+    """Raise `Crash` in place of the `number`-th call that others could see."""
+
+    def crash() -> None:
+        raise Crash
+
+    with before(crash, OUTSIDE, number):
+        yield
+
+
+@contextmanager
+def killing(number: int) -> Iterator[None]:
+    """Kill this process just before the `number`-th call that others could see."""
+    with before(lambda: os.kill(os.getpid(), signal.SIGKILL), OUTSIDE, number):
+        yield

@@ -1,0 +1,122 @@
+"""A token service for a real registry: what sits behind a `Bearer` challenge."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import uuid
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+import jwt
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+
+SERVICE = "rotator-tests"
+ISSUER = "rotator-tests-issuer"
+
+
+class TokenService:
+    """Gives registry tokens (RS256, its certificate in `x5c`) to users with the right password."""
+
+    def __init__(self, passwords: dict[str, str]) -> None:
+        self.passwords = passwords
+        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        certificate = _self_signed(self._key)
+        self.certificate_pem = certificate.public_bytes(serialization.Encoding.PEM)
+        self._x5c = base64.b64encode(certificate.public_bytes(serialization.Encoding.DER)).decode()
+        handler = type("Handler", (_TokenHandler,), {"service": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server.daemon_threads = True
+        self._server.block_on_close = False
+        self.realm = f"http://127.0.0.1:{self._server.server_port}/token"
+
+    def __enter__(self) -> Self:
+        """Answer."""
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        ).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop answering."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def token(self, user: str, scopes: list[str]) -> str:
+        """Return a token for the user, good for five minutes and for every scope asked for."""
+        now = datetime.now(UTC)
+        access = []
+        for scope in scopes:
+            kind, name, actions = scope.split(":")
+            access.append({"type": kind, "name": name, "actions": actions.split(",")})
+        claims: dict[str, Any] = {
+            "iss": ISSUER,
+            "aud": SERVICE,
+            "sub": user,
+            "iat": now,
+            "nbf": now - timedelta(seconds=10),
+            "exp": now + timedelta(minutes=5),
+            "jti": uuid.uuid4().hex,
+            "access": access,
+        }
+        return jwt.encode(claims, self._key, "RS256", headers={"x5c": [self._x5c]})
+
+
+class _TokenHandler(BaseHTTPRequestHandler):
+    service: TokenService
+
+    def handle(self) -> None:
+        """Hang up at once on who speaks TLS; `http.server` would wait for the end of a line."""
+        if self.connection.recv(1, 2) != b"\x16":  # 2: MSG_PEEK
+            super().handle()
+
+    def do_GET(self) -> None:
+        """Answer with a token, or 401."""
+        query = parse_qs(urlsplit(self.path).query)
+        login = self.headers.get("Authorization", "")
+        user = next(
+            (user for user, word in self.service.passwords.items() if basic(user, word) == login),
+            None,
+        )
+        if user is None or query.get("service") != [SERVICE]:
+            errors = {"errors": [{"code": "UNAUTHORIZED", "message": "authentication required"}]}
+            return self._send(401, errors)
+        scopes = [one for text in query.get("scope", []) for one in text.split()]
+        return self._send(200, {"token": self.service.token(user, scopes), "expires_in": 300})
+
+    def _send(self, status: int, document: object) -> None:
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  http.server's name
+        """Print nothing."""
+
+
+def basic(user: str, password: str) -> str:
+    """Return the `Authorization` header of this login."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _self_signed(key: rsa.RSAPrivateKey) -> x509.Certificate:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, ISSUER)])
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )

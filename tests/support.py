@@ -1,0 +1,56 @@
+"""Small things that many tests use."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+
+MARKED = "s3cr3t-"
+"""How every secret in the tests begins, so that a search for it finds each place that leaks one."""
+
+
+def missing(what: str, install: str) -> None:
+    """Skip the test, saying what to install; fail it where nothing may be skipped (CI)."""
+    message = f"{what} is not here: {install}"
+    if os.environ.get("ROTATOR_TEST_NO_SKIP"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def need(program: str, package: str) -> str:
+    """Return the program's path, or skip with the command that installs it."""
+    path = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if path is None:
+        missing(program, f"apt-get install {package}")
+    assert path is not None
+    return path
+
+
+def free_port() -> int:
+    """Return a loopback TCP port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def until(condition: Callable[[], object], seconds: float = 30.0, what: str = "") -> None:
+    """Wait until the condition holds; fail, saying what was waited for, if it never does."""
+    deadline = time.monotonic() + seconds
+    pause = 0.005
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {seconds} s for {what or condition}")
+        time.sleep(pause)
+        pause = min(pause * 2, 0.1)

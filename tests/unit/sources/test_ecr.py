@@ -1,0 +1,381 @@
+"""ECR: what the answer becomes, and what each failure is called."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore import exceptions as sdk
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rotator.config.sources import EcrPublicSourceSettings, EcrSourceSettings
+from rotator.core.errors import (
+    DriverError,
+    LoginRejectedError,
+    PermanentError,
+    Reason,
+    TemporaryError,
+)
+from rotator.core.model import Verdict
+from rotator.registry import RegistryProver
+from rotator.sources.aws_errors import Call, explain
+from rotator.sources.ecr import EcrSource, build
+from tests.fakes.ecr import FakeEcr, denied, key_in_environment, only_aws
+from tests.fakes.sigv4 import RefusalError
+from tests.support import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CALL = Call("GetAuthorizationToken of ecr in eu-west-1", ("ecr:GetAuthorizationToken",))
+TEMPORARY, PERMANENT, LOGIN = TemporaryError, PermanentError, LoginRejectedError
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEcr]:
+    """Return an ECR endpoint whose key is in the environment."""
+    key_in_environment(monkeypatch)
+    with FakeEcr() as made:
+        yield made
+
+
+def now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+def source(fake: FakeEcr, **settings: Any) -> EcrSource:
+    """Return the source under test, at this endpoint."""
+    given = {"name": "ecr", "region": "eu-west-1", "endpoint_url": fake.url, **settings}
+    return build(EcrSourceSettings(**given), now)
+
+
+def error_of(made: EcrSource) -> DriverError:
+    """Return what a fetch raises."""
+    with pytest.raises(DriverError) as caught:
+        made.fetch([])
+    return caught.value
+
+
+def test_one_token_for_all_accounts(fake: FakeEcr) -> None:
+    """One call gives every account's registry the same login, for twelve hours."""
+    accounts = ("210987654321", "012345670123")
+    credentials = source(fake, accounts=accounts).fetch([])
+    assert [one.registry for one in credentials] == [
+        "012345670123.dkr.ecr.eu-west-1.amazonaws.com",
+        "210987654321.dkr.ecr.eu-west-1.amazonaws.com",
+    ]
+    assert {one.username for one in credentials} == {"AWS"}
+    assert {one.password.reveal() for one in credentials} == set(fake.tokens)
+    assert {one.expires_at for one in credentials} == set(fake.tokens.values())
+    assert fake.calls == 1
+
+
+def test_without_accounts_the_answer_names_the_host(fake: FakeEcr) -> None:
+    """The registry is the answer's proxyEndpoint, with its port, and it accepts the token."""
+    made = source(fake)
+    assert made.registries is None
+    (credential,) = made.fetch([])
+    assert credential.registry == fake.host
+    assert RegistryProver().prove(credential).verdict is Verdict.ACCEPTED
+    fake.end_tokens()
+    assert RegistryProver().prove(credential).verdict is Verdict.REJECTED
+
+
+DOMAINS = {
+    "eu-west-1": "amazonaws.com",
+    "us-gov-west-1": "amazonaws.com",
+    "cn-north-1": "amazonaws.com.cn",
+    "cn-northwest-1": "amazonaws.com.cn",
+    "eusc-de-east-1": "amazonaws.eu",
+    "us-iso-east-1": "c2s.ic.gov",
+    "us-isob-east-1": "sc2s.sgov.gov",
+}
+
+
+@pytest.mark.parametrize(("region", "domain"), DOMAINS.items(), ids=DOMAINS)
+def test_domain_follows_the_partition(fake: FakeEcr, region: str, domain: str) -> None:
+    """The registries of every AWS partition have the domain of that partition."""
+    (credential,) = source(fake, region=region, accounts=("123456789012",)).fetch([])
+    assert credential.registry == f"123456789012.dkr.ecr.{region}.{domain}"
+
+
+def test_public(fake: FakeEcr) -> None:
+    """ECR Public has one registry, and an answer of another shape."""
+    made = build(EcrPublicSourceSettings(name="public", endpoint_url=fake.url), now)
+    assert [one.registry for one in made.fetch([])] == ["public.ecr.aws"]
+
+
+def test_public_denied_names_both_actions(fake: FakeEcr) -> None:
+    """ECR Public needs two actions, and the hint has both, ready to be pasted."""
+    fake.trouble = denied("ecr-public:GetAuthorizationToken")
+    error = error_of(build(EcrPublicSourceSettings(name="public", endpoint_url=fake.url), now))
+    assert "ecr-public:GetAuthorizationToken" in error.hint
+    assert "sts:GetServiceBearerToken" in error.hint
+
+
+CLOCKS = {
+    # ours against theirs; by how much the end moves
+    "together": (timedelta(), timedelta()),
+    "half a minute ahead": (timedelta(seconds=30), timedelta()),
+    "an hour ahead": (timedelta(hours=1), timedelta(hours=1)),
+    "an hour behind": (-timedelta(hours=1), -timedelta(hours=1)),
+}
+
+
+@pytest.mark.parametrize(("off", "moved"), CLOCKS.values(), ids=CLOCKS)
+def test_end_in_our_clock(fake: FakeEcr, off: timedelta, moved: timedelta) -> None:
+    """Where the clocks are over a minute apart, the end is told in terms of ours."""
+    settings = EcrSourceSettings(name="ecr", region="eu-west-1", endpoint_url=fake.url)
+    (credential,) = build(settings, lambda: now() + off).fetch([])
+    (named,) = fake.tokens.values()
+    assert credential.expires_at is not None
+    assert abs(credential.expires_at - named - moved) < timedelta(seconds=5)
+    assert abs(credential.expires_at - credential.issued_at - fake.lifetime) < timedelta(seconds=35)
+
+
+def test_token_that_is_over_says_both_times(fake: FakeEcr) -> None:
+    """A token that has ended already is temporary, and its times are told for comparison."""
+    fake.lifetime = -timedelta(minutes=5)
+    error = error_of(source(fake))
+    assert error.reason is Reason.EXPIRED
+    assert isinstance(error, TemporaryError)
+    assert error.detail.count("Z") == 3
+
+
+def test_clock_skew_says_both_times(fake: FakeEcr) -> None:
+    """A signature that is refused for its time is not called a wrong key."""
+    fake.offset = timedelta(hours=2)
+    error = error_of(source(fake))
+    assert (type(error), error.reason) == (TemporaryError, Reason.EXPIRED)
+    assert f"{now():%Y-%m-%d %H:}" in error.hint
+    assert f"{fake.now():%Y-%m-%d %H:}" in error.hint
+
+
+def test_retry_after(fake: FakeEcr) -> None:
+    """What AWS asks to wait is kept."""
+    fake.trouble = RefusalError("ThrottlingException", headers={"Retry-After": "7"})
+    error = error_of(source(fake))
+    assert isinstance(error, TemporaryError)
+    assert error.retry_after == 7
+
+
+def test_denied_says_who_and_what_to_allow(fake: FakeEcr) -> None:
+    """A denial names the identity, and the hint is a statement of a policy."""
+    fake.trouble = denied()
+    error = error_of(source(fake))
+    assert "arn:aws:sts::123456789012:assumed-role/ci/rotator" in error.detail
+    statement = json.loads(error.hint.partition(": ")[2])
+    assert statement == {
+        "Effect": "Allow",
+        "Action": ["ecr:GetAuthorizationToken"],
+        "Resource": "*",
+    }
+
+
+CODES: dict[str, tuple[int, type[DriverError], Reason]] = {
+    "AccessDeniedException": (400, PERMANENT, Reason.FORBIDDEN),
+    "UnrecognizedClientException": (400, LOGIN, Reason.LOGIN_REJECTED),
+    "InvalidClientTokenId": (403, LOGIN, Reason.LOGIN_REJECTED),
+    "InvalidSignatureException": (400, LOGIN, Reason.LOGIN_REJECTED),
+    "SignatureDoesNotMatch": (403, LOGIN, Reason.LOGIN_REJECTED),
+    "InvalidIdentityToken": (400, LOGIN, Reason.LOGIN_REJECTED),
+    "ExpiredTokenException": (400, PERMANENT, Reason.EXPIRED),
+    "RequestExpired": (400, TEMPORARY, Reason.EXPIRED),
+    "ThrottlingException": (400, TEMPORARY, Reason.THROTTLED),
+    "TooManyRequestsException": (429, TEMPORARY, Reason.THROTTLED),
+    "ServerException": (500, TEMPORARY, Reason.UNAVAILABLE),
+    "InternalFailure": (500, TEMPORARY, Reason.UNAVAILABLE),
+    "RegionDisabledException": (403, PERMANENT, Reason.FORBIDDEN),
+    "InvalidParameterException": (400, PERMANENT, Reason.INVALID),
+    "SomethingNew": (400, PERMANENT, Reason.INVALID),
+    "SomethingNewAndDown": (503, TEMPORARY, Reason.UNAVAILABLE),
+    "403": (403, PERMANENT, Reason.FORBIDDEN),
+    "407": (407, PERMANENT, Reason.FORBIDDEN),
+    "429": (429, TEMPORARY, Reason.THROTTLED),
+}
+
+
+@pytest.mark.parametrize(("code", "expected"), CODES.items(), ids=CODES)
+def test_codes(code: str, expected: tuple[int, type[DriverError], Reason]) -> None:
+    """Each of AWS's codes has its reason, a hint, and nothing of AWS's own text."""
+    status, kind, reason = expected
+    answer = {
+        "Error": {"Code": code, "Message": "canonical: s3cr3t-session-token"},
+        "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": {}},
+    }
+    error = explain(sdk.ClientError(answer, "GetAuthorizationToken"), CALL, NOW)
+    assert (type(error), error.reason) == (kind, reason)
+    assert error.detail.startswith(CALL.name)
+    assert error.hint
+    assert "s3cr3t-" not in error.detail + error.hint
+
+
+EXCEPTIONS: dict[str, tuple[Exception, type[DriverError], Reason]] = {
+    "no keys": (sdk.NoCredentialsError(), PERMANENT, Reason.NOT_FOUND),
+    "no profile": (sdk.ProfileNotFound(profile="x"), PERMANENT, Reason.NOT_FOUND),
+    "half a key": (
+        sdk.PartialCredentialsError(provider="env", cred_var="x"),
+        PERMANENT,
+        Reason.FIELD_MISSING,
+    ),
+    "SSO over": (sdk.UnauthorizedSSOTokenError(), PERMANENT, Reason.EXPIRED),
+    "SSO token gone": (sdk.SSOTokenLoadError(error_msg="x"), PERMANENT, Reason.EXPIRED),
+    "a process that fails": (
+        sdk.CredentialRetrievalError(provider="process", error_msg="s3cr3t-stderr"),
+        TEMPORARY,
+        Reason.UNAVAILABLE,
+    ),
+    "nobody there": (sdk.EndpointConnectionError(endpoint_url="x"), TEMPORARY, Reason.UNREACHABLE),
+    "the proxy": (
+        sdk.ProxyConnectionError(proxy_url="http://u:s3cr3t-p@x"),
+        TEMPORARY,
+        Reason.UNREACHABLE,
+    ),
+    "hung up": (sdk.ConnectionClosedError(endpoint_url="x"), TEMPORARY, Reason.UNREACHABLE),
+    "no connection": (sdk.ConnectTimeoutError(endpoint_url="x"), TEMPORARY, Reason.TIMEOUT),
+    "no answer": (sdk.ReadTimeoutError(endpoint_url="x"), TEMPORARY, Reason.TIMEOUT),
+    "TLS": (sdk.SSLError(endpoint_url="x", error="y"), PERMANENT, Reason.UNREACHABLE),
+    "settings": (sdk.InvalidConfigError(error_msg="x"), PERMANENT, Reason.INVALID),
+    "FIPS with an endpoint": (sdk.EndpointProviderError(msg="x"), PERMANENT, Reason.INVALID),
+    "wants a second factor": (sdk.RefreshWithMFAUnsupportedError(), PERMANENT, Reason.INVALID),
+}
+
+
+@pytest.mark.parametrize(("raised", "kind", "reason"), EXCEPTIONS.values(), ids=EXCEPTIONS)
+def test_exceptions(raised: Exception, kind: type[DriverError], reason: Reason) -> None:
+    """Each of the SDK's exceptions has its reason, a hint, and nothing of the SDK's own text."""
+    error = explain(raised, CALL, NOW)
+    assert (type(error), error.reason) == (kind, reason)
+    assert error.hint
+    assert "s3cr3t-" not in error.detail + error.hint
+
+
+def test_unknown_exceptions_are_bugs() -> None:
+    """What nobody knows passes as it is, to be reported as a bug."""
+    with pytest.raises(sdk.MD5UnavailableError):
+        explain(sdk.MD5UnavailableError(), CALL, NOW)
+
+
+def test_keys_are_read_anew(fake: FakeEcr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that is replaced in the credentials file counts from the next fetch on."""
+    file = tmp_path / "credentials"
+    only_aws(monkeypatch, AWS_SHARED_CREDENTIALS_FILE=str(file))
+
+    def write(key: str) -> None:
+        file.write_text(f"[ci]\naws_access_key_id={key}\naws_secret_access_key=s3cr3t-{key}\n")
+
+    made = source(fake, profile="ci")
+    fake.keys = {"AKIDOLD": ("s3cr3t-AKIDOLD", ""), "AKIDNEW": ("s3cr3t-AKIDNEW", "")}
+    write("AKIDOLD")
+    made.fetch([])
+    stamp = made.login_stamp()
+    write("AKIDNEW")
+    made.fetch([])
+    assert fake.signers == ["AKIDOLD", "AKIDNEW"]
+    assert made.login_stamp() != stamp
+
+
+def test_profile_that_is_not_there(fake: FakeEcr) -> None:
+    """A misspelt profile is said, with what shows the right ones."""
+    error = error_of(source(fake, profile="misspelt"))
+    assert error.reason is Reason.NOT_FOUND
+    assert "list-profiles" in error.hint
+
+
+def test_web_identity_without_a_role(fake: FakeEcr, tmp_path: Path) -> None:
+    """An identity token alone is no identity: the role to assume is asked for."""
+    token = tmp_path / "token"
+    token.write_text("s3cr3t-token")
+    error = error_of(source(fake, web_identity_token_file=token))
+    assert (error.reason, error.hint) == (Reason.FIELD_MISSING, "set role_arn")
+
+
+def test_web_identity_token_that_is_not_there(fake: FakeEcr, tmp_path: Path) -> None:
+    """A missing identity token is told with its path."""
+    role = "arn:aws:iam::123456789012:role/pull"
+    made = source(fake, web_identity_token_file=tmp_path / "none", role_arn=role)
+    error = error_of(made)
+    assert error.reason is Reason.UNREADABLE
+    assert str(tmp_path / "none") in error.detail
+
+
+def test_garbage_with_a_200_never_shows(fake: FakeEcr) -> None:
+    """Whatever an answer holds, a fetch says that it is malformed and does not repeat it."""
+    fake.trouble = "garbage"
+    error = error_of(source(fake))
+    assert error.reason is Reason.MALFORMED
+    assert "s3cr3t-" not in f"{error} {error.hint}"
+
+
+ANSWERS: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "a token of bytes that are no text": {
+        "authorizationToken": base64.b64encode(b"\xff\xfe:\xff").decode()
+    },
+    "no user": {"authorizationToken": base64.b64encode(b":s3cr3t-x").decode()},
+    "no password": {"authorizationToken": base64.b64encode(b"AWS:").decode()},
+    "an end that is no time": {"expiresAt": "soon"},
+    "an end of another type": {"expiresAt": []},
+    "an end out of range": {"expiresAt": 1e30},
+    "no host": {"proxyEndpoint": None},
+    "a host of another type": {"proxyEndpoint": {}},
+}
+
+
+@pytest.mark.parametrize("change", ANSWERS.values(), ids=ANSWERS)
+def test_malformed_answers(
+    fake: FakeEcr, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    """Each part of the answer is looked at before it is used."""
+    whole: Any = fake.answer("ecr")
+    (data,) = whole["authorizationData"]
+    changed = {"authorizationData": [{**data, **change} if change else {}]}
+    monkeypatch.setattr(fake, "answer", lambda _: changed)
+    error = error_of(source(fake))
+    assert (type(error), error.reason) == (TemporaryError, Reason.MALFORMED)
+
+
+KEYS = st.sampled_from(
+    ["authorizationData", "authorizationToken", "expiresAt", "proxyEndpoint", "more"]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(answer=JSON)
+def test_any_answer_is_malformed(fake: FakeEcr, answer: Any) -> None:
+    """No JSON that is not a token breaks the source."""
+    made = source(fake)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fake, "answer", lambda _: answer)
+        error = error_of(made)
+    assert error.reason in (Reason.MALFORMED, Reason.EXPIRED)
+
+
+def test_the_policy_is_exactly_enough() -> None:
+    """The IAM policy in deploy/ allows what the hints ask for, and pulling, and nothing else."""
+    policy = json.loads(
+        (Path(__file__).parents[3] / "deploy/policies/iam-policy.json").read_text("utf-8")
+    )
+    allowed: set[str] = set()
+    for statement in policy["Statement"]:
+        actions = statement["Action"]
+        allowed |= {actions} if isinstance(actions, str) else set(actions)
+    assert allowed == {
+        "ecr:GetAuthorizationToken",
+        "ecr-public:GetAuthorizationToken",
+        "sts:GetServiceBearerToken",
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:BatchGetImage",
+        "ecr:GetDownloadUrlForLayer",
+    }

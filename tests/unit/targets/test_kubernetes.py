@@ -1,0 +1,197 @@
+"""The Kubernetes targets over the fake API server: what is read, written, kept and refused."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rotator.config.targets import KubernetesConfigMapTargetSettings, KubernetesSecretTargetSettings
+from rotator.core.errors import (
+    ConflictError,
+)
+from rotator.core.model import Held, Secret
+from rotator.targets.kubernetes import build
+from tests.fakes.kubernetes import FakeKubernetes
+from tests.fakes.kubernetes_rules import StatusError
+from tests.fakes.kubernetes_world import (
+    LATER,
+    MARK,
+    PULL_SECRET,
+    TEXT,
+    World,
+)
+from tests.support import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with FakeKubernetes() as fake:
+        yield World(fake, tmp_path)
+
+
+@pytest.mark.parametrize("secret_type", [None, "Opaque", PULL_SECRET])
+def test_creates_what_is_missing(world: World, secret_type: str | None) -> None:
+    """A first write makes the object, labelled and marked, and its answer is what is there."""
+    target = world.target(secret_type, labels={"team": "ci"}, annotations={"why": "pulls"})
+
+    written = target.write(TEXT, MARK, target.read())
+
+    plural = "secrets" if secret_type else "configmaps"
+    found = world.look(plural)
+    assert found["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "rotator", "team": "ci"}
+    assert found["metadata"]["annotations"] == {
+        "why": "pulls",
+        "rotator/expires": '{"registry.example.com":"2026-11-23T22:00:00Z"}',
+        "rotator/fingerprint": "hmac:0123456789ab",
+        "rotator/rotation": "dind",
+    }
+    assert found.get("type") == secret_type
+    assert written == target.read() == Held(TEXT, MARK, found["metadata"]["resourceVersion"])
+
+
+@pytest.mark.parametrize("exists", [False, True], ids=["missing", "there"])
+def test_one_request_a_call(world: World, *, exists: bool) -> None:
+    """A read is one GET, a write one POST or PATCH."""
+    if exists:
+        world.put(data={"config.json": "{}"})
+    target = world.target()
+
+    target.write(TEXT, MARK, target.read())
+
+    verbs = [call.verb for call in world.fake.calls]
+    assert verbs == ["get", "patch" if exists else "create"]
+
+
+def test_keeps_what_is_not_its_own(world: World) -> None:
+    """Other keys, labels, annotations and their managers stay byte for byte."""
+    labels = {"helm.sh/chart": "runner-1", "app.kubernetes.io/managed-by": "Helm"}
+    world.put(
+        metadata={"labels": labels, "annotations": {"note": "two\nlines\u00a0"}},
+        data={"other": " { not json\n", "config.json": "{}"},
+        binaryData={"logo": base64.b64encode(bytes(range(256))).decode()},
+    )
+    applied = {"metadata": {"name": "docker"}, "data": {"applied": "by another"}}
+    world.objects.apply("configmaps", "ci", "docker", applied, "argocd", force=False)
+    before = world.look()
+    target = world.target(labels={"team": "ci"})
+
+    target.write(TEXT, MARK, target.read())
+
+    after = world.look()
+    assert after["data"].pop("config.json") == TEXT.reveal()
+    assert after["metadata"]["labels"].pop("team") == "ci"
+    marks = [name for name in after["metadata"]["annotations"] if name.startswith("rotator/")]
+    for name in marks:
+        del after["metadata"]["annotations"][name]
+    before["data"].pop("config.json")
+    managers = {one["manager"]: one["fieldsV1"] for one in after["metadata"]["managedFields"]}
+    assert managers.keys() == {"kubectl", "argocd", "rotator"}
+    assert managers["argocd"] == {"f:data": {"f:applied": {}}}
+    assert managers["rotator"]["f:data"] == {"f:config.json": {}}
+    for changing in ("resourceVersion", "managedFields"):
+        del before["metadata"][changing], after["metadata"][changing]
+    assert after == before
+
+
+def test_reads_what_a_person_made(world: World) -> None:
+    """Without a mark, with the newline that files end with, and with other keys only."""
+    world.put(data={"config.json": '{"auths":{}}\n', "other": "x"})
+    world.put("secrets", data={"other": "eA=="})
+
+    held = world.target().read()
+    bare = world.target("Opaque").read()
+
+    assert held == Held(Secret('{"auths":{}}'), None, held.version)
+    assert bare == Held(None, None, bare.version)
+    assert bare.version is not None
+
+
+def test_two_writers_lose_nothing(world: World) -> None:
+    """A write that is based on an older version is a conflict and changes nothing."""
+    target = world.target()
+    held = target.write(TEXT, MARK, target.read())
+    newer = target.write(LATER, MARK, held)
+
+    with pytest.raises(ConflictError):
+        target.write(TEXT, MARK, held)
+
+    assert target.read() == newer
+
+
+@pytest.mark.parametrize("meanwhile", ["created", "deleted", "made anew"])
+def test_conflicts_with_creation_and_deletion(world: World, meanwhile: str) -> None:
+    """What appears, vanishes or comes back between read and write is a conflict, not an error."""
+    if meanwhile != "created":
+        world.put(data={"config.json": "{}"})
+    target = world.target()
+    held = target.read()
+    if meanwhile != "created":
+        world.objects.delete("configmaps", "ci", "docker")
+    if meanwhile != "deleted":
+        world.put(data={"config.json": "theirs"})
+
+    with pytest.raises(ConflictError):
+        target.write(TEXT, MARK, held)
+
+    if meanwhile != "deleted":
+        assert world.look()["data"] == {"config.json": "theirs"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "plural", "key"),
+    [
+        (
+            KubernetesConfigMapTargetSettings(namespace="ci", name="docker"),
+            "configmaps",
+            "config.json",
+        ),
+        (
+            KubernetesSecretTargetSettings(namespace="ci", name="docker"),
+            "secrets",
+            "config.json",
+        ),
+        (
+            KubernetesSecretTargetSettings(
+                namespace="ci", name="docker", secret_type="kubernetes.io/dockerconfigjson"
+            ),
+            "secrets",
+            ".dockerconfigjson",
+        ),
+    ],
+    ids=["configmap", "opaque", "pull secret"],
+)
+def test_is_built_from_settings(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: KubernetesConfigMapTargetSettings | KubernetesSecretTargetSettings,
+    plural: str,
+    key: str,
+) -> None:
+    """The settings say which object; $KUBECONFIG says where, if nothing else does."""
+    monkeypatch.setenv("KUBECONFIG", str(world.kubeconfig))
+    target = build(settings, settings.policy(), lambda: NOW)
+
+    target.write(TEXT, MARK, target.read())
+
+    assert target.name == f"kubernetes_{plural[:-1]}:ci/docker"
+    assert list(world.look(plural)["data"]) == [key]
+
+
+def test_the_fake_applies_like_the_server(world: World) -> None:
+    """Server-side apply: a conflict without force, and what is left out goes."""
+    world.put(data={"config.json": "{}"})
+    applied = {"metadata": {"name": "docker"}, "data": {"config.json": "{1}", "mine": "1"}}
+
+    with pytest.raises(StatusError, match="conflict"):
+        world.objects.apply("configmaps", "ci", "docker", applied, "me", force=False)
+    world.objects.apply("configmaps", "ci", "docker", applied, "me", force=True)
+    del applied["data"]["mine"]
+    world.objects.apply("configmaps", "ci", "docker", applied, "me", force=True)
+
+    assert world.look()["data"] == {"config.json": "{1}"}

@@ -1,0 +1,265 @@
+"""How the API server is reached: kubeconfigs, certificates, a pod's service account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from rotator.core.errors import DriverError, PermanentError, Reason
+from rotator.core.model import Policy
+from rotator.targets.kubernetes import KubernetesTarget
+from rotator.targets.kubernetes_access import Access
+from rotator.targets.kubernetes_errors import Place
+from tests.fakes.certificates import Pki
+from tests.fakes.kubernetes import ADMIN, FakeKubernetes
+from tests.fakes.kubernetes_rbac import Account
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ALL = [{"apiGroups": [""], "resources": ["*"], "verbs": ["*"]}]
+TOKEN = "s3cr3t-first-token"
+NEXT_TOKEN = "s3cr3t-next-token"
+
+
+def target(access: Access) -> KubernetesTarget:
+    """Return a target that is enough to ask the server something."""
+    return KubernetesTarget("t", Policy(), Place("configmap", "ci", "docker", "c", access))
+
+
+def error_of(access: Access) -> DriverError:
+    """Return what a read fails with."""
+    with pytest.raises(DriverError) as caught:
+        target(access).read()
+    told = f"{caught.value} {caught.value.detail} {caught.value.hint}"
+    assert "s3cr3t" not in told
+    return caught.value
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeKubernetes]:
+    with FakeKubernetes() as fake:
+        yield fake
+
+
+@pytest.fixture
+def pki(tmp_path: Path) -> Pki:
+    return Pki(tmp_path)
+
+
+@pytest.fixture
+def secure(pki: Pki) -> Iterator[FakeKubernetes]:
+    with FakeKubernetes(pki.context()) as fake:
+        yield fake
+
+
+@pytest.fixture
+def pod(pki: Pki, secure: FakeKubernetes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What a pod has: the service account's directory and the server's address."""
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", secure.url.rpartition(":")[2])
+    monkeypatch.setenv("KUBECONFIG", "/nonexistent")
+    account = tmp_path / "serviceaccount"
+    account.mkdir()
+    (account / "ca.crt").write_bytes(pki.ca.read_bytes())
+    (account / "namespace").write_text("elsewhere")
+    (account / "token").write_text(TOKEN)
+    secure.allow(TOKEN, "system:serviceaccount:ci:rotator", ALL, "ci")
+    return account
+
+
+def test_uses_the_pod_s_account(secure: FakeKubernetes, pod: Path) -> None:
+    """In a pod nothing needs to be configured; the namespace is the target's."""
+    target(Access(service_account=pod)).read()
+
+    assert [call.user for call in secure.calls] == ["system:serviceaccount:ci:rotator"]
+
+
+def test_takes_up_a_rotated_token(secure: FakeKubernetes, pod: Path) -> None:
+    """The kubelet replaces the token on disk; the same target uses the new one with one request."""
+    one = target(Access(service_account=pod))
+    one.read()
+    secure.tokens[NEXT_TOKEN] = secure.tokens.pop(TOKEN)
+    (pod / "token").write_text(NEXT_TOKEN)
+
+    one.read()
+
+    assert len(secure.calls) == 2
+
+
+def test_says_that_a_token_is_dead(secure: FakeKubernetes, pod: Path) -> None:
+    """A token that the server does not take needs a person."""
+    secure.tokens.clear()
+
+    error = error_of(Access(service_account=pod))
+
+    assert (type(error), error.reason) == (PermanentError, Reason.LOGIN_REJECTED)
+
+
+def test_trusts_only_the_cluster_s_authority(
+    secure: FakeKubernetes, pod: Path, tmp_path: Path
+) -> None:
+    """A server with somebody else's certificate gets no token."""
+    (tmp_path / "other").mkdir()
+    (pod / "ca.crt").write_bytes(Pki(tmp_path / "other").ca.read_bytes())
+
+    error = error_of(Access(service_account=pod))
+
+    assert (type(error), error.reason) == (PermanentError, Reason.UNREACHABLE)
+    assert "no TLS connection" in error.detail
+    assert secure.url in error.detail
+    assert not secure.calls
+
+
+def test_says_that_a_server_speaks_no_tls(fake: FakeKubernetes, tmp_path: Path) -> None:
+    """An https address of something that speaks plain HTTP."""
+    server = {"server": fake.url.replace("http", "https")}
+    path = fake.kubeconfig(tmp_path / "config", cluster=server)
+
+    error = error_of(Access(path))
+
+    assert (type(error), error.reason) == (PermanentError, Reason.UNREACHABLE)
+
+
+@pytest.mark.parametrize("inline", [False, True], ids=["files", "inline"])
+def test_shows_a_client_certificate(
+    secure: FakeKubernetes, pki: Pki, tmp_path: Path, *, inline: bool
+) -> None:
+    """Certificate, key and authority: as paths beside the kubeconfig or in it."""
+    certificate, key = pki.issue("person")
+    secure.certificates["person"] = Account("person", ((None, ALL[0]),))
+    user = {"client-certificate": certificate, "client-key": key}
+    cluster = {"certificate-authority": pki.ca}
+    if inline:
+        user, cluster = _inline(user), _inline(cluster)
+    path = secure.kubeconfig(tmp_path / "config", user=_names(user), cluster=_names(cluster))
+
+    target(Access(path)).read()
+
+    assert [call.user for call in secure.calls] == ["person"]
+
+
+def _names(files: dict[str, Any]) -> dict[str, str]:
+    return {key: getattr(value, "name", value) for key, value in files.items()}
+
+
+def _inline(files: dict[str, Any]) -> dict[str, Any]:
+    import base64  # noqa: PLC0415  a line's worth
+
+    return {
+        f"{key}-data": base64.b64encode(path.read_bytes()).decode() for key, path in files.items()
+    }
+
+
+def test_takes_the_context_that_is_named(fake: FakeKubernetes, tmp_path: Path) -> None:
+    """Else the current one."""
+    path = fake.kubeconfig(tmp_path / "config")
+
+    target(Access(path)).read()
+    target(Access(path, "fake")).read()
+
+    assert error_of(Access(path, "nowhere")).reason is Reason.UNREACHABLE
+    assert f"--kubeconfig {path} --context nowhere" in error_of(Access(path, "nowhere")).hint
+
+
+def test_a_context_alone_means_the_default_kubeconfig(
+    fake: FakeKubernetes, pod: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even in a pod, which has no contexts."""
+    monkeypatch.setenv("KUBECONFIG", str(fake.kubeconfig(tmp_path / "config")))
+
+    target(Access(context="fake", service_account=pod)).read()
+
+    assert len(fake.calls) == 1
+
+
+def test_reads_a_token_file_beside_the_kubeconfig(fake: FakeKubernetes, tmp_path: Path) -> None:
+    """`tokenFile` is relative to the kubeconfig, and read again for each call."""
+    (tmp_path / "token").write_text(f"{ADMIN}\n")
+    access = Access(fake.kubeconfig(tmp_path / "config", user={"tokenFile": "token"}))
+    target(access).read()
+    (tmp_path / "token").unlink()
+
+    error = error_of(access)
+
+    assert error.reason is Reason.UNREADABLE
+    assert str(tmp_path / "token") in error.detail
+
+
+BROKEN: dict[str, tuple[str | None, Reason, str]] = {
+    "missing": (None, Reason.MALFORMED, "not found"),
+    "no YAML": ("users: [s3cr3t-token: }", Reason.MALFORMED, "no kubeconfig"),
+    "empty": ("", Reason.MALFORMED, "no kubeconfig"),
+    "a list": ("- 1", Reason.MALFORMED, "no kubeconfig"),
+    "no contexts": ("clusters: []", Reason.MALFORMED, "'contexts'"),
+    "no current context": ("{clusters: [], contexts: []}", Reason.MALFORMED, "current context"),
+    "unknown cluster": (
+        "{current-context: a, clusters: [], contexts: [{name: a, context: {cluster: prod}}]}",
+        Reason.MALFORMED,
+        "'prod'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_explains_a_broken_kubeconfig(tmp_path: Path, name: str) -> None:
+    """The error names the file and what is wrong, and repeats nothing of it."""
+    text, reason, what = BROKEN[name]
+    path = tmp_path / "config"
+    if text is not None:
+        path.write_text(text)
+
+    error = error_of(Access(path))
+
+    assert (type(error), error.reason) == (PermanentError, reason)
+    assert str(path) in error.detail
+    assert what in error.detail
+    assert f"kubectl --kubeconfig {path} config view" in error.hint
+
+
+USERS: dict[str, tuple[dict[str, Any], Reason]] = {
+    "no file": ({"client-certificate": "none.crt", "client-key": "none.key"}, Reason.UNREADABLE),
+    "no PEM": ({"client-certificate": "junk", "client-key": "junk"}, Reason.UNREADABLE),
+    "no base64": ({"client-certificate-data": "s3cr3t", "client-key-data": "*"}, Reason.MALFORMED),
+    "no key": ({"client-certificate": "junk"}, Reason.MALFORMED),
+    "old provider": ({"auth-provider": {"name": "gcp"}}, Reason.MALFORMED),
+}
+
+
+@pytest.mark.parametrize("name", USERS)
+def test_explains_an_unusable_user(fake: FakeKubernetes, tmp_path: Path, name: str) -> None:
+    """Certificates that are not there or are none, and logins of another time."""
+    user, reason = USERS[name]
+    (tmp_path / "junk").write_text("s3cr3t-junk")
+
+    error = error_of(Access(fake.kubeconfig(tmp_path / "config", user=user)))
+
+    assert (type(error), error.reason) == (PermanentError, reason)
+
+
+def test_a_context_without_user_is_anonymous(fake: FakeKubernetes, tmp_path: Path) -> None:
+    """As with kubectl: the server decides what that may do."""
+    path = fake.kubeconfig(tmp_path / "config")
+    config = yaml.safe_load(path.read_text())
+    del config["contexts"][0]["context"]["user"]
+    path.write_text(yaml.safe_dump(config))
+
+    error = error_of(Access(path))
+
+    assert error.reason is Reason.FORBIDDEN
+    assert "system:anonymous" in error.detail
+
+
+def test_says_how_to_configure_it_outside_of_a_pod(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without service account and kubeconfig the hint names both."""
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+
+    error = error_of(Access(service_account=tmp_path))
+
+    assert error.reason is Reason.MALFORMED
+    assert "service account" in error.hint
