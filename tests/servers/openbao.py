@@ -62,7 +62,11 @@ class OpenBao:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:  # a Ctrl-C while it starts must not leave it running
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

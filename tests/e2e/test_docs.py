@@ -1,0 +1,176 @@
+"""What the documents say is true: commands run, links lead somewhere, names exist."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rotator.config.load import load
+from rotator.core.errors import Reason
+from rotator.sources import DRIVERS as SOURCES
+from rotator.targets import DRIVERS as TARGETS
+from tests.demo import PLACE, PORTS
+from tests.e2e.site import PROGRAM
+from tests.support import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted(ROOT.glob("*.md"))
+
+
+def shown(*words: str) -> str:
+    """Return what a command prints."""
+    return subprocess.run(
+        [PROGRAM, *words], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+
+
+def blocks(document: str, language: str) -> Iterator[str]:
+    """Return the fenced blocks of a document."""
+    text = (ROOT / document).read_text()
+    return iter(re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    """Each relative link is a file or folder of this project."""
+    for link in re.findall(r"\]\((?!https?://)([^)#]+)\)", document.read_text()):
+        assert (document.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_make_targets_exist(document: Path) -> None:
+    """Each `make …` in a code block or a code span is a target of the Makefile."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = re.findall(r"(?:^|`)make ([a-z]+)", document.read_text(), re.MULTILINE)
+    assert set(named) <= targets
+
+
+def test_the_readme_configuration_is_right(tmp_path: Path) -> None:
+    """The configuration that README shows is accepted."""
+    config = tmp_path / "rotator.yaml"
+    config.write_text(next(blocks("README.md", "yaml")))
+    assert load(config, {}).rotations[0].name == "dind"
+
+
+def test_the_readme_names_every_command_and_option() -> None:
+    """README's table has the commands and options that --help has, and no others."""
+    table = (ROOT / "README.md").read_text().partition("## Commands")[2].partition("\n## ")[0]
+    listed = shown("--help").partition("Commands:")[2]
+    commands = re.findall(r"^  ([a-z][a-z-]+) ", listed, re.MULTILINE)
+    assert set(re.findall(r"^\| `rotator ([a-z-]+)", table, re.MULTILINE)) == set(commands)
+    for command in commands:
+        row = next(line for line in table.splitlines() if line.startswith(f"| `rotator {command}"))
+        said = set(re.findall(r"--[a-z-]+", row))
+        there = set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", shown(command, "--help"), re.MULTILINE))
+        assert said == there - {"--help"}, command
+
+
+def test_architecture_lists_every_reason() -> None:
+    """The closed list of reasons is documented, each with its meaning."""
+    table = (ROOT / "ARCHITECTURE.md").read_text().partition("## Reasons")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \| ", table, re.MULTILINE) == [str(r) for r in Reason]
+
+
+def test_architecture_says_why_for_each_dependency() -> None:
+    """Each package that is installed with rotator has a line, and no other has."""
+    project = (ROOT / "pyproject.toml").read_text()
+    wanted = project.partition("\ndependencies = [")[2].partition("]")[0]
+    table = (ROOT / "ARCHITECTURE.md").read_text().partition("## Dependencies")[2]
+    rows = re.findall(r"^\| ([a-z0-9, -]+) \| \w", table.partition("\n## ")[0], re.MULTILINE)
+    named = {name for row in rows for name in row.split(", ")} - {"package"}
+    assert named == set(re.findall(r'"([a-z0-9-]+)', wanted))
+
+
+def test_every_driver_is_in_the_full_example() -> None:
+    """config/ shows each source and target type at least once."""
+    shown_types = set(
+        re.findall(r"type: (\w+)", "".join(p.read_text() for p in ROOT.glob("config/*.yaml")))
+    )
+    assert SOURCES.keys() | TARGETS.keys() <= shown_types
+
+
+@pytest.mark.xdist_group("demo")
+def test_the_demo() -> None:
+    """`make demo` shows a rotation, then that nothing is due, and leaves no process behind."""
+    done = subprocess.run(
+        ["make", "--no-print-directory", "demo"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for said in ("demo: rotated", "demo: fresh", "unchanged", "written", str(PLACE)):
+        assert said in done.stdout
+    assert not [port for port in PORTS if is_open(port)]
+
+
+@pytest.mark.xdist_group("demo")
+def test_the_demo_is_interrupted() -> None:
+    """Ctrl-C ends everything that the demo started."""
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "tests.demo"],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    until(lambda: is_open(PORTS[0]), 30, "OpenBao to listen")
+    os.killpg(demo.pid, signal.SIGINT)
+    assert demo.wait(30) == 130
+    assert not [port for port in PORTS if is_open(port)]
+
+
+def is_open(port: int) -> bool:
+    """Tell whether anybody listens on a port of this machine."""
+    listening = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    local = f"0100007F:{port:04X}"
+    return any(line.split()[1] == local and line.split()[3] == "0A" for line in listening)
+
+
+def test_the_schema_is_json() -> None:
+    """`rotator schema` prints a JSON Schema that names the rotations."""
+    assert "rotations" in json.loads(shown("schema"))["properties"]
+
+
+def test_adding_a_target_works_as_written(tmp_path: Path) -> None:
+    """The blocks of CONTRIBUTING.md, applied to a copy, pass the contract suite."""
+    for folder in ("rotator", "tests"):
+        shutil.copytree(
+            ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for block in blocks("CONTRIBUTING.md", "python"):
+        name, _, text = block.removeprefix("# ").partition("\n")
+        path = tmp_path / name
+        if name.endswith("config/targets.py"):
+            before, union, after = path.read_text().partition("\nTarget = Annotated[\n    ")
+            path.write_text(f"{before}\n{text}\n{union}SqliteTargetSettings\n    | {after}")
+        elif name.endswith("__init__.py"):
+            path.write_text(path.read_text().replace("DRIVERS = {\n", f"DRIVERS = {{\n{text}"))
+        else:
+            path.write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-k", "sqlite", "tests/contract/test_targets.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "PYTEST_ADDOPTS": "-p no:cacheprovider"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert " passed" in done.stdout
