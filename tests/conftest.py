@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "tests.servers.openbao",
+    "tests.servers.docker_engine",
     "tests.servers.docker_registry",
     "tests.fakes.ecr",
     "tests.fakes.kubernetes",

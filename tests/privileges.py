@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 VERSION_3 = 0x20080522
 DAC = 1 << 1 | 1 << 2
@@ -36,16 +31,6 @@ def obey_modes(*, on: bool) -> None:
     if not on:
         sets[0].effective |= sets[0].permitted & DAC
     _done(libc.capset(ctypes.byref(header), sets))
-
-
-@contextmanager
-def own_rights() -> Iterator[None]:
-    """Give the rights back for the block."""
-    obey_modes(on=False)
-    try:
-        yield
-    finally:
-        obey_modes(on=True)
 
 
 def _done(answer: int) -> None:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from tests.servers.docker_engine import DockerEngine
     from tests.servers.docker_registry import DockerRegistry
 
-pytest_plugins = ["tests.servers.docker_engine"]
-
 FOLDER = Path(__file__).parents[2] / "deploy" / "gitlab-runner"
 NAMES = sorted(path.name for path in FOLDER.iterdir())
 HOST_PATH = "/opt/.docker"

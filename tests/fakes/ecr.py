@@ -70,6 +70,8 @@ class FakeEcr:
         handler = type("Handler", (_Handler,), {"fake": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), handler)
         self._server.daemon_threads = True
+        # A client that hangs up is no news.
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
         self._server.block_on_close = False
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"

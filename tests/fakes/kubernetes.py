@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 import yaml
 
 from tests.fakes.kubernetes_objects import Objects
@@ -23,7 +24,7 @@ from tests.fakes.kubernetes_rules import KINDS, Body, StatusError
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 ADMIN = "s3cr3t-admin-token"
@@ -283,3 +284,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve  # noqa: N815  the names http.server calls
+
+
+@pytest.fixture
+def fake_kubernetes() -> Iterator[FakeKubernetes]:
+    """Give a cluster of its own to a test."""
+    with FakeKubernetes() as fake:
+        yield fake

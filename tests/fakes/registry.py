@@ -20,6 +20,8 @@ class BasicRegistry:
         handler = type("Handler", (_Handler,), {"registry": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
         self._server.daemon_threads = True
+        # A client that hangs up is no news.
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
         self.host = f"127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:

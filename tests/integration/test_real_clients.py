@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from tests.servers.docker_engine import DockerEngine
     from tests.servers.docker_registry import DockerRegistry
 
-pytest_plugins = ["tests.servers.docker_engine"]
-
 PASSWORD = "s3cr3t-at-the-registry"
 
 
@@ -128,6 +126,8 @@ NEIGHBOURS: dict[str, dict[str, Any]] = {
     "no colon": {"r.example.com": {"auth": "YWJj"}},
     "unpadded": {"r.example.com": {"auth": "YTpiYw"}},
     "wrong type": {"r.example.com": {"auth": 1}},
+    "nulls": {"r.example.com": None, "s.example.com": {"auth": None}},
+    "other case": {"r.example.com": {"Auth": "?"}, "s.example.com": {"AUTH": 5}},
     "in a store": {"r.example.com": {}},
     "tokens": {"r.example.com": {"identitytoken": "x"}, "s.example.com": {"registrytoken": "x"}},
     "plain": {"r.example.com": {"username": "a", "password": "b"}},

@@ -22,6 +22,7 @@ TYPES = "`ecr`, `ecr_public`, `vault`, `credential_helper` or `docker_config`"
 METHODS = "`token`, `approle`, `kubernetes`, `jwt`, `cert`, `userpass` or `aws`"
 HOST1 = "111111111111.dkr.ecr.eu-west-1.amazonaws.com"
 CERT = VAULT + ", registry: h.io"
+KV = "type: vault_kv, address: https://v, auth: {method: aws}, path: s/x"
 GROUP = GITLAB + ", group: g"
 
 
@@ -405,6 +406,15 @@ UNSEEN: dict[str, tuple[str, list[str]]] = {
                 "10:5: this is the place that the target in line 9 writes;"
                 " keep one of them, or give"
                 " each its own place"
+            )
+        ],
+    ),
+    "one secret twice": (
+        document(targets=(f"{{{KV}, field: a}}", f"{{{KV}, field: b}}")),
+        [
+            (
+                "10:5: this is the place that the target in line 9 writes; keep one of them, or"
+                " give each its own place"
             )
         ],
     ),

@@ -75,7 +75,7 @@ BROKEN = {
         "1:4: an alias stands for something that it is in",
     ),
     "too deep": (NESTED, "1:48: it is nested more than 40 deep"),
-    "aliases that explode": (BOMB, "1:4: there are more than 10000 values"),
+    "aliases that explode": (BOMB, "1:14: there are more than 10000 values"),
     "merges that explode": (MERGES, "1:4: there are more than 10000 values"),
     "too large": ("#" * 300_000, "1:1: is larger than 256 KiB"),
 }

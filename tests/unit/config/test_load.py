@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import ValidationError
 
 from rotator.config.load import configuration_file, default_state_dir, load
+from rotator.config.schema import ScheduleSettings
 from rotator.config.sources import VaultSourceSettings
-from rotator.config.vault_auth import ApproleAuthSettings, KubernetesAuthSettings
+from rotator.config.targets import FileTargetSettings, VaultKvTargetSettings
+from rotator.config.vault_auth import ApproleAuthSettings, AwsAuthSettings, KubernetesAuthSettings
 from rotator.core.errors import ConfigError
 from rotator.core.model import Content, Merge, Policy, ProofMode, Schedule
 from tests.unit.config.documents import ECR, FILE, GITLAB, VAULT, document, with_source, with_target
@@ -18,6 +21,7 @@ from tests.unit.config.documents import ECR, FILE, GITLAB, VAULT, document, with
 if TYPE_CHECKING:
     from tests.unit.config.conftest import Loaded, Write
 
+KV = "type: vault_kv, address: https://v, auth: {method: aws}, path: s/x"
 HOST = "111111111111.dkr.ecr.eu-west-1.amazonaws.com"
 LOGIN = with_source(
     "{type: vault, address: https://v/, auth: {method: approle, role_id: x, secret_id_file: FILE},"
@@ -156,8 +160,8 @@ def test_sources_are_named(loaded: Loaded) -> None:
     assert names == ["vault", "vault-2", "vault-3"]
 
 
+DOCKER_CONFIG_JSON = "secret_type: kubernetes.io/dockerconfigjson"
 KUBERNETES = "namespace: n, name: o"
-KV = "type: vault_kv, address: https://v, auth: {method: aws}, path: s/x"
 HALF = f"registry: {HOST}, content"
 
 
@@ -177,7 +181,7 @@ HALF = f"registry: {HOST}, content"
             {"key": "config.json"},
         ),
         (
-            f"{{type: kubernetes_secret, {KUBERNETES}, secret_type: kubernetes.io/dockerconfigjson}}",
+            f"{{type: kubernetes_secret, {KUBERNETES}, {DOCKER_CONFIG_JSON}}}",
             "kubernetes_secret:n/o",
             {"key": ".dockerconfigjson"},
         ),
@@ -316,6 +320,13 @@ def test_service_account(loaded: Loaded) -> None:
             id="a paused rotation in the same place",
         ),
         pytest.param(
+            document()
+            + document(targets=("{type: file, path: /g}",))
+            .split("rotations:\n")[1]
+            .replace("name: r", "name: s"),
+            id="two rotations in two places",
+        ),
+        pytest.param(
             document(sources=("{type: docker_config, path: /d}",))
             + document(sources=("{type: docker_config, path: /e}",))
             .split("rotations:\n")[1]
@@ -336,10 +347,19 @@ def test_service_account(loaded: Loaded) -> None:
             id="one variable in two scopes",
         ),
         pytest.param(
-            document(root="defaults: &d {max: 1h}\n")
-            .replace("defaults: &d {max: 1h}", "")
-            .replace("name: r\n  ", "name: r\n  schedule: {retry: &r {max: 1h}}\n"),
-            id="an anchor that nobody uses",
+            document(targets=("{type: file, path: /f, registries: [" + HOST + "]}",))
+            + document(sources=("{type: docker_config, path: /d}",))
+            .split("rotations:\n")[1]
+            .replace("name: r", "name: s")
+            .replace("/f}", "/f, registries: [h.io]}"),
+            id="two rotations whose filters keep them apart",
+        ),
+        pytest.param(
+            document(
+                sources=("{type: docker_config, path: /d}", ECR),
+                targets=(f"{{{KV}, registries: [h.io]}}", f"{{{KV}/y, registries: [a.io]}}"),
+            ),
+            id="two secrets of one server",
         ),
     ],
 )
@@ -379,3 +399,20 @@ def test_settings_made_by_code_need_whole_paths() -> None:
         ApproleAuthSettings(role_id="x", secret_id_file=Path("relative"))
     auth = ApproleAuthSettings(role_id="x", secret_id_file=Path("/s"))
     assert auth.secret_id_file == Path("/s")
+
+
+def test_settings_made_by_code_take_values() -> None:
+    """Code gives durations, shares, modes and switches as such, no texts."""
+    file = FileTargetSettings(path=Path("/f"), mode=0o640, durable=False)
+    assert (file.mode, file.durable, file.name) == (0o640, False, "file:/f")
+    assert ScheduleSettings(renew_after=0.3, poll=timedelta(seconds=1)).renew_after == 0.3
+    kv = VaultKvTargetSettings(
+        address="https://v", auth=AwsAuthSettings(), path="s/x", keep_versions=3
+    )
+    assert kv.keep_versions == 3
+
+
+def test_settings_do_not_change() -> None:
+    """What was checked stays as it was."""
+    with pytest.raises(ValidationError, match="frozen"):
+        FileTargetSettings(path=Path("/f")).mode = 0o644  # type: ignore[misc]

@@ -74,7 +74,7 @@ def test_is_its_owners_alone_until_the_mode_is_set(path: Path) -> None:
 def test_gives_the_file_away_before_it_has_its_name(path: Path) -> None:
     """Owner and group are set on the temporary file."""
     if os.geteuid():
-        missing("root", "run the tests as root")
+        missing("root", "sudo make test")
     seen = []
 
     def look() -> None:

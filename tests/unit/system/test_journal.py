@@ -89,7 +89,7 @@ def test_is_nobody_elses_to_read(desk: Desk) -> None:
 def test_run_by_hand_as_root_files_are_the_directorys_owners(desk: Desk) -> None:
     """The service that runs as another user can write them afterwards."""
     if os.geteuid():
-        missing("root", "run the tests as root")
+        missing("root", "sudo make test")
     desk.folder.mkdir()
     os.chown(desk.folder, 12345, 54321)
     desk.journal().save(RECORD)

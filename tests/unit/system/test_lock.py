@@ -164,7 +164,7 @@ def test_run_by_hand_as_root_the_file_is_the_directorys_owners(
 ) -> None:
     """The service can take the lock afterwards."""
     if os.geteuid():
-        missing("root", "run the tests as root")
+        missing("root", "sudo make test")
     os.chown(tmp_path, 12345, 54321)
     with daemon_lock(tmp_path, warnings.append):
         status = (tmp_path / "daemon.lock").stat()

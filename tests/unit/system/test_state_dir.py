@@ -17,7 +17,7 @@ NOBODY = 65534
 def test_root_gives_files_to_the_directorys_owner(tmp_path: Path) -> None:
     """Only root can, so for others the system decides."""
     if os.geteuid():
-        missing("root", "run the tests as root")
+        missing("root", "sudo make test")
     os.chown(tmp_path, 12345, 54321)
     assert state_dir.owner(tmp_path) == (12345, 54321)
     os.seteuid(NOBODY)

@@ -37,7 +37,7 @@ def path(folder: Path) -> Path:
 def root() -> None:
     """Skip where we are not root."""
     if os.geteuid():
-        missing("root", "run the tests as root")
+        missing("root", "sudo make test")
 
 
 @pytest.fixture
