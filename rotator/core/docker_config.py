@@ -156,25 +156,36 @@ def _entry(credential: Credential) -> dict[str, str]:
 
 
 def _usable(entry: Any) -> bool:
-    """Tell whether clients can read this entry: the rule of docker/cli's decodeAuth."""
+    """Tell whether clients can read this entry: the rule of docker/cli's decodeAuth.
+
+    As Go's JSON does, null counts as absent, and the case of a field's name does not count.
+    """
+    if entry is None:
+        return True
     if not isinstance(entry, dict):
         return False
-    if not all(isinstance(entry.get(name, ""), str) for name in _TEXT_FIELDS):
+    known = [
+        (name.lower(), value)
+        for name, value in entry.items()
+        if name.lower() in _TEXT_FIELDS and value is not None
+    ]
+    if not all(isinstance(value, str) for _, value in known):
         return False
-    return not entry.get("auth") or _decode_auth(entry["auth"]) is not None
+    return all(_decode_auth(value) is not None for name, value in known if name == "auth" and value)
 
 
 def _login(entry: Any) -> tuple[str, Secret] | None:
-    if not _usable(entry):
+    if not entry or not _usable(entry):
         return None
-    if entry.get("auth"):
-        raw = _decode_auth(entry["auth"]) or b""
+    fields = {name.lower(): value for name, value in entry.items() if value is not None}
+    if fields.get("auth"):
+        raw = _decode_auth(fields["auth"]) or b""
         try:
             username, _, password = raw.decode("utf-8").partition(":")
         except UnicodeDecodeError:
             return None
     else:
-        username, password = entry.get("username", ""), entry.get("password", "")
+        username, password = fields.get("username", ""), fields.get("password", "")
     if not (username and password) or not (_is_text(username) and _is_text(password)):
         return None
     return username, Secret(password)

@@ -159,9 +159,8 @@ class CredentialHelperSource(Source):
         except ProgramTimeoutError:
             took = f"{self._timeout.total_seconds():g} s"
             detail = f"{where} did not end within {took} and was killed"
-            raise TemporaryError(
-                Reason.TIMEOUT, detail, f"{hint}; if it is only slow, raise timeout"
-            ) from None
+            hint += "; if it is only slow, raise timeout"
+            raise TemporaryError(Reason.TIMEOUT, detail, hint) from None
         except ProgramOutputError:
             detail = f"{where} printed more than {LARGEST_ANSWER} bytes and was killed"
             raise PermanentError(Reason.TOO_LARGE, detail, hint) from None
@@ -186,14 +185,13 @@ class CredentialHelperSource(Source):
 
     def _parse(self, output: bytes, registry: str) -> tuple[str, str]:
         """Return username and secret as docker would read them: the first JSON value, any case."""
-        where = f"the answer of {self._program} for {registry}"
+        where, hint = f"the answer of {self._program} for {registry}", self._hint(_TRY, registry)
         try:
             answer, _ = json.JSONDecoder().raw_decode(output.decode().lstrip())
         except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
             what = "is not a JSON object" if output.strip() else "is empty"
-            hint = self._hint(_TRY, registry)
             raise PermanentError(Reason.MALFORMED, f"{where} {what}", hint)
         fields = {key.lower(): value for key, value in answer.items()}
         username, secret = fields.get("username") or "", fields.get("secret") or ""
