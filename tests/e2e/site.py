@@ -50,7 +50,7 @@ class Result:
 
 @dataclass
 class Site:
-    """One rotation from Vault and ECR to a file; change `rotation` before a run."""
+    """One rotation from Vault and ECR to a file; change it, or add `others`, before a run."""
 
     place: Path
     bao: OpenBao
@@ -59,6 +59,7 @@ class Site:
     path: str = field(default_factory=lambda: f"secret/data/{unique('site')}/harbor")
     password: str = f"{MARKED}harbor-1"
     environment: dict[str, str] = field(default_factory=dict)
+    others: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Put a password into Vault and into the registry, and write the configuration."""
@@ -95,8 +96,9 @@ class Site:
         """Write the configuration as it is now."""
         rotation = {"targets": [self.target], **self.rotation}
         state = str(self.place / "state")
+        rotations = [rotation, *self.others]
         self.config.write_text(
-            yaml.safe_dump({"version": 1, "state_dir": state, "rotations": [rotation]})
+            yaml.safe_dump({"version": 1, "state_dir": state, "rotations": rotations})
         )
 
     def run(self, *words: str, as_json: bool = True) -> Result:

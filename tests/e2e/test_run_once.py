@@ -130,3 +130,21 @@ def test_a_paused_rotation_does_nothing(site: Site) -> None:
     assert (result.code, result.json["outcome"]) == (0, "paused")
     assert site.ecr.calls == 0
     assert not site.file.exists()
+
+
+def test_two_rotations_share_one_fetch(site: Site) -> None:
+    """The same source in two rotations is asked once; another region would be another source."""
+    second = site.place / "docker" / "second.json"
+    site.rotation["sources"] = [site.aws]
+    other = {
+        "name": "other",
+        "sources": [{**site.aws, "name": "same-by-another-name"}],
+        "targets": [{"type": "file", "path": str(second)}],
+    }
+    site.others.append(other)
+    assert site.run().code == 0
+    assert site.ecr.calls == 1
+    assert second.read_text() == site.file.read_text()
+    other["sources"] = [{**site.aws, "region": "eu-central-1"}]
+    assert site.run().code == 0
+    assert site.ecr.calls == 3

@@ -326,6 +326,15 @@ def test_not_executable(folder: Path) -> None:
     assert error.hint == f"make it so: chmod +x {path}"
 
 
+def test_being_installed(folder: Path) -> None:
+    """A helper that somebody is still writing can't be started for a moment."""
+    path = install(folder, "spy", answer())
+    with path.open("a"):
+        error = failure(source(folder))
+    assert (type(error), error.reason) == (TemporaryError, Reason.UNAVAILABLE)
+    assert f"cannot start {path}" in error.detail
+
+
 def test_installed_later(folder: Path) -> None:
     """A helper that is installed while we run is found."""
     later = source(folder)
