@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
@@ -42,6 +43,9 @@ ECR_SUFFIXES = {
     "eu-isoe-": "cloud.adc-e.uk",
 }
 """The registries' domain where it is not amazonaws.com, by the region's beginning."""
+
+DUAL_STACK_APIS = (".api.aws", ".api.amazonwebservices.com.cn")
+"""How the addresses of AWS's IPv4 and IPv6 APIs end."""
 
 
 class SourceSettings(Settings):
@@ -88,14 +92,26 @@ class EcrSourceSettings(AwsSettings):
     """The accounts whose registries are published; default: the host in the answer."""
 
     def known_registries(self) -> frozenset[str] | None:
-        """Return the registry hosts of the accounts; None where the answer names the host."""
+        """Return the registry hosts of the accounts; None where the answer names the host.
+
+        Whoever asks a FIPS or dual-stack endpoint pulls from the hosts that go with it:
+        https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html
+        """
         if self.accounts is None:
             return None
-        suffix = next(
-            (end for start, end in ECR_SUFFIXES.items() if self.region.startswith(start)),
-            "amazonaws.com",
-        )
-        return frozenset(f"{account}.dkr.ecr.{self.region}.{suffix}" for account in self.accounts)
+        api = urlsplit(self.endpoint_url or "").hostname or ""
+        service = "ecr-fips" if "ecr-fips" in api.split(".") else "ecr"
+        if api.endswith(DUAL_STACK_APIS):
+            china = self.region.startswith("cn-")
+            suffix = "on.amazonwebservices.com.cn" if china else "on.aws"
+            hosts = f"dkr-{service}.{self.region}.{suffix}"
+        else:
+            suffix = next(
+                (end for start, end in ECR_SUFFIXES.items() if self.region.startswith(start)),
+                "amazonaws.com",
+            )
+            hosts = f"dkr.{service}.{self.region}.{suffix}"
+        return frozenset(f"{account}.{hosts}" for account in self.accounts)
 
 
 class EcrPublicSourceSettings(AwsSettings):

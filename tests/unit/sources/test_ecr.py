@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,6 +105,56 @@ def test_domain_follows_the_partition(fake: FakeEcr, region: str, domain: str) -
     """The registries of every AWS partition have the domain of that partition."""
     (credential,) = source(fake, region=region, accounts=("123456789012",)).fetch([])
     assert credential.registry == f"123456789012.dkr.ecr.{region}.{domain}"
+
+
+ENDPOINTS = {
+    "https://ecr-fips.us-east-1.amazonaws.com": "dkr.ecr-fips.us-east-1.amazonaws.com",
+    "https://api.ecr-fips.us-east-1.amazonaws.com": "dkr.ecr-fips.us-east-1.amazonaws.com",
+    "https://ecr.us-east-1.api.aws": "dkr-ecr.us-east-1.on.aws",
+    "https://ecr-fips.us-east-1.api.aws": "dkr-ecr-fips.us-east-1.on.aws",
+    "https://ecr.cn-north-1.api.amazonwebservices.com.cn": (
+        "dkr-ecr.cn-north-1.on.amazonwebservices.com.cn"
+    ),
+    "https://vpce-1.api.ecr.eu-west-1.vpce.amazonaws.com": "dkr.ecr.eu-west-1.amazonaws.com",
+}
+
+
+@pytest.mark.parametrize(("endpoint", "hosts"), ENDPOINTS.items(), ids=ENDPOINTS)
+def test_registries_go_with_the_endpoint(endpoint: str, hosts: str) -> None:
+    """Jobs that use FIPS or dual-stack endpoints pull from the hosts of the same kind."""
+    region = next(part for part in hosts.split(".") if part.count("-") == 2 and "ecr" not in part)
+    settings = EcrSourceSettings(
+        name="ecr", region=region, accounts=("123456789012",), endpoint_url=endpoint
+    )
+    assert settings.known_registries() == {f"123456789012.{hosts}"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "address"),
+    [
+        ("AWS_USE_FIPS_ENDPOINT", "api.ecr-fips.us-east-1.amazonaws.com"),
+        ("AWS_USE_DUALSTACK_ENDPOINT", "ecr.us-east-1.api.aws"),
+    ],
+)
+def test_the_sdk_s_own_settings_choose_the_endpoint(
+    monkeypatch: pytest.MonkeyPatch, variable: str, address: str
+) -> None:
+    """FIPS and dual stack, as the SDK is told by its environment, lead to other addresses."""
+    key_in_environment(monkeypatch)
+    monkeypatch.setenv(variable, "true")
+    with socket.create_server(("127.0.0.1", 0)) as proxy, ThreadPoolExecutor(1) as pool:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        asked = pool.submit(first_line, proxy)
+        error = error_of(build(EcrSourceSettings(name="ecr", region="us-east-1"), now))
+        assert asked.result(10).startswith(f"CONNECT {address}:443")
+    assert isinstance(error, TemporaryError)
+
+
+def first_line(proxy: socket.socket) -> str:
+    """Return what a client asks a proxy for, and hang up."""
+    connection, _ = proxy.accept()
+    with connection:
+        return connection.recv(4096).decode().partition("\r\n")[0]
 
 
 def test_public(fake: FakeEcr) -> None:
