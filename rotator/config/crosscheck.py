@@ -140,7 +140,7 @@ def _may_serve(source: AwsSettings, target: TargetSettings) -> bool:
     if known is not None:
         return any(policy.wants(registry) for registry in known)
     wanted = {target.registry} if policy.registries is None else policy.registries
-    return wanted == {None} or any(".dkr.ecr" in str(registry) for registry in wanted)
+    return wanted == {None} or any(".dkr" in str(registry) for registry in wanted)
 
 
 def _registries_from_nowhere(rotation: Draft) -> Iterator[Problem]:

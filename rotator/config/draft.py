@@ -61,11 +61,9 @@ class Draft:
 
     def published(self, target: TargetSettings) -> frozenset[str]:
         """Return the registries that are certainly in the docker config of a target."""
-        known = self.known_registries()
-        if target.registries is None:
-            return known or frozenset()
-        wanted = frozenset(target.registries)
-        return wanted if known is None else wanted & known
+        if target.registries is not None:
+            return frozenset(target.registries)
+        return self.known_registries() or frozenset()
 
 
 def drafts(data: Any, context: Mapping[str, Any]) -> list[Draft]:

@@ -5,14 +5,22 @@ from __future__ import annotations
 FILE = "{type: file, path: /f}"
 ECR = "{type: ecr, region: eu-west-1, accounts: [111111111111]}"
 VAULT = "type: vault, address: https://v, auth: {method: cert}, client_cert_file: c, path: s/x"
+CERT = VAULT + ", registry: h.io"
 GITLAB = "type: gitlab_variable, url: https://g, token_file: t"
+GROUP = GITLAB + ", group: g"
+KV = "type: vault_kv, address: https://v, auth: {method: aws}, path: s/x"
+HOST = "111111111111.dkr.ecr.eu-west-1.amazonaws.com"
 
 
 def rotation(
-    *, more: str = "", sources: tuple[str, ...] = (ECR,), targets: tuple[str, ...] = (FILE,)
+    *,
+    name: str = "r",
+    more: str = "",
+    sources: tuple[str, ...] = (ECR,),
+    targets: tuple[str, ...] = (FILE,),
 ) -> str:
     """Return a rotation; `more` are its own keys, in the first line after its name."""
-    lines = ["- name: r", f"  {more}", "  sources:"]
+    lines = [f"- name: {name}", f"  {more}", "  sources:"]
     lines += [f"  - {source}" for source in sources]
     lines += ["  targets:", *(f"  - {target}" for target in targets)]
     return "\n".join(lines) + "\n"
@@ -31,3 +39,17 @@ def with_source(source: str) -> str:
 def with_target(target: str) -> str:
     """Return a document with this target in line 9, its mapping in column 5."""
     return document(targets=(target,))
+
+
+def login(auth: str) -> str:
+    """Return a document with this Vault login in line 7, its mapping in column 45."""
+    return with_source(
+        f"{{type: vault, address: https://v, auth: {{{auth}}}, path: s/x, registry: h.io}}"
+    )
+
+
+LOGIN = with_source(
+    "{type: vault, address: https://v/, auth: {method: approle, role_id: x, secret_id_file: FILE},"
+    " path: s/x, registry: docker.io}"
+)
+"""A document in which FILE stands where a secret's file is named."""
