@@ -23,10 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from rotator.core.facts import Facts
+    from rotator.core.facts import Facts, Moment
     from rotator.core.ports import Source, Target
     from rotator.core.record import Record, SourceRecord, TargetRecord, Trouble
-    from rotator.core.settle import Moment
 
 
 def conclude(facts: Facts, at: Moment) -> tuple[Record, Report]:
@@ -49,7 +48,7 @@ def conclude(facts: Facts, at: Moment) -> tuple[Record, Report]:
             target_records[target.name] = _target_record(facts, target, told, ends[target.name], at)
     credentials = _credentials(facts)
     outcome = outcome_of(credentials, targets)
-    safe_until = _safe_until(rotation, facts, ends)
+    safe_until = safe_for_jobs(rotation, facts.record, ends)
     job_safe = safe_until > at.now
     record = replace(
         record,
@@ -88,7 +87,7 @@ def _source_record(facts: Facts, source: Source, at: Moment) -> SourceRecord:
     for registry in served & facts.refused.keys():
         problem = _refusal(facts.refused[registry])
     if problem is None:
-        return settle.source_answered(source, served, facts.rotation, at)
+        return settle.source_answered(source, answer.credentials, facts.rotation, at)
     past = replace(past, registries=tuple(sorted(served)) or past.registries)
     stamp = answer.login_stamp
     return settle.source_failed(past, source, problem, facts.rotation, facts.hand, at, stamp)
@@ -101,7 +100,7 @@ def _target(facts: Facts, target: Target) -> tuple[TargetReport, Mapping[str, da
     if done is None:
         outcome = "failed" if target.policy.enabled else "paused"
         wanted = filter(target.policy.wants, facts.served)
-        ends = dict.fromkeys(wanted, past.end or DEAD)
+        ends = {r: DEAD if r in facts.rejected else past.ends.get(r, DEAD) for r in wanted}
         problem = facts.unread.get(target.name)
         return TargetReport(target.name, outcome, earliest(ends.values()), problem=problem), ends
     wish, trouble = done.wish, done.trouble
@@ -135,11 +134,12 @@ def _target_record(
     done = facts.published.get(target.name)
     outcome = "stale" if done is not None and done.wish.stale else told.outcome
     trouble = told.problem
-    settled = settle.target_settled(past, outcome, ends.values(), trouble, facts.rotation, at)
+    settled = settle.target_settled(past, outcome, ends, trouble, facts.rotation, at)
     if told.outcome != "written" or done is None or done.wish.document is None:
         return settled
     # After a conflict another document was written than the one that was claimed.
-    return settle.claimed(settled, done.wish.document.mark.fingerprint)
+    written = done.wish.document.mark.fingerprint
+    return replace(settle.claimed(settled, written), written=written)
 
 
 def _credentials(facts: Facts) -> list[CredentialReport]:
@@ -205,14 +205,17 @@ def _problem(trouble: Trouble) -> Problem:
     return Problem(Reason(trouble.reason), trouble.detail, trouble.hint, trouble.permanent)
 
 
-def _safe_until(
-    rotation: Rotation, facts: Facts, ends: Mapping[str, Mapping[str, datetime]]
+def safe_for_jobs(
+    rotation: Rotation, record: Record, ends: Mapping[str, Mapping[str, datetime]]
 ) -> datetime:
-    """Return until when a job that starts can pull for `longest_job` from every target."""
-    told = all(s.registries or facts.record.source(s.name).registries for s in rotation.sources)
+    """Return until when a job that starts can pull for `longest_job` from these targets.
+
+    `ends`: when the entry of each registry ends, by the target's name.
+    """
+    told = all(s.registries or record.source(s.name).registries for s in rotation.sources)
     limits = [FOREVER if told else DEAD]
     for target in rotation.targets:
-        if not target.policy.enabled:
+        if target.name not in ends or not target.policy.enabled:
             continue
         reserve = rotation.schedule.longest_job * (not target.policy.follows)
         limits += [

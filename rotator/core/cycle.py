@@ -14,25 +14,26 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from rotator.core import docker_config, settle
-from rotator.core.conclude import conclude
-from rotator.core.errors import ConflictError
-from rotator.core.facts import Answered, Facts, Memory, Published
+from rotator.core import leases, settle
+from rotator.core.conclude import conclude, safe_for_jobs
+from rotator.core.facts import Answered, Facts, Memory, Moment, Published
 from rotator.core.model import Held, Proof, ProofMode, Verdict
+from rotator.core.publish import carry_out
 from rotator.core.recall import (
     Seen,
     accepted,
     best,
     is_alive,
+    is_better,
     is_needed,
     is_waiting,
+    offered,
     recall,
+    rejected,
     shortcoming,
-    with_record,
 )
 from rotator.core.report import Problem, Report
-from rotator.core.rotation import InHand, Ports, Rotation
-from rotator.core.settle import Moment
+from rotator.core.rotation import UNPROVEN
 from rotator.core.view import View
 from rotator.core.wish import wish
 
@@ -41,10 +42,10 @@ if TYPE_CHECKING:
 
     from rotator.core.ports import Source, Target
     from rotator.core.record import Record
+    from rotator.core.rotation import InHand, Ports, Rotation
 
 # Seconds after which a call that hangs is given up. Drivers have shorter timeouts of their own.
 READ, PROVE, FETCH, WRITE, REVOKE = 20.0, 15.0, 60.0, 60.0, 20.0
-_WRITE_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,8 @@ class _Cycle:
     hand: dict[str, InHand] = field(default_factory=dict)
     answers: dict[str, Answered] = field(default_factory=dict)
     refused: dict[str, InHand] = field(default_factory=dict)
+    unwanted: list[InHand] = field(default_factory=list)
+    rejected: frozenset[str] = frozenset()
     published: dict[str, Published] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -118,6 +121,7 @@ class _Cycle:
         )
         alive = {key: mine for key, mine in found.items() if is_alive(mine, self.started)}
         self.seen = found | self._prove(alive)
+        self.rejected = rejected(self.seen, self.before)
         self.hand = best(self.seen, self.started)
         if self.options.starting:
             self._keep(settle.put_off(self.record, self.rotation, self.hand, self._moment()))
@@ -142,15 +146,47 @@ class _Cycle:
             if isinstance(answer, Exception):
                 answer = Answered(problem=Problem.of(answer))  # noqa: PLW2901  an answer too
             self.answers[source.name] = answer
-        offered = self._offered()
-        unproven = {key: mine for key, mine in offered.items() if key not in self.seen}
-        offered |= self._prove(unproven)
-        self.seen |= offered
-        for (registry, _), mine in offered.items():
+        self._look_at_new_registries()
+        fingerprint = self.ports.journal.fingerprint
+        given, others = offered(self.answers, self.seen, self.before, fingerprint)
+        given |= self._prove({key: mine for key, mine in given.items() if mine.proof == UNPROVEN})
+        self.seen |= given
+        sources = {source.name: source for source in due}
+        for (registry, _), mine in given.items():
             if not accepted(mine, self.rotation.proof):
                 self.refused[registry] = mine
-            elif is_alive(mine, self.started) or registry not in self.hand:
+            elif self.options.force or is_better(
+                mine, self.hand.get(registry), sources[mine.source]
+            ):
                 self.hand[registry] = mine
+            else:
+                self._leave(mine, f"ends sooner than what is in hand for {registry}, which stays")
+        for mine in others:
+            registry = mine.credential.registry
+            owner = self.rotation.served(self.record)[registry]
+            self._leave(mine, f"for {registry} is not used: {owner} comes first")
+
+    def _look_at_new_registries(self) -> None:
+        """Recall and prove what targets hold for registries that only the fetch has told."""
+        known = self.rotation.served(self.record)
+        self.record = settle.serving(self.record, self.answers)
+        found = recall(
+            self.rotation,
+            self.held,
+            (),
+            self.record,
+            fingerprint=self.ports.journal.fingerprint,
+            now=self.started,
+        )
+        new = {key: mine for key, mine in found.items() if key[0] not in known}
+        self.seen |= new
+        self.seen |= self._prove({k: m for k, m in new.items() if is_alive(m, self.started)})
+        self.hand = best(self.seen, self.started)
+
+    def _leave(self, mine: InHand, why: str) -> None:
+        """Let go of something that a source gave, and say so."""
+        self.unwanted.append(mine)
+        self.notes.append(f"what {mine.source} gave {why}")
 
     def publish(self) -> None:
         """Write every target that should hold something else than it does."""
@@ -163,15 +199,19 @@ class _Cycle:
             for name, plan in self.published.items()
             if plan.wish.document is not None
         }
-        answered = {name for name, answer in self.answers.items() if answer.credentials}
-        known = settle.knowing(
-            self.record, self.rotation, self.hand, claims, answered, self._moment()
+        asked = {name for name, answer in self.answers.items() if answer.credentials}
+        answered = {r for r, m in self.hand.items() if m.source in asked} - self.refused.keys()
+        ends = {name: plan.wish.ends for name, plan in self.published.items()}
+        safe = safe_for_jobs(self.rotation, self.record, ends)
+        self._keep(
+            settle.knowing(
+                self.record, self.rotation, self.hand, claims, answered, safe, self._moment()
+            )
         )
-        self._keep(known)
         if self.options.dry_run:
             return
         # Called with targets, not with plans: the fan-out knows by them which one still hangs.
-        answers = self.ports.each(self._carry_out, targets, WRITE)
+        answers = self.ports.each(self._write, targets, WRITE)
         for target, answer in zip(targets, answers, strict=True):
             if isinstance(answer, Exception):
                 plan = self.published[target.name]
@@ -187,17 +227,24 @@ class _Cycle:
             if not self.unread
             and all(p.holds(self.hand[registry]) for p in self.published.values())
         )
-        self.record = settle.retire(self.record, self.rotation, self.hand, everywhere, now)
+        if not self.options.dry_run:
+            self.record = leases.retire(self.record, self.rotation, self.hand, everywhere, now)
         sources = {source.name: source for source in self.rotation.sources}
-        unwanted = list(self.refused.values())
+        unwanted, hand = [*self.refused.values(), *self.unwanted], self.hand
         if self.options.dry_run:
-            unwanted += [mine for mine in self.hand.values() if mine.fresh]
-        self.record = settle.discard(self.record, unwanted, now)
-        ready = [r for r in self.record.retired if r.revoke_at <= now.now and r.source in sources]
+            unwanted, hand = [*unwanted, *(m for m in hand.values() if m.fresh)], {}
+        self.record = leases.discard(self.record, unwanted, hand, now)
+        # A dry run could not write down that it ended what others retired.
+        others = self.before.retired if self.options.dry_run else ()
+        ready = [
+            retired
+            for retired in self.record.retired
+            if retired.revoke_at <= now.now and retired.source in sources and retired not in others
+        ]
         answers = self.ports.each(lambda r: sources[r.source].revoke(r.lease), ready, REVOKE)
         for retired, answer in zip(ready, answers, strict=True):
             problem = Problem.of(answer) if isinstance(answer, Exception) else None
-            self.record = settle.revoked(self.record, self.rotation, retired, problem, now)
+            self.record = leases.revoked(self.record, self.rotation, retired, problem, now)
             if problem is not None:
                 self.notes.append(
                     f"a replaced lease of {retired.source} lives on: {problem.detail}"
@@ -212,6 +259,7 @@ class _Cycle:
             hand=self.hand,
             answers=self.answers,
             refused=self.refused,
+            rejected=self.rejected,
             unread=self.unread,
             published=self.published,
             notes=tuple(self.notes),
@@ -237,29 +285,6 @@ class _Cycle:
         seconds = (self.ports.clock() - begun).total_seconds()
         return Answered(credentials, problem, seconds, stamp)
 
-    def _offered(self) -> Seen:
-        """Name what was fetched; the first source that serves a registry counts."""
-        offered: Seen = {}
-        owners: dict[str, str] = {}
-        for name, answer in self.answers.items():
-            for login in answer.credentials:
-                owner = owners.setdefault(login.registry, name)
-                if owner != name:
-                    self.notes.append(
-                        f"{login.registry} comes from {owner} and {name}: {owner} counts"
-                    )
-                    continue
-                text = docker_config.login_text(login.username, login.password)
-                fingerprint = self.ports.journal.fingerprint(text)
-                known = self.before.known(login.registry, fingerprint)
-                key = (login.registry, fingerprint)
-                mine = InHand(login, fingerprint, name, fresh=known is None)
-                if known is not None and known.expires_at == login.expires_at:
-                    mine = with_record(mine, self.before)
-                proof = self.seen[key].proof if key in self.seen else mine.proof
-                offered[key] = replace(mine, proof=proof, adopted=False)
-        return offered
-
     def _prove(self, offered: Seen) -> Seen:
         if self.rotation.proof is ProofMode.OFF:
             skipped = Proof(Verdict.SKIPPED)
@@ -283,40 +308,28 @@ class _Cycle:
             record=self.before.target(target.name),
             rotation=self.rotation.name,
             served=wanted,
-            hand={registry: mine for registry, mine in self.hand.items() if registry in wanted},
+            hand={registry: self.hand[registry] for registry in self._publishable() & wanted},
             seen=self.seen,
+            rejected=self.rejected,
             remove=self.rotation.remove,
             now=self.started,
             fingerprint=self.ports.journal.fingerprint,
         )
 
-    def _carry_out(self, target: Target) -> Published:
+    def _publishable(self) -> frozenset[str]:
+        """Return the registries whose credential in hand may be written where it is not yet.
+
+        What another rotator left and its registry did not accept is not copied in strict mode.
+        """
+        return frozenset(
+            registry
+            for registry, mine in self.hand.items()
+            if not mine.adopted or accepted(mine, self.rotation.proof)
+        )
+
+    def _write(self, target: Target) -> Published:
         """Write one target; runs in the fan-out, so it changes nothing of the cycle."""
-        view, wanted = self.published[target.name].view, self.published[target.name].wish
-        begun = self.ports.clock()
-        notes: tuple[str, ...] = ()
-        problem = None
-        tries = 0
-        try:
-            if not target.compares and wanted.document is not None:
-                # Nothing on the other side compares, so the gap is kept as short as it can be.
-                view = replace(view, held=target.read())
-                wanted = wish(view)
-            while wanted.document is not None:
-                try:
-                    document = wanted.document
-                    notes = target.write(document.text, document.mark, view.held).notes
-                    break
-                except ConflictError:
-                    tries += 1
-                    if tries == _WRITE_TRIES:
-                        raise
-                    view = replace(view, held=target.read())
-                    wanted = wish(view)
-        except Exception as error:  # noqa: BLE001  a failed write is an answer, a bug in it too
-            problem = Problem.of(error)
-        seconds = (self.ports.clock() - begun).total_seconds()
-        return Published(view, wanted, problem, seconds, notes)
+        return carry_out(target, self.published[target.name], self.ports.clock)
 
     def _moment(self) -> Moment:
         return Moment(self.ports.clock(), self.ports.draw)

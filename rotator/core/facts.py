@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from rotator.core.ports import Draw
     from rotator.core.record import Record
     from rotator.core.rotation import InHand, Rotation
     from rotator.core.view import View
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 
 Memory = tuple[Credential, ...]
 """The credentials in hand at the end of a cycle: a daemon gives them to the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The time and the chance that a step of the record is made with."""
+
+    now: datetime
+    draw: Draw
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,10 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything that a cycle found and did."""
+    """Everything that a cycle found and did.
+
+    `rejected`: registries that no longer accept what was in hand when the last cycle ended.
+    """
 
     rotation: Rotation
     before: Record
@@ -74,6 +86,7 @@ class Facts:
     hand: Mapping[str, InHand]
     answers: Mapping[str, Answered]
     refused: Mapping[str, InHand]
+    rejected: frozenset[str]
     unread: Mapping[str, Problem]
     published: Mapping[str, Published]
     notes: tuple[str, ...]

@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING
 
 from rotator.core import docker_config
 from rotator.core.errors import DriverError, Reason
-from rotator.core.model import Content, Credential, Held, ProofMode, Secret, Verdict
+from rotator.core.model import Content, Credential, Held, ProofMode, Verdict
 from rotator.core.report import Problem, iso
-from rotator.core.rotation import InHand, Rotation
+from rotator.core.rotation import FOREVER, InHand, Rotation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from rotator.core.facts import Answered
+    from rotator.core.model import Policy, Secret
     from rotator.core.ports import Fingerprint, Source
-    from rotator.core.record import Record
+    from rotator.core.record import Record, TargetRecord
 
 # An issue time further in the future than this means that the clock went back.
 _CLOCK_STEP = timedelta(seconds=5)
@@ -55,19 +57,37 @@ def recall(
         if key not in seen or mine.rank > seen[key].rank:
             seen[key] = mine
 
-    for credential in memory:
-        if credential.registry in sources:
-            add(credential, vouched=True, adopted=False)
+    usernames = {credential.registry: credential.username for credential in memory}
     for target in rotation.targets:
-        there = held.get(target.name)
-        if there is None or target.policy.content is not Content.DOCKER_CONFIG:
-            continue
-        ends = there.mark.expires if there.mark else {}
-        for registry, (username, password) in _logins(there).items():
+        there = held.get(target.name, Held(None))
+        ends = _told_ends(there, record.target(target.name), fingerprint)
+        for registry, (username, password) in _logins(there, target.policy, usernames).items():
             if registry in sources:
                 login = Credential(registry, username, password, now, ends.get(registry))
                 add(login, vouched=registry in ends, adopted=True)
+    published = {key for key, mine in seen.items() if mine.vouched}
+    followed = {registry for registry, _ in published}
+    for credential in memory:
+        if credential.registry not in sources:
+            continue
+        text = docker_config.login_text(credential.username, credential.password)
+        known = record.known(credential.registry, fingerprint(text))
+        # What is published now counts more than what we remember of others' credentials.
+        theirs = known is not None and known.adopted and credential.registry in followed
+        if not theirs and (credential.registry, fingerprint(text)) not in published:
+            add(credential, vouched=True, adopted=False)
     return seen
+
+
+def _told_ends(
+    held: Held, past: TargetRecord, fingerprint: Fingerprint
+) -> Mapping[str, datetime | None]:
+    """Return the ends that a target's mark tells, unless somebody edited what the mark is about."""
+    if held.mark is None or held.text is None:
+        return {}
+    ours = held.mark.fingerprint in past.fingerprints
+    edited = ours and fingerprint(held.text.reveal()) != held.mark.fingerprint
+    return {} if edited else held.mark.expires
 
 
 def is_alive(mine: InHand, now: datetime) -> bool:
@@ -99,6 +119,9 @@ def is_needed(source: Source, hand: Mapping[str, InHand], record: Record, now: d
     registries = source.registries or past.registries
     if not registries or any(registry not in hand for registry in registries):
         return True
+    endless = any(hand[registry].end == FOREVER for registry in registries)
+    if past.poll_at is None and (source.changes_early or endless):
+        return True
     if past.poll_at is not None and past.poll_at <= now:
         return True
     # The clock went back: every end looks later than it is.
@@ -127,9 +150,66 @@ def _is_over(mine: InHand, record: Record, now: datetime) -> bool:
     return known is not None and known.renew_at is not None and known.renew_at <= now
 
 
+def rejected(seen: Seen, record: Record) -> frozenset[str]:
+    """Return the registries that no longer accept what was in hand when the last cycle ended."""
+    newest = {registry: known[0] for registry, known in record.credentials.items() if known}
+    asked = {
+        registry: seen.get((registry, known.fingerprint)) for registry, known in newest.items()
+    }
+    return frozenset(
+        registry
+        for registry, mine in asked.items()
+        if mine is not None and mine.proof.verdict is Verdict.REJECTED
+    )
+
+
+def is_better(mine: InHand, there: InHand | None, source: Source) -> bool:
+    """Tell whether what a source gave is taken instead of what is in hand.
+
+    What ends sooner is not, so that all rotators agree on what is best; except where a source
+    gives what a person put there, which may be changed before its end.
+    """
+    if there is None or source.changes_early or there.fingerprint == mine.fingerprint:
+        return True
+    return mine.end >= there.end
+
+
+def offered(
+    answers: Mapping[str, Answered], seen: Seen, record: Record, fingerprint: Fingerprint
+) -> tuple[Seen, list[InHand]]:
+    """Name what sources gave; return it, and apart what nobody wants.
+
+    The first source that serves a registry counts.
+    """
+    found: Seen = {}
+    owners: dict[str, str] = {}
+    unwanted: list[InHand] = []
+    for name, answer in answers.items():
+        for login in answer.credentials:
+            text = docker_config.login_text(login.username, login.password)
+            key = (login.registry, fingerprint(text))
+            known = record.known(*key)
+            mine = InHand(login, key[1], name, fresh=known is None)
+            if owners.setdefault(login.registry, name) != name:
+                unwanted.append(mine)
+                continue
+            if known is not None and known.expires_at == login.expires_at:
+                mine = with_record(mine, record)
+            proof = seen[key].proof if key in seen else mine.proof
+            found[key] = replace(mine, proof=proof, adopted=False)
+    return found, unwanted
+
+
 def shortcoming(source: Source, given: Sequence[Credential], now: datetime) -> Problem | None:
     """Return what is wrong with a source's answer, though it is one; what it gave counts."""
     missing = (source.registries or frozenset()) - {login.registry for login in given}
+    if not given and not missing:
+        return Problem(
+            Reason.FIELD_MISSING,
+            f"{source.name} gave no login for any registry",
+            "see what it holds",
+            permanent=True,
+        )
     if missing:
         return Problem(
             Reason.FIELD_MISSING,
@@ -155,14 +235,25 @@ def with_record(mine: InHand, record: Record) -> InHand:
     known = record.known(login.registry, mine.fingerprint)
     if known is None:
         return mine
+    if known.adopted and mine.vouched and login.expires_at != known.expires_at:
+        # Whoever fetched it tells another end now: a lease was lengthened.
+        return mine
     whole = replace(
         login, issued_at=known.issued_at, expires_at=known.expires_at, lease=known.lease
     )
-    return replace(mine, credential=whole, adopted=known.adopted, vouched=True)
+    outdated = known is not record.credentials[login.registry][0]
+    return replace(mine, credential=whole, adopted=known.adopted, vouched=True, outdated=outdated)
 
 
-def _logins(held: Held) -> Mapping[str, tuple[str, Secret]]:
+def _logins(
+    held: Held, policy: Policy, usernames: Mapping[str, str]
+) -> Mapping[str, tuple[str, Secret]]:
     if held.text is None:
+        return {}
+    username = usernames.get(policy.registry or "")
+    if policy.content is Content.PASSWORD and policy.registry and username:
+        return {policy.registry: (username, held.text)}
+    if policy.content is not Content.DOCKER_CONFIG:
         return {}
     try:
         return docker_config.decode(held.text.reveal()).logins()

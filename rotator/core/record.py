@@ -64,10 +64,11 @@ class SourceRecord:
 
 @dataclass(frozen=True, slots=True)
 class TargetRecord:
-    """One target: fingerprints of the documents that we wrote there, newest first.
+    """One target: fingerprints of the documents that we meant to write there, newest first.
 
-    `end` is the earliest end of the rotation's registries in it: `FOREVER` where none ends, None
-    where one of them does not work.
+    `written`: the fingerprint of the last one whose write was confirmed, at `written_at`.
+    `ends`: when the entry of each registry ends in it, `FOREVER` where it does not; registries
+    whose entry does not work are left out. `end` is the earliest of them, None where one is out.
     """
 
     fingerprints: tuple[str, ...] = ()
@@ -75,6 +76,8 @@ class TargetRecord:
     outcome: str = ""
     end: datetime | None = None
     trouble: Trouble | None = None
+    written: str = ""
+    ends: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class Rotation:
         """Return the registries of this rotation and the source of each, as far as is known."""
         return {
             registry: source.name
-            for source in self.sources
+            for source in reversed(self.sources)  # of two for one registry the first counts
             for registry in sorted(source.registries or record.source(source.name).registries)
         }
 
@@ -58,6 +58,7 @@ class InHand:
 
     `fresh`: fetched in this cycle and not seen before. `adopted`: somebody else fetched it.
     `vouched`: a fetch, the journal or a mark tells its end; otherwise it may end at any moment.
+    `outdated`: the journal knows of one that replaced it.
     """
 
     credential: Credential
@@ -67,6 +68,7 @@ class InHand:
     fresh: bool = False
     adopted: bool = False
     vouched: bool = True
+    outdated: bool = False
 
     @property
     def end(self) -> datetime:
@@ -74,6 +76,6 @@ class InHand:
         return (self.credential.expires_at or FOREVER) if self.vouched else DEAD
 
     @property
-    def rank(self) -> tuple[datetime, bool]:
-        """What makes one credential better than another: a later known end, then being ours."""
-        return (self.end, not self.adopted)
+    def rank(self) -> tuple[bool, datetime, bool]:
+        """What makes one credential better: not replaced, a later known end, then being ours."""
+        return (not self.outdated, self.end, not self.adopted)

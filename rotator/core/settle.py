@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator.core import schedule
 from rotator.core.errors import Reason
-from rotator.core.record import Known, Record, Retired, SourceRecord, TargetRecord, Trouble
+from rotator.core.record import Known, Record, SourceRecord, TargetRecord, Trouble
 from rotator.core.report import Problem
 from rotator.core.rotation import DEAD, FOREVER, InHand, Rotation
 from rotator.core.schedule import LOGIN_REJECTED_WAIT, Life
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
+    from rotator.core.facts import Answered, Moment
     from rotator.core.model import Credential
-    from rotator.core.ports import Draw, Source
+    from rotator.core.ports import Source
 
 # What has no end is treated as lasting this long where a wait is a fraction of it.
 _LONG = timedelta(days=365)
@@ -29,14 +30,6 @@ _UNFINISHED = Problem(
     "the last fetch did not end: rotator was stopped or crashed during it",
     "nothing to do if it was stopped; else look at the log from that time",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """The time and the chance that a step of the record is made with."""
-
-    now: datetime
-    draw: Draw
 
 
 def life_of(mine: InHand | None, now: datetime) -> Life:
@@ -72,6 +65,16 @@ def attempting(
                 for known in record.credentials.get(registry, ())
             )
     return replace(record, sources=sources, credentials=credentials)
+
+
+def serving(record: Record, answers: Mapping[str, Answered]) -> Record:
+    """Note which registries the sources turned out to serve."""
+    sources = dict(record.sources)
+    for name, answer in answers.items():
+        registries = tuple(sorted({login.registry for login in answer.credentials}))
+        if registries:
+            sources[name] = replace(record.source(name), registries=registries)
+    return replace(record, sources=sources)
 
 
 def waiting(
@@ -126,22 +129,29 @@ def knowing(
     hand: Mapping[str, InHand],
     claims: Mapping[str, str],
     answered: Collection[str],
+    safe_until: datetime,
     at: Moment,
 ) -> Record:
     """Note what is about to be published.
 
-    `answered`: the sources that gave something in this cycle. `claims`: the fingerprint of the document that each target is about to get. A crash between a
-    write and the end of the cycle must not make our own entry look foreign.
+    `claims`: the fingerprint of the document that each target is about to get. A crash between a
+    write and the end of the cycle must not make our own entry look foreign. `answered`: the
+    registries whose source has been asked and is content with what is in hand. `safe_until`: until
+    when jobs are safe with it; if that is sooner than it was, it is said before the first write.
     """
     credentials = dict(record.credentials)
     for registry, mine in hand.items():
         if mine.vouched:
-            again = mine.source in answered
+            again = registry in answered
             credentials[registry] = _remember(record, rotation, mine, at, again=again)
     targets = dict(record.targets)
     for name, fingerprint in claims.items():
         targets[name] = claimed(record.target(name), fingerprint)
-    return replace(record, credentials=credentials, targets=targets)
+    record = replace(record, credentials=credentials, targets=targets)
+    if record.safe_until is None or record.safe_until <= safe_until:
+        return record
+    end = None if safe_until == DEAD else safe_until
+    return replace(record, safe_until=end, job_safe=safe_until > at.now)
 
 
 def claimed(past: TargetRecord, fingerprint: str) -> TargetRecord:
@@ -171,28 +181,29 @@ def source_failed(
 
 
 def source_answered(
-    source: Source, registries: Iterable[str], rotation: Rotation, at: Moment
+    source: Source, given: Collection[Credential], rotation: Rotation, at: Moment
 ) -> SourceRecord:
-    """Return a source's record after a fetch."""
+    """Return a source's record after a fetch that gave these credentials."""
     poll = schedule.poll_at(at.now, rotation.schedule, u=at.draw())
+    endless = any(login.expires_at is None for login in given)
     return SourceRecord(
-        registries=tuple(sorted(registries)),
+        registries=tuple(sorted({login.registry for login in given})),
         attempted_at=at.now,
         fetched_at=at.now,
-        poll_at=poll if source.changes_early else None,
+        poll_at=poll if source.changes_early or endless else None,
     )
 
 
 def target_settled(
     past: TargetRecord,
     outcome: str,
-    ends: Iterable[datetime],
+    ends: Mapping[str, datetime],
     problem: Problem | None,
     rotation: Rotation,
     at: Moment,
 ) -> TargetRecord:
     """Return a target's record after a cycle that ended with this outcome."""
-    end = min(ends, default=DEAD)
+    end = min(ends.values(), default=DEAD)
     trouble = None
     if problem is not None:
         life = Life(timedelta(0) if end == DEAD else min(end - at.now, _LONG))
@@ -202,60 +213,9 @@ def target_settled(
         outcome=outcome,
         written_at=at.now if outcome == "written" else past.written_at,
         end=None if end == DEAD else end,
+        ends={registry: end for registry, end in ends.items() if end != DEAD},
         trouble=trouble,
     )
-
-
-def retire(
-    record: Record,
-    rotation: Rotation,
-    hand: Mapping[str, InHand],
-    everywhere: frozenset[str],
-    at: Moment,
-) -> Record:
-    """Note the leases whose credentials were replaced in every target: they may end later.
-
-    `everywhere`: the registries whose credential in hand is in every target that wants it.
-    """
-    after = {
-        source.name: rotation.schedule.longest_job
-        if source.revoke_after is None
-        else source.revoke_after
-        for source in rotation.sources
-    }
-    retired = [r for r in record.retired if r.lease.expires_at > at.now]
-    credentials = dict(record.credentials)
-    for registry in everywhere & hand.keys():
-        kept = []
-        for known in credentials.get(registry, ()):
-            old = known.fingerprint != hand[registry].fingerprint
-            if old and known.lease is not None:
-                wait = after.get(known.source, rotation.schedule.longest_job)
-                retired.append(Retired(known.source, known.lease, at.now + wait))
-                known = replace(known, lease=None)  # noqa: PLW2901  the same, without its lease
-            kept.append(known)
-        credentials[registry] = tuple(kept)
-    return replace(record, credentials=credentials, retired=tuple(retired))
-
-
-def discard(record: Record, unwanted: Iterable[InHand], at: Moment) -> Record:
-    """Note the leases of credentials that were fetched and are not published: they end now."""
-    leases = tuple(
-        Retired(mine.source, mine.credential.lease, at.now)
-        for mine in unwanted
-        if mine.credential.lease is not None
-    )
-    return replace(record, retired=record.retired + leases)
-
-
-def revoked(
-    record: Record, rotation: Rotation, retired: Retired, problem: Problem | None, at: Moment
-) -> Record:
-    """Return the record after a try to end a lease: tried again only where waiting helps."""
-    others = tuple(other for other in record.retired if other != retired)
-    if problem is not None and not problem.permanent:
-        others += (replace(retired, revoke_at=at.now + rotation.schedule.poll),)
-    return replace(record, retired=others)
 
 
 def next_at(record: Record, rotation: Rotation, at: Moment) -> datetime:
@@ -310,13 +270,13 @@ def _remember(
     return (known, *others[: _KEPT_FINGERPRINTS - 1], *leased)
 
 
-def _renew_at(
-    login: Credential, rotation: Rotation, at: Moment, *, first: bool
-) -> datetime | None:
+def _renew_at(login: Credential, rotation: Rotation, at: Moment, *, first: bool) -> datetime | None:
     if login.expires_at is None:
         return None
     u = at.draw()
-    drawn = schedule.renew_at(login.issued_at, login.expires_at, rotation.schedule, first=first, u=u)
+    drawn = schedule.renew_at(
+        login.issued_at, login.expires_at, rotation.schedule, first=first, u=u
+    )
     if drawn > at.now:
         return drawn
     # It began long ago, or its source gives the same again: the rest of its life counts.

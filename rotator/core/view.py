@@ -24,7 +24,8 @@ class View:
     """What a wish is made from: one target, what it holds, and what is in hand.
 
     `served`: the rotation's registries that belong in this target. `hand`: the best credential of
-    each. `seen`: the proofs of what targets hold, by registry and fingerprint.
+    each. `seen`: the proofs of what targets hold, by registry and fingerprint. `rejected`: the
+    registries that no longer accept what was in hand when the last cycle ended.
     """
 
     target: Target
@@ -34,22 +35,16 @@ class View:
     served: frozenset[str]
     hand: Mapping[str, InHand]
     seen: Mapping[tuple[str, str], InHand]
+    rejected: frozenset[str]
     remove: frozenset[str]
     now: datetime
     fingerprint: Fingerprint = field(repr=False)
 
     @property
-    def marked_by_us(self) -> bool:
-        """Tell whether the last rotator that wrote here was this one."""
-        mark = self.held.mark
-        if mark is None:
-            return bool(self.record.fingerprints)
-        return mark.fingerprint in self.record.fingerprints
-
-    @property
     def marked_by_another(self) -> bool:
         """Tell whether another rotator wrote here last."""
-        return self.held.mark is not None and not self.marked_by_us
+        mark = self.held.mark
+        return mark is not None and mark.fingerprint not in self.record.fingerprints
 
     @property
     def marked_end(self) -> Mapping[str, datetime]:
@@ -80,14 +75,34 @@ class View:
 
     def ends_held(self) -> dict[str, datetime]:
         """Return when the entry of each registry ends in the target as it was read."""
-        if self.target.policy.content is not Content.DOCKER_CONFIG or self.held.withheld:
-            return dict.fromkeys(self.served, self.record.end or DEAD)
+        if self.held.withheld:
+            return self.ends_recorded()
+        if self.target.policy.content is not Content.DOCKER_CONFIG:
+            return self._ends_of_half()
         try:
             text = self.held.text.reveal() if self.held.text else "{}"
             prints = self.prints(docker_config.decode(text))
         except DriverError:
             return dict.fromkeys(self.served, DEAD)
         return {registry: self.end(registry, prints.get(registry)) for registry in self.served}
+
+    def _ends_of_half(self) -> dict[str, datetime]:
+        """A username or password alone can't be proven: it is ours, another rotator's, or dead."""
+        text = self.held.text
+        if text is not None and self.fingerprint(text.reveal()) == self.record.written:
+            return self.ends_recorded()
+        if text is not None and self.marked_by_another:
+            return self.ends_marked()
+        return dict.fromkeys(self.served, DEAD)
+
+    def ends_recorded(self) -> dict[str, datetime]:
+        """Return when the entry of each registry ends as far as the journal knows."""
+        ends = self.record.ends
+        return {r: DEAD if r in self.rejected else ends.get(r, DEAD) for r in self.served}
+
+    def ends_marked(self) -> dict[str, datetime]:
+        """Return when the entry of each registry ends as far as the target's mark tells."""
+        return {registry: self.marked_end.get(registry, DEAD) for registry in self.served}
 
     def ends_of_hand(self) -> dict[str, datetime]:
         """Return when the entry of each registry ends once all that is in hand is published."""

@@ -70,7 +70,7 @@ def wish(view: View) -> Wish:
     """Return what should become of the target; raise nothing, touch nothing."""
     if _is_stale(view):
         note = "it still shows what was there before our last write: looked at again in a minute"
-        return Wish(view.ends_of_hand(), notes=(note,), stale=True)
+        return Wish(view.ends_recorded(), notes=(note,), stale=True)
     if view.target.policy.content is not Content.DOCKER_CONFIG:
         return _wish_half_login(view)
     if view.held.withheld:
@@ -111,22 +111,22 @@ def _wish_document(view: View, found: DockerConfig) -> Wish:
 
 def _wish_withheld(view: View) -> Wish:
     """A hidden variable can't be read back, so all of it has to come from what is in hand."""
-    lost = sorted(
-        registry
-        for registry in view.served - view.hand.keys()
-        if view.record.end is None or view.record.end > view.now
-    )
+    there = view.ends_recorded()
+    lost = sorted(r for r in view.served - view.hand.keys() if there[r] > view.now)
     if view.target.policy.merge is not Merge.REPLACE:
         return Wish(view.ends_held(), held_back=_withheld("its other entries would be lost"))
-    if lost and view.record.fingerprints:
+    if lost:
         return Wish(view.ends_held(), held_back=_withheld(f"{', '.join(lost)} would be lost"))
     ends = view.ends_of_hand()
     if not view.hand:
         return Wish(ends, held_back=_nothing_in_hand())
+    if _marked_to_last(view):
+        return Wish(view.ends_marked())
     credentials = [mine.credential for mine in view.hand.values()]
     config = docker_config.merge(DockerConfig(), credentials, view.remove).config
     written = view.fingerprint(docker_config.encode(config))
-    if written in view.record.fingerprints[:1] and not _later(view, view.hand):
+    unchanged = written == view.record.written and not view.marked_by_another
+    if unchanged and not _later(view, view.hand):
         return Wish(ends)
     changes = tuple(
         Change(registry, None, mine.fingerprint, "renewed") for registry, mine in view.hand.items()
@@ -144,17 +144,36 @@ def _wish_half_login(view: View) -> Wish:
     login = mine.credential
     text = login.password if policy.content is Content.PASSWORD else Secret(login.username)
     ends = {login.registry: mine.end}
-    known = view.fingerprint(text.reveal()) in view.record.fingerprints[:1]
+    known = view.fingerprint(text.reveal()) == view.record.written and not view.marked_by_another
     same = known if view.held.withheld else view.held.text == text
     if same and not _later(view, {login.registry: mine}):
         return Wish(ends)
-    there = view.marked_end.get(login.registry)
-    strange = view.held.text is not None and not (same or view.marked_by_us or mine.fresh)
-    if strange and (there is None or there >= mine.end):
-        return Wish({login.registry: there or DEAD})
+    there = view.held.withheld or view.held.text is not None
+    if there and not same and _marked_to_last(view) and not _is_rejected(view, mine):
+        return Wish(view.ends_marked())
     mark = Mark({login.registry: login.expires_at}, view.fingerprint(text.reveal()), view.rotation)
     change = Change(login.registry, None, mine.fingerprint, "renewed")
     return Wish(ends, Document(text, mark), changes=(change,))
+
+
+def _marked_to_last(view: View) -> bool:
+    """Tell whether a value that can't be judged is another rotator's, and ends no sooner.
+
+    Of two that never end nobody can tell which is the newer one: then ours is written.
+    """
+    ends = view.ends_marked()
+    return view.marked_by_another and all(
+        mine.end < FOREVER and ends[registry] >= mine.end for registry, mine in view.hand.items()
+    )
+
+
+def _is_rejected(view: View, mine: InHand) -> bool:
+    """Tell whether a password that could be read, and tried with our username, was rejected."""
+    if view.held.text is None:
+        return False
+    text = docker_config.login_text(mine.credential.username, view.held.text)
+    seen = view.seen.get((mine.credential.registry, view.fingerprint(text)))
+    return seen is not None and seen.proof.verdict is Verdict.REJECTED
 
 
 def _decode(view: View) -> DockerConfig:
@@ -180,23 +199,36 @@ def _base(view: View, found: DockerConfig) -> DockerConfig:
 
 
 def _stays(view: View, registry: str, there: str | None) -> bool:
-    """Tell whether another rotator's entry is left alone: it works and does not end sooner."""
+    """Tell whether another rotator's entry is left alone: it works and does not end sooner.
+
+    What ends sooner is left too where ours is only what others published before.
+    """
     if there is None or not view.marked_by_another:
         return False
     seen = view.seen.get((registry, there))
-    if seen is not None and (not seen.adopted or seen.proof.verdict is Verdict.REJECTED):
+    if seen is not None and (not seen.adopted or seen.outdated):
+        return False
+    if seen is not None and seen.proof.verdict is Verdict.REJECTED:
         return False
     end = view.marked_end.get(registry)
     mine = view.hand[registry]
-    return not mine.fresh if end is None else end >= mine.end
+    return not mine.fresh if end is None else mine.adopted or end >= mine.end
 
 
 def _later(view: View, ours: Mapping[str, InHand]) -> bool:
-    """Tell whether the mark knows an earlier end than we do, so that it has to be written again."""
+    """Tell whether the mark has to be written again, as we know a later end than it tells.
+
+    Only who fetched a credential corrects its end: all others believe the mark. A lease has one
+    owner, so that its end is corrected both ways and nobody writes it back.
+    """
     if view.held.mark is None:
         return False
     ends = view.marked_end
-    return any(mine.end > ends[registry] for registry, mine in ours.items() if registry in ends)
+    return any(
+        mine.end > ends[registry] or (mine.credential.lease and mine.end != ends[registry])
+        for registry, mine in ours.items()
+        if registry in ends and not mine.adopted
+    )
 
 
 def _changes(
@@ -255,6 +287,8 @@ def _is_stale(view: View) -> bool:
     """Tell whether a read shows the mark of the write before our last one, a moment after it."""
     mark, record = view.held.mark, view.record
     if mark is None or record.written_at is None or mark.fingerprint not in record.fingerprints[1:]:
+        return False
+    if mark.fingerprint == record.written:
         return False
     return timedelta(0) <= view.now - record.written_at < _STALE
 

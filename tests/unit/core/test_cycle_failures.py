@@ -1,0 +1,122 @@
+"""One thing that fails, hangs or has a bug holds nobody else back, and is said."""
+
+from __future__ import annotations
+
+import pytest
+
+from rotator.core.errors import Reason
+from tests.simulation.world import World, WorldSource, refused
+from tests.support import MARKED
+from tests.unit.core.builders import (
+    HOUR,
+    OTHER,
+    Place,
+    credential,
+    down,
+    site,
+    target,
+)
+
+
+def test_one_source_that_fails_holds_nobody_back() -> None:
+    """The other is published; the entry of the one that failed stays."""
+    world = World()
+    good, bad = WorldSource(world, name="good"), WorldSource(world, OTHER, "bad")
+    here = site(world, sources=[good, bad])
+    here.cycle()
+    kept = here.place.password(OTHER)
+    bad.broken = down()
+    report = here.after(7 * HOUR)
+    assert report.outcome == "partial"
+    assert (credential(report).outcome, credential(report, OTHER).outcome) == ("fetched", "kept")
+    assert here.place.password(OTHER) == kept
+    problem = credential(report, OTHER).problem
+    assert problem is not None
+    assert (problem.reason, problem.detail) == (Reason.UNREACHABLE, "connection refused")
+
+
+def test_one_target_that_fails_holds_nobody_back() -> None:
+    """Whether it can't be read or can't be written."""
+    places = [Place("unreadable"), Place("read_only"), Place("good")]
+    here = site(targets=places)
+    places[0].unreadable = down()
+    places[1].broken = refused()
+    report = here.cycle()
+    assert report.outcome == "partial"
+    assert [t.outcome for t in report.targets] == ["failed", "failed", "written"]
+    problems = [t.problem.reason if t.problem else None for t in report.targets]
+    assert problems == [Reason.UNREACHABLE, Reason.FORBIDDEN, None]
+    assert places[2].password()
+
+
+def test_a_call_that_hangs_is_reported_and_holds_nobody_back() -> None:
+    """A target, a source: each is given up at its deadline, and nothing else waits."""
+    world = World()
+    sources = [WorldSource(world), WorldSource(world, OTHER, "slow")]
+    here = site(world, sources=sources, targets=[Place("good"), Place("slow")])
+    here.hanging = sources[1]
+    report = here.cycle()
+    assert credential(report).outcome == "fetched"
+    problem = credential(report, OTHER).problem
+    assert problem is not None
+    assert problem.reason is Reason.TIMEOUT
+    here.hanging = here.rotation.targets[1]
+    problem = target(here.after(600), "slow").problem
+    assert problem is not None
+    assert problem.reason is Reason.TIMEOUT
+
+
+def test_a_write_that_hangs_is_reported() -> None:
+    """Its target was read well and failed all the same."""
+    here = site()
+
+    def stop() -> None:
+        here.hanging = here.place
+
+    here.place.after_read = stop
+    report = here.cycle()
+    problem = target(report).problem
+    assert problem is not None
+    assert problem.reason is Reason.TIMEOUT
+    assert (report.outcome, report.job_safe) == ("failed", False)
+
+
+@pytest.mark.parametrize("where", ["fetch", "login", "read", "write"])
+def test_an_error_that_nobody_meant_is_a_bug_and_not_fatal(where: str) -> None:
+    """It is reported with its exception, and the rest of the cycle goes on."""
+    world = World()
+    good, bad = WorldSource(world), WorldSource(world, OTHER, "bad")
+    fine, strange = Place("fine"), Place("strange")
+    error = KeyError("auth")
+
+    def fail() -> str:
+        raise error
+
+    if where == "fetch":
+        bad.broken = error
+    elif where == "login":
+        bad.login_stamp = fail  # type: ignore[method-assign]
+    elif where == "read":
+        strange.unreadable = error
+    else:
+        strange.broken = error
+    report = site(world, sources=[good, bad], targets=[fine, strange]).cycle()
+    failed = credential(report, OTHER) if where in {"fetch", "login"} else target(report, "strange")
+    assert failed.outcome == "failed"
+    assert failed.problem is not None
+    assert failed.problem.reason is Reason.BUG
+    assert report.outcome == "partial"
+    assert fine.password() == f"{MARKED}1"
+    problems = [t.problem for t in report.sources] + [t.problem for t in report.targets]
+    assert [problem.bug for problem in problems if problem] == [error]
+
+
+def test_nothing_to_publish_is_said() -> None:
+    """An empty target stays empty, and its line says what it waits for."""
+    here = site()
+    here.source.broken = refused()
+    report = here.cycle()
+    told = target(report)
+    assert (report.outcome, told.outcome, here.place.text) == ("failed", "held_back", None)
+    assert told.problem is not None
+    assert told.problem.reason is Reason.NOT_FOUND

@@ -1,0 +1,442 @@
+"""The docker config: read, merged and written as real clients understand it.
+
+The tables hold what Docker CLI 28.2, skopeo 1.9 and podman 4.3 were seen to do.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rotator.core.docker_config import (
+    DOCKER_HUB,
+    DockerConfig,
+    decode,
+    encode,
+    login_text,
+    merge,
+    registry_key,
+)
+from rotator.core.errors import PermanentError, Reason
+from rotator.core.model import Credential, Secret
+from tests.support import MARKED, NOW
+
+HOST = "registry.example.com"
+
+
+def base64_of(text: str) -> str:
+    """Return padded standard base64."""
+    return base64.b64encode(text.encode()).decode()
+
+
+def ours(
+    registry: str = HOST,
+    username: str = "ci",
+    password: str = "s3cr3t-of-ours",  # noqa: S107  a test's
+) -> Credential:
+    """Return a credential of ours."""
+    return Credential(registry, username, Secret(password), NOW)
+
+
+GOOD = {"auth": base64_of("someone:s3cr3t-of-theirs")}
+
+
+# Registries
+
+
+@pytest.mark.parametrize(
+    ("written", "key"),
+    [
+        ("registry.example.com", "registry.example.com"),
+        ("https://registry.example.com", "registry.example.com"),
+        ("http://registry.example.com", "registry.example.com"),
+        ("registry.example.com/", "registry.example.com"),
+        ("https://registry.example.com/v2/", "registry.example.com"),
+        ("https://registry.example.com/v1/", "registry.example.com"),
+        ("Registry.Example.COM", "registry.example.com"),
+        (" registry.example.com\n", "registry.example.com"),
+        ("registry.example.com:443", "registry.example.com:443"),
+        ("https://registry.example.com:5000/", "registry.example.com:5000"),
+        ("registry.example.com/team/", "registry.example.com/team"),
+        ("127.0.0.1:5000", "127.0.0.1:5000"),
+        ("[::1]:5000", "[::1]:5000"),
+        ("docker.io", DOCKER_HUB),
+        ("index.docker.io", DOCKER_HUB),
+        ("https://index.docker.io/v1/", DOCKER_HUB),
+        ("https://index.docker.io/v1", DOCKER_HUB),
+        ("https://docker.io/", DOCKER_HUB),
+        ("registry-1.docker.io", "registry-1.docker.io"),
+    ],
+)
+def test_registry_key(written: str, key: str) -> None:
+    """However a registry is written, it is published under the one key that all clients find."""
+    assert registry_key(written) == key
+    assert registry_key(key) == key
+
+
+# Reading
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param(" \n\t", id="blank"),
+        pytest.param("{", id="truncated"),
+        pytest.param('{"auths": {"h": {"auth": "s3cr3t-', id="truncated in a secret"),
+        pytest.param("\ufeff{}", id="byte order mark"),
+        pytest.param('{"auths": {},}', id="trailing comma"),
+        pytest.param('{} // "s3cr3t-', id="comment"),
+        pytest.param("{}{}", id="second document"),
+        pytest.param("{}\0\0", id="trailing NULs"),
+        pytest.param("[]", id="list"),
+        pytest.param('"s3cr3t-text"', id="text"),
+        pytest.param("null", id="null"),
+        pytest.param('{"auths": []}', id="auths is a list"),
+        pytest.param('{"auths": "s3cr3t-x"}', id="auths is text"),
+        pytest.param('{"x": NaN}', id="no number"),
+        pytest.param('{"x": 1e999}', id="infinite number"),
+        pytest.param(f'{{"x": {"9" * 5000}}}', id="endless number"),
+        pytest.param('{"x": ' + "[" * 100_000, id="nested too deeply"),
+        pytest.param("\ud800", id="half a character"),
+    ],
+)
+def test_malformed(text: str) -> None:
+    """What clients can't read, or take for no login at all, is malformed, and not repeated."""
+    with pytest.raises(PermanentError) as caught:
+        decode(text)
+    assert caught.value.reason is Reason.MALFORMED
+    assert MARKED not in caught.value.detail + caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("{}", id="empty object"),
+        pytest.param('{"auths": {}}', id="no entries"),
+        pytest.param('{"auths": null}', id="auths is null"),
+        pytest.param(' \n{"auths": {}}\n  \n', id="white space around"),
+    ],
+)
+def test_empty(text: str) -> None:
+    """Documents without entries are fine."""
+    assert decode(text) == DockerConfig()
+
+
+def test_keeps_unknown_keys() -> None:
+    """Everything beside `auths` is kept as it is."""
+    rest = {"HttpHeaders": {"User-Agent": "x"}, "credHelpers": {"a": "b"}, "unknown": [1, None]}
+    assert decode(json.dumps({**rest, "auths": {HOST: GOOD}})) == DockerConfig({HOST: GOOD}, rest)
+
+
+LOGINS: list[Any] = [
+    pytest.param(GOOD, ("someone", "s3cr3t-of-theirs"), id="auth"),
+    pytest.param({"auth": base64_of("a:b:c")}, ("a", "b:c"), id="colon in the password"),
+    pytest.param({"auth": base64_of("ü:ß")}, ("ü", "ß"), id="UTF-8"),
+    pytest.param({"auth": base64_of("a:" + "x" * 4096)}, ("a", "x" * 4096), id="long"),
+    pytest.param({"auth": "YTpi\r\nYw=="}, ("a", "bc"), id="line break, as Go skips it"),
+    pytest.param({**GOOD, "email": "a@b"}, ("someone", "s3cr3t-of-theirs"), id="more fields"),
+    pytest.param({"username": "a", "password": "b"}, ("a", "b"), id="plain, docker only"),
+    pytest.param({**GOOD, "email": None}, ("someone", "s3cr3t-of-theirs"), id="null field"),
+    pytest.param({"Auth": GOOD["auth"]}, ("someone", "s3cr3t-of-theirs"), id="other case"),
+    pytest.param({}, None, id="nothing: it is in a store"),
+    pytest.param(None, None, id="null"),
+    pytest.param({"auth": None}, None, id="null auth"),
+    pytest.param({"auth": ""}, None, id="empty auth"),
+    pytest.param({"identitytoken": "s3cr3t-x"}, None, id="identity token"),
+    pytest.param({"registrytoken": "s3cr3t-x"}, None, id="registry token"),
+    pytest.param({"auth": base64_of("a:")}, None, id="no password"),
+    pytest.param({"auth": base64.b64encode(b"\xff:\xff").decode()}, None, id="not UTF-8"),
+    pytest.param({"username": "a"}, None, id="username alone"),
+    pytest.param({"username": "\ud800", "password": "b"}, None, id="half a character"),
+]
+
+UNUSABLE: list[Any] = [
+    pytest.param({"auth": base64_of("no colon")}, id="no colon"),
+    pytest.param({"auth": base64_of(":no user")}, id="no user"),
+    pytest.param({"auth": "?"}, id="not base64"),
+    pytest.param({"auth": "YTpiYw"}, id="no padding"),
+    pytest.param({"auth": "YTpiYw="}, id="too little padding"),
+    pytest.param({"auth": "YTpiYw== "}, id="trailing space"),
+    pytest.param({"auth": "YTo_Pz8_"}, id="the other base64 alphabet"),
+    pytest.param({"auth": "YTpüYw=="}, id="not ASCII"),
+    pytest.param({"auth": 1}, id="auth is a number"),
+    pytest.param({**GOOD, "identitytoken": {}}, id="token is an object"),
+    pytest.param({"username": ["a"]}, id="username is a list"),
+    pytest.param("text", id="entry is text"),
+    pytest.param({"Auth": "?"}, id="not base64, other case"),
+    pytest.param({**GOOD, "EMAIL": 1}, id="wrong type, other case"),
+    pytest.param([], id="entry is a list"),
+]
+
+
+@pytest.mark.parametrize(("entry", "login"), LOGINS)
+def test_logins(entry: Any, login: tuple[str, str] | None) -> None:
+    """Username and password come out of an entry that clients understand; others have none."""
+    found = DockerConfig({f"https://{HOST}/": entry}).logins()
+    assert found == ({} if login is None else {HOST: (login[0], Secret(login[1]))})
+
+
+@pytest.mark.parametrize("entry", UNUSABLE)
+def test_no_logins(entry: Any) -> None:
+    """An entry that no client can decode has no login."""
+    assert DockerConfig({HOST: entry}).logins() == {}
+
+
+def test_two_keys_for_one_registry() -> None:
+    """Where two keys mean one registry, the one that all clients find counts."""
+    other = {"auth": base64_of("a:other")}
+    for auths in ({HOST: GOOD, f"https://{HOST}": other}, {f"https://{HOST}": other, HOST: GOOD}):
+        assert DockerConfig(auths).logins() == {HOST: ("someone", Secret("s3cr3t-of-theirs"))}
+
+
+@pytest.mark.parametrize(
+    ("keys", "warned"),
+    [
+        ([HOST, f"{HOST}/team"], [f"{HOST}/team and {HOST}"]),
+        ([HOST, f"https://{HOST}/team/"], [f"{HOST}/team and {HOST}"]),
+        ([f"{HOST}/team", f"{HOST}/other"], []),
+        ([HOST, "other.example.com/team"], []),
+        ([DOCKER_HUB, "docker.io"], []),
+        ([], []),
+    ],
+)
+def test_warnings(keys: list[str], warned: list[str]) -> None:
+    """A host and a path on it in one document is a warning: docker ignores the path."""
+    warnings = DockerConfig(dict.fromkeys(keys, GOOD)).warnings()
+    assert [warning.partition(" are both")[0] for warning in warnings] == warned
+
+
+# Writing
+
+
+def test_encode() -> None:
+    """The document is one compact line with sorted keys."""
+    config = DockerConfig(
+        {"b": {"x": 1, "auth": "y"}, "a": {}}, {"credsStore": "s", "HttpHeaders": {}}
+    )
+    assert encode(config) == (
+        '{"HttpHeaders":{},"auths":{"a":{},"b":{"auth":"y","x":1}},"credsStore":"s"}'
+    )
+
+
+def test_entry() -> None:
+    """Our entry is padded standard base64 of user and password, and nothing else."""
+    merged = merge(DockerConfig(), [ours(username="AWS", password="s3cr3t-?>ü")])
+    assert merged.config.auths == {HOST: {"auth": base64_of("AWS:s3cr3t-?>ü")}}
+    assert login_text("AWS", Secret("s3cr3t-?>ü")) == "AWS:s3cr3t-?>ü"
+
+
+@pytest.mark.parametrize(
+    ("key", "registry"),
+    [
+        (HOST, HOST),
+        (f"https://{HOST}", HOST),
+        (f"http://{HOST}/v2/", HOST),
+        (HOST.upper(), HOST),
+        ("docker.io", DOCKER_HUB),
+        ("index.docker.io", DOCKER_HUB),
+        (DOCKER_HUB, DOCKER_HUB),
+    ],
+)
+def test_replaces_every_name(key: str, registry: str) -> None:
+    """Two keys for one registry pick one at random, so ours is the only one that stays."""
+    merged = merge(DockerConfig({key: GOOD, "other": GOOD}), [ours(registry)])
+    assert merged.config.auths.keys() == {registry, "other"}
+    assert merged.config.auths[registry] != GOOD
+    assert merged.left_out == ()
+
+
+def test_keeps_neighbours() -> None:
+    """Another port, a path and another host are registries of their own."""
+    neighbours = dict.fromkeys(
+        [f"{HOST}:443", f"{HOST}/team", "other", "registry-1.docker.io"], GOOD
+    )
+    merged = merge(DockerConfig(neighbours, {"credsStore": "x"}), [ours()])
+    assert merged.config.auths.items() >= neighbours.items()
+    assert merged.config.rest == {"credsStore": "x"}
+
+
+@pytest.mark.parametrize("entry", [param.values[0] for param in LOGINS])
+def test_keeps_what_some_client_takes(entry: Any) -> None:
+    """Other people's entries stay as they are, byte for byte, if any client can read them."""
+    merged = merge(DockerConfig({"other": entry}), [ours()])
+    assert merged.config.auths["other"] == entry
+    assert merged.left_out == ()
+
+
+@pytest.mark.parametrize("entry", UNUSABLE)
+def test_leaves_out_what_breaks_others(entry: Any) -> None:
+    """An entry that no client can decode makes docker lose good hosts: it is left out, and said."""
+    merged = merge(DockerConfig({"https://Broken/": entry, "other": GOOD}), [ours()])
+    assert merged.config.auths.keys() == {HOST, "other"}
+    assert merged.left_out == ("https://Broken/",)
+
+
+def test_replaces_a_broken_one_of_ours() -> None:
+    """A broken entry under our own registry is replaced, not left out."""
+    merged = merge(DockerConfig({HOST: {"auth": "?"}}), [ours()])
+    assert merged == merge(DockerConfig(), [ours()])
+
+
+def test_remove() -> None:
+    """Registries to remove go, whoever wrote them and whatever their name, and are not said."""
+    found = DockerConfig({HOST: GOOD, f"https://{HOST}": {"auth": "?"}, "other": GOOD})
+    merged = merge(found, [], frozenset({HOST}))
+    assert merged.config.auths == {"other": GOOD}
+    assert merged.left_out == ()
+
+
+def test_prints_no_secret() -> None:
+    """A document that is printed by mistake shows no entry."""
+    printed = repr(merge(DockerConfig({HOST: GOOD}, {"x": "s3cr3t-x"}), [ours("other")]))
+    assert GOOD["auth"] not in printed
+    assert MARKED not in printed
+
+
+# Properties
+
+# A busy machine is no failure.
+anything = settings(deadline=None)
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+USERNAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=":"), min_size=1)
+PASSWORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+REGISTRIES = st.sampled_from(
+    [HOST, f"{HOST}:5000", f"{HOST}/team", "other", "127.0.0.1:5000", DOCKER_HUB]
+)
+WRITTEN = st.builds(
+    lambda before, name, after: before + name + after,
+    st.sampled_from(["", "https://", "http://"]),
+    REGISTRIES.filter(lambda name: name != DOCKER_HUB)
+    | st.sampled_from(["docker.io", "Docker.IO"]),
+    st.sampled_from(["", "/", "/v1/", "/v2/", "/v2"]),
+)
+WORKING = st.builds(
+    lambda username, password, more: {**more, "auth": base64_of(f"{username}:{password}")},
+    USERNAMES,
+    PASSWORDS,
+    st.dictionaries(st.sampled_from(["email", "Email", "unknown"]), st.none() | TEXT, max_size=1),
+)
+BROKEN = st.sampled_from([param.values[0] for param in UNUSABLE]) | JSON
+AUTHS = st.dictionaries(WRITTEN | TEXT, WORKING | BROKEN, max_size=6)
+REST = st.dictionaries(TEXT.filter(lambda key: key != "auths"), JSON, max_size=3)
+CONFIGS = st.builds(DockerConfig, AUTHS, REST)
+OURS = st.dictionaries(REGISTRIES, st.tuples(USERNAMES, PASSWORDS), max_size=4).map(
+    lambda logins: [ours(registry, *login) for registry, login in logins.items()]
+)
+REMOVE = st.frozensets(REGISTRIES, max_size=2)
+
+
+KNOWN = ("email", "username", "password", "serveraddress", "identitytoken", "registrytoken")
+
+
+def works(entry: Any) -> bool:
+    """Tell whether every client takes this entry; written down apart from the code under test."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("auth"), str):
+        return False
+    fields = [value for key, value in entry.items() if key.lower() in KNOWN]
+    if not all(value is None or isinstance(value, str) for value in fields):
+        return False
+    try:
+        username, colon, _ = base64.b64decode(entry["auth"], validate=True).partition(b":")
+    except ValueError:
+        return False
+    return bool(username and colon)
+
+
+@anything
+@given(CONFIGS)
+def test_decode_undoes_encode(config: DockerConfig) -> None:
+    """What was written is read back the same."""
+    assert decode(encode(config)) == config
+
+
+@anything
+@given(CONFIGS)
+def test_encode_is_stable(config: DockerConfig) -> None:
+    """One line of ASCII, the same bytes for the same document however its keys were ordered."""
+    text = encode(config)
+    assert text.isascii()
+    assert "\n" not in text
+    turned = DockerConfig(
+        dict(reversed(list(config.auths.items()))), dict(reversed(list(config.rest.items())))
+    )
+    assert encode(turned) == text == encode(decode(text))
+
+
+@anything
+@given(CONFIGS, OURS, REMOVE)
+def test_merge_loses_nothing(
+    config: DockerConfig, credentials: list[Credential], remove: frozenset[str]
+) -> None:
+    """Every working entry that is neither ours nor to be removed stays, and all other keys."""
+    merged = merge(config, credentials, remove)
+    replaced = {credential.registry for credential in credentials} | remove
+    for key, entry in config.auths.items():
+        if works(entry) and registry_key(key) not in replaced:
+            assert merged.config.auths[key] == entry
+        elif registry_key(key) not in replaced:
+            assert (key in merged.left_out) == (key not in merged.config.auths)
+    assert merged.config.rest == config.rest
+
+
+@anything
+@given(CONFIGS, OURS, REMOVE)
+def test_merge_publishes_ours(
+    config: DockerConfig, credentials: list[Credential], remove: frozenset[str]
+) -> None:
+    """Every credential of ours can be read back, and is its registry's only entry."""
+    auths = merge(config, credentials, remove).config.auths
+    for credential in credentials:
+        keys = [key for key in auths if registry_key(key) == credential.registry]
+        assert keys == [credential.registry]
+        login = {credential.registry: (credential.username, credential.password)}
+        assert DockerConfig({keys[0]: auths[keys[0]]}).logins() == login
+
+
+@anything
+@given(CONFIGS, OURS, REMOVE)
+def test_merge_twice(
+    config: DockerConfig, credentials: list[Credential], remove: frozenset[str]
+) -> None:
+    """Merging once more changes nothing, also after a round through the target."""
+    once = merge(config, credentials, remove).config
+    again = merge(decode(encode(once)), credentials, remove)
+    assert again.config == once
+    assert again.left_out == ()
+    assert encode(again.config) == encode(once)
+
+
+@anything
+@given(st.text() | JSON.map(json.dumps) | CONFIGS.map(encode), OURS)
+def test_no_input_crashes(text: str, credentials: list[Credential]) -> None:
+    """Any text is either malformed or can be merged and written."""
+    config = DockerConfig()
+    with suppress(PermanentError):
+        config = decode(text)
+    config.logins()
+    config.warnings()
+    decode(encode(merge(config, credentials).config))
+
+
+@anything
+@given(WRITTEN)
+def test_registry_key_is_stable(name: str) -> None:
+    """A canonical name stays as it is."""
+    assert registry_key(registry_key(name)) == registry_key(name)

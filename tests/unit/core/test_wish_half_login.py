@@ -1,0 +1,155 @@
+"""The username or the password alone, for `docker login` in a job's script."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from rotator.core.model import Content
+from tests.support import MARKED
+from tests.unit.core.builders import (
+    HOST,
+    HOUR,
+    Place,
+    Site,
+    down,
+    foreign,
+    site,
+    target,
+)
+
+
+def reason(here: Site, seconds: float = 0) -> tuple[str, str | None]:
+    """Run a cycle; return the target's outcome and its reason."""
+    told = target(here.after(seconds))
+    return told.outcome, None if told.problem is None else str(told.problem.reason)
+
+
+def half(content: Content = Content.PASSWORD, **settings: object) -> Site:
+    """Return a rotator that publishes the username or the password alone."""
+    return site(targets=[Place(content=content, registry=HOST)], **settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("content", "first", "second"),
+    [
+        (Content.USERNAME, "ci", "ci"),
+        (Content.PASSWORD, f"{MARKED}1", f"{MARKED}2"),
+    ],
+)
+def test_half_a_login_is_published_as_it_is(content: Content, first: str, second: str) -> None:
+    """For `docker login` in a job's script: the text and nothing else, and its end in the mark."""
+    here = half(content)
+    report = here.cycle()
+    assert here.place.text == first
+    assert here.place.marked() == here.world.now + timedelta(hours=12)
+    assert (report.outcome, report.job_safe) == ("rotated", True)
+    assert reason(here, 300) == ("unchanged", None)
+    assert reason(here, 7 * HOUR) == ("written", None)
+    assert here.place.text == second
+    assert here.place.marked() == here.world.now + timedelta(hours=12)
+
+
+@pytest.mark.parametrize("text", ["s3cr3t-typo", "", None])
+@pytest.mark.parametrize("marks", [True, False])
+def test_half_a_login_that_a_person_changed_is_repaired(
+    *,
+    text: str | None,
+    marks: bool,
+) -> None:
+    """The mark is ours or there can be none, so it is no other rotator's."""
+    here = half()
+    here.place.marks = marks
+    here.cycle()
+    here.place.put(text)
+    assert reason(here, 300) == ("written", None)
+    assert here.place.text == f"{MARKED}1"
+
+
+@pytest.mark.parametrize(("marked", "stays"), [(13 * HOUR, True), (6 * HOUR, False)])
+def test_half_a_login_of_another_rotator_stays_if_it_ends_later(
+    *, marked: float, stays: bool
+) -> None:
+    """As it does with whole documents."""
+    here = half()
+    here.cycle()
+    end = here.world.now + timedelta(seconds=marked)
+    theirs = here.world.issue(HOST, marked).reveal()
+    here.place.put(theirs, foreign({HOST: end}))
+    report = here.after(300)
+    assert (here.place.text == theirs) is stays
+    assert report.job_safe
+
+
+def test_a_hidden_half_of_another_rotator_stays_if_it_ends_later() -> None:
+    """Only its mark can be judged, and it tells when jobs are safe."""
+    here = half()
+    here.place.hidden = True
+    here.cycle()
+    end = here.world.now + timedelta(hours=13)
+    here.place.put("theirs", foreign({HOST: end}))
+    report = here.after(300)
+    assert here.place.text == "theirs"
+    assert report.safe_until == end - timedelta(hours=1)
+
+
+@pytest.mark.parametrize("text", ["s3cr3t-dead", None], ids=["rejected", "taken out"])
+def test_half_a_login_of_another_rotator_that_does_not_work_is_replaced(text: str | None) -> None:
+    """Whatever its mark says: a mark can outlive its value."""
+    here = half()
+    here.cycle()
+    here.place.put(text, foreign({HOST: here.world.now + timedelta(days=9)}))
+    assert reason(here, 300) == ("written", None)
+    assert here.place.text == f"{MARKED}1"
+
+
+def test_half_a_login_of_another_rotator_is_relied_on_while_ours_is_down() -> None:
+    """Its mark tells until when; without anything in hand there is nothing to compare with."""
+    here = half(Content.USERNAME)
+    here.source.broken = down()
+    end = here.world.now + timedelta(hours=5)
+    here.place.put("robot", foreign({HOST: end}))
+    report = here.cycle()
+    assert here.place.text == "robot"
+    assert report.safe_until == end - timedelta(hours=1)
+
+
+def test_half_a_login_waits_for_something_to_publish() -> None:
+    """Its source is down on the first run."""
+    here = half()
+    here.source.broken = down()
+    assert reason(here) == ("held_back", "not_found")
+    here.place.put("s3cr3t-theirs")
+    assert reason(here, 300) == ("unchanged", None)
+    assert here.place.text == "s3cr3t-theirs"
+
+
+def test_half_a_login_of_a_registry_that_nobody_serves_is_left_alone() -> None:
+    """The configuration names one; until a source gives it there is nothing to say."""
+    here = site(targets=[Place(content=Content.PASSWORD, registry="nobody.example.com")])
+    assert here.cycle().outcome == "failed"
+    assert here.place.text is None
+
+
+@pytest.mark.parametrize("marks", [True, False])
+def test_half_a_login_can_be_hidden(*, marks: bool) -> None:
+    """What was written last is remembered by its fingerprint."""
+    here = half()
+    here.place.hidden, here.place.marks = True, marks
+    here.cycle()
+    assert reason(here, 300) == ("unchanged", None)
+    assert reason(here, 7 * HOUR) == ("written", None)
+    assert here.place.text == f"{MARKED}2"
+
+
+def test_a_hidden_half_whose_write_failed_is_tried_again() -> None:
+    """What was only planned is not taken for what is there."""
+    here = half()
+    here.place.hidden, here.place.marks = True, False
+    here.place.put("a person's")
+    here.place.broken = down()
+    assert reason(here) == ("failed", "unreachable")
+    here.place.broken = None
+    assert reason(here, 300) == ("written", None)
+    assert here.place.text == f"{MARKED}1"
