@@ -5,12 +5,12 @@ Console on a terminal, JSON elsewhere, always to standard error: standard output
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from rotator.core.report import Problem, Report, iso
+from rotator.observe.lean_structlog import structlog
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -39,6 +39,8 @@ def configure(settings: LogSettings) -> FilteringBoundLogger:
             structlog.processors.ExceptionRenderer(transform),
             structlog.processors.JSONRenderer(),
         ]
+    # What libraries log by themselves can hold signed headers; without a handler it is printed.
+    logging.getLogger().addHandler(logging.NullHandler())
     levels = {"debug": 10, "info": 20, "warning": 30, "error": 40}
     structlog.configure(
         processors=processors,

@@ -7,12 +7,10 @@ after a conversation: with an old cookie, a registry may accept a login that it 
 
 from __future__ import annotations
 
-import io
 import time
 import zlib
 from dataclasses import dataclass
 from functools import partial
-from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urljoin, urlsplit
 
@@ -21,15 +19,16 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
 
+from rotator.system.bounded_reading import TimedResponse, unpacked
+from rotator.system.causes import causes
+
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator
 
 BODY_LIMIT = 64 * 1024
 HEADER_LIMIT = 8 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 3
-_ANY_ENCODING = 47  # zlib: gzip or zlib, told by the header
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ class BoundedHttp:
             raise self._no_answer(error) from None  # its text may hold a proxy's password
 
     def _no_answer(self, error: Exception) -> NoAnswerError:
-        causes = list(_causes(error))
+        behind = list(causes(error))
         for kind, detail, mute in (
             (requests.exceptions.ProxyError, "the proxy does not let it through", False),
             (NameResolutionError, "its name can't be resolved", False),
@@ -136,15 +135,15 @@ class BoundedHttp:
             (TimeoutError, f"no answer within {self._limits.overall:g} s", True),
             (zlib.error, "its answer can't be decompressed", False),
         ):
-            if any(isinstance(cause, kind) for cause in causes):
+            if any(isinstance(cause, kind) for cause in behind):
                 return NoAnswerError(detail, mute=mute)
-        for cause in causes:
+        for cause in behind:
             if why := getattr(cause, "verify_message", None):
                 return NoAnswerError(f"its TLS certificate is not trusted: {why}")
         if isinstance(error, requests.exceptions.SSLError):
             return NoAnswerError("it does not speak TLS", mute=True)
-        mute = not any(isinstance(cause, NewConnectionError) for cause in causes)
-        told = [c.strerror for c in causes if isinstance(c, OSError) and c.strerror and c.errno]
+        mute = not any(isinstance(cause, NewConnectionError) for cause in behind)
+        told = [c.strerror for c in behind if isinstance(c, OSError) and c.strerror and c.errno]
         return NoAnswerError(told[-1].lower() if told else "it speaks no HTTP", mute=mute)
 
 
@@ -181,49 +180,18 @@ class _Adapter(HTTPAdapter):
 class _TimedHttp(HTTPConnection):
     def __init__(self, *args: Any, deadline: float, **named: Any) -> None:
         super().__init__(*args, **named)
-        self.response_class = partial(_TimedResponse, deadline=deadline)  # type: ignore[assignment]
+        self.response_class = partial(TimedResponse, deadline=deadline)  # type: ignore[assignment]
 
 
 class _TimedHttps(HTTPSConnection):
     def __init__(self, *args: Any, deadline: float, **named: Any) -> None:
         super().__init__(*args, **named)
-        self.response_class = partial(_TimedResponse, deadline=deadline)  # type: ignore[assignment]
+        self.response_class = partial(TimedResponse, deadline=deadline)  # type: ignore[assignment]
 
     def connect(self) -> None:
         super().connect()
         # Not verified only where the configuration allows it: urllib3 need not warn at each call.
         self.is_verified = True
-
-
-class _TimedResponse(HTTPResponse):
-    def __init__(self, sock: Any, *args: Any, deadline: float, **named: Any) -> None:
-        super().__init__(sock, *args, **named)
-        self.fp.close()
-        self.fp = io.BufferedReader(_TimedReader(sock, deadline))
-
-
-class _TimedReader(io.RawIOBase):
-    """Reads a socket until the deadline, however often a byte arrives."""
-
-    def __init__(self, sock: Any, deadline: float) -> None:
-        self._sock = sock
-        self._raw = sock.makefile("rb", buffering=0)
-        self._deadline = deadline
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._sock.settimeout(min(self._sock.gettimeout() or left, left))
-        count: int | None = self._raw.readinto(buffer)
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
 
 
 def _authorized(
@@ -239,9 +207,7 @@ def _body(response: requests.Response) -> bytes:
     if response.status_code not in (200, 403):
         return b""
     data: bytes = response.raw.read(BODY_LIMIT, decode_content=False)
-    if response.headers.get("Content-Encoding", "identity").strip().lower() == "identity":
-        return data
-    return zlib.decompressobj(_ANY_ENCODING).decompress(data, BODY_LIMIT)
+    return unpacked(data, response.headers.get("Content-Encoding", ""), BODY_LIMIT)
 
 
 def _joined(url: str, location: str) -> str | None:
@@ -258,17 +224,3 @@ def _origin(url: str) -> tuple[str, str | None, int | None] | None:
     except ValueError:
         return None
     return parts.scheme, parts.hostname, port
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield the error and what it wraps: requests and urllib3 each keep it in another place."""
-    seen: set[int] = set()
-    waiting = [error]
-    while waiting:
-        error = waiting.pop(0)
-        if error is None or id(error) in seen:
-            continue
-        seen.add(id(error))
-        yield error
-        inner = (getattr(error, "reason", None), error.__cause__, error.__context__, *error.args)
-        waiting += [one for one in inner if isinstance(one, BaseException)]

@@ -47,9 +47,13 @@ class ThreadedEach:
             one.wait(deadline, self._clock) if isinstance(one, _Call) else one for one in started
         ]
 
-    def busy(self) -> bool:
-        """Tell whether a call is still running; between cycles that is one that hangs."""
-        return bool(self._running)
+    def busy(self, items: Sequence[Any] | None = None) -> bool:
+        """Tell whether a call is still running (on one of `items`, where these are given).
+
+        Between cycles that is one that hangs.
+        """
+        running = tuple(self._running)
+        return bool(running) if items is None else any(one.item in items for one in running)
 
     def _start(self, call: Callable[[Item], Answer], item: Item) -> _Call[Item, Answer]:
         one = _Call(call, item, self._clock())

@@ -68,9 +68,7 @@ class FileJournal:
         """Return `hmac:` and 12 hexadecimal digits, the same for the same text in this journal."""
         if self._key is None:
             self._key = self._read_key() or self._make_key()
-        # A lone surrogate, which JSON can hold, is hashed too: it must not fail a cycle.
-        digest = hmac.new(self._key, text.encode("utf-8", "surrogatepass"), hashlib.sha256)
-        return f"hmac:{digest.hexdigest()[:12]}"
+        return fingerprint(self._key, text)
 
     def _make_key(self) -> bytes:
         key = secrets.token_bytes(KEY_BYTES)
@@ -84,7 +82,7 @@ class FileJournal:
 
     def _read_key(self) -> bytes | None:
         try:
-            return _parse_key((self._dir / KEY).read_text("ascii"))
+            return saved_key(self._dir)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
@@ -119,8 +117,16 @@ class FileJournal:
             self._warn(f"{what}: going on without; each restart then costs a renewal")
 
 
-def _parse_key(text: str) -> bytes:
-    key = bytes.fromhex(text)
+def fingerprint(key: bytes, text: str) -> str:
+    """Return the keyed hash that names a text: `hmac:` and 12 hexadecimal digits."""
+    # A lone surrogate, which JSON can hold, is hashed too: it must not fail a cycle.
+    digest = hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256)
+    return f"hmac:{digest.hexdigest()[:12]}"
+
+
+def saved_key(state_dir: Path) -> bytes:
+    """Return the fingerprints' key; raise `OSError` or `ValueError` where it can't be had."""
+    key = bytes.fromhex((state_dir / KEY).read_text("ascii"))
     if len(key) != KEY_BYTES:
         raise ValueError(f"it holds {len(key)} bytes, not {KEY_BYTES}")
     return key

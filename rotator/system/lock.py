@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+# `rotator status` takes the daemon's lock for an instant, to see whether somebody holds it.
+_LOOKED_AT = 0.5
+
 PAUSE = 0.1
 """Seconds between two tries."""
 
 
 def daemon_lock(state_dir: Path, warn: Callable[[str], None]) -> AbstractContextManager[None]:
-    """Hold the daemon's lock for the block; raise `LockHeldError` at once where it is taken."""
-    return lock(state_dir / "daemon.lock", "the daemon's lock", 0.0, warn)
+    """Hold the daemon's lock for the block; raise `LockHeldError` where another daemon has it."""
+    return lock(state_dir / "daemon.lock", "the daemon's lock", _LOOKED_AT, warn)
 
 
 def cycle_lock(

@@ -11,7 +11,7 @@ from rotator.core.ports import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from rotator.core.model import Credential, Lease
 
@@ -50,6 +50,11 @@ class Fetches:
             raise answer
         return answer
 
+    def revoke(self, lease: Lease) -> None:
+        """End a lease; the driver is not for two threads at once."""
+        with self.lock:
+            self.driver.revoke(lease)
+
     def _ask(self, previous: Sequence[Credential]) -> Sequence[Credential] | DriverError:
         try:
             return self.driver.fetch(previous)
@@ -71,6 +76,12 @@ class SharedSource(Source):
         """Tell what the driver tells."""
         return self._fetches.driver.changes_early
 
+    @property
+    def token_expires_at(self) -> datetime | None:
+        """Return when the driver's own login ends, where it has one that ends."""
+        end: datetime | None = getattr(self._fetches.driver, "token_expires_at", None)
+        return end
+
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:
         """Return what the source gives, asking it once for all that share it."""
         return self._fetches.fetch(previous, self._who)
@@ -81,4 +92,4 @@ class SharedSource(Source):
 
     def revoke(self, lease: Lease) -> None:
         """End a lease with the driver that made it."""
-        self._fetches.driver.revoke(lease)
+        self._fetches.revoke(lease)

@@ -1,0 +1,104 @@
+"""`rotator status`: how everything stands, told by the journal, so also when the daemon is dead."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import click
+
+from rotator.app import Builder, utc_now
+from rotator.commands.choose import rotations
+from rotator.core.record import Record, RecordError
+from rotator.observe.live import Asked, look
+from rotator.observe.status import RUNNING, STOPPED, UNKNOWN, Status, overall, rotation_status
+from rotator.system.each import ThreadedEach
+from rotator.system.journal import KEY
+from rotator.system.peek import daemon_runs, saved_record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from rotator.config.schema import Configuration, RotationSettings
+    from rotator.observe.status import Found
+
+EXIT_CODES = {"good": 0, "bad": 1, "partial": 10}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `status` was asked for; `names` are all where empty."""
+
+    names: tuple[str, ...] = ()
+    live: bool = False
+    as_json: bool = False
+
+
+def execute(configuration: Configuration, options: Options) -> int:
+    """Tell how the rotations stand and return the exit code."""
+    chosen = rotations(configuration, options.names)
+    records = {one.name: _record(configuration.state_dir, one.name) for one in chosen}
+    now = utc_now()
+    stands = [rotation_status(one, records[one.name], now) for one in chosen]
+    if options.live:
+        found = _look(configuration, chosen, records)
+        stands = [
+            replace(
+                stand,
+                targets=tuple(
+                    replace(target, found=found.get((stand.name, target.name)))
+                    for target in stand.targets
+                ),
+            )
+            for stand in stands
+        ]
+    daemon = {True: RUNNING, False: STOPPED, None: UNKNOWN}[daemon_runs(configuration.state_dir)]
+    status = Status(now, daemon, tuple(stands))
+    if options.as_json:
+        from rotator.observe.status_json import as_json  # noqa: PLC0415  for one of two ways out
+
+        click.echo(json.dumps(as_json(status)))
+    else:
+        from rotator.observe.status_table import show  # noqa: PLC0415  rich is slow to load
+
+        show(status)
+    return EXIT_CODES[overall(status.rotations)]
+
+
+def _record(state_dir: Path, name: str) -> Record:
+    try:
+        return saved_record(state_dir, name)
+    except PermissionError as error:
+        raise click.ClickException(
+            f"cannot read {state_dir}: {error.strerror}\n"
+            f'run it as the user that owns it: sudo -u "$(stat -c %U {state_dir})" rotator status'
+        ) from None
+    except (OSError, RecordError) as error:
+        click.echo(f"rotator: the record of {name} cannot be read: {error}", err=True)
+        return Record()
+
+
+def _look(
+    configuration: Configuration,
+    chosen: Sequence[RotationSettings],
+    records: Mapping[str, Record],
+) -> Mapping[tuple[str, str], Found]:
+    if not (configuration.state_dir / KEY).exists():
+        raise click.ClickException(
+            f"there is no key in {configuration.state_dir} to tell our entries by: "
+            "nothing was published from here yet; rotator run-once"
+        )
+    builder = Builder(configuration, lambda text: click.echo(text, err=True))
+    asked = []
+    for settings in chosen:
+        built = builder.runner(settings)
+        record = records[settings.name]
+        served = frozenset(built.rotation.served(record))
+        print_of = built.ports.journal.fingerprint
+        asked += [
+            Asked(settings.name, target, record, served, print_of)
+            for target in built.rotation.targets
+        ]
+    return look(asked, ThreadedEach())

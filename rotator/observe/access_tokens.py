@@ -1,0 +1,152 @@
+"""When the tokens end that rotator itself logs in with, and a word in time to whoever made them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from rotator.core.errors import DriverError
+from rotator.observe.words import in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from structlog.typing import FilteringBoundLogger
+
+    from rotator.config.schema import RotationSettings
+    from rotator.core.ports import Clock
+    from rotator.core.rotation import Rotation
+
+WARN_AHEAD = timedelta(days=30)
+
+_LOOK = timedelta(days=1)
+_LOOK_AGAIN = timedelta(hours=1)
+
+# rotator renews a Vault token at half of its life. One with less than this left can't be renewed.
+_SPENT = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEnd:
+    """A token and its end; `hint` says how to replace it, None where rotator does that itself."""
+
+    kind: str
+    name: str
+    expires_at: datetime
+    hint: str | None = None
+
+
+class AccessTokens:
+    """Knows the tokens' ends: Vault's from its logins, GitLab's by asking once a day.
+
+    `rotations` gives the settings and the drivers that are in use now.
+    """
+
+    def __init__(
+        self,
+        rotations: Callable[[], Sequence[tuple[RotationSettings, Rotation]]],
+        clock: Clock,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._rotations = rotations
+        self._clock = clock
+        self._log = log
+        self._lock = threading.Lock()
+        self._look_at: datetime | None = None
+        self._asked: dict[str, TokenEnd] = {}
+        self._first: dict[str, tuple[datetime, timedelta]] = {}
+
+    def ends(self) -> list[TokenEnd]:
+        """Return every token's end, as far as it is known; asks nobody."""
+        names = {f"{s.name}/{t.target_name}" for s, _ in self._rotations() for t in s.targets}
+        asked = [token for name, token in sorted(self._asked.items()) if name in names]
+        return [*self._of_vault(), *asked]
+
+    def heard(self, _: object) -> None:
+        """Look in a thread of its own if a day has passed: called after each cycle."""
+        now = self._clock()
+        with self._lock:
+            if self._look_at is not None and now < self._look_at:
+                return
+            self._look_at = now + _LOOK
+        threading.Thread(target=self.look, name="access tokens", daemon=True).start()
+
+    def look(self) -> None:
+        """Ask GitLab for its tokens' ends, once a token, and warn of what ends soon."""
+        answers: dict[tuple[str, str], datetime | None] = {}
+        for settings, rotation in self._rotations():
+            targets = {target.name: target for target in rotation.targets}
+            for one in settings.targets:
+                if one.type != "gitlab_variable" or not (settings.enabled and one.enabled):
+                    continue
+                place = str(one.token_file or f"${one.token_env}")
+                name = f"{settings.name}/{one.target_name}"
+                try:
+                    if (one.url, place) not in answers:
+                        answers[one.url, place] = _end_of(targets[one.target_name])
+                except DriverError as error:
+                    # The cycle tells what is wrong with the token; here its end stays unknown.
+                    self._log.debug("access token not looked at", target=name, detail=error.detail)
+                    answers[one.url, place] = None
+                    self._look_at = self._clock() + _LOOK_AGAIN
+                self._asked.pop(name, None)
+                if end := answers[one.url, place]:
+                    owner = f"project {one.project}" if one.project else f"group {one.group}"
+                    hint = (
+                        f"make another one with scope api at {one.url}, {owner}, Settings > "
+                        f"Access tokens, and write it to {place}"
+                    )
+                    self._asked[name] = TokenEnd("gitlab", name, end, hint)
+        self._warn()
+
+    def _of_vault(self) -> Iterable[TokenEnd]:
+        for settings, rotation in self._rotations():
+            drivers: dict[str, Any] = {source.name: source for source in rotation.sources}
+            drivers |= {target.name: target for target in rotation.targets}
+            sources = [(one.name, one.auth) for one in settings.sources if one.type == "vault"]
+            targets = [
+                (one.target_name, one.auth) for one in settings.targets if one.type == "vault_kv"
+            ]
+            for name, auth in (*sources, *targets):
+                end = getattr(drivers.get(name), "token_expires_at", None)
+                if end is not None:
+                    yield TokenEnd("vault", f"{settings.name}/{name}", end, _vault_hint(auth))
+
+    def _warn(self) -> None:
+        now = self._clock()
+        for token in self.ends():
+            left = token.expires_at - now
+            if token.hint is None or left > WARN_AHEAD or self._is_renewed(token, left):
+                continue
+            self._log.warning(
+                "access token ends soon" if left > timedelta(0) else "access token has ended",
+                kind=token.kind,
+                name=token.name,
+                ends=f"{token.expires_at:%Y-%m-%d %H:%M} UTC, in {in_words(left)}",
+                hint=token.hint,
+            )
+
+    def _is_renewed(self, token: TokenEnd, left: timedelta) -> bool:
+        """Tell whether rotator still lengthens a Vault token by itself, so that nobody need act."""
+        if token.kind != "vault":
+            return False
+        end, whole = self._first.setdefault(token.name, (token.expires_at, left))
+        if end != token.expires_at:
+            self._first[token.name] = (token.expires_at, left)
+            return True
+        return left > whole * _SPENT
+
+
+def _end_of(target: Any) -> datetime | None:
+    end: datetime | None = target.access_token().expires_at
+    return end
+
+
+def _vault_hint(auth: Any) -> str | None:
+    if auth.method != "token":
+        return None
+    place = auth.token_file or f"${auth.token_env}"
+    return f"make another one, `vault token create -period=24h -policy=…`, and write it to {place}"

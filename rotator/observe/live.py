@@ -1,0 +1,97 @@
+"""What stands in the targets now, as they tell it themselves: read, compared, nothing changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rotator.core import docker_config
+from rotator.core.errors import DriverError
+from rotator.core.model import Content
+from rotator.core.report import Problem
+from rotator.observe.status import EntryFound, Found
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from rotator.core.model import Held
+    from rotator.core.ports import Each, Fingerprint, Target
+    from rotator.core.record import Record
+
+READ_SECONDS = 20.0
+"""How long all targets together may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A target to look at, and what is recorded of its rotation. `served`: all its registries."""
+
+    rotation: str
+    target: Target
+    record: Record
+    served: frozenset[str]
+    fingerprint: Fingerprint
+
+
+def look(asked: Iterable[Asked], each: Each) -> Mapping[tuple[str, str], Found]:
+    """Read the targets at once; return what each held, by the names of rotation and target."""
+    every = [one for one in asked if one.target.policy.enabled]
+    answers = each(_look_at, every, READ_SECONDS)
+    return {
+        (one.rotation, one.target.name): answer
+        if isinstance(answer, Found)
+        else _unread(Problem.of(answer))
+        for one, answer in zip(every, answers, strict=True)
+    }
+
+
+def _look_at(asked: Asked) -> Found:
+    held = asked.target.read()
+    past = asked.record.target(asked.target.name).fingerprints
+    mark = None
+    if held.mark is not None:
+        mark = "ours" if held.mark.fingerprint in past else "foreign"
+    try:
+        return Found(tuple(_entries(asked, held)), mark)
+    except DriverError as error:
+        return _unread(Problem.of(error), mark)
+
+
+def _entries(asked: Asked, held: Held) -> Iterable[EntryFound]:
+    policy = asked.target.policy
+    wanted = sorted(filter(policy.wants, asked.served))
+    ends = held.mark.expires if held.mark else {}
+    if held.withheld or held.text is None:
+        entry = "withheld" if held.withheld else "missing"
+        return [EntryFound(registry, entry, ends.get(registry)) for registry in wanted]
+    text = held.text.reveal()
+    if policy.content is not Content.DOCKER_CONFIG:
+        prints = dict.fromkeys(wanted, asked.fingerprint(text))
+        past = asked.record.target(asked.target.name)
+        known = dict.fromkeys(wanted, (past.written, *past.fingerprints))
+    else:
+        logins = docker_config.decode(text).logins()
+        prints = {
+            registry: asked.fingerprint(docker_config.login_text(*login))
+            for registry, login in logins.items()
+        }
+        known = {
+            registry: tuple(k.fingerprint for k in asked.record.credentials.get(registry, ()))
+            for registry in wanted
+        }
+    return [
+        EntryFound(registry, _entry(prints.get(registry), known[registry]), ends.get(registry))
+        for registry in wanted
+    ]
+
+
+def _entry(there: str | None, known: tuple[str, ...]) -> str:
+    if there is None:
+        return "missing"
+    if there in known[:1]:
+        return "current"
+    return "older" if there in known else "foreign"
+
+
+def _unread(problem: Problem, mark: str | None = None) -> Found:
+    return Found((), mark, str(problem.reason), problem.detail, problem.hint)

@@ -1,0 +1,63 @@
+"""Writes the metrics into a file, for node_exporter's textfile collector."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rotator.observe.access_tokens import AccessTokens
+from rotator.observe.metrics import Metrics
+from rotator.observe.status import STOPPED, Status, rotation_status
+from rotator.system import atomic_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from structlog.typing import FilteringBoundLogger
+
+    from rotator.config.schema import RotationSettings
+    from rotator.core.ports import Clock
+    from rotator.core.record import Record
+    from rotator.core.report import Report
+    from rotator.core.rotation import Rotation
+
+# The collector is another user, and there is no secret in it.
+_MODE = 0o644
+
+
+def after_run(
+    path: Path,
+    records: Sequence[tuple[RotationSettings, Record]],
+    ran: Sequence[tuple[RotationSettings, Rotation]],
+    reports: Mapping[str, Report],
+    clock: Clock,
+    log: FilteringBoundLogger,
+) -> None:
+    """Write the metrics after `run-once`: the `records` of every rotation, also of those not run.
+
+    Asks nobody: the end of a GitLab access token is known to a daemon only.
+    """
+
+    def status() -> Status:
+        now = clock()
+        stands = (rotation_status(s, record, now, reports.get(s.name)) for s, record in records)
+        return Status(now, STOPPED, tuple(stands))
+
+    metrics = Metrics(status, AccessTokens(lambda: ran, clock, log).ends, clock)
+    for report in reports.values():
+        metrics.hear(report)
+    write(path, metrics.textfile(), log)
+
+
+def write(path: Path, text: str, log: FilteringBoundLogger) -> None:
+    """Put the text there, whole or not at all; a failure is said, and stops nothing."""
+    try:
+        with atomic_file.directory(path.parent) as opened:
+            atomic_file.write(opened, path.name, text, mode=_MODE, durable=False)
+    except OSError as error:
+        log.warning(
+            "metrics file not written",
+            path=str(path),
+            detail=str(error),
+            hint=f"the directory has to be there and writable for us: ls -ld {path.parent}",
+        )

@@ -1,0 +1,148 @@
+"""Everything that shows a running daemon to others, put together: metrics, their file, HTTP."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING
+
+from rotator.observe import metrics_file, page
+from rotator.observe.access_tokens import AccessTokens
+from rotator.observe.http import Answer, HttpServer, Route, is_loopback
+from rotator.observe.metrics import CONTENT_TYPE, Metrics
+from rotator.observe.status import RUNNING, RotationStatus, Status, rotation_status
+from rotator.observe.status_json import as_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from structlog.typing import FilteringBoundLogger
+
+    from rotator.config.schema import Configuration, HttpSettings
+    from rotator.core.ports import Clock
+    from rotator.core.report import Report
+    from rotator.observe.standing import Standing
+
+_OK, _UNAVAILABLE = 200, 503
+_TEXT = "text/plain; charset=utf-8"
+
+
+class Observer:
+    """Shows a daemon to whoever asks, from `start` to `stop`.
+
+    `standing` and `configuration` give what the daemon has now; `turning` tells whether its loop
+    turns. `hear` takes each cycle's report, `reloaded` whether a reload was good.
+    """
+
+    def __init__(
+        self,
+        standing: Callable[[], Sequence[Standing]],
+        configuration: Callable[[], Configuration],
+        turning: Callable[[], bool],
+        clock: Clock,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._standing = standing
+        self._configuration = configuration
+        self._turning = turning
+        self._clock = clock
+        self._log = log
+        self._tokens = AccessTokens(
+            lambda: [(one.settings, one.rotation) for one in standing()], clock, log
+        )
+        self._metrics = Metrics(self.status, self._tokens.ends, clock)
+        self._writing = threading.Lock()
+        self._settings: HttpSettings | None = None
+        self._server: HttpServer | None = None
+
+    def start(self) -> None:
+        """Begin to serve, if the configuration says so."""
+        self._settings = self._configuration().http
+        if self._settings is not None:
+            routes = self._routes(self._settings)
+            self._server = HttpServer(self._settings.host, self._settings.port, routes, self._log)
+            self._server.start()
+
+    def stop(self) -> None:
+        """Serve no longer."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def hear(self, report: Report) -> None:
+        """Count a cycle, write the metrics file, and look after the access tokens."""
+        self._metrics.hear(report)
+        path = self._configuration().metrics_file
+        if path is not None:
+            with self._writing:
+                metrics_file.write(path, self._metrics.textfile(), self._log)
+        self._tokens.heard(report)
+
+    def reloaded(self, good: bool) -> None:  # noqa: FBT001  a listener gets it by position
+        """Count a reload, and serve as the configuration says now."""
+        self._metrics.reloaded(good)
+        if self._configuration().http != self._settings:
+            self.stop()
+            self.start()
+
+    def status(self) -> Status:
+        """Return how the daemon's rotations stand now."""
+        now = self._clock()
+        return Status(
+            now,
+            RUNNING,
+            tuple(
+                rotation_status(one.settings, one.record, now, one.report)
+                for one in self._standing()
+            ),
+        )
+
+    def _routes(self, settings: HttpSettings) -> dict[str, Route]:
+        routes = {
+            "/metrics": Route(lambda: Answer(self._metrics.exposed(), CONTENT_TYPE)),
+            "/healthz": Route(self._healthz),
+            "/readyz": Route(self._readyz),
+        }
+        shown = settings.status_page
+        if is_loopback(settings.host) if shown is None else shown:
+            routes["/"] = Route(self._page, local=True)
+            routes["/api/status"] = Route(lambda: _json(as_json(self.status())), local=True)
+        return routes
+
+    def _page(self) -> Answer:
+        body = page.render(self.status()).encode()
+        policy = page.CONTENT_SECURITY_POLICY
+        return Answer(body, "text/html; charset=utf-8", policy=policy)
+
+    def _healthz(self) -> Answer:
+        if self._turning():
+            return Answer(b"ok\n", _TEXT)
+        return Answer(b"the loop does not turn: restart rotator\n", _TEXT, _UNAVAILABLE)
+
+    def _readyz(self) -> Answer:
+        status = self.status()
+        ready = bool(status.rotations) and not status.unsafe  # without any, it has just begun
+        document = {"ready": ready, "rotations": [_reasons(one) for one in status.unsafe]}
+        return _json(document, _OK if ready else _UNAVAILABLE)
+
+
+def _reasons(rotation: RotationStatus) -> dict[str, Any]:
+    """Say why a rotation is not job-safe."""
+    return {
+        "name": rotation.name,
+        "outcome": rotation.outcome,
+        "reasons": [
+            {
+                "of": names,
+                "reason": trouble.reason,
+                "detail": trouble.detail,
+                "hint": trouble.hint,
+            }
+            for names, trouble in rotation.troubles()
+        ],
+    }
+
+
+def _json(document: dict[str, Any], status: int = _OK) -> Answer:
+    return Answer(f"{json.dumps(document)}\n".encode(), "application/json", status)

@@ -1,0 +1,37 @@
+"""Times as people say them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+
+_UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+
+
+def in_words(span: timedelta) -> str:
+    """Return a time span as people say it, in its two largest units: `5 h 12 m`, `2 d`."""
+    seconds = int(span.total_seconds())
+    if seconds < 0:
+        return f"-{in_words(-span)}"
+    parts = []
+    for unit, size in _UNITS:
+        count, seconds = divmod(seconds, size)
+        parts.append((count, unit))
+    first = next((at for at, (count, _) in enumerate(parts) if count), len(parts) - 1)
+    said = [f"{count} {unit}" for count, unit in parts[first : first + 2] if count]
+    return " ".join(said) or "0 s"
+
+
+def relative(moment: datetime, now: datetime) -> str:
+    """Return when something was or will be, seen from now: `in 5 h 12 m`, `3 m 20 s ago`."""
+    if moment < now:
+        return f"{in_words(now - moment)} ago"
+    return f"in {in_words(moment - now)}"
+
+
+def clock_time(moment: datetime) -> str:
+    """Return a moment as a date and a time of day, in UTC."""
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

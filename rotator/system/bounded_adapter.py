@@ -1,0 +1,101 @@
+"""What a `requests` session needs so that no server can keep it for ever or fill the memory.
+
+For sessions that a library of ours uses for its own requests, one after the other. See
+`bounded_http` for a conversation with a server that nobody configured.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+import zlib
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+from rotator.system.bounded_reading import TimedResponse, unpacked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LIMIT = 4 * 1024 * 1024
+"""Bytes of one answer. The documents that rotator keeps are some kilobytes."""
+
+_PIECE = 256 * 1024
+
+
+class AnswerTooLongError(requests.RequestException):
+    """The server's answer is longer than anything that was asked for."""
+
+
+class BoundedAdapter(HTTPAdapter):
+    """Reads each answer at once: within `seconds`, and up to `LIMIT` bytes.
+
+    Besides what `requests` raises, `send` raises `AnswerTooLongError`.
+    """
+
+    def __init__(self, seconds: float, **options: Any) -> None:
+        self._seconds = seconds
+        super().__init__(**options)
+
+    def get_connection_with_tls_context(self, *args: Any, **named: Any) -> Any:
+        """Return the pool, whose connections have our clock."""
+        pool: Any = super().get_connection_with_tls_context(*args, **named)
+        kind = _TimedHttps if pool.scheme == "https" else _TimedHttp
+        pool.ConnectionCls = partial(kind, seconds=self._seconds)
+        return pool
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,  # noqa: ARG002, FBT001, FBT002  requests' signature
+        timeout: Any = None,
+        verify: bool | str = True,  # noqa: FBT001, FBT002  requests' signature
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Send a request, and return the answer with its whole body."""
+        request.headers["Accept-Encoding"] = "identity"
+        response = super().send(request, True, timeout, verify, cert, proxies)  # noqa: FBT003  as above
+        try:
+            response.raw = io.BytesIO(_whole(response))
+        except BaseException:
+            response.close()
+            raise
+        return response
+
+
+def _whole(response: requests.Response) -> bytes:
+    try:
+        data = b""
+        while len(data) <= LIMIT and (more := response.raw.read(_PIECE, decode_content=False)):
+            data += more
+        data = unpacked(data, response.headers.get("Content-Encoding", ""), LIMIT + 1)
+    except ReadTimeoutError as error:
+        raise requests.ReadTimeout(error, request=response.request) from error
+    except (HTTPError, OSError, zlib.error) as error:
+        raise requests.ConnectionError(error, request=response.request) from error
+    if len(data) > LIMIT:
+        raise AnswerTooLongError(request=response.request)
+    return data
+
+
+class _TimedHttp(HTTPConnection):
+    def __init__(self, *args: Any, seconds: float, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.response_class = partial(_timed, seconds)  # type: ignore[assignment]
+
+
+class _TimedHttps(HTTPSConnection):
+    def __init__(self, *args: Any, seconds: float, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.response_class = partial(_timed, seconds)  # type: ignore[assignment]
+
+
+def _timed(seconds: float, *args: Any, **named: Any) -> TimedResponse:
+    """Return a response that has this long from when it is first waited for."""
+    return TimedResponse(*args, deadline=time.monotonic() + seconds, **named)

@@ -1,0 +1,84 @@
+"""Reads an answer over HTTP within a time and a size, whatever the server does.
+
+A read timeout alone bounds neither: it starts anew with every byte, and a body may never end.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zlib
+from http.client import HTTPResponse
+from typing import Any
+
+_DEEPEST = 100
+_ANY_ENCODING = 47  # zlib: gzip or zlib, told by the header
+
+
+class TimedResponse(HTTPResponse):
+    """A response that is read until `deadline`, on the monotonic clock, and no longer."""
+
+    def __init__(self, sock: Any, *args: Any, deadline: float, **named: Any) -> None:
+        super().__init__(sock, *args, **named)
+        self.fp.close()
+        self.fp = io.BufferedReader(_TimedReader(sock, deadline))
+
+
+class _TimedReader(io.RawIOBase):
+    """Reads a socket until the deadline, however often a byte arrives."""
+
+    def __init__(self, sock: Any, deadline: float) -> None:
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._sock.settimeout(min(self._sock.gettimeout() or left, left))
+        count: int | None = self._raw.readinto(buffer)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def json_in(data: bytes | str) -> Any:
+    """Return the JSON value that a body holds; None where it is none, or null.
+
+    None too where it is nested too deeply, or holds half a surrogate pair: that is no text, and
+    fails wherever it is written or sent.
+    """
+    try:
+        value = json.loads(data)
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return value if _is_shallow(value) else None
+
+
+def _is_shallow(value: Any) -> bool:
+    """Tell whether it is nested so little that nobody who walks through it runs out of stack."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(_DEEPEST):
+        inside = [one.values() if isinstance(one, dict) else one for one in level]
+        level = [each for one in inside for each in one if isinstance(each, dict | list)]
+        if not level:
+            return True
+    return False
+
+
+def unpacked(data: bytes, encoding: str, limit: int) -> bytes:
+    """Return what a body says, at most its first `limit` bytes; raise `zlib.error` for no body.
+
+    `encoding` is its `Content-Encoding`: a server may pack though nobody asked it to.
+    """
+    if encoding.strip().lower() in ("", "identity"):
+        return data[:limit]
+    return zlib.decompressobj(_ANY_ENCODING).decompress(data, limit)

@@ -1,0 +1,20 @@
+"""What is behind an error: libraries keep it in different places."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield the error and all that it wraps, also what urllib3 keeps in `reason` and `args`."""
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        one = waiting.pop(0)
+        if isinstance(one, BaseException) and id(one) not in seen:
+            seen.add(id(one))
+            waiting += [getattr(one, "reason", None), one.__cause__, one.__context__, *one.args]
+            yield one

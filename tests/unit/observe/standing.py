@@ -1,0 +1,148 @@
+"""Rotations as an operator may find them: one that is well, one in trouble, one that never ran."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from rotator.config.schema import RotationSettings
+from rotator.core.record import Known, Record, SourceRecord, TargetRecord, Trouble
+from rotator.core.rotation import FOREVER
+from rotator.observe.status import RUNNING, RotationStatus, Status, rotation_status
+from tests.support import NOW
+
+ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+HARBOR = "harbor.example.com"
+FILE = "file:/opt/.docker/config.json"
+VARIABLE = "gitlab_variable:team/apps:DOCKER_AUTH_CONFIG"
+HINT = "give the role a new secret id: vault write -f auth/approle/role/rotator/secret-id"
+
+
+def hours(number: float) -> timedelta:
+    """Return that many hours."""
+    return timedelta(hours=number)
+
+
+def settings(name: str = "dind", **more: Any) -> RotationSettings:
+    """Return a rotation from Vault and ECR to a file and a variable."""
+    vault = {
+        "type": "vault",
+        "address": "https://vault.example.com",
+        "auth": {"method": "approle", "role_id": "r", "secret_id_file": "/run/secret-id"},
+        "path": "secret/harbor",
+        "registry": HARBOR,
+    }
+    ecr = {"type": "ecr", "region": "eu-west-1", "accounts": ["123456789012"]}
+    variable = {
+        "type": "gitlab_variable",
+        "url": "https://gitlab.example.com",
+        "group": "team/apps",
+        "token_file": "/run/gitlab-token",
+        "name": VARIABLE,
+    }
+    return RotationSettings.model_validate(
+        {
+            "name": name,
+            "longest_job": "3h",
+            "sources": [ecr, vault],
+            "targets": [{"type": "file", "path": "/opt/.docker/config.json"}, variable],
+            **more,
+        }
+    )
+
+
+WELL = Record(
+    credentials={
+        ECR: (
+            Known(
+                fingerprint="hmac:3f9a2c41d7e0",
+                source="ecr",
+                issued_at=NOW - hours(5),
+                expires_at=NOW + hours(7),
+                renew_at=NOW + hours(1),
+            ),
+        ),
+        HARBOR: (Known("hmac:aaaabbbbcccc", "vault", NOW - hours(400), None, None),),
+    },
+    sources={
+        "ecr": SourceRecord((ECR,), NOW - hours(5), NOW - hours(5)),
+        "vault": SourceRecord((HARBOR,), NOW - hours(0.05), NOW - hours(0.05), NOW + hours(0.03)),
+    },
+    targets={
+        FILE: TargetRecord(
+            ("hmac:111122223333",),
+            NOW - hours(5),
+            "unchanged",
+            NOW + hours(7),
+            written="hmac:111122223333",
+        ),
+        VARIABLE: TargetRecord(("hmac:444455556666",), NOW - hours(5), "unchanged", NOW + hours(7)),
+    },
+    outcome="fresh",
+    started_at=NOW - hours(0.05),
+    ended_at=NOW - hours(0.05),
+    succeeded_at=NOW - hours(0.05),
+    next_at=NOW + hours(0.03),
+    safe_until=NOW + hours(4),
+    job_safe=True,
+)
+
+_REFUSED = Trouble(
+    count=4,
+    reason="login_rejected",
+    detail="https://vault.example.com refuses the secret id of role r at auth/approle",
+    hint=HINT,
+    since=NOW - hours(1.5),
+    retry_at=NOW + hours(0.2),
+    permanent=True,
+    login_stamp="1:2:3",
+)
+_FULL = Trouble(
+    count=1,
+    reason="no_space",
+    detail="cannot write /opt/.docker/config.json: no space left on device",
+    hint="make room: df -h /opt/.docker",
+    since=NOW - hours(0.01),
+    retry_at=NOW + hours(0.01),
+)
+
+TROUBLED = replace(
+    WELL,
+    credentials={
+        ECR: (
+            Known("hmac:3f9a2c41d7e0", "ecr", NOW - hours(2), NOW + hours(10), NOW + hours(3.8)),
+        ),
+        HARBOR: (
+            Known("hmac:aaaabbbbcccc", "vault", NOW - hours(4), NOW - hours(0.2), NOW - hours(2)),
+        ),
+    },
+    sources={**WELL.sources, "vault": replace(WELL.sources["vault"], trouble=_REFUSED)},
+    targets={
+        FILE: TargetRecord(("hmac:111122223333",), NOW - hours(4), "failed", None, _FULL),
+        VARIABLE: TargetRecord(("hmac:444455556666",), NOW - hours(4), "unchanged", FOREVER),
+    },
+    outcome="partial",
+    succeeded_at=NOW - hours(2),
+    safe_until=NOW - hours(3.2),
+    job_safe=False,
+)
+
+NEVER_RAN = settings("new", sources=[{"type": "ecr", "region": "eu-west-1"}])
+
+
+def stand(record: Record, **more: Any) -> RotationStatus:
+    """Return how a rotation with this record stands now."""
+    return rotation_status(settings(**more), record, NOW)
+
+
+STATUS = Status(
+    NOW,
+    RUNNING,
+    (
+        stand(WELL),
+        stand(TROUBLED, name="legacy"),
+        rotation_status(NEVER_RAN, Record(), NOW),
+        stand(WELL, name="paused-one", enabled=False),
+    ),
+)

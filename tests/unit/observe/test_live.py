@@ -1,0 +1,129 @@
+"""What stands in targets now, told apart by fingerprints."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import b64encode
+from dataclasses import replace
+from typing import TYPE_CHECKING, NoReturn
+
+from rotator.core.errors import Reason, TemporaryError
+from rotator.core.model import Content, Held, Mark, Policy, Secret
+from rotator.core.ports import Target
+from rotator.core.record import Known, Record, TargetRecord
+from rotator.observe.live import Asked, look
+from rotator.observe.status import EntryFound
+from rotator.system.each import ThreadedEach
+from tests.support import MARKED, NOW
+
+if TYPE_CHECKING:
+    from rotator.observe.status import Found
+
+DOCUMENT = "hmac:document"
+
+
+def fingerprint(text: str) -> str:
+    """Name a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+class Place(Target):
+    """A target that holds what it is told to, and must not be written."""
+
+    def __init__(self, held: Held | Exception, policy: Policy) -> None:
+        super().__init__("place", policy)
+        self.held = held
+
+    def read(self) -> Held:
+        """Return it, or raise it."""
+        if isinstance(self.held, Exception):
+            raise self.held
+        return self.held
+
+    def write(self, text: Secret, mark: Mark, replacing: Held) -> NoReturn:
+        """Fail the test."""
+        raise AssertionError((text, mark, replacing))
+
+
+def known(password: str) -> Known:
+    """Return the record of a login."""
+    return Known(fingerprint(f"u:{password}"), "source", NOW, None, None)
+
+
+RECORD = Record(
+    credentials={"a": (known(f"{MARKED}new"), known(f"{MARKED}old")), "b": (known("x"),)},
+    targets={"place": TargetRecord((DOCUMENT,))},
+)
+
+
+def document(**logins: str) -> Secret:
+    """Return a docker config."""
+    auths = {
+        name: {"auth": b64encode(f"u:{text}".encode()).decode()} for name, text in logins.items()
+    }
+    return Secret(json.dumps({"auths": auths}))
+
+
+def found(held: Held | Exception, policy: Policy | None = None) -> Found | None:
+    """Return what is told of a target that holds this."""
+    asked = Asked("r", Place(held, policy or Policy()), RECORD, frozenset("abc"), fingerprint)
+    return look([asked], ThreadedEach()).get(("r", "place"))
+
+
+def test_entries_are_told_apart() -> None:
+    """What was published last, before that, by somebody else, and not at all."""
+    text = document(a=f"{MARKED}new", b="somebody's", other="foreign")
+    mark = Mark({"a": NOW}, DOCUMENT, "r")
+    told = found(Held(text, mark))
+    assert told is not None
+    assert told.mark == "ours"
+    assert told.entries == (
+        EntryFound("a", "current", NOW),
+        EntryFound("b", "foreign"),
+        EntryFound("c", "missing"),
+    )
+    old = found(Held(document(a=f"{MARKED}old"), Mark({}, "hmac:else", "r")))
+    assert old is not None
+    assert (old.mark, old.entries[0].entry) == ("foreign", "older")
+
+
+def test_nothing_there_or_nothing_shown() -> None:
+    """An empty place misses everything; a hidden variable says nothing."""
+    empty, hidden = found(Held(None)), found(Held(None, withheld=True))
+    assert empty is not None
+    assert hidden is not None
+    assert {e.entry for e in empty.entries} == {"missing"}
+    assert {e.entry for e in hidden.entries} == {"withheld"}
+
+
+def test_only_what_belongs_there() -> None:
+    """A filter of registries counts; a paused target is not looked at."""
+    told = found(Held(None), Policy(registries=frozenset("b")))
+    assert told is not None
+    assert [e.registry for e in told.entries] == ["b"]
+    assert found(Held(None), Policy(enabled=False)) is None
+
+
+def test_half_a_login() -> None:
+    """A target that holds a password alone is known by the text that was written there."""
+    policy = Policy(content=Content.PASSWORD, registry="a")
+    text = f"{MARKED}new"
+    written = replace(
+        RECORD, targets={"place": TargetRecord(("hmac:planned",), written=fingerprint(text))}
+    )
+    asked = Asked("r", Place(Held(Secret(text)), policy), written, frozenset("a"), fingerprint)
+    told = look([asked], ThreadedEach())["r", "place"]
+    assert told.entries == (EntryFound("a", "current"),)
+
+
+def test_what_cannot_be_read() -> None:
+    """An error is told with its hint, a bug as a bug, a document that is none as malformed."""
+    down = found(TemporaryError(Reason.UNREACHABLE, "no connection", "start it"))
+    assert down is not None
+    assert (down.reason, down.hint) == ("unreachable", "start it")
+    bug, broken = found(KeyError(f"{MARKED}x")), found(Held(Secret("{")))
+    assert bug is not None
+    assert broken is not None
+    assert (bug.reason, broken.reason) == ("bug", "malformed")
+    assert MARKED not in f"{bug}{broken}"

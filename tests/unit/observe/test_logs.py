@@ -1,0 +1,125 @@
+"""The log: one line a change that an auditor can use, and nothing that nobody should see."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import structlog
+
+from rotator.config.schema import LogSettings
+from rotator.core.errors import Reason
+from rotator.core.report import CredentialReport, Problem, TargetReport
+from rotator.core.view import Change
+from rotator.observe.logs import Teller, configure
+from tests.support import MARKED
+from tests.unit.observe.heard import PROBLEM, report
+from tests.unit.observe.standing import ECR, FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def unconfigured() -> Iterator[None]:
+    """Leave nothing to other tests: the log is one for the process."""
+    yield
+    structlog.reset_defaults()
+
+
+CHANGE = Change(ECR, "hmac:111111111111", "hmac:222222222222", "renewed")
+
+
+def told(capsys: pytest.CaptureFixture[str], *reports: Any, level: str = "info") -> list[Any]:
+    """Return the lines that are logged of these reports, as a machine reads them."""
+    settings = LogSettings(level=level)  # type: ignore[arg-type]
+    teller = Teller(configure(settings))
+    for one in reports:
+        teller.tell(one)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return [json.loads(line) for line in captured.err.splitlines()]
+
+
+def test_a_change_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Which rotation, target and registry; which fingerprint before and after; and why."""
+    lines = told(capsys, report(targets=(TargetReport(FILE, "written", changes=(CHANGE,)),)))
+    [line] = [one for one in lines if one["event"] == "published"]
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "event": "published",
+        "level": "info",
+        "rotation": "dind",
+        "target": FILE,
+        "registry": ECR,
+        "before": "hmac:111111111111",
+        "after": "hmac:222222222222",
+        "why": "renewed",
+    }
+
+
+def test_a_dry_run_does_not_say_published(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who counts what was published must not count what would have been."""
+    lines = told(capsys, report(targets=(TargetReport(FILE, "planned", changes=(CHANGE,)),)))
+    events = {line["event"] for line in lines}
+    assert "would publish" in events
+    assert "published" not in events
+
+
+def test_a_problem_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    """Reason, detail and hint; louder where waiting does not help."""
+    temporary = Problem(Reason.UNREACHABLE, "down", "start it")
+    permanent = Problem(Reason.FORBIDDEN, "no", "ask for it", permanent=True)
+    targets = (
+        TargetReport("a", "failed", problem=temporary),
+        TargetReport("b", "failed", problem=permanent),
+    )
+    lines = told(capsys, report(sources=(), targets=targets))
+    failed = [line for line in lines if "target" in line and line["event"] != "published"]
+    assert [(one["target"], one["level"], one["hint"]) for one in failed] == [
+        ("a", "warning", "start it"),
+        ("b", "error", "ask for it"),
+    ]
+
+
+def test_a_note_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a person can't change by reading it again does not fill the log."""
+    noted = report(notes=("look at this",), sources=(), targets=())
+    lines = told(capsys, noted, noted, noted)
+    assert len([line for line in lines if line.get("note") == "look at this"]) == 1
+
+
+def test_a_quiet_cycle_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing changed: nothing is said, unless somebody wants to see everything."""
+    fresh = report(
+        outcome="fresh",
+        sources=(),
+        targets=(),
+        credentials=(CredentialReport(ECR, "ecr", "fresh", "accepted"),),
+    )
+    assert told(capsys, fresh) == []
+    assert [line["event"] for line in told(capsys, fresh, level="debug")] == ["cycle ended"]
+
+
+def test_a_bug_has_its_traceback_without_values(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where it happened is told; what the variables held is not."""
+
+    def fail(password: str) -> None:
+        raise KeyError(len(password))
+
+    with pytest.raises(KeyError) as caught:
+        fail(f"{MARKED}x")
+    bug = Problem.of(caught.value)
+    lines = told(capsys, report(sources=(), targets=(TargetReport("a", "failed", problem=bug),)))
+    text = json.dumps(lines)
+    assert MARKED not in text
+    assert "KeyError" in text
+    assert "fail" in text
+
+
+def test_a_fetch_that_failed_names_its_source(capsys: pytest.CaptureFixture[str]) -> None:
+    """Several sources: which one it was has to be said."""
+    lines = told(capsys, report())
+    assert [line["source"] for line in lines if line["event"] == "fetch failed"] == ["vault"]
+    assert PROBLEM.hint in json.dumps(lines)

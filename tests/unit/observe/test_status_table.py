@@ -1,0 +1,86 @@
+"""The table of `rotator status`, compared with texts that somebody has looked at."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from rotator.observe.status import STOPPED, UNKNOWN, EntryFound, Found, Status
+from rotator.observe.status_table import show
+from tests.unit.observe.standing import ECR, HARBOR, STATUS
+
+SNAPSHOTS = Path(__file__).with_name("snapshots")
+FOUND = [
+    Found((EntryFound(ECR, "current"), EntryFound(HARBOR, "foreign")), "foreign"),
+    Found(reason="unreachable", detail="https://gitlab.example.com: refused", hint="see why"),
+    Found((EntryFound(ECR, "current"),), "ours"),
+    Found((EntryFound(ECR, "withheld"),), "ours"),
+]
+
+
+def printed(status: Status, width: int, encoding: str = "utf-8", *, colour: bool = False) -> str:
+    """Return what a terminal of that width shows, without white space at the ends of lines."""
+    raw = io.BytesIO()
+    with io.TextIOWrapper(raw, encoding=encoding) as out:
+        show(status, Console(file=out, width=width, highlight=False, force_terminal=colour))
+        out.flush()
+        text = raw.getvalue().decode(encoding)
+    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+
+
+def with_found() -> Status:
+    """Return the status with what `--live` found in its targets."""
+    found = iter(FOUND)
+    first, second, *_ = STATUS.rotations
+    rotations = [
+        replace(one, targets=tuple(replace(t, found=next(found)) for t in one.targets))
+        for one in (first, second)
+    ]
+    return Status(STATUS.at, STOPPED, tuple(rotations))
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "width", "encoding"),
+    [
+        ("wide", STATUS, 120, "utf-8"),
+        ("narrow", STATUS, 60, "utf-8"),
+        ("ascii", STATUS, 130, "ascii"),
+        ("live", with_found(), 120, "utf-8"),
+        ("live-narrow", with_found(), 60, "utf-8"),
+    ],
+)
+def test_snapshot(name: str, status: Status, width: int, encoding: str) -> None:
+    """The table is the one that was looked at. Meant otherwise? Look at the new one, keep it."""
+    kept = SNAPSHOTS / f"{name}.txt"
+    text = printed(status, width, encoding)
+    if not kept.exists():
+        kept.write_text(text)
+        pytest.fail(f"{kept} is new: look at it")
+    assert text == kept.read_text()
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
+def test_fits(width: int) -> None:
+    """No line is longer than the terminal is wide."""
+    assert max(map(len, printed(with_found(), width).splitlines())) <= width
+
+
+def test_no_colour_in_a_pipe() -> None:
+    """Escape sequences are for terminals alone."""
+    assert "\x1b" not in printed(STATUS, 120)
+    assert "\x1b[" in printed(STATUS, 120, colour=True)
+
+
+def test_says_what_it_is_made_from() -> None:
+    """Running, dead, or not to be told: the first line says it."""
+    first = [
+        printed(replace(STATUS, daemon=daemon), 120).splitlines()[0]
+        for daemon in ("running", STOPPED, UNKNOWN)
+    ]
+    assert "the daemon is running" in first[0]
+    assert "no daemon is running" in first[1]
+    assert "can't be told" in first[2]
