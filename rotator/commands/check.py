@@ -1,36 +1,130 @@
-"""`rotator check`: would the rotations work?"""
+"""`rotator check`: would the rotations work, and which document did this job use?"""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from rotator.app import utc_now
 from rotator.commands.choose import rotations
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Sequence
 
-    from rotator.config.schema import Configuration
+    from rotator.checks.finding import Finding
+    from rotator.checks.run import Examined
+    from rotator.config.schema import Configuration, RotationSettings
 
-OK, USAGE = 0, 2
+OK, FAILED = 0, 1
 
 
-def execute(
-    file: Path, configuration: Configuration, names: Sequence[str], *, offline: bool, as_json: bool
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `check` was asked for; `names` are all where empty, `document` is a file or `-`."""
+
+    names: tuple[str, ...] = ()
+    offline: bool = False
+    as_json: bool = False
+    consume: bool = False
+    document: str | None = None
+
+
+def execute(file: Path, configuration: Configuration, options: Options) -> int:
     """Say what was found and return the exit code; the configuration has been checked by now."""
-    if not offline:
-        raise click.UsageError("only `check --offline` is there yet: it checks the configuration")
-    chosen = rotations(configuration, names)
+    if options.offline and (options.consume or options.document):
+        raise click.UsageError("--offline asks nobody: leave --consume and --document out")
+    if options.document and options.consume:
+        raise click.UsageError("--document logs in nowhere: leave --consume out")
+    chosen = rotations(configuration, options.names)
+    if options.offline:
+        return _offline(file, chosen, as_json=options.as_json)
+    if options.document is not None:
+        return _document(configuration, chosen, options)
+    from rotator.checks.run import examine  # noqa: PLC0415  needless for --offline
+
+    examined = examine(configuration, chosen, utc_now, consume=options.consume)
+    _report_bugs(configuration, examined)
+    findings = [finding for one in examined for finding in one.findings]
+    if options.as_json:
+        told = [{"name": one.name, **_json(one.findings)} for one in examined]
+        click.echo(json.dumps({"configuration": str(file), "rotations": told}))
+    else:
+        from rotator.observe.findings import show  # noqa: PLC0415  rich is slow to load
+
+        show([(one.name, one.findings) for one in examined])
+    return _exit_code(findings)
+
+
+def _offline(file: Path, chosen: Sequence[RotationSettings], *, as_json: bool) -> int:
     if as_json:
-        found = [{"name": rotation.name, "outcome": "ok"} for rotation in chosen]
-        click.echo(json.dumps({"configuration": str(file), "rotations": found}))
+        told = [{"name": rotation.name, **_json(())} for rotation in chosen]
+        click.echo(json.dumps({"configuration": str(file), "rotations": told}))
     else:
         counted = ", ".join(
             f"{r.name} ({len(r.sources)} sources, {len(r.targets)} targets)" for r in chosen
         )
         click.echo(f"{file} is right: {counted}")
     return OK
+
+
+def _document(
+    configuration: Configuration, chosen: Sequence[RotationSettings], options: Options
+) -> int:
+    from rotator.checks import document, run  # noqa: PLC0415  needless for --offline
+    from rotator.checks.finding import Sheet  # noqa: PLC0415
+
+    name = options.document or "-"
+    data = _read(name, document.LARGEST + 1)
+    name = "standard input" if name == "-" else name
+    journal, prove = Sheet("journal"), run.prover(configuration)
+    cases = [
+        run.open_case(configuration.state_dir, rotation, utc_now, prove, journal, consume=False)
+        for rotation in chosen
+    ]
+    findings = [*journal.findings, *document.judge(data, name, cases)]
+    if options.as_json:
+        click.echo(json.dumps({"document": name, **_json(findings)}))
+    else:
+        from rotator.observe.findings import show  # noqa: PLC0415  rich is slow to load
+
+        show([(name, findings)])
+    return _exit_code(findings)
+
+
+def _read(name: str, limit: int) -> bytes:
+    if name == "-":
+        return sys.stdin.buffer.read(limit)
+    try:
+        with Path(name).open("rb") as stream:
+            return stream.read(limit)
+    except OSError as error:
+        raise click.UsageError(f"cannot read {name}: {error.strerror}") from None
+
+
+def _report_bugs(configuration: Configuration, examined: Iterable[Examined]) -> None:
+    bugs = [(one.name, bug) for one in examined for bug in one.bugs]
+    if bugs:
+        from rotator.observe.logs import configure  # noqa: PLC0415  for what should never happen
+
+        log = configure(configuration.log)
+        for name, bug in bugs:
+            log.error("check failed", rotation=name, exc_info=bug)
+
+
+def _json(findings: Sequence[Finding]) -> dict[str, Any]:
+    from rotator.checks.finding import worst  # noqa: PLC0415  needless for --help
+
+    told = [
+        {"level": str(f.level), "about": f.about, "found": f.found, "todo": f.todo or None}
+        for f in findings
+    ]
+    return {"outcome": str(worst(findings)), "findings": told}
+
+
+def _exit_code(findings: Iterable[Finding]) -> int:
+    return FAILED if any(finding.level == "failure" for finding in findings) else OK

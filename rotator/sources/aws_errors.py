@@ -234,9 +234,9 @@ def server_time(answer: Mapping[str, Any]) -> datetime | None:
     """Return the server's clock as an answer's Date header tells it; None where it does not."""
     try:
         told = parsedate_to_datetime(_header(answer, "date"))
-    except ValueError:
+        return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
 
 
 def _answered(error: sdk.ClientError, call: Call, now: datetime) -> DriverError:

@@ -23,6 +23,7 @@ from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.core.model import Credential, Secret
 from rotator.core.ports import Source
 from rotator.system.program import ProgramOutputError, ProgramTimeoutError, run
+from rotator.system.program_environment import passed_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,23 +34,6 @@ if TYPE_CHECKING:
 
 LARGEST_ANSWER = 64 * 1024
 """Bytes. The largest tokens in use (Azure, ECR) have a few thousand."""
-
-PASSED_ON = frozenset(
-    {"PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "DOCKER_CONFIG", "GNUPGHOME"}
-    | {"DBUS_SESSION_BUS_ADDRESS", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"}
-    | {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}
-    | {"http_proxy", "https_proxy", "no_proxy", "all_proxy"}
-    # Managed identities in Azure's App Service, Functions and Arc.
-    | {"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IMDS_ENDPOINT", "MSI_ENDPOINT", "MSI_SECRET"}
-)
-PASSED_ON_BY_PREFIX = (
-    *("LC_", "XDG_", "PASSWORD_STORE_"),
-    *("AWS_", "AZURE_", "ACR_", "GOOGLE_", "CLOUDSDK_", "GCE_METADATA_", "OCI_", "ALIBABA_CLOUD_"),
-)
-"""The only variables that a helper sees: what finds its login, never the tokens of `rotator`.
-
-A helper that needs another one gets it from a small script of its own name that sets it.
-"""
 
 _PACKAGES = {
     "ecr-login": "apt-get install amazon-ecr-credential-helper (or use the source type ecr)",
@@ -152,7 +136,7 @@ class CredentialHelperSource(Source):
             code, output = run(
                 [path, "get"],
                 registry.encode(),
-                _environment(self._environment),
+                passed_on(self._environment),
                 seconds,
                 LARGEST_ANSWER,
             )
@@ -228,15 +212,6 @@ def _problem(username: object, secret: object) -> tuple[Reason, str, str] | None
 def _is_text(value: object) -> TypeGuard[str]:
     """Tell whether this is text that can be encoded: JSON can hold half a surrogate pair."""
     return isinstance(value, str) and value.encode("utf-8", "replace").decode() == value
-
-
-def _environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the part of the environment that a helper may see."""
-    return {
-        name: value
-        for name, value in variables.items()
-        if name in PASSED_ON or name.startswith(PASSED_ON_BY_PREFIX)
-    }
 
 
 def build(settings: CredentialHelperSourceSettings, clock: Clock) -> CredentialHelperSource:

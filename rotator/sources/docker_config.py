@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from rotator.core.docker_config import DockerConfig
     from rotator.core.ports import Clock
 
+LIMIT = 1 << 20
+"""Characters: a docker config is some kilobytes, and what is longer is some other file."""
+
 _UNREADABLE = (Reason.UNREADABLE, "make it readable for the user that runs rotator: ls -l {path}")
 _READ_ERRORS = {
     errno.ENOENT: (Reason.NOT_FOUND, "log in there: docker --config {folder} login REGISTRY"),
@@ -39,14 +42,15 @@ class DockerConfigSource(Source):
         self, name: str, path: Path, registries: frozenset[str] | None, clock: Clock
     ) -> None:
         super().__init__(name, registries)
+        self.changes_early = True
         self._path = path
         self._clock = clock
 
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:  # noqa: ARG002  the file is read whatever was in it before
         """Return the file's logins, without an end.
 
-        Raises `PermanentError` (not_found, unreadable, malformed, field_missing) and, as the file
-        may be in the middle of a rewrite, `TemporaryError` (malformed) where it is empty.
+        Raises `PermanentError` (not_found, unreadable, malformed, too_large, field_missing) and, as
+        the file may be in the middle of a rewrite, `TemporaryError` (malformed) where it is empty.
         """
         text = self._read()
         try:
@@ -67,7 +71,8 @@ class DockerConfigSource(Source):
 
     def _read(self) -> str:
         try:
-            text = self._path.read_text("utf-8")
+            with self._path.open(encoding="utf-8") as file:
+                text = file.read(LIMIT + 1)
         except OSError as error:
             reason, hint = _READ_ERRORS.get(error.errno or 0, _UNREADABLE)
             raise PermanentError(
@@ -81,6 +86,12 @@ class DockerConfigSource(Source):
                 f"{self._path} is no docker config: it is not UTF-8 text",
                 f"mend it or log in anew: file {self._path} shows what it is",
             ) from None
+        if len(text) > LIMIT:
+            raise PermanentError(
+                Reason.TOO_LARGE,
+                f"{self._path} is longer than {LIMIT} characters, and a docker config never is",
+                f"see whether `path` is the right file: ls -l {self._path}",
+            )
         if not text.strip():
             raise TemporaryError(
                 Reason.MALFORMED,

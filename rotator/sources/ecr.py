@@ -6,19 +6,19 @@ documentation ties its end to those 12 hours alone, so an AWS session that ends 
 count. Nothing revokes it.
 
 Each fetch resolves the AWS identity anew, because a session of the SDK never looks again at keys
-that it found in a file or a variable. It takes a tenth of a second, twice a day.
+that it found in a file or a variable. What it reads of its own files is shared.
 """
 
 from __future__ import annotations
 
 import base64
 import os
+import re
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -28,7 +28,9 @@ from rotator.core.docker_config import registry_key
 from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.core.model import Credential, Secret
 from rotator.core.ports import Source
+from rotator.sources.aws_descriptions import descriptions
 from rotator.sources.aws_errors import Call, explain, server_time
+from rotator.sources.aws_reading import bound
 from rotator.system.secret_input import SecretInput
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 15.0
 _CLOCKS_AGREE = timedelta(minutes=1)
 _SESSION_NAME = "rotator"
+_HOST = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?")
 # What the SDK's parser lets through when an answer does not fit its description.
 _UNPARSED = (
     ResponseParserError,
@@ -87,6 +90,7 @@ class EcrSource(Source):
         self._api = _APIS[settings.type]
         self._region = settings.region
         self._clock = clock
+        self._seconds = seconds
         self._config = Config(
             connect_timeout=seconds[0],
             read_timeout=seconds[1],
@@ -109,7 +113,7 @@ class EcrSource(Source):
         data = answer.get("authorizationData")
         if isinstance(data, list):  # ECR has a list, ECR Public a structure
             data = data[0] if data else None
-        if not data:
+        if not data or not isinstance(data, dict):
             raise self._malformed("no authorization token")
         username, password = self._login(data)
         now = self._clock()
@@ -118,6 +122,14 @@ class EcrSource(Source):
             Credential(registry, username, password, now, expires_at)
             for registry in sorted(self.registries or {self._host(data)})
         ]
+
+    def identity(self) -> str:
+        """Return the ARN of whom AWS takes us for; raises as `fetch` does.
+
+        Nobody needs a permission to ask (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
+        """
+        answer = self._call("sts", "get_caller_identity", self._keys(), {})
+        return str(answer.get("Arn", ""))
 
     def login_stamp(self) -> str | None:
         """Return what changes when the files with AWS keys or the identity token change."""
@@ -153,13 +165,18 @@ class EcrSource(Source):
             token = SecretInput(settings.web_identity_token_file).read()
             asked["WebIdentityToken"] = token.reveal()
         given = self._call("sts", operation, {}, asked).get("Credentials")
-        if not given:
-            raise self._malformed("no keys for the role", "sts")
-        return {
-            "aws_access_key_id": given["AccessKeyId"],
-            "aws_secret_access_key": given["SecretAccessKey"],
-            "aws_session_token": given["SessionToken"],
-        }
+        match given:
+            case {
+                "AccessKeyId": str(key_id),
+                "SecretAccessKey": str(secret_key),
+                "SessionToken": str(session_token),
+            }:
+                return {
+                    "aws_access_key_id": key_id,
+                    "aws_secret_access_key": secret_key,
+                    "aws_session_token": session_token,
+                }
+        raise self._malformed("no keys for the role", "sts")
 
     def _call(
         self, service: str, operation: str, keys: Mapping[str, str], asked: Mapping[str, str]
@@ -174,8 +191,10 @@ class EcrSource(Source):
         )
         try:
             core = botocore.session.Session(profile=settings.profile)
+            core.register_component("data_loader", descriptions())
             core.set_default_client_config(self._config)  # the SDK's own calls to STS too
-            client = boto3.Session(botocore_session=core).client(
+            bound(core, settings.ca_file, self._seconds)
+            client = core.create_client(
                 service,
                 region_name=self._region,
                 endpoint_url=settings.sts_endpoint_url if sts else settings.endpoint_url,
@@ -207,10 +226,13 @@ class EcrSource(Source):
         named = data.get("expiresAt")
         if not isinstance(named, datetime):
             raise self._malformed("a token without expiresAt")
-        named = named.astimezone(UTC)
         theirs = server_time(answer) or now
         off = now - theirs
-        end = named + off if abs(off) > _CLOCKS_AGREE else named
+        try:
+            named = named.astimezone(UTC)
+            end = named + off if abs(off) > _CLOCKS_AGREE else named
+        except OverflowError:
+            raise self._malformed("an end of the token that no calendar has") from None
         if end <= now:
             raise TemporaryError(
                 Reason.EXPIRED,
@@ -223,9 +245,10 @@ class EcrSource(Source):
 
     def _host(self, data: Mapping[str, Any]) -> str:
         endpoint = data.get("proxyEndpoint")
-        if not (isinstance(endpoint, str) and endpoint):
+        host = registry_key(endpoint) if isinstance(endpoint, str) else ""
+        if not _HOST.fullmatch(host):
             raise self._malformed("no registry host (proxyEndpoint)")
-        return registry_key(endpoint)
+        return host
 
     def _malformed(self, what: str, service: str | None = None) -> TemporaryError:
         return TemporaryError(

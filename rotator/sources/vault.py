@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.model import Credential, Lease
 from rotator.core.ports import Source
+from rotator.vault.answers import whole_number
 from rotator.vault.connection import TIMEOUTS, Timeouts
 from rotator.vault.engines import Engine, find_engine, read_kv
 from rotator.vault.fields import credentials_in, end_in
@@ -42,17 +44,26 @@ def build(settings: VaultSourceSettings, clock: Clock) -> VaultSource:
 
 
 class VaultSource(Source):
-    """One secret of a Vault server: a login, a whole docker config, or logins made on request."""
+    """One secret of a Vault server: a login, a whole docker config, or logins made on request.
+
+    `session`: a login that is there already; default: one of its own.
+    """
 
     def __init__(
-        self, settings: VaultSourceSettings, clock: Clock, timeouts: Timeouts = TIMEOUTS
+        self,
+        settings: VaultSourceSettings,
+        clock: Clock,
+        timeouts: Timeouts = TIMEOUTS,
+        session: VaultSession | None = None,
     ) -> None:
         super().__init__(settings.name, settings.known_registries())
         self._settings = settings
         self._clock = clock
-        self._session = VaultSession(settings, clock, timeouts)
+        self._session = session or VaultSession(settings, clock, timeouts)
         self._engine: Engine | None = None
         self._leased: dict[str, int] = {}
+        # Leases are ended several at once, and a fetch that hangs may still be under way.
+        self._turn = Lock()
         self.changes_early = settings.engine in ("kv1", "kv2")
         self.revoke_after = settings.revoke_after
 
@@ -67,6 +78,20 @@ class VaultSource(Source):
 
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:
         """Return what the secret holds now, or the previous credentials with a lengthened lease."""
+        with self._turn:
+            return self._fetch(previous)
+
+    def revoke(self, lease: Lease) -> None:
+        """End a lease; one that has ended already is no error.
+
+        Raises `PermanentError` (forbidden): the policy `default` does not allow it.
+        """
+        with self._turn:
+            self._session.open()
+            self._session.call("POST", _REVOKE, body={"lease_id": lease.id})
+            self._leased.pop(lease.id, None)
+
+    def _fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:
         self._session.open()
         renewed = self._renewed(previous)
         if renewed:
@@ -80,15 +105,6 @@ class VaultSource(Source):
         # Reading what is made on request makes another one.
         self.changes_early = engine.kind != "dynamic"
         return found
-
-    def revoke(self, lease: Lease) -> None:
-        """End a lease; one that has ended already is no error.
-
-        Raises `PermanentError` (forbidden): the policy `default` does not allow it.
-        """
-        self._session.open()
-        self._session.call("POST", _REVOKE, body={"lease_id": lease.id})
-        self._leased.pop(lease.id, None)
 
     def _stored(self, engine: Engine) -> list[Credential]:
         now = self._clock()
@@ -127,6 +143,7 @@ class VaultSource(Source):
         lease_id, seconds = reply.document.get("lease_id"), reply.document.get("lease_duration")
         if not isinstance(lease_id, str) or not lease_id or not isinstance(seconds, int):
             return None
+        seconds = whole_number(seconds)
         login = self._session.logins
         self._leased = {each: n for each, n in self._leased.items() if n == login}
         self._leased[lease_id] = login
@@ -154,7 +171,7 @@ class VaultSource(Source):
         seconds = reply.document.get("lease_duration")
         if reply.status in _NO or not isinstance(seconds, int):
             return []
-        end = self._end(now + timedelta(seconds=seconds))
+        end = self._end(now + timedelta(seconds=whole_number(seconds)))
         if end - now < life - _ROUNDING:
             return []
         longer = Lease(lease.id, end, bool(reply.document.get("renewable")))

@@ -9,7 +9,6 @@ Facts: https://docs.gitlab.com/api/rest/, https://docs.gitlab.com/api/personal_a
 from __future__ import annotations
 
 import functools
-import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -17,10 +16,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import gitlab
 import requests
-from requests.adapters import HTTPAdapter
 
 from rotator.core.errors import PermanentError, Reason
-from rotator.targets.gitlab_errors import Asked, RefusedError, answered, unanswered
+from rotator.system.bounded_adapter import BoundedAdapter
+from rotator.system.bounded_reading import json_in
+from rotator.targets.gitlab_errors import Asked, RefusedError, answered, unanswered, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +34,7 @@ Got = TypeVar("Got")
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 15.0
 _CONNECTIONS = 32
+_SUCCESS = range(200, 300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +84,18 @@ class GitlabApi:
         except RefusedError as refused:
             raise answered(refused.response, self._asked, self._clock()) from None
         except OSError as error:  # requests' exceptions are among them
-            raise unanswered(error, self._asked, self._ca_file) from error
+            raise unanswered(error, self._asked, self._ca_file) from None
+        except gitlab.GitlabParsingError:
+            raise unreadable(self._asked) from None
 
     def access_token(self) -> AccessToken:
         """Return what GitLab says of the token in use; one call. Raises as `call`."""
         answer = self.call(lambda client: client.personal_access_tokens.get("self")).attributes
-        end = answer.get("expires_at")
+        end, scopes = answer.get("expires_at"), answer.get("scopes")
         return AccessToken(
             name=str(answer.get("name", "")),
-            expires_at=end and datetime.combine(date.fromisoformat(end), datetime.min.time(), UTC),
-            scopes=tuple(answer.get("scopes", ())),
+            expires_at=_midnight(end) if isinstance(end, str) else None,
+            scopes=tuple(map(str, scopes)) if isinstance(scopes, list) else (),
             active=bool(answer.get("active", True)),
         )
 
@@ -109,7 +112,9 @@ class GitlabApi:
 
 
 class _Session(requests.Session):
-    """Sends requests for python-gitlab, and raises `RefusedError` for all but a JSON object.
+    """Sends requests for python-gitlab, and raises `RefusedError` for all but what was asked for.
+
+    That is a JSON object, or a list where pages were asked for.
 
     Redirects are not followed: requests would take the `PRIVATE-TOKEN` header to any host. No
     cookie is kept, as what one token is given must not go out with another.
@@ -119,13 +124,18 @@ class _Session(requests.Session):
         super().__init__()
         self._timeouts = timeouts
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self.mount("https://", HTTPAdapter(pool_maxsize=_CONNECTIONS))
-        self.mount("http://", HTTPAdapter(pool_maxsize=_CONNECTIONS))
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, BoundedAdapter(2 * timeouts[1], pool_maxsize=_CONNECTIONS))
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002  requests' signature
+        """Return None: `requests` would look at where a redirect leads, and stumble over it."""
+        return None
 
     def request(self, *args: Any, **options: Any) -> requests.Response:
         options |= {"timeout": self._timeouts, "allow_redirects": False}
         response = super().request(*args, **options)
-        if not response.ok or not _is_object(response):
+        wanted = list if "per_page" in (options.get("params") or {}) else dict
+        if response.status_code not in _SUCCESS or not isinstance(_document(response), wanted):
             raise RefusedError(response)
         return response
 
@@ -140,10 +150,14 @@ def _session(timeouts: tuple[float, float]) -> _Session:
     return _Session(timeouts)
 
 
-def _is_object(response: requests.Response) -> bool:
-    if "json" not in response.headers.get("Content-Type", ""):
-        return False
+def _midnight(day: str) -> datetime | None:
     try:
-        return isinstance(response.json(), dict)
-    except (json.JSONDecodeError, requests.JSONDecodeError):
-        return False
+        return datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC)
+    except ValueError:
+        return None
+
+
+def _document(response: requests.Response) -> object:
+    if "json" not in response.headers.get("Content-Type", ""):
+        return None
+    return json_in(response.content)

@@ -24,9 +24,13 @@ from rotator.core.errors import (
     Reason,
     TemporaryError,
 )
+from rotator.system.bounded_adapter import AnswerTooLongError
+from rotator.system.bounded_reading import json_in
+from rotator.system.causes import causes
+from rotator.system.server_words import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Container
 
 _MOST_WORDS = 200
 _ANY_SCOPE = "*"
@@ -185,7 +189,8 @@ def answered(response: requests.Response, asked: Asked, now: datetime) -> Driver
         for row in _TABLE
         if response.status_code in row.statuses and re.search(row.words, body, re.IGNORECASE)
     )
-    words = {**_words(asked), "location": response.headers.get("Location", "").partition("?")[0]}
+    location = response.headers.get("Location", "").partition("?")[0]
+    words = {**_words(asked), "location": shown(location, _sent(response))}
     detail = f"{asked}: {row.what.format(**words)} ({_said(response, body)})"
     hint = row.hint.format(**words)
     if issubclass(row.kind, ConflictError):
@@ -201,11 +206,11 @@ def answered(response: requests.Response, asked: Asked, now: datetime) -> Driver
 def unanswered(error: OSError, asked: Asked, ca_file: str | None) -> DriverError:
     """Return the error for a request that got no answer."""
     where = f"{asked.url} for {asked.owner} {asked.path}"
-    causes = list(_causes(error))
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+    behind = list(causes(error))
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in behind):
         return PermanentError(
             Reason.UNREACHABLE,
-            f"{where}: its certificate is not trusted ({_why(causes)})",
+            f"{where}: its certificate is not trusted ({_why(behind)})",
             "set `ca_file` to the PEM file of the authority that signed it; "
             "the system's own is often /etc/ssl/certs/ca-certificates.crt",
         )
@@ -219,14 +224,27 @@ def unanswered(error: OSError, asked: Asked, ca_file: str | None) -> DriverError
             f"{where}: cannot read the certificates to trust in {trusted}",
             f"put PEM certificates there, readable for rotator: ls -l {trusted}",
         )
+    if isinstance(error, AnswerTooLongError):
+        return unreadable(asked)
     if isinstance(error, requests.Timeout):
         hint = _WAIT.format(**_words(asked))
         return TemporaryError(Reason.TIMEOUT, f"{where}: no answer in time", hint)
     return TemporaryError(
         Reason.UNREACHABLE,
-        f"{where}: no connection ({_why(causes)})",
+        f"{where}: no connection ({_why(behind)})",
         f"see whether this machine reaches it: curl -i {asked.url}/api/v4/version",
     )
+
+
+def unreadable(asked: Asked) -> DriverError:
+    """Return the error for an answer that python-gitlab can't read."""
+    hint = _NOT_GITLAB.format(**_words(asked))
+    return PermanentError(Reason.MALFORMED, f"{asked}: the answer is not GitLab's", hint)
+
+
+def make_anew(asked: Asked) -> str:
+    """Return what to do where another access token is needed."""
+    return _MAKE_ANEW.format(**_words(asked))
 
 
 def retry_after(text: str | None, now: datetime) -> float | None:
@@ -235,7 +253,7 @@ def retry_after(text: str | None, now: datetime) -> float | None:
         return None
     try:
         return max(0.0, float(text)) if text.strip().isdigit() else _until(text, now)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
@@ -251,37 +269,30 @@ def _words(asked: Asked) -> dict[str, str]:
 
 def _said(response: requests.Response, body: str) -> str:
     """Return the status and GitLab's own message; the body of a proxy's page says nothing."""
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        answer = None
+    answer = json_in(body)
     message: object = None
     if isinstance(answer, dict):
         message = answer.get("error_description") or answer.get("message") or answer.get("error")
     elif "text/plain" in response.headers.get("Content-Type", ""):
         message = body.strip()
     text = message if isinstance(message, str) else json.dumps(message) if message else ""
-    status = f"{response.status_code} {response.reason}".strip()
-    return f"{status}: {text[:_MOST_WORDS]}" if text else status
+    hidden = _sent(response)
+    status = shown(f"{response.status_code} {response.reason}", hidden)
+    return f"{status}: {shown(text, hidden)[:_MOST_WORDS]}" if text else status
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield the error and what is behind it; urllib3 keeps causes in `reason` and `args` too."""
-    seen: set[int] = set()
-    waiting: list[object] = [error]
-    while waiting:
-        cause = waiting.pop()
-        if isinstance(cause, BaseException) and id(cause) not in seen:
-            seen.add(id(cause))
-            waiting += [cause.__context__, cause.__cause__, getattr(cause, "reason", None)]
-            waiting += cause.args
-            yield cause
+def _sent(response: requests.Response) -> list[str]:
+    """Return what was sent and may not be seen, though the answer may repeat it."""
+    request = response.request
+    sent = json_in(request.body or b"")
+    value = sent.get("value") if isinstance(sent, dict) else None
+    return [str(each) for each in (request.headers.get("PRIVATE-TOKEN"), value) if each]
 
 
-def _why(causes: list[BaseException]) -> str:
+def _why(behind: list[BaseException]) -> str:
     """Return the system's own words, which name no proxy password as requests' text may."""
-    for cause in causes:
+    for cause in behind:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return cause.verify_message
-    words = [c.strerror for c in causes if isinstance(c, OSError) and isinstance(c.strerror, str)]
-    return words[-1] if words else type(causes[0]).__name__
+    words = [c.strerror for c in behind if isinstance(c, OSError) and isinstance(c.strerror, str)]
+    return words[-1] if words else type(behind[0]).__name__

@@ -14,6 +14,7 @@ from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Content, Held, Mark, Policy, Secret
 from rotator.core.ports import Target
 from rotator.system.secret_input import SecretInput
+from rotator.system.server_words import shown
 from rotator.targets.gitlab_api import CONNECT_SECONDS, READ_SECONDS, AccessToken, GitlabApi
 from rotator.targets.gitlab_errors import Asked, VariableMissingError
 from rotator.targets.gitlab_mark import describe, parse
@@ -53,7 +54,8 @@ class GitlabVariableTarget(Target):
 
     `compares` is False: GitLab has no conditional write. A read is one request, a write another.
     What people set by hand stays (protected, variable_type, and the description where it is not
-    our mark) unless it is configured; `raw` and `masked` are set at each write.
+    our mark) unless it is configured; `raw` and `masked` are set at each write. `asked` and `api`
+    are how GitLab is asked about it.
     """
 
     compares = False
@@ -68,7 +70,7 @@ class GitlabVariableTarget(Target):
         super().__init__(settings.name, policy)
         self._settings = settings
         self._token = SecretInput(settings.token_file, settings.token_env)
-        self._asked = Asked(
+        self.asked = Asked(
             url=settings.url,
             owner="project" if settings.group is None else "group",
             path=str(settings.group or settings.project),
@@ -76,15 +78,15 @@ class GitlabVariableTarget(Target):
             scope=settings.environment_scope,
             token=str(settings.token_file or f"${settings.token_env}"),
         )
-        self._api = GitlabApi(self._asked, self._token, settings.ca_file, clock, timeouts)
+        self.api = GitlabApi(self.asked, self._token, settings.ca_file, clock, timeouts)
         # The scope is sent always: without it GitLab updates any one of several.
         self._filter = {"environment_scope": settings.environment_scope}
 
     def read(self) -> Held:
         """Return what the variable holds; one request. A hidden one withholds its value."""
         try:
-            answer = self._api.call(
-                lambda client: self._variables(client).get(self._asked.key, filter=self._filter)
+            answer = self.api.call(
+                lambda client: self._variables(client).get(self.asked.key, filter=self._filter)
             )
         except VariableMissingError:
             return Held(None)
@@ -98,23 +100,23 @@ class GitlabVariableTarget(Target):
         """
         seen = replacing.version if isinstance(replacing.version, _Seen) else None
         value = text.reveal()
-        self._check(value, masked=self._settings.masked or (seen is not None and seen.hidden))
+        self.check_value(value, masked=self._settings.masked or (seen is not None and seen.hidden))
         wanted = {"value": value, "raw": True, **self._attributes(mark, seen)}
         if seen is None:
-            wanted |= {"key": self._asked.key, **self._filter}
-            created = self._api.call(lambda client: self._variables(client).create(wanted))
+            wanted |= {"key": self.asked.key, **self._filter}
+            created = self.api.call(lambda client: self._variables(client).create(wanted))
             return self._held(created.attributes)
         return self._held(
-            self._api.call(
+            self.api.call(
                 lambda client: self._variables(client).update(
-                    self._asked.key, wanted, filter=self._filter
+                    self.asked.key, wanted, filter=self._filter
                 )
             )
         )
 
     def access_token(self) -> AccessToken:
         """Return what GitLab says of our own access token; one request."""
-        return self._api.access_token()
+        return self.api.access_token()
 
     def login_stamp(self) -> str | None:
         """Return what changes when the access token's file is replaced; see `Source`."""
@@ -122,9 +124,9 @@ class GitlabVariableTarget(Target):
 
     def _variables(self, client: gitlab.Gitlab) -> GroupVariableManager | ProjectVariableManager:
         # lazy: the path goes into the variable's own address, nothing is looked up
-        if self._asked.owner == "group":
-            return client.groups.get(self._asked.path, lazy=True).variables
-        return client.projects.get(self._asked.path, lazy=True).variables
+        if self.asked.owner == "group":
+            return client.groups.get(self.asked.path, lazy=True).variables
+        return client.projects.get(self.asked.path, lazy=True).variables
 
     def _attributes(self, mark: Mark, seen: _Seen | None) -> dict[str, Any]:
         """Return what is sent beside the value: what is ours or configured, and nothing else."""
@@ -140,12 +142,13 @@ class GitlabVariableTarget(Target):
             attributes["description"] = describe(mark)
         return attributes
 
-    def _check(self, value: str, *, masked: bool) -> None:
-        size = len(f"{self._asked.key}={value}\0".encode())
+    def check_value(self, value: str, *, masked: bool) -> None:
+        """Raise `PermanentError` (invalid, too_large) for a value that GitLab would refuse."""
+        size = len(f"{self.asked.key}={value}\0".encode())
         if size > _ENVIRONMENT_BYTES:
             raise PermanentError(
                 Reason.TOO_LARGE,
-                f"{self._asked}: the value needs {size} bytes in a job's environment, "
+                f"{self.asked}: the value needs {size} bytes in a job's environment, "
                 f"where Linux allows {_ENVIRONMENT_BYTES}",
                 "publish fewer registries in it (`registries:`), or mount a file into the jobs",
             )
@@ -154,17 +157,17 @@ class GitlabVariableTarget(Target):
             why = "is shorter than 8 characters" if short else "has white space in it"
             raise PermanentError(
                 Reason.INVALID,
-                f"{self._asked}: GitLab can't mask this value, as it {why}",
+                f"{self.asked}: GitLab can't mask this value, as it {why}",
                 "set `masked: false` for this target if job logs may show it, or change the login",
             )
 
     def _held(self, answer: dict[str, Any]) -> Held:
         """Return what GitLab's answer tells of the variable."""
-        scope = answer.get("environment_scope", self._asked.scope)
-        if scope != self._asked.scope:
+        scope = shown(str(answer.get("environment_scope", self.asked.scope)), ())
+        if scope != self.asked.scope:
             raise PermanentError(
                 Reason.INVALID,
-                f"{self._asked}: GitLab keeps it under scope {scope}, so jobs of every "
+                f"{self.asked}: GitLab keeps it under scope {scope}, so jobs of every "
                 "environment get it (environment scopes of groups need Premium)",
                 f"set `environment_scope: '{scope}'`, or use a project's variable",
             )
@@ -180,7 +183,7 @@ class GitlabVariableTarget(Target):
         )
 
     def _notes(self, answer: dict[str, Any], description: str) -> list[str]:
-        key, settings = self._asked.key, self._settings
+        key, settings = self.asked.key, self._settings
         notes = []
         if answer.get("variable_type") == "file" and self.policy.content is Content.DOCKER_CONFIG:
             notes.append(

@@ -21,7 +21,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resou
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx2
 from lightkube import ApiError
@@ -33,11 +33,12 @@ from lightkube.types import PatchType
 from rotator.core.mark import from_annotations, to_annotations
 from rotator.core.model import Held, Secret
 from rotator.core.ports import Target
+from rotator.system.server_words import shown
 from rotator.targets.kubernetes_access import Access
 from rotator.targets.kubernetes_errors import LARGEST, Place, explain, is_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from lightkube import Client
 
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from rotator.core.model import Mark, Policy
     from rotator.core.ports import Clock
 
+Got = TypeVar("Got")
+
 MANAGED_BY = {"app.kubernetes.io/managed-by": "rotator"}
 """The label of an object that rotator has created."""
 
@@ -56,9 +59,13 @@ def build(
     settings: KubernetesConfigMapTargetSettings | KubernetesSecretTargetSettings,
     policy: Policy,
     clock: Clock,  # noqa: ARG001  every driver's builder gets one
-) -> Target:
-    """Return the target for these settings. Nothing is read or asked before its first use."""
-    access = Access(settings.kubeconfig, settings.context)
+    access: Access | None = None,
+) -> KubernetesTarget:
+    """Return the target for these settings. Nothing is read or asked before its first use.
+
+    `access`: how the cluster is reached; default: as the settings say.
+    """
+    access = access or Access(settings.kubeconfig, settings.context)
     secret_type = getattr(settings, "secret_type", None)
     kind = "secret" if secret_type else "configmap"
     place = Place(kind, settings.namespace, settings.name, settings.key, access)
@@ -71,7 +78,7 @@ class KubernetesTarget(Target):
     """One key of a ConfigMap, or of a Secret of `secret_type`.
 
     `labels` and `annotations` are put on the object with each write. A version is the object's
-    `resourceVersion`, None where there is no object.
+    `resourceVersion`, None where there is no object. `place`: the object and how it is reached.
     """
 
     def __init__(
@@ -84,7 +91,7 @@ class KubernetesTarget(Target):
         annotations: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(name, policy)
-        self._place = place
+        self.place = place
         self._class: type[ConfigMap | SecretObject] = SecretObject if secret_type else ConfigMap
         self._secret_type = secret_type
         self._labels = dict(labels or {})
@@ -96,7 +103,7 @@ class KubernetesTarget(Target):
         Raises `TemporaryError` (unreachable, timeout, throttled, unavailable) or `PermanentError`
         (login_rejected, forbidden, malformed, unreadable, invalid).
         """
-        return self._call(self._get)
+        return self.call(self._get)
 
     def write(self, text: Secret, mark: Mark, replacing: Held) -> Held:
         """Put text and mark into the object with one POST or PATCH, and return what it answers.
@@ -107,24 +114,24 @@ class KubernetesTarget(Target):
         """
         value = text.reveal().encode()
         if len(value) > LARGEST:
-            raise self._place.too_large(len(value))
+            raise self.place.too_large(len(value))
         metadata: dict[str, Any] = {"annotations": {**self._annotations, **to_annotations(mark)}}
-        content: dict[str, Any] = {"data": {self._place.key: self._stored(value)}}
+        content: dict[str, Any] = {"data": {self.place.key: self._stored(value)}}
         if self._secret_type:
             content["type"] = self._secret_type
         if replacing.version is None:
-            metadata["name"] = self._place.object_name
+            metadata["name"] = self.place.object_name
             metadata["labels"] = {**MANAGED_BY, **self._labels}
             new = self._class(metadata=ObjectMeta(**metadata), **content)
-            return self._call(lambda client: self._create(client, new))
+            return self.call(lambda client: self._create(client, new))
         metadata["resourceVersion"] = replacing.version
         metadata["labels"] = self._labels
-        return self._call(lambda client: self._patch(client, {"metadata": metadata, **content}))
+        return self.call(lambda client: self._patch(client, {"metadata": metadata, **content}))
 
     def _get(self, client: Client) -> Held:
         try:
             return self._held(
-                client.get(self._class, self._place.object_name, namespace=self._place.namespace)
+                client.get(self._class, self.place.object_name, namespace=self.place.namespace)
             )
         except ApiError as error:
             if is_missing(error):
@@ -132,25 +139,26 @@ class KubernetesTarget(Target):
             raise
 
     def _create(self, client: Client, new: ConfigMap | SecretObject) -> Held:
-        return self._held(client.create(new, namespace=self._place.namespace))
+        return self._held(client.create(new, namespace=self.place.namespace))
 
     def _patch(self, client: Client, changes: dict[str, Any]) -> Held:
         return self._held(
             client.patch(
                 self._class,
-                self._place.object_name,
+                self.place.object_name,
                 changes,
-                namespace=self._place.namespace,
+                namespace=self.place.namespace,
                 patch_type=PatchType.MERGE,
             )
         )
 
-    def _call(self, request: Callable[[Client], Held]) -> Held:
-        with self._place.access.open() as client:
+    def call(self, request: Callable[[Client], Got]) -> Got:
+        """Return what `request` gets from the API server; raises as `read` and `write`."""
+        with self.place.access.open() as client:
             try:
                 return request(client)
-            except (httpx2.HTTPError, LookupError, ValueError) as error:
-                known = explain(error, self._place)
+            except (httpx2.HTTPError, LookupError, ValueError, RecursionError) as error:
+                known = explain(error, self.place)
                 if known is None:
                     raise
                 # The error's own text can quote the object.
@@ -159,23 +167,29 @@ class KubernetesTarget(Target):
     def _held(self, found: ConfigMap | SecretObject) -> Held:
         metadata = found.metadata
         if metadata is None or metadata.resourceVersion is None:
-            raise self._place.no_object()
-        notes = ("it is immutable: the next write will fail",) if found.immutable else ()
+            raise self.place.no_object()
         mark = from_annotations(metadata.annotations or {})
+        notes = tuple(f"it {why}: the next write will fail" for why in self._unchangeable(found))
         return Held(self._text(found), mark, metadata.resourceVersion, notes=notes)
 
+    def _unchangeable(self, found: ConfigMap | SecretObject) -> Iterator[str]:
+        if found.immutable:
+            yield "is immutable"
+        if isinstance(found, SecretObject) and found.type != self._secret_type:
+            yield f"has the type {shown(found.type or '', ())}, and a Secret's type can't change"
+
     def _text(self, found: ConfigMap | SecretObject) -> Secret | None:
-        key = self._place.key
+        key = self.place.key
         if isinstance(found, ConfigMap):
             if key in (found.binaryData or {}):
-                raise self._place.not_text()
+                raise self.place.not_text()
             text = (found.data or {}).get(key)
         else:
             stored = (found.data or {}).get(key)
             try:
                 text = None if stored is None else base64.b64decode(stored).decode()
-            except UnicodeDecodeError:
-                raise self._place.not_text() from None
+            except ValueError:
+                raise self.place.not_text() from None
         return None if text is None else Secret(text.removesuffix("\n"))
 
     def _stored(self, value: bytes) -> str:

@@ -15,6 +15,7 @@ import base64
 import json
 import os
 import shlex
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,9 +30,13 @@ from lightkube.core.exceptions import ConfigError
 
 from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
 from rotator.system import program
+from rotator.system.program_environment import passed_on
 from rotator.system.secret_input import SecretInput
+from rotator.targets.kubernetes_reading import bound
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lightkube.config.kubeconfig import SingleConfig
     from lightkube.config.models import UserExec
 
@@ -75,9 +80,15 @@ class Access:
             user = msgspec.structs.replace(user, token=token.reveal(), token_file=None)
         elif user.exec and not user.token:
             user = self._log_in(user.exec, config)
+        if not (user.token or "").isascii() or not (user.token or "").isprintable():
+            why = "its token holds characters that no header can carry"
+            raise self._unusable(Reason.MALFORMED, why)
         timeout = httpx2.Timeout(self.read_seconds, connect=self.connect_seconds)
         try:
-            return Client(config._replace(user=user), timeout=timeout, field_manager=FIELD_MANAGER)
+            with _in_memory(user) as shown:
+                client = Client(
+                    config._replace(user=shown), timeout=timeout, field_manager=FIELD_MANAGER
+                )
         except OSError as error:
             raise self._unusable(
                 Reason.UNREADABLE,
@@ -86,6 +97,8 @@ class Access:
             ) from error
         except (ConfigError, ValueError, TypeError) as error:
             raise self._unusable(Reason.MALFORMED, "its user or cluster is incomplete") from error
+        bound(client._client._client, 2 * self.read_seconds)  # noqa: SLF001  lightkube offers no way in
+        return client
 
     def kubectl(self, command: str) -> str:
         """Return the command line that reaches the same cluster in the same way."""
@@ -132,7 +145,7 @@ class Access:
             "spec": {"interactive": False},
         }
         environment = {
-            **os.environ,
+            **passed_on(os.environ),
             **{variable.name: variable.value for variable in plugin.env or []},
             "KUBERNETES_EXEC_INFO": json.dumps(asked),
         }
@@ -187,15 +200,42 @@ def _credential(output: bytes) -> User | None:
         token = status.get("token")
         certificate = status.get("clientCertificateData")
         key = status.get("clientKeyData")
-        if not token and not (certificate and key):
+        if not isinstance(token, str | None) or (not token and not (certificate and key)):
             return None
         return User(
             token=token or None,
             client_cert_data=_encoded(certificate) if certificate else None,
             client_key_data=_encoded(key) if key else None,
         )
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
+
+
+@contextmanager
+def _in_memory(user: User) -> Iterator[User]:
+    """Give the user's certificate and key by names that lead to memory.
+
+    lightkube would write them into files below /tmp, where a crash leaves them.
+    """
+    with ExitStack() as stack:
+        certificate, key = (
+            stack.enter_context(_memory_file(data)) if data else None
+            for data in (user.client_cert_data, user.client_key_data)
+        )
+        changes: dict[str, str | None] = {}
+        if certificate:
+            changes |= {"client_cert": certificate, "client_cert_data": None}
+        if key:
+            changes |= {"client_key": key, "client_key_data": None}
+        yield msgspec.structs.replace(user, **changes) if changes else user
+
+
+@contextmanager
+def _memory_file(data: str) -> Iterator[str]:
+    with open(os.memfd_create("rotator"), "wb") as file:  # noqa: PTH123  it has no path
+        file.write(base64.b64decode(data))
+        file.flush()
+        yield f"/proc/self/fd/{file.fileno()}"
 
 
 def _encoded(pem: str) -> str:

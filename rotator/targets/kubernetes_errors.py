@@ -26,10 +26,10 @@ from rotator.core.errors import (
     Reason,
     TemporaryError,
 )
+from rotator.system.causes import causes
+from rotator.system.server_words import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rotator.targets.kubernetes_access import Access
 
 VERBS = {"GET": "get", "POST": "create", "PATCH": "patch"}
@@ -39,6 +39,7 @@ LARGEST = 1024 * 1024
 """Bytes that all values of one object may have together.
 https://kubernetes.io/docs/concepts/configuration/configmap/#motivation"""
 
+_MOST_FIELDS = 10
 _RBAC = re.compile(r'User "(?P<user>[^"]+)" cannot (?P<verb>\w+) resource')
 
 
@@ -71,6 +72,25 @@ class Place:
             f" it: {self.kubectl('describe KIND NAME')}",
         )
 
+    def rule(self, verb: str) -> str:
+        """Return what a Role has to have so that this verb is allowed."""
+        # A create names nothing yet when it is judged, so a rule can't restrict it to a name.
+        names = "" if verb == "create" else f' resourceNames: ["{self.object_name}"],'
+        return (
+            f"add to its Role in namespace {self.namespace}:"
+            f' {{apiGroups: [""], resources: ["{self.kind}s"],{names} verbs: ["{verb}"]}}'
+        )
+
+    def immutable(self, why: str) -> DriverError:
+        """Return the error for an object that takes no change."""
+        keep = self.kubectl("get KIND NAME -o yaml")
+        return PermanentError(
+            Reason.IMMUTABLE,
+            f"{self} {why}",
+            "delete it, and rotator makes it anew (save its other keys first:"
+            f" {keep} > {self.object_name}.yaml): {self.kubectl('delete KIND NAME')}",
+        )
+
     def not_text(self) -> DriverError:
         """Return the error for a value that is no text, such as a file that Windows has written."""
         field = "data" if self.kind == "secret" else "binaryData"
@@ -95,11 +115,14 @@ def explain(error: Exception, place: Place) -> DriverError | None:
     if isinstance(error, httpx2.HTTPStatusError):
         return _Answer(error, place).meaning()
     # lightkube fails with an error of its own on an error answer that is no Status.
-    if isinstance(error.__context__, httpx2.HTTPStatusError):
-        return _Answer(error.__context__, place).meaning()
+    answer = next((one for one in causes(error) if isinstance(one, httpx2.HTTPStatusError)), None)
+    if answer is not None:
+        return _Answer(answer, place).meaning()
     if isinstance(error, httpx2.TransportError):
         return _no_answer(error, place)
-    return place.no_object() if isinstance(error, msgspec.DecodeError) else None
+    if isinstance(error, httpx2.DecodingError | msgspec.DecodeError | RecursionError):
+        return place.no_object()
+    return None
 
 
 def is_missing(error: ApiError) -> bool:
@@ -114,7 +137,7 @@ def _no_answer(error: httpx2.TransportError, place: Place) -> DriverError:
     if isinstance(error, httpx2.TimeoutException):
         detail = f"{server} did not answer in time for {place}"
         return TemporaryError(Reason.TIMEOUT, detail, f"see whether it is up: {see}")
-    tls = next((cause for cause in _causes(error) if isinstance(cause, ssl.SSLError)), None)
+    tls = next((cause for cause in causes(error) if isinstance(cause, ssl.SSLError)), None)
     if tls is not None:
         why = getattr(tls, "verify_message", None) or (tls.reason or "TLS").lower().replace(
             "_", " "
@@ -128,8 +151,8 @@ def _no_answer(error: httpx2.TransportError, place: Place) -> DriverError:
     if isinstance(error, httpx2.UnsupportedProtocol):
         detail = f"the server's address in the kubeconfig is no URL: {server}"
         return PermanentError(Reason.INVALID, detail, f"mend it: {see}")
-    causes = (cause.strerror for cause in _causes(error) if isinstance(cause, OSError))
-    why = next((text for text in causes if text), "the connection broke")
+    words = (cause.strerror for cause in causes(error) if isinstance(cause, OSError))
+    why = next((text for text in words if text), "the connection broke")
     detail = f"{server} is out of reach for {place}: {why.lower()}"
     return TemporaryError(Reason.UNREACHABLE, detail, f"see whether it is up: {see}")
 
@@ -141,6 +164,7 @@ class _Answer:
         self.place = place
         self.code = error.response.status_code
         self.headers = error.response.headers
+        self.sent = error.request.headers.get("Authorization", "").partition(" ")[2:]
         self.verb = VERBS[error.request.method]
         self.status = error.status if isinstance(error, ApiError) else None
         self.what = f"{_server(error.request)} answered {self.code} to {self.verb} {place}"
@@ -175,16 +199,12 @@ class _Answer:
         if rbac is None:
             return self._denied()
         kind, name = f"{self.place.kind}s", self.place.object_name
-        # A create names nothing yet when it is judged, so a rule can't restrict it to a name.
-        names = "" if self.verb == "create" else f' resourceNames: ["{name}"],'
         asked = kind if self.verb == "create" else f"{kind}/{name}"
         can_i = self.place.kubectl(f"auth can-i {self.verb} {asked} --as {rbac['user']}")
         return PermanentError(
             Reason.FORBIDDEN,
             f"{self.what}: {rbac['user']} lacks the verb {self.verb} on {kind}",
-            f"add to its Role in namespace {self.place.namespace}:"
-            f' {{apiGroups: [""], resources: ["{kind}"],{names} verbs: ["{self.verb}"]}};'
-            f" then: {can_i}",
+            f"{self.place.rule(self.verb)}; then: {can_i}",
         )
 
     def _denied(self) -> DriverError:
@@ -212,19 +232,10 @@ class _Answer:
         if self._causes("FieldValueTooLong"):
             return self.place.too_large()
         if "type" in self._fields():
-            return self._immutable("has another type, and a Secret's type can't change")
+            return self.place.immutable("has another type, and a Secret's type can't change")
         if self._causes("FieldValueForbidden") and "immutable" in self._message():
-            return self._immutable("is immutable")
+            return self.place.immutable("is immutable")
         return self._invalid()
-
-    def _immutable(self, why: str) -> DriverError:
-        keep = self.place.kubectl("get KIND NAME -o yaml")
-        return PermanentError(
-            Reason.IMMUTABLE,
-            f"{self.place} {why}",
-            "delete it, and rotator makes it anew (save its other keys first:"
-            f" {keep} > {self.place.object_name}.yaml): {self.place.kubectl('delete KIND NAME')}",
-        )
 
     def _invalid(self) -> DriverError:
         if " denied " in self._message():
@@ -261,12 +272,12 @@ class _Answer:
         )
 
     def _message(self) -> str:
-        return (self.status.message if self.status else None) or ""
+        return shown((self.status.message if self.status else None) or "", self.sent)
 
     def _fields(self) -> list[str]:
         details = self.status.details if self.status else None
         causes = (details.causes if details else None) or []
-        return [cause.field for cause in causes if cause.field]
+        return [shown(cause.field, self.sent) for cause in causes[:_MOST_FIELDS] if cause.field]
 
     def _causes(self, reason: str) -> bool:
         details = self.status.details if self.status else None
@@ -277,9 +288,3 @@ class _Answer:
 def _server(request: httpx2.Request) -> str:
     # Without user and path: an address may hold a login, and the path says what `place` does.
     return f"{request.url.scheme}://{request.url.netloc.decode()}"
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

@@ -7,6 +7,7 @@ https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#create-update-sec
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from rotator.core.errors import ConflictError, DriverError, PermanentError, Reas
 from rotator.core.mark import from_annotations, to_annotations
 from rotator.core.model import Held, Mark, Policy, Secret
 from rotator.core.ports import Target
+from rotator.vault.answers import whole_number
 from rotator.vault.connection import TIMEOUTS, Timeouts
 from rotator.vault.engines import Engine, find_engine, read_kv
 from rotator.vault.session import VaultSession
@@ -45,6 +47,7 @@ class VaultKvTarget(Target):
     """One field of a secret in KV 2 or KV 1; its other fields stay as they are.
 
     KV 1 has no versions, so `compares` is false there; it is known after the first read.
+    `session`: a login that is there already; default: one of its own.
     """
 
     def __init__(
@@ -53,10 +56,11 @@ class VaultKvTarget(Target):
         policy: Policy,
         clock: Clock,
         timeouts: Timeouts = TIMEOUTS,
+        session: VaultSession | None = None,
     ) -> None:
         super().__init__(settings.name, policy)
         self._settings = settings
-        self._session = VaultSession(settings, clock, timeouts)
+        self._session = session or VaultSession(settings, clock, timeouts)
         self._engine: Engine | None = None
         self.compares = settings.engine != "kv1"
 
@@ -108,7 +112,7 @@ class VaultKvTarget(Target):
                     f"{self._place(engine)} is no longer at version {seen.number}"
                 ) from None
             raise
-        number = int(data.get("version", seen.number + 1))
+        number = whole_number(data.get("version")) or seen.number + 1
         return Held(text, mark, _Version(number, fields), notes=self._destroy_old(engine, number))
 
     def _destroy_old(self, engine: Engine, newest: int) -> tuple[str, ...]:
@@ -121,11 +125,7 @@ class VaultKvTarget(Target):
             return ()
         try:
             known = self._session.call("GET", f"{engine.mount}/metadata/{engine.rest}").data
-            old = [
-                int(number)
-                for number, version in known.get("versions", {}).items()
-                if int(number) <= newest - keep and not version.get("destroyed")
-            ]
+            old = [n for n in _kept_versions(known) if n <= newest - keep]
             if old:
                 path = f"{engine.mount}/destroy/{engine.rest}"
                 self._session.call("POST", path, body={"versions": old})
@@ -145,3 +145,15 @@ class VaultKvTarget(Target):
 
     def _place(self, engine: Engine) -> str:
         return f"{engine.path} at {self._session.server}"
+
+
+def _kept_versions(metadata: Mapping[str, Any]) -> list[int]:
+    """Return the versions of a secret that hold something, deleted or not."""
+    versions = metadata.get("versions")
+    return [
+        int(number)
+        for number, version in (versions if isinstance(versions, dict) else {}).items()
+        if re.fullmatch(r"[0-9]{1,10}", number)
+        and isinstance(version, dict)
+        and not version.get("destroyed")
+    ]

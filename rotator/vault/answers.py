@@ -5,16 +5,17 @@ Statuses: https://developer.hashicorp.com/vault/api-docs#http-status-codes
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
 
 from requests import exceptions as http
 
 from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
+from rotator.system.bounded_adapter import AnswerTooLongError
+from rotator.system.bounded_reading import json_in
+from rotator.system.server_words import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
     import requests
 
 
+class UnsafeRedirectError(http.RequestException):
+    """A server that is spoken to over TLS wants the request sent on in plain."""
+
+
 FORBIDDEN = 403
+_LARGEST = 2**31
 _SERVER_FAULT = 500
 
 _TRUST = "set `ca_file` to the authority that signed it (PEM)"
@@ -57,6 +63,11 @@ _FAILURES: tuple[tuple[type[Exception], str, type[DriverError], Reason, str, str
     (UnicodeError, "", PermanentError, Reason.MALFORMED,
      "the login token or namespace holds characters that no header can carry",
      "write the token alone on one line of its file"),
+    (AnswerTooLongError, "", PermanentError, Reason.MALFORMED, "its answer does not end",
+     "set `address` to Vault itself: it never says that much"),
+    (UnsafeRedirectError, "", PermanentError, Reason.UNREACHABLE,
+     "it redirects from TLS to plain HTTP, where no secret is sent",
+     "set `address` to where it redirects, or mend its `api_addr`"),
     (http.TooManyRedirects, "", PermanentError, Reason.INVALID, "it redirects in a circle",
      "set `address` to the Vault server itself"),
     (http.InvalidURL, "", PermanentError, Reason.INVALID, "this is no URL", "correct `address`"),
@@ -164,23 +175,29 @@ def token_is_bad(response: requests.Response) -> bool:
 def server_words(response: requests.Response, hidden: Iterable[str]) -> str:
     """Return the server's own error texts in one line, with every known secret blotted out."""
     text = re.sub(r"\d+ errors? occurred:", "", "; ".join(_errors(response))).replace("*", " ")
-    for secret in filter(None, hidden):
-        encoded = base64.b64encode(secret.encode()).decode().rstrip("=")
-        url_safe = encoded.replace("+", "-").replace("/", "_")
-        for form in (secret, quote(secret, safe=""), encoded, url_safe):
-            text = text.replace(form, "***")
-    text = re.sub(r"//[^/\s@]*@", "//***@", text)
-    return " ".join(text.split())[:300]
+    return shown(text, hidden)
+
+
+def json_object(response: requests.Response) -> Mapping[str, Any] | None:
+    """Return the JSON object in an answer; None where something else is in it."""
+    document = json_in(response.content)
+    return document if isinstance(document, Mapping) else None
+
+
+def whole_number(value: Any) -> int:
+    """Return a count as servers give it (seconds, a version): 0 where it is none, 2^31 at most."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return 0
+    return min(max(value, 0), _LARGEST)
 
 
 def _errors(response: requests.Response) -> list[str]:
-    try:
-        document = response.json()
-    except ValueError:
+    document = json_object(response)
+    if document is None:
         # A proxy's page, or Go's own answer to plain HTTP on a TLS port.
-        return [_PLAIN_HTTP] if _PLAIN_HTTP in response.text else []
-    errors = document.get("errors") if isinstance(document, Mapping) else None
-    return [str(each) for each in errors] if isinstance(errors, list) else []
+        return [_PLAIN_HTTP] if _PLAIN_HTTP.encode() in response.content else []
+    errors = document.get("errors")
+    return [each for each in errors if isinstance(each, str)] if isinstance(errors, list) else []
 
 
 def _retry_after(response: requests.Response) -> float | None:
@@ -191,7 +208,7 @@ def _retry_after(response: requests.Response) -> float | None:
     try:
         then = parsedate_to_datetime(text)
         wait = then - parsedate_to_datetime(response.headers.get("Date", ""))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return max(wait.total_seconds(), 0.0)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import hvac
 import requests
-from requests.adapters import HTTPAdapter
 
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Secret
-from rotator.vault.answers import failed, no_vault, refused
+from rotator.system.bounded_adapter import BoundedAdapter
+from rotator.vault.answers import UnsafeRedirectError, failed, json_object, no_vault, refused
 
 if TYPE_CHECKING:
     from rotator.config.vault_auth import VaultServerSettings
@@ -33,9 +33,15 @@ class Connection:
     """
 
     def __init__(self, settings: VaultServerSettings, timeouts: Timeouts = TIMEOUTS) -> None:
-        session = requests.Session()
+        session = _Session()
         session.verify = str(settings.ca_file) if settings.ca_file else True
-        session.mount("https://", _TlsAdapter(_context(settings), settings.tls_server_name))
+        most = 2 * timeouts[1]
+        session.mount("http://", BoundedAdapter(most))
+        if settings.address.lower().startswith("https:"):
+            tls = _TlsAdapter(_context(settings), settings.tls_server_name, most)
+            session.mount("https://", tls)
+        else:  # reading the system's authorities takes a tenth of a short run
+            session.mount("https://", BoundedAdapter(most))
         # hvac takes what is None from VAULT_TOKEN and the like, which no configuration names.
         self._client = hvac.Client(
             url=settings.address,
@@ -94,11 +100,8 @@ class Connection:
         """
         if not response.content:
             return {}
-        try:
-            document = response.json()
-        except ValueError:
-            document = None
-        if not isinstance(document, Mapping):
+        document = json_object(response)
+        if document is None:
             raise no_vault(f"{what} at {self._server}")
         return document
 
@@ -124,14 +127,38 @@ def server_name(settings: VaultServerSettings) -> str:
     return f"{name} (namespace {settings.namespace})" if settings.namespace else name
 
 
-class _TlsAdapter(HTTPAdapter):
+class _Session(requests.Session):
+    """Follows redirects, as a standby sends to the active node, but never from TLS to plain HTTP.
+
+    `requests` would take the token along: it only knows the header `Authorization`.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return where a redirect leads; raise `InvalidURL` where that is nowhere."""
+        target = super().get_redirect_target(resp)
+        try:
+            urlsplit(urljoin(resp.url, target or ""))
+        except ValueError:
+            raise requests.exceptions.InvalidURL(response=resp) from None
+        return target
+
+    def rebuild_method(
+        self, prepared_request: requests.PreparedRequest, response: requests.Response
+    ) -> None:
+        """Refuse what is not safe; else as `requests` does."""
+        if response.url.startswith("https:") and str(prepared_request.url).startswith("http:"):
+            raise UnsafeRedirectError(request=prepared_request)
+        super().rebuild_method(prepared_request, response)
+
+
+class _TlsAdapter(BoundedAdapter):
     """Uses one TLS context for every connection, also through a proxy."""
 
-    def __init__(self, context: ssl.SSLContext, name: str | None) -> None:
+    def __init__(self, context: ssl.SSLContext, name: str | None, seconds: float) -> None:
         self._options: dict[str, Any] = {"ssl_context": context}
         if name:
             self._options["server_hostname"] = name
-        super().__init__()
+        super().__init__(seconds)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **{**options, **self._options})

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from rotator.core.errors import PermanentError, Reason
+from rotator.vault.answers import whole_number
 
 if TYPE_CHECKING:
     from rotator.vault.session import VaultSession
@@ -70,7 +71,10 @@ def find_engine(session: VaultSession, path: str, wanted: Kind | Literal["auto"]
         if error.reason is not Reason.FORBIDDEN:
             raise
         raise _no_right(path, error) from None
-    mount = str(data.get("path") or path.partition("/")[0]).strip("/")
+    told = data.get("path")
+    mount = told.strip("/") if isinstance(told, str) else ""
+    if not (mount and f"{path}/".startswith(f"{mount}/")):
+        mount = path.partition("/")[0]
     rest = path.removeprefix(mount).strip("/")
     return Engine(_kind(data) if wanted == "auto" else wanted, mount, rest)
 
@@ -89,7 +93,7 @@ def read_kv(session: VaultSession, engine: Engine, version: int | None = None) -
     data = reply.data.get("data")
     return Stored(
         data if isinstance(data, Mapping) else None,
-        int(metadata.get("version") or 0),
+        whole_number(metadata.get("version")),
         _time(metadata.get("created_time")),
         _gone(metadata),
     )
@@ -111,8 +115,9 @@ def _gone(metadata: Mapping[str, Any]) -> Literal["", "deleted", "destroyed"]:
 
 def _time(text: Any) -> datetime | None:
     try:
-        return datetime.fromisoformat(text)
-    except (TypeError, ValueError):
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

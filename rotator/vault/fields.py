@@ -11,9 +11,12 @@ from rotator.core.docker_config import decode
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.mark import from_annotations
 from rotator.core.model import Credential, Lease, Secret
+from rotator.system.server_words import shown
 
 if TYPE_CHECKING:
     from rotator.config.sources import VaultSourceSettings
+
+_MOST_NAMES = 20
 
 
 def credentials_in(
@@ -35,6 +38,12 @@ def credentials_in(
         username = settings.username or _text(
             data, settings.username_field, place, "username_field"
         )
+        if ":" in username:
+            raise PermanentError(
+                Reason.INVALID,
+                f"the username in {place} has a colon in it, which no client can send",
+                "set `username_field` to the field that holds the username",
+            )
         password = Secret(_text(data, settings.password_field, place, "password_field"))
         logins = {settings.registry or "": (username, password)}
     ends = _marked_ends(data) if settings.docker_config_field and expires_at is None else {}
@@ -57,13 +66,13 @@ def end_in(data: Mapping[str, Any], settings: VaultSourceSettings, place: str) -
         end = _moment(value)
     except (ValueError, TypeError, OverflowError, OSError):
         end = None
-    if end is None or end.tzinfo is None:
+    if end is None:
         raise PermanentError(
             Reason.MALFORMED,
             f"the field `{name}` of {place} is no point in time",
             "write it as 2030-01-31T12:00:00Z, or as seconds since 1970",
         )
-    return end.astimezone(UTC)
+    return end
 
 
 def _marked_ends(data: Mapping[str, Any]) -> Mapping[str, datetime | None]:
@@ -76,7 +85,8 @@ def _moment(value: Any) -> datetime | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, str) and not value.strip().isdecimal():
-        return datetime.fromisoformat(value.strip())
+        moment = datetime.fromisoformat(value.strip())
+        return moment.astimezone(UTC) if moment.tzinfo else None
     return datetime.fromtimestamp(float(value), UTC)
 
 
@@ -122,7 +132,7 @@ def _value(data: Mapping[str, Any], name: str, place: str, key: str) -> Any:
     value = data.get(name)
     if value is not None and value != "":
         return value
-    names = ", ".join(f"`{each}`" for each in sorted(map(str, data)))
+    names = ", ".join(f"`{shown(each, ())}`" for each in sorted(data)[:_MOST_NAMES])
     if name in data:
         detail, hint = f"the field `{name}` of {place} is empty", "write a value into it"
     else:

@@ -15,7 +15,7 @@ from rotator.config import vault_auth as auth
 from rotator.core.errors import LoginRejectedError, PermanentError, Reason
 from rotator.core.model import Secret
 from rotator.system.secret_input import SecretInput
-from rotator.vault.answers import FORBIDDEN, token_is_bad
+from rotator.vault.answers import FORBIDDEN, token_is_bad, whole_number
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,11 +41,18 @@ _HINTS = {
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A login token: `ttl` is its whole life, `expires_at` its end; None where it has none."""
+    """A login token: `ttl` is its whole life, `expires_at` its end; None where it has none.
+
+    `uses`: how often it can still be used, 0 where that is not counted. `periodic`: renewals never
+    run into a last end. `policies` is None where the token may not look at itself.
+    """
 
     renewable: bool = False
     ttl: timedelta | None = None
     expires_at: datetime | None = None
+    uses: int = 0
+    periodic: bool = False
+    policies: tuple[str, ...] | None = None
 
 
 def secret_input(settings: auth.VaultServerSettings) -> SecretInput | None:
@@ -105,7 +112,7 @@ def renew(token: Token, connection: Connection, clock: Clock) -> Token:
     if not response.ok:
         raise connection.refusal(response, what)
     renewed = _granted(connection, connection.document(response, what), what, now)
-    return replace(renewed, ttl=token.ttl)
+    return replace(renewed, ttl=token.ttl, periodic=token.periodic)
 
 
 def _look_up(method: auth.TokenAuthSettings, connection: Connection, clock: Clock) -> Token:
@@ -127,7 +134,14 @@ def _look_up(method: auth.TokenAuthSettings, connection: Connection, clock: Cloc
     data = data if isinstance(data, Mapping) else {}
     left = _seconds(data.get("ttl"))
     whole = _seconds(data.get("creation_ttl"))
-    return Token(bool(data.get("renewable")), whole, now + left if left else None)
+    return Token(
+        bool(data.get("renewable")),
+        whole,
+        now + left if left else None,
+        uses=whole_number(data.get("num_uses")),
+        periodic=bool(data.get("period")),
+        policies=_names(data.get("policies")),
+    )
 
 
 def _granted(
@@ -144,7 +158,9 @@ def _granted(
         )
     connection.use(Secret(text))
     ttl = _seconds(auth.get("lease_duration"))
-    return Token(bool(auth.get("renewable")), ttl, now + ttl if ttl else None)
+    end = now + ttl if ttl else None
+    policies = _names(auth.get("policies"))
+    return Token(bool(auth.get("renewable")), ttl, end, policies=policies)
 
 
 def _request(settings: auth.VaultServerSettings) -> tuple[str, Mapping[str, str | Secret]]:
@@ -179,5 +195,10 @@ def _role(key: str, role: str | None) -> dict[str, str | Secret]:
     return {key: role} if role else {}
 
 
+def _names(value: Any) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else ()
+
+
 def _seconds(value: Any) -> timedelta | None:
-    return timedelta(seconds=value) if isinstance(value, int) and value > 0 else None
+    count = whole_number(value)
+    return timedelta(seconds=count) if count else None

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 # A token that ends while a request is under way would be refused.
 _MARGIN = timedelta(seconds=5)
 
+# Shares of a token's life. What is leased with a token ends with it at the latest, so it is renewed
+# before a lease as long as its life is: that happens at half of it by default.
+_RENEW_AFTER, _REPLACE_AFTER = 0.25, 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -60,6 +64,11 @@ class VaultSession:
         self._fresh = False
 
     @property
+    def token(self) -> Token | None:
+        """The login token in use; None where there is none yet."""
+        return self._token
+
+    @property
     def token_expires_at(self) -> datetime | None:
         """When the login token ends; None where it has no known end, or there is none yet."""
         return self._token.expires_at if self._token else None
@@ -73,19 +82,20 @@ class VaultSession:
         """Make sure that there is a token that lasts; call it before each piece of work.
 
         Logs in where there is none, where it is about to end, or where another token was put into
-        its file; renews it in the second half of its life. Another secret id or JWT counts from
-        the next login on: what was leased with the token would die with it. Raises
-        `LoginRejectedError`, and whatever a request raises.
+        its file; renews it after a quarter of its life, or logs in again after half of it where it
+        can't be renewed. Another secret id or JWT counts from the next login on: what was leased
+        with the token would die with it. Raises `LoginRejectedError`, and whatever a request
+        raises.
         """
         self._fresh = False
         token = self._token
         if token is None or self._left(token) < _MARGIN or self._is_exchanged():
+            token = self._log_in()
+        if self._is_past(_RENEW_AFTER, token) and self._connection is not None:
+            self._token = token = renew(token, self._connection, self._clock)
+        # A given token can't be replaced, and what is leased with it has the same end.
+        if self._is_past(_REPLACE_AFTER, token) and not self._is_given:
             self._log_in()
-        elif self._is_old(token) and self._connection is not None:
-            self._token = renew(token, self._connection, self._clock)
-            # A given token can't be replaced, and what is leased with it has the same end.
-            if self._is_old(self._token) and not self._is_given:
-                self._log_in()
 
     def call(self, method: str, path: str, **request: Any) -> Reply:
         """As `ask`, but a refusal leads to one fresh login in each piece of work.
@@ -122,7 +132,7 @@ class VaultSession:
             return Reply(response.status_code, self._connection.document(response, what))
         raise self._connection.refusal(response, what, policy_line(method, path))
 
-    def _log_in(self) -> None:
+    def _log_in(self) -> Token:
         self._fresh = True
         self._token = None
         self._stamp = self.login_stamp()
@@ -131,12 +141,13 @@ class VaultSession:
         self._connection = Connection(self._settings, self._timeouts)
         self._token = log_in(self._settings, self._connection, self._clock)
         self.logins += 1
+        return self._token
 
     def _is_exchanged(self) -> bool:
         return self._is_given and self._stamp != self.login_stamp()
 
-    def _is_old(self, token: Token) -> bool:
-        return token.ttl is not None and self._left(token) <= token.ttl / 2
+    def _is_past(self, share: float, token: Token) -> bool:
+        return token.ttl is not None and self._left(token) <= token.ttl * (1 - share)
 
     def _left(self, token: Token) -> timedelta:
         return token.expires_at - self._clock() if token.expires_at else timedelta.max

@@ -1,0 +1,22 @@
+"""The doctor: one module a family of drivers, named here by the types that it looks after.
+
+A check's module has `check(settings, case, sheet)`. It asks and writes down what it finds, raises
+the driver's own errors, and changes nothing. It is imported only when a rotation needs it, because
+the SDKs behind the drivers are what takes time and memory. A driver that is not named here is read,
+and no more: `plain`.
+"""
+
+PLAIN = "rotator.checks.plain"
+
+CHECKS = {
+    "credential_helper": "rotator.checks.helper",
+    "docker_config": "rotator.checks.docker_config",
+    "ecr": "rotator.checks.aws",
+    "ecr_public": "rotator.checks.aws",
+    "vault": "rotator.checks.vault",
+    "file": "rotator.checks.file",
+    "gitlab_variable": "rotator.checks.gitlab",
+    "kubernetes_configmap": "rotator.checks.kubernetes",
+    "kubernetes_secret": "rotator.checks.kubernetes",
+    "vault_kv": "rotator.checks.vault",
+}

@@ -1,0 +1,174 @@
+"""Checks the target `file`: can it be replaced, does a job see it, and may the job read it."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rotator.checks import mounts, registry
+from rotator.core.errors import DriverError
+from rotator.observe.words import in_words
+from rotator.targets import file_access as access
+from rotator.targets.file import build
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rotator.checks.case import Case
+    from rotator.checks.finding import Sheet
+    from rotator.checks.mounts import Holder
+    from rotator.config.targets import FileTargetSettings
+
+_ROOM = 64 * 1024
+"""Bytes that have to be free for a new document beside the old one."""
+
+_MOST_NAMES = 3
+_EVERYBODY, _OTHERS, _GROUP = 0o044, 0o004, 0o040
+DOCKER_DAEMON = Path("/etc/docker/daemon.json")
+
+
+def check(settings: FileTargetSettings, case: Case, sheet: Sheet) -> None:
+    """Read the file, and look at what a write and a job would meet."""
+    held = build(settings, settings.policy(), case.clock).read()
+    path = access.followed(settings.path)
+    _is_writable(path, settings, sheet)
+    for note in held.notes:
+        found, _, todo = note.rpartition(": ")
+        sheet.warning(found, todo)
+    status = path.stat() if path.is_file() else None
+    _mode(settings, status, sheet)
+    if status is not None:
+        _jobs(path, status, settings, case, sheet)
+    registry.published(settings, held, case, sheet)
+
+
+def _is_writable(path: Path, settings: FileTargetSettings, sheet: Sheet) -> None:
+    in_place = settings.write == "in_place"
+    mounted = any(mount.point == str(path) for mount in mounts.table())
+    try:
+        with access.told(path, "write"):
+            problem = _problem(path, in_place=in_place, mounted=mounted)
+            if problem:
+                raise OSError(problem, os.strerror(problem))
+    except DriverError as error:
+        sheet.error(error)
+        return
+    wanted = access.uid_of(settings.owner)
+    if os.geteuid() and wanted not in (access.AS_IT_IS, os.geteuid()):
+        sheet.failure(
+            f"only root can give the file to `owner: {settings.owner}`",
+            "run rotator as root, or leave `owner` out",
+        )
+    elif in_place and mounted:
+        sheet.warning(
+            f"{path} is a mount point and is written in place: a job can read it half written",
+            f"mount the directory {path.parent} instead, and leave `write: in_place` out",
+        )
+    elif in_place and path.exists():
+        sheet.warning(
+            f"{path} is no mount point, and yet is written in place, which is not atomic",
+            "leave `write: in_place` out",
+        )
+    else:
+        sheet.ok(f"{path} can be replaced, and its directory is nobody else's")
+
+
+def _problem(path: Path, *, in_place: bool, mounted: bool) -> int:
+    """Return the error number that a write would meet; 0: none that can be seen from here."""
+    written = path if in_place and path.exists() else path.parent
+    system = os.statvfs(written)
+    for wrong, number in (
+        (system.f_flag & os.ST_RDONLY, errno.EROFS),
+        (mounted and not in_place, errno.EBUSY),
+        (not os.access(written, os.W_OK, effective_ids=True), errno.EACCES),
+        (system.f_blocks and system.f_bavail * system.f_frsize < _ROOM, errno.ENOSPC),
+    ):
+        if wrong:
+            return number
+    return 0
+
+
+def _mode(
+    settings: FileTargetSettings,
+    status: os.stat_result | None,
+    sheet: Sheet,
+    daemon: Path = DOCKER_DAEMON,
+) -> None:
+    """Say who may read the file by its mode, as far as that matters to jobs."""
+    mode = stat.S_IMODE(status.st_mode) if status is not None else settings.mode
+    if mode & _EVERYBODY:
+        who = "everybody on this machine" if mode & _OTHERS else "its group"
+        sheet.ok(f"mode {mode:04o}: {who} can read it")
+        return
+    remapped = _remapped(daemon)
+    if remapped:
+        sheet.warning(
+            f"mode {mode:04o}, and {daemon} has `userns-remap: {remapped}`: root in a job is "
+            "another user here, who can't read it",
+            f"let that user's group read it: `group: {remapped.partition(':')[0]}` and "
+            '`mode: "0640"`',
+        )
+    else:
+        sheet.ok(f"mode {mode:04o}: jobs that run as root can read it, others can't")
+
+
+def _remapped(daemon: Path) -> str:
+    """Return the user that Docker's root is mapped to; empty where it is not, or not known."""
+    try:
+        settings = json.loads(daemon.read_text())
+    except (OSError, ValueError):
+        return ""
+    return str(settings.get("userns-remap") or "") if isinstance(settings, dict) else ""
+
+
+def _jobs(
+    path: Path, status: os.stat_result, settings: FileTargetSettings, case: Case, sheet: Sheet
+) -> None:
+    """Say what running containers have mounted of it."""
+    found, unseen = mounts.holders(path, status)
+    single = [holder for holder in found if not holder.whole]
+    if single:
+        _single(single, path, settings, case, sheet)
+    elif found:
+        sheet.ok(f"its directory is mounted by {_names(found)}: each new document is seen there")
+    blind = [holder for holder in found if not holder.reads]
+    if blind:
+        sheet.warning(
+            f"{_names(blind)} can't read it (mode {stat.S_IMODE(status.st_mode):04o}, owner "
+            f"{status.st_uid}): a non-root job, or a user namespace",
+            'let the job\'s group read it: `group: GID` and `mode: "0640"`',
+        )
+    if unseen:
+        several = "processes" if unseen > 1 else "process"
+        todo = "sudo rotator check shows them too" if os.geteuid() else ""
+        sheet.ok(f"{unseen} {several} can't be looked at for mounts of it", todo)
+
+
+def _single(
+    single: Sequence[Holder], path: Path, settings: FileTargetSettings, case: Case, sheet: Sheet
+) -> None:
+    stale = [holder for holder in single if holder.stale]
+    already = f" ({_names(stale)}: already an old one)" if stale else ""
+    todo = f"mount the directory {path.parent} instead of the file"
+    if settings.follows:
+        sheet.warning(
+            f"`follows: true`, but this single file is mounted by {_names(single)}, and never "
+            f"changes there{already}",
+            f"{todo}, or take `follows` out",
+        )
+    else:
+        sheet.warning(
+            f"this single file is mounted by {_names(single)}: jobs that run longer than "
+            f"{in_words(case.rotation.longest_job)} keep the old file{already}",
+            f"{todo}; fine as it is where no job runs that long",
+        )
+
+
+def _names(holders: Sequence[Holder]) -> str:
+    names = sorted({holder.name for holder in holders})
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more

@@ -1,0 +1,71 @@
+"""What a check finds, and the sheet that it writes it down on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from rotator.core.report import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rotator.core.model import Credential, Held
+
+
+class Level(StrEnum):
+    """How bad a finding is: a failure keeps the rotation from working."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor's: about what, what was found, and what to do (empty: nothing)."""
+
+    level: Level
+    about: str
+    found: str
+    todo: str = ""
+
+
+@dataclass(slots=True)
+class Sheet:
+    """What is found about one source or target, in its order.
+
+    `credentials` are those that the source gave, `held` is what the target holds, for the checks
+    that need several of them. `bug` is an exception that nobody meant to raise.
+    """
+
+    about: str
+    findings: list[Finding] = field(default_factory=list)
+    credentials: tuple[Credential, ...] = ()
+    held: Held | None = None
+    bug: Exception | None = None
+
+    def ok(self, found: str, todo: str = "") -> None:
+        """Write down what is as it should be."""
+        self.findings.append(Finding(Level.OK, self.about, found, todo))
+
+    def warning(self, found: str, todo: str) -> None:
+        """Write down what works, but may not for long or not for all."""
+        self.findings.append(Finding(Level.WARNING, self.about, found, todo))
+
+    def failure(self, found: str, todo: str) -> None:
+        """Write down what keeps the rotation from working."""
+        self.findings.append(Finding(Level.FAILURE, self.about, found, todo))
+
+    def error(self, error: Exception) -> None:
+        """Write down what a driver's error tells; an error nobody meant to raise is a bug."""
+        problem = Problem.of(error)
+        self.bug = problem.bug
+        self.failure(problem.detail, problem.hint)
+
+
+def worst(findings: Iterable[Finding]) -> Level:
+    """Return the worst level among the findings; ok where there is none."""
+    levels = {finding.level for finding in findings}
+    return next((level for level in reversed(Level) if level in levels), Level.OK)

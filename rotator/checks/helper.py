@@ -1,0 +1,31 @@
+"""Checks the source `credential_helper`: the helper runs, and its registries take what it says."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from rotator.checks import registry
+from rotator.core.errors import Reason, TemporaryError
+from rotator.sources.credential_helper import build
+
+if TYPE_CHECKING:
+    from rotator.checks.case import Case
+    from rotator.checks.finding import Sheet
+    from rotator.config.sources import CredentialHelperSourceSettings
+
+_LONGEST = timedelta(seconds=2.5)
+
+
+def check(settings: CredentialHelperSourceSettings, case: Case, sheet: Sheet) -> None:
+    """Run the helper as a fetch does; it has less time here than it has there."""
+    hurried = settings.model_copy(update={"timeout": min(settings.timeout, _LONGEST)})
+    try:
+        credentials = build(hurried, case.clock).fetch(())
+    except TemporaryError as error:
+        if error.reason is not Reason.TIMEOUT or settings.timeout <= _LONGEST:
+            raise
+        sheet.warning(error.detail, f"{error.hint}; a fetch gives it longer than this check can")
+        return
+    sheet.ok(f"docker-credential-{settings.helper} answers")
+    registry.given(credentials, case, sheet)

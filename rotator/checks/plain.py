@@ -1,0 +1,41 @@
+"""Checks a source or target whose driver has no check of its own: reads it, and no more."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from rotator import sources, targets
+from rotator.checks import registry
+from rotator.config.target_common import TargetSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rotator.checks.case import Case
+    from rotator.checks.finding import Sheet
+    from rotator.config.sources import SourceSettings
+
+
+def check(settings: SourceSettings | TargetSettings, case: Case, sheet: Sheet) -> None:
+    """Read a target. Fetch from a source only with `--consume`: nobody knows what that uses up."""
+    if isinstance(settings, TargetSettings):
+        held = (
+            _module(targets.DRIVERS, settings).build(settings, settings.policy(), case.clock).read()
+        )
+        sheet.ok("it can be read")
+        for note in held.notes:
+            sheet.warning(note, "see what is there")
+        registry.published(settings, held, case, sheet)
+    elif case.consume:
+        source = _module(sources.DRIVERS, settings).build(settings, case.clock)
+        registry.given(source.fetch(()), case, sheet)
+    else:
+        sheet.warning(
+            "not asked: whether that uses something up is not known",
+            "to fetch from it once: rotator check --consume",
+        )
+
+
+def _module(drivers: Mapping[str, str], settings: Any) -> Any:
+    return import_module(drivers[settings.type])

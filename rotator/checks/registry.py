@@ -1,0 +1,176 @@
+"""What registries say: of what a source gives, and of what a target holds."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from rotator.checks.case import SECONDS
+from rotator.core import docker_config
+from rotator.core.docker_config import login_text
+from rotator.core.model import Content, Credential, Proof, ProofMode, Secret, Verdict
+from rotator.core.report import Problem
+from rotator.observe.words import relative
+from rotator.system.each import ThreadedEach
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from rotator.checks.case import Case
+    from rotator.checks.finding import Sheet
+    from rotator.config.target_common import TargetSettings
+    from rotator.core.docker_config import DockerConfig
+    from rotator.core.model import Held
+    from rotator.core.ports import Prove
+
+_LONGEST_NAME = 200
+_ASK = "let this machine reach it, or see `registry_access` (ca_file, insecure)"
+
+
+class ProveOnce:
+    """A proof that shows each credential once, however many targets publish it."""
+
+    def __init__(self, prove: Prove) -> None:
+        self._prove = prove
+        self._lock = Lock()
+        self._answers: dict[tuple[str, str, Secret], Future[Proof]] = {}
+
+    def __call__(self, credential: Credential) -> Proof:
+        """Return what its registry says; who comes second waits for the first one's answer."""
+        key = (credential.registry, credential.username, credential.password)
+        with self._lock:
+            mine = key not in self._answers
+            answer = self._answers.setdefault(key, Future())
+        if mine:
+            try:
+                answer.set_result(self._prove(credential))
+            except Exception as error:  # noqa: BLE001  whoever waits gets it
+                answer.set_exception(error)
+        return answer.result()
+
+
+def given(credentials: Sequence[Credential], case: Case, sheet: Sheet) -> None:
+    """Say what the registries say of what a source has just given."""
+    sheet.credentials = tuple(credentials)
+    now = case.clock()
+    for credential, proof in zip(credentials, proofs(credentials, case), strict=True):
+        registry, end = shown(credential.registry), _end(credential.expires_at, now)
+        if credential.expires_at is not None and credential.expires_at <= now:
+            sheet.failure(
+                f"what it gives for {registry} {end}",
+                "renew what it holds; if that looks right, this machine's clock is wrong: "
+                "timedatectl",
+            )
+        elif proof.verdict is Verdict.ACCEPTED:
+            sheet.ok(f"{registry} accepts what it gives, which {end}")
+        elif proof.verdict is Verdict.REJECTED:
+            sheet.failure(
+                f"{registry} rejects what it gives: {proof.detail}",
+                "put the right login where this source reads it: what its registry rejects is "
+                f"never published; try it: docker login {registry}",
+            )
+        elif proof.verdict is Verdict.SKIPPED:
+            sheet.ok(f"it gives a credential for {registry}, unproven (`prove: off`), which {end}")
+        elif case.rotation.prove is ProofMode.STRICT:
+            sheet.failure(
+                f"{registry} cannot be asked ({proof.detail}), and `prove: strict` then publishes "
+                "nothing",
+                _ASK,
+            )
+        else:
+            sheet.warning(f"{registry} cannot be asked whether it is good: {proof.detail}", _ASK)
+
+
+def published(target: TargetSettings, held: Held, case: Case, sheet: Sheet) -> None:
+    """Say what a target holds for this rotation's registries, and what they say of it."""
+    sheet.held = held
+    run = f"rotator run-once {case.rotation.name}"
+    if held.withheld:
+        sheet.ok("it hides its value, so what is published can't be shown to a registry")
+    elif held.text is None:
+        if case.record.target(target.target_name).fingerprints:
+            sheet.warning("it is empty, though rotator has published in it", run)
+        else:
+            sheet.ok("nothing is published in it yet", run)
+    elif target.content is not Content.DOCKER_CONFIG:
+        sheet.ok(f"it holds a {target.content}, which no registry can judge alone")
+    else:
+        config = docker_config.decode(held.text.reveal())
+        oddities(config, sheet)
+        _entries(target, held, config, case, sheet)
+
+
+def oddities(config: DockerConfig, sheet: Sheet) -> None:
+    """Say what is wrong with a document whoever wrote it."""
+    broken = docker_config.merge(config, ()).left_out
+    if broken:
+        sheet.warning(
+            f"no client can decode {', '.join(map(shown, broken))}, and one such entry makes "
+            "Docker lose its neighbours at random",
+            "take it out, or log in there again; rotator leaves it out at its next write",
+        )
+    named = docker_config.DockerConfig(dict.fromkeys(map(shown, config.auths)))
+    for text in named.warnings():
+        sheet.warning(text, "keep one of the two, if both are not for different clients")
+    helpers = [name for name in ("credsStore", "credHelpers") if config.rest.get(name)]
+    if helpers:
+        sheet.warning(
+            f"it names credential helpers ({', '.join(helpers)}), which break clients in images "
+            "that don't have them",
+            "take these keys out of the document",
+        )
+
+
+def proofs(credentials: Sequence[Credential], case: Case) -> list[Proof]:
+    """Return what each credential's registry says of it, all asked at once."""
+    if case.rotation.prove is ProofMode.OFF:
+        return [Proof(Verdict.SKIPPED)] * len(credentials)
+    answers = ThreadedEach()(case.prove, credentials, SECONDS)
+    return [
+        answer if isinstance(answer, Proof) else Proof(Verdict.UNKNOWN, Problem.of(answer).detail)
+        for answer in answers
+    ]
+
+
+def shown(key: str) -> str:
+    """Return a registry's key from somebody's document as it may be printed."""
+    bare = key.rpartition("@")[2][:_LONGEST_NAME]
+    return "".join(letter if letter.isprintable() else "?" for letter in bare) or "an empty name"
+
+
+def _entries(
+    target: TargetSettings, held: Held, config: DockerConfig, case: Case, sheet: Sheet
+) -> None:
+    logins, wanted, now = config.logins(), case.wanted(target), case.clock()
+    missing = [registry for registry in wanted if registry not in logins]
+    run = f"rotator run-once {case.rotation.name}"
+    if missing:
+        lost = [registry for registry in missing if case.record.credentials.get(registry)]
+        tell = sheet.warning if lost else sheet.ok
+        tell(f"it holds nothing for {', '.join(missing)}{'' if lost else ' yet'}", run)
+    there = [Credential(r, *logins[r], now) for r in wanted if r in logins]
+    for credential, proof in zip(there, proofs(there, case), strict=True):
+        registry = credential.registry
+        print_of = case.fingerprint
+        name = print_of(login_text(credential.username, credential.password)) if print_of else ""
+        known = case.record.known(registry, name)
+        marked = held.mark.expires if held.mark else {}
+        whose = "ours" if known else "another rotator's" if registry in marked else "not ours"
+        end = known.expires_at if known else marked.get(registry)
+        what = f"what is published for {registry} ({whose}, {_end(end, now)})"
+        if proof.verdict is Verdict.ACCEPTED:
+            sheet.ok(f"{what} is accepted")
+        elif proof.verdict is Verdict.REJECTED:
+            sheet.failure(f"{what} is rejected: {proof.detail}", run)
+        elif proof.verdict is Verdict.SKIPPED:
+            sheet.ok(f"{what} is not proven (`prove: off`)")
+        else:
+            sheet.warning(f"{what} cannot be proven: {proof.detail}", _ASK)
+
+
+def _end(end: datetime | None, now: datetime) -> str:
+    if end is None:
+        return "has no known end"
+    return f"{'ends' if end > now else 'ended'} {relative(end, now)}"

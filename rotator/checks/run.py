@@ -1,0 +1,180 @@
+"""Runs every check at once, and puts what they found in the order of the configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from rotator.checks import CHECKS, PLAIN
+from rotator.checks.across import Patient, compare
+from rotator.checks.case import SECONDS, Case
+from rotator.checks.finding import Finding, Sheet
+from rotator.checks.registry import ProveOnce
+from rotator.core.record import Record, RecordError
+from rotator.registry import RegistryProver
+from rotator.system.bounded_http import Limits
+from rotator.system.each import ThreadedEach
+from rotator.system.journal import fingerprint, saved_key
+from rotator.system.peek import saved_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from rotator.config.schema import Configuration, RotationSettings
+    from rotator.config.sources import Source as SourceSettings
+    from rotator.config.targets import Target as TargetSettings
+    from rotator.core.ports import Clock, Fingerprint, Prove
+
+PROOF = Limits(connect=1.0, read=2.0, overall=2.0)
+"""A proof has to end before the checks do."""
+
+CONSUMING_SECONDS = 30.0
+"""With `--consume` nothing is left halfway: what a check made has to be ended by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One rotation and what was found, source by source and target by target."""
+
+    name: str
+    findings: tuple[Finding, ...]
+    bugs: tuple[Exception, ...] = ()
+
+
+@dataclass(slots=True)
+class _Visit:
+    """One source or target, and the sheet of its check."""
+
+    settings: SourceSettings | TargetSettings
+    case: Case
+    sheet: Sheet
+
+    def load(self) -> Callable[[], None]:
+        """Return the call that lets its check write down what it finds."""
+        check = import_module(CHECKS.get(self.settings.type, PLAIN)).check
+        return partial(check, self.settings, self.case, self.sheet)
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """All visits of one rotation, and what is wrong with its journal."""
+
+    case: Case
+    journal: Sheet
+    sources: tuple[_Visit, ...]
+    targets: tuple[_Visit, ...]
+
+    @property
+    def visits(self) -> tuple[_Visit, ...]:
+        """The visits in the configuration's order."""
+        return self.sources + self.targets
+
+    def patient(self) -> Patient:
+        """Return what is compared with other rotations."""
+        return Patient(self.case, [v.sheet for v in self.sources], [v.sheet for v in self.targets])
+
+    def examined(self) -> Examined:
+        """Return what was found; what hangs may still write on its sheet, which counts no more."""
+        told = [
+            (tuple(sheet.findings), sheet.bug)
+            for sheet in (self.journal, *(visit.sheet for visit in self.visits))
+        ]
+        return Examined(
+            self.case.rotation.name,
+            tuple(finding for findings, _ in told for finding in findings),
+            tuple(bug for _, bug in told if bug is not None),
+        )
+
+
+def examine(
+    configuration: Configuration, chosen: Sequence[RotationSettings], clock: Clock, *, consume: bool
+) -> list[Examined]:
+    """Return what is found about each of these rotations, within some seconds."""
+    prove = prover(configuration)
+    rounds = [_round(configuration.state_dir, each, clock, prove, consume) for each in chosen]
+    active = [visit for each in rounds for visit in each.visits if _is_active(visit)]
+    # Loaded before the clock runs: SDKs take their time, and it is not the servers'.
+    calls = [visit.load() for visit in active]
+    answers = ThreadedEach()(_call, calls, CONSUMING_SECONDS if consume else SECONDS)
+    for visit, answer in zip(active, answers, strict=True):
+        if isinstance(answer, Exception):
+            visit.sheet.error(answer)
+    compare([each.patient() for each in rounds if each.case.rotation.enabled])
+    return [each.examined() for each in rounds]
+
+
+def _call(check: Callable[[], None]) -> None:
+    check()
+
+
+def prover(configuration: Configuration) -> Prove:
+    """Return the proof for checks: quick, and each credential is shown to its registry once."""
+    access = configuration.registry_access
+    return ProveOnce(RegistryProver(access.ca_file, access.insecure, PROOF).prove)
+
+
+def open_case(
+    state_dir: Path,
+    rotation: RotationSettings,
+    clock: Clock,
+    prove: Prove,
+    sheet: Sheet,
+    *,
+    consume: bool,
+) -> Case:
+    """Return what there is to know of a rotation; what is wrong with its journal is written down.
+
+    Reads the state directory and changes nothing in it.
+    """
+    try:
+        record = saved_record(state_dir, rotation.name)
+    except RecordError as error:
+        record = Record()
+        sheet.warning(
+            f"the record in {state_dir} cannot be read: {error}",
+            "nothing to do: the next cycle sets it aside and starts afresh, at the cost of a fetch",
+        )
+    except OSError as error:
+        record = Record()
+        sheet.warning(
+            f"the record in {state_dir} cannot be read ({error.strerror}), so what is ours and how "
+            "long it lasts is not known here",
+            f"check as the user that rotator runs as: "
+            f'sudo -u "$(stat -c %U {state_dir})" rotator check',
+        )
+    return Case(rotation, record, clock, prove, _fingerprint(state_dir), consume)
+
+
+def _fingerprint(state_dir: Path) -> Fingerprint | None:
+    try:
+        return partial(fingerprint, saved_key(state_dir))
+    except (OSError, ValueError):
+        return None
+
+
+def _round(
+    state_dir: Path,
+    rotation: RotationSettings,
+    clock: Clock,
+    prove: Prove,
+    consume: bool,  # noqa: FBT001  passed on as it came
+) -> _Round:
+    journal = Sheet("journal")
+    case = open_case(state_dir, rotation, clock, prove, journal, consume=consume)
+    return _Round(
+        case,
+        journal,
+        tuple(_Visit(each, case, Sheet(each.name)) for each in rotation.sources),
+        tuple(_Visit(each, case, Sheet(each.target_name)) for each in rotation.targets),
+    )
+
+
+def _is_active(visit: _Visit) -> bool:
+    """Tell whether there is anything to ask; say so where there is not."""
+    paused = not (visit.case.rotation.enabled and getattr(visit.settings, "enabled", True))
+    if paused:
+        visit.sheet.ok("paused (`enabled: false`), so not asked")
+    return not paused

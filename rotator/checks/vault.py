@@ -1,0 +1,152 @@
+"""Checks Vault, as the source `vault` and the target `vault_kv` use it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rotator.checks import registry
+from rotator.checks.case import TIMEOUTS
+from rotator.checks.vault_login import Visit, may_log_in, server_is_ready, token
+from rotator.config.targets import VaultKvTargetSettings
+from rotator.core.errors import DriverError
+from rotator.observe.words import relative
+from rotator.sources.vault import VaultSource
+from rotator.targets.vault_kv import VaultKvTarget
+from rotator.vault.answers import FORBIDDEN, policy_line
+from rotator.vault.engines import Engine, find_engine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rotator.checks.case import Case
+    from rotator.checks.finding import Sheet
+    from rotator.config.sources import VaultSourceSettings
+    from rotator.core.model import Lease
+
+_REVOKE, _RENEW = "sys/leases/revoke", "sys/leases/renew"
+_NEEDED = {"GET": {"read"}, "POST": {"update"}}
+
+
+def check(settings: VaultSourceSettings | VaultKvTargetSettings, case: Case, sheet: Sheet) -> None:
+    """Ask whether it is up, log in, ask what the login may do, and read."""
+    if not server_is_ready(settings, sheet) or not may_log_in(settings, case, sheet):
+        return
+    visit = Visit(settings, case.clock, TIMEOUTS)
+    try:
+        visit.open()
+        if token(visit, settings, case, sheet):
+            engine = find_engine(visit, settings.path, settings.engine)
+            if isinstance(settings, VaultKvTargetSettings):
+                _target(visit, engine, settings, case, sheet)
+            else:
+                _source(visit, engine, settings, case, sheet)
+    finally:
+        try:
+            visit.end()
+        except DriverError as error:
+            sheet.warning(
+                f"the check's own login could not be ended: {error.detail}",
+                "nothing to do: it ends by itself",
+            )
+
+
+def _source(
+    visit: Visit, engine: Engine, settings: VaultSourceSettings, case: Case, sheet: Sheet
+) -> None:
+    dynamic = engine.kind == "dynamic"
+    method = "POST" if dynamic and settings.method == "write" else "GET"
+    if not _may(visit, [(method, engine.read_path)], sheet):
+        return
+    if not dynamic:
+        source = VaultSource(settings, case.clock, TIMEOUTS, visit)
+        credentials = source.fetch(())
+        sheet.ok(f"{engine.read_path} can be read ({engine.kind})")
+        registry.given(credentials, case, sheet)
+        return
+    _could(visit, _REVOKE, "a credential that was replaced is not ended early", sheet)
+    _could(visit, _RENEW, "a credential is replaced where its lease could be lengthened", sheet)
+    if case.consume:
+        _make_and_end(visit, engine, settings, case, sheet)
+    elif case.works_lately(settings.name):
+        sheet.ok(f"{engine.path} was not read, as that makes a credential; the last fetch worked")
+    else:
+        sheet.warning(
+            f"{engine.path} was not read, as that makes a credential",
+            "to make one, show it to its registry and end it: rotator check --consume",
+        )
+
+
+def _make_and_end(
+    visit: Visit, engine: Engine, settings: VaultSourceSettings, case: Case, sheet: Sheet
+) -> None:
+    source = VaultSource(settings, case.clock, TIMEOUTS, visit)
+    credentials = source.fetch(())
+    try:
+        sheet.ok(f"{engine.path} makes a credential")
+        registry.given(credentials, case, sheet)
+    finally:
+        for lease in {each.lease for each in credentials if each.lease is not None}:
+            _end(source, lease, visit, case, sheet)
+
+
+def _end(source: VaultSource, lease: Lease, visit: Visit, case: Case, sheet: Sheet) -> None:
+    try:
+        source.revoke(lease)
+    except DriverError as error:
+        if not visit.is_given:
+            sheet.ok("the credential that this check made ends with the check's login")
+            return
+        sheet.warning(
+            f"the credential that this check made is still there, and ends "
+            f"{relative(lease.expires_at, case.clock())}: {error.detail}",
+            f"vault lease revoke {lease.id}",
+        )
+    else:
+        sheet.ok("the credential that this check made was ended again")
+
+
+def _target(
+    visit: Visit, engine: Engine, settings: VaultKvTargetSettings, case: Case, sheet: Sheet
+) -> None:
+    target = VaultKvTarget(settings, settings.policy(), case.clock, TIMEOUTS, visit)
+    path = engine.read_path
+    if not _may(visit, [("GET", path), ("POST", path)], sheet):
+        return
+    held = target.read()
+    sheet.ok(f"{path} can be read and written ({engine.kind})")
+    if settings.keep_versions is not None and engine.kind == "kv2":
+        destroy = f"{engine.mount}/destroy/{engine.rest}"
+        _could(visit, destroy, "old versions are not destroyed (`keep_versions`)", sheet)
+    registry.published(settings, held, case, sheet)
+
+
+def _may(visit: Visit, wanted: Iterable[tuple[str, str]], sheet: Sheet) -> bool:
+    """Tell whether the login may do all of this; say what it may not."""
+    refused = [(method, path) for method, path in wanted if not _allowed(visit, method, path)]
+    for method, path in refused:
+        sheet.failure(
+            f"the login may not {'read' if method == 'GET' else 'write'} {path} at {visit.server}",
+            f"a policy of the login must have: {policy_line(method, path)}",
+        )
+    return not refused
+
+
+def _could(visit: Visit, path: str, otherwise: str, sheet: Sheet) -> None:
+    if not _allowed(visit, "POST", path):
+        sheet.warning(
+            f"the login may not use {path}: {otherwise}",
+            f"a policy of the login should have: {policy_line('POST', path)}",
+        )
+
+
+def _allowed(visit: Visit, method: str, path: str) -> bool:
+    """Ask the server; a login that may not even ask is taken at its word when it tries.
+
+    https://developer.hashicorp.com/vault/api-docs/system/capabilities-self
+    """
+    body = {"paths": [path]}
+    reply = visit.ask("POST", "sys/capabilities-self", body=body, accept=(FORBIDDEN,))
+    if reply.status == FORBIDDEN:
+        return True
+    able = set(reply.data.get(path) or ())
+    return "root" in able or _NEEDED[method] <= able

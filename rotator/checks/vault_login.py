@@ -1,0 +1,175 @@
+"""Checks a Vault server and the login to it, up to the token."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rotator.checks.case import TIMEOUTS
+from rotator.config.vault_auth import ApproleAuthSettings, TokenAuthSettings
+from rotator.observe.words import in_words, relative
+from rotator.vault.connection import Connection, server_name
+from rotator.vault.login import secret_input
+from rotator.vault.session import VaultSession
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import requests
+
+    from rotator.checks.case import Case
+    from rotator.checks.finding import Sheet
+    from rotator.config.sources import VaultSourceSettings
+    from rotator.config.targets import VaultKvTargetSettings
+    from rotator.core.model import Secret
+    from rotator.vault.login import Token
+
+    Settings = VaultSourceSettings | VaultKvTargetSettings
+
+_ANY_STATE = {"standbyok": "true", "perfstandbyok": "true"}
+_DOWN = frozenset({501, 503})
+_SERVER_FAULT = 500
+_TOKEN_SHAPES = ("s.", "hvs.", "b.", "hvb.", "r.", "hvr.")
+_NEW_TOKEN = "vault token create -period=24h -policy=NAME"  # noqa: S105  a command
+
+# A token that is renewed in time never has less of its life left than this share.
+_LATE = 0.25
+
+
+class Visit(VaultSession):
+    """A login for the length of one check: it logs in once, renews nothing, and ends its token."""
+
+    @property
+    def is_given(self) -> bool:
+        """Tell whether somebody else made the token, so that it must live on."""
+        return self._is_given
+
+    def open(self) -> None:
+        """Log in, the first time."""
+        if not self.logins:
+            self._log_in()
+
+    def end(self) -> None:
+        """End the token that the login made, and with it all that was leased."""
+        if self.logins and not self._is_given:
+            self.ask("POST", "auth/token/revoke-self", accept=(400, 403))
+
+
+def server_is_ready(settings: Settings, sheet: Sheet) -> bool:
+    """Say whether the server answers and is unsealed.
+
+    https://developer.hashicorp.com/vault/api-docs/system/health
+    """
+    what, server = "cannot ask how it is", server_name(settings)
+    connection = Connection(settings, TIMEOUTS)
+    try:
+        response = connection.send(what, "GET", "sys/health", params=_ANY_STATE)
+        if response.status_code >= _SERVER_FAULT and not _is_json(response):
+            raise connection.refusal(response, what)
+        told = response.ok or response.status_code in _DOWN
+        state = connection.document(response, what) if told else {}
+    finally:
+        connection.close()
+    if state.get("initialized") is False:
+        sheet.failure(f"{server} is not initialized", "vault operator init")
+    elif state.get("sealed"):
+        sheet.failure(f"{server} is sealed", "unseal the server: vault operator unseal")
+    else:
+        version = f" ({state['version']})" if "version" in state else ""
+        sheet.ok(f"{server}{version} answers and is unsealed" if state else f"{server} answers")
+        return True
+    return False
+
+
+def may_log_in(settings: Settings, case: Case, sheet: Sheet) -> bool:
+    """Tell whether a login uses nothing up, or may; say so where it is not tried."""
+    given = secret_input(settings)
+    if given is None or not isinstance(settings.auth, ApproleAuthSettings | TokenAuthSettings):
+        return True
+    secret = given.read()
+    if secret.reveal().startswith(_TOKEN_SHAPES) and _is_wrapped(settings, secret):
+        where = given.file or f"${given.env}"
+        sheet.failure(
+            f"{where} holds a wrapping token, good for one use, not the secret itself; it was not "
+            "touched",
+            "unwrap it where the file is written, and write what comes out: "
+            f'VAULT_TOKEN="$(cat {where})" vault unwrap',
+        )
+        return False
+    if isinstance(settings.auth, TokenAuthSettings) or case.consume:
+        return True
+    what = "not logged in: a secret id can be good for a number of logins"
+    if case.works_lately(settings.name):
+        sheet.ok(f"{what}; the last fetch worked")
+    else:
+        sheet.warning(what, "to log in once and check the rest: rotator check --consume")
+    return False
+
+
+def token(visit: Visit, settings: Settings, case: Case, sheet: Sheet) -> bool:
+    """Say what the login token is worth; return whether it may be used further."""
+    mine, now = visit.token, case.clock()
+    method = settings.auth.method
+    if mine is None:
+        return False
+    if not visit.is_given:
+        life = f"; its token lasts {in_words(mine.ttl)}" if mine.ttl else ""
+        sheet.ok(f"the login with {method} works{life}")
+        return True
+    if mine.policies is None:
+        sheet.warning(
+            "the token works but may not look at itself, so nobody can tell when it ends",
+            'give it the policy "default", or: path "auth/token/lookup-self" '
+            '{ capabilities = ["read"] }',
+        )
+    elif mine.uses and not case.consume:
+        sheet.warning(
+            f"the token has {mine.uses} uses left, of which this check took one and no more",
+            f"give rotator one without `num_uses` ({_NEW_TOKEN}); to go on: "
+            "rotator check --consume",
+        )
+        return False
+    elif "root" in mine.policies:
+        sheet.warning("it is the root token, which may do everything", _NEW_TOKEN)
+    else:
+        _end(mine, now, sheet)
+    return True
+
+
+def _end(mine: Token, now: datetime, sheet: Sheet) -> None:
+    end, life = mine.expires_at, mine.ttl
+    if end is None or life is None:
+        sheet.ok("the token works and never ends")
+        return
+    ends = f"the token works and ends {relative(end, now)}"
+    if not mine.renewable:
+        sheet.warning(
+            f"{ends}; it can't be renewed, and after that nothing can be fetched",
+            f"write another one there before: {_NEW_TOKEN}",
+        )
+    elif end - now < life * _LATE:
+        sheet.warning(
+            f"{ends}, though it lasts {in_words(life)}: nobody renews it, or it nears its last end",
+            f"see that the daemon runs (rotator status), or write another one: {_NEW_TOKEN}",
+        )
+    elif mine.periodic:
+        sheet.ok(f"{ends}; it is periodic: rotator renews it for ever")
+    else:
+        sheet.ok(f"{ends}; rotator renews it until its last end, which a periodic token has not")
+
+
+def _is_json(response: requests.Response) -> bool:
+    return "json" in response.headers.get("Content-Type", "")
+
+
+def _is_wrapped(settings: Settings, secret: Secret) -> bool:
+    """Ask what nobody needs a login for and what does not use the token.
+
+    https://developer.hashicorp.com/vault/api-docs/system/wrapping-lookup
+    """
+    connection = Connection(settings, TIMEOUTS)
+    try:
+        what = "cannot ask whether the secret is a wrapping token"
+        response = connection.send(what, "POST", "sys/wrapping/lookup", {"token": secret})
+    finally:
+        connection.close()
+    return bool(response.ok)

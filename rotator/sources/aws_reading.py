@@ -1,0 +1,85 @@
+"""Bounds what is read of an answer in the name of AWS: the SDK reads it whole, however long it is.
+
+The SDK asks whoever listens to its event `before-send` for an answer, and else gets it itself.
+https://docs.aws.amazon.com/boto3/latest/guide/events.html
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import zlib
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from botocore import exceptions as sdk
+from botocore.awsrequest import AWSResponse
+from botocore.httpsession import URLLib3Session
+from botocore.parsers import ResponseParserError
+from botocore.utils import get_environ_proxies
+from urllib3 import exceptions as http
+
+from rotator.system.bounded_reading import unpacked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from botocore.session import Session
+
+LIMIT = 256 * 1024
+"""Bytes. A token has a few thousand."""
+
+_PIECE = 16 * 1024
+
+
+def bound(session: Session, ca_file: Path | None, seconds: tuple[float, float]) -> None:
+    """Let every answer to this session's clients end after `LIMIT` bytes and some seconds.
+
+    `seconds`: to connect, and for one read; a whole answer may take two reads' time. What is longer
+    raises the SDK's own errors.
+    """
+    bundle = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
+    verify = str(ca_file) if ca_file else bundle or True
+    session.register("before-send", partial(_answer, verify, seconds))
+
+
+def _answer(verify: str | bool, seconds: tuple[float, float], request: Any, **_: Any) -> Any:  # noqa: FBT001  as the SDK has it
+    connection = URLLib3Session(verify, get_environ_proxies(request.url), timeout=seconds)
+    request.stream_output = True
+    try:
+        answer = connection.send(request)
+        body = _Body(_whole(answer, request.url, time.monotonic() + 2 * seconds[1]))
+    finally:
+        connection.close()
+    return AWSResponse(request.url, answer.status_code, answer.headers, body)
+
+
+def _whole(answer: Any, url: str, deadline: float) -> bytes:
+    data = b""
+    try:
+        while len(data) <= LIMIT and (more := answer.raw.read1(_PIECE, decode_content=False)):
+            data += more
+            if time.monotonic() > deadline:
+                raise sdk.ReadTimeoutError(endpoint_url=url)
+        data = unpacked(data, answer.headers.get("Content-Encoding", ""), LIMIT + 1)
+    except http.ReadTimeoutError as error:
+        raise sdk.ReadTimeoutError(endpoint_url=url, error=error) from error
+    except http.HTTPError as error:
+        raise sdk.HTTPClientError(error=error) from error
+    except zlib.error:
+        raise ResponseParserError("it can't be unpacked") from None
+    if len(data) > LIMIT:
+        raise ResponseParserError("it is too long")
+    return data
+
+
+class _Body:
+    """A body that was read, as the SDK takes one."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def stream(self) -> Iterator[bytes]:
+        """Give it in one piece."""
+        yield self._data

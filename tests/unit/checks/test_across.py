@@ -1,0 +1,81 @@
+"""What only several findings together tell: lives and jobs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rotator.checks.across import Patient, compare
+from rotator.checks.finding import Sheet
+from rotator.core.model import Credential, Secret
+from rotator.core.record import Known, Record
+from tests.support import NOW
+from tests.unit.checks.room import HARBOR, bad, case, file_target, login_file, rotation, the
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rotator.checks.finding import Finding
+
+
+def login(life: timedelta | None) -> Credential:
+    """Return a credential that was made now."""
+    return Credential(HARBOR, "robot", Secret("s3cr3t-x"), NOW, NOW + life if life else None)
+
+
+def compared(
+    settings: dict[str, Any], *credentials: Credential, record: Record | None = None
+) -> list[Finding]:
+    """Return what is found about one source and one target."""
+    one = case(settings, record)
+    source = Sheet("login", credentials=credentials)
+    target = Sheet("the file")
+    compare([Patient(one, [source], [target])])
+    return [*source.findings, *target.findings]
+
+
+@pytest.mark.parametrize(
+    ("life", "job", "more", "fails"),
+    [
+        (timedelta(hours=1), "1h", {}, True),
+        (timedelta(hours=1), "50m", {}, False),
+        (timedelta(hours=1), "2h", {"follows": True}, False),
+        (timedelta(hours=1), "2h", {"enabled": False}, False),
+        (timedelta(hours=1), "2h", {"registries": ["other.example.com"]}, False),
+        (None, "48h", {}, False),
+    ],
+    ids=["too long", "short enough", "follows", "paused", "elsewhere", "endless"],
+)
+def test_job_outlives_a_credential(
+    tmp_path: Path, life: timedelta | None, job: str, more: dict[str, Any], *, fails: bool
+) -> None:
+    """A job may be as long as what is left of a life at the latest renewal."""
+    settings = rotation([login_file(tmp_path)], [file_target(tmp_path, **more)], longest_job=job)
+    found = compared(settings, login(life))
+    assert bool(bad(found)) is fails
+    if fails:
+        assert "set `longest_job` to 54m or less" in the(found, "failure", "can outlive it").todo
+
+
+def test_life_from_the_journal(tmp_path: Path) -> None:
+    """Where nothing may be fetched, the journal tells how long the last one lived."""
+    known = Known("hmac:0", "login", NOW, NOW + timedelta(minutes=30), None)
+    settings = rotation([login_file(tmp_path)], [file_target(tmp_path)])
+    found = compared(settings, record=Record(credentials={HARBOR: (known,)}))
+    the(found, "failure", "lives 30 m")
+
+
+def test_lease_that_ends_before_the_job(tmp_path: Path) -> None:
+    """A replaced lease has to live as long as jobs that have its credential."""
+    vault = {
+        "type": "vault",
+        "address": "http://127.0.0.1:1",
+        "auth": {"method": "token", "token_env": "NOBODY"},
+        "path": "rabbitmq/creds/ci",
+        "registry": HARBOR,
+        "revoke_after": "10m",
+    }
+    found = compared(rotation([vault], [file_target(tmp_path)]))
+    assert "leave `revoke_after` out" in the(found, "warning", "can lose its credential").todo
