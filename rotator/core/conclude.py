@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rotator.core import settle
+from rotator.core import settle, wake
 from rotator.core.errors import Reason
 from rotator.core.model import Verdict
 from rotator.core.report import (
@@ -60,7 +60,7 @@ def conclude(facts: Facts, at: Moment) -> tuple[Record, Report]:
         safe_until=None if safe_until == DEAD else safe_until,
         job_safe=job_safe,
     )
-    record = replace(record, next_at=settle.next_at(record, rotation, at))
+    record = replace(record, next_at=wake.next_at(record, rotation, at))
     return record, Report(
         name=rotation.name,
         outcome=outcome,

@@ -17,21 +17,11 @@ from typing import TYPE_CHECKING
 from rotator.core import leases, settle
 from rotator.core.conclude import conclude, safe_for_jobs
 from rotator.core.facts import Answered, Facts, Memory, Moment, Published
-from rotator.core.model import Held, Proof, ProofMode, Verdict
+from rotator.core.fetching import ask, is_better, offered
+from rotator.core.model import Held
+from rotator.core.proving import accepted, prove, rejected
 from rotator.core.publish import carry_out
-from rotator.core.recall import (
-    Seen,
-    accepted,
-    best,
-    is_alive,
-    is_better,
-    is_needed,
-    is_waiting,
-    offered,
-    recall,
-    rejected,
-    shortcoming,
-)
+from rotator.core.recall import Seen, best, is_alive, is_needed, is_waiting, recall
 from rotator.core.report import Problem, Report
 from rotator.core.rotation import UNPROVEN
 from rotator.core.view import View
@@ -45,7 +35,7 @@ if TYPE_CHECKING:
     from rotator.core.rotation import InHand, Ports, Rotation
 
 # Seconds after which a call that hangs is given up. Drivers have shorter timeouts of their own.
-READ, PROVE, FETCH, WRITE, REVOKE = 20.0, 15.0, 60.0, 60.0, 20.0
+READ, FETCH, WRITE, REVOKE = 20.0, 60.0, 60.0, 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,30 +263,12 @@ class _Cycle:
         return report, tuple(mine.credential for mine in self.hand.values() if mine.vouched)
 
     def _ask(self, source: Source) -> Answered:
-        """Fetch from one source; runs in the fan-out, so it touches nothing of the cycle."""
-        stamp = source.login_stamp()
+        """Fetch from one source; runs in the fan-out, so it changes nothing of the cycle."""
         mine = tuple(m.credential for m in self.hand.values() if m.source == source.name)
-        begun = self.ports.clock()
-        try:
-            credentials = tuple(source.fetch(mine))
-            problem = shortcoming(source, credentials, self.ports.clock())
-        except Exception as error:  # noqa: BLE001  a failed fetch is an answer, a bug in it too
-            credentials, problem = (), Problem.of(error)
-        seconds = (self.ports.clock() - begun).total_seconds()
-        return Answered(credentials, problem, seconds, stamp)
+        return ask(source, mine, self.ports.clock)
 
     def _prove(self, offered: Seen) -> Seen:
-        if self.rotation.proof is ProofMode.OFF:
-            skipped = Proof(Verdict.SKIPPED)
-            return {key: replace(mine, proof=skipped) for key, mine in offered.items()}
-        logins = [mine.credential for mine in offered.values()]
-        answers = self.ports.each(self.ports.prove, logins, PROVE)
-        return {
-            key: replace(mine, proof=answer)
-            if isinstance(answer, Proof)
-            else replace(mine, proof=Proof(Verdict.UNKNOWN, Problem.of(answer).detail))
-            for (key, mine), answer in zip(offered.items(), answers, strict=True)
-        }
+        return prove(offered, self.rotation.proof, self.ports)
 
     def _view(self, target: Target) -> View:
         served = set(self.rotation.served(self.record))

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from rotator.core.ports import Draw
     from rotator.core.record import Record
     from rotator.core.rotation import InHand, Rotation
-    from rotator.core.view import View
-    from rotator.core.wish import Wish
+    from rotator.core.view import View, Wish
 
 Memory = tuple[Credential, ...]
 """The credentials in hand at the end of a cycle: a daemon gives them to the next one."""

@@ -11,16 +11,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator.core import docker_config
-from rotator.core.errors import DriverError, Reason
-from rotator.core.model import Content, Credential, Held, ProofMode, Verdict
-from rotator.core.report import Problem, iso
+from rotator.core.errors import DriverError
+from rotator.core.model import Content, Credential, Held, Verdict
 from rotator.core.rotation import FOREVER, InHand, Rotation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from rotator.core.facts import Answered
     from rotator.core.model import Policy, Secret
     from rotator.core.ports import Fingerprint, Source
     from rotator.core.record import Record, TargetRecord
@@ -95,13 +93,6 @@ def is_alive(mine: InHand, now: datetime) -> bool:
     return not mine.vouched or mine.end > now
 
 
-def accepted(mine: InHand, mode: ProofMode) -> bool:
-    """Tell whether a proof allows this credential to be published."""
-    if mode is ProofMode.STRICT:
-        return mine.proof.verdict is Verdict.ACCEPTED
-    return mine.proof.verdict is not Verdict.REJECTED
-
-
 def best(seen: Seen, now: datetime) -> dict[str, InHand]:
     """Return the best credential of each registry: not rejected, not ended, the later end first."""
     hand: dict[str, InHand] = {}
@@ -148,85 +139,6 @@ def _is_over(mine: InHand, record: Record, now: datetime) -> bool:
         return True
     # One that is adopted in this cycle has no time yet: it is drawn before the first write.
     return known is not None and known.renew_at is not None and known.renew_at <= now
-
-
-def rejected(seen: Seen, record: Record) -> frozenset[str]:
-    """Return the registries that no longer accept what was in hand when the last cycle ended."""
-    newest = {registry: known[0] for registry, known in record.credentials.items() if known}
-    asked = {
-        registry: seen.get((registry, known.fingerprint)) for registry, known in newest.items()
-    }
-    return frozenset(
-        registry
-        for registry, mine in asked.items()
-        if mine is not None and mine.proof.verdict is Verdict.REJECTED
-    )
-
-
-def is_better(mine: InHand, there: InHand | None, source: Source) -> bool:
-    """Tell whether what a source gave is taken instead of what is in hand.
-
-    What ends sooner is not, so that all rotators agree on what is best; except where a source
-    gives what a person put there, which may be changed before its end.
-    """
-    if there is None or source.changes_early or there.fingerprint == mine.fingerprint:
-        return True
-    return mine.end >= there.end
-
-
-def offered(
-    answers: Mapping[str, Answered], seen: Seen, record: Record, fingerprint: Fingerprint
-) -> tuple[Seen, list[InHand]]:
-    """Name what sources gave; return it, and apart what nobody wants.
-
-    The first source that serves a registry counts.
-    """
-    found: Seen = {}
-    owners: dict[str, str] = {}
-    unwanted: list[InHand] = []
-    for name, answer in answers.items():
-        for login in answer.credentials:
-            text = docker_config.login_text(login.username, login.password)
-            key = (login.registry, fingerprint(text))
-            known = record.known(*key)
-            mine = InHand(login, key[1], name, fresh=known is None)
-            if owners.setdefault(login.registry, name) != name:
-                unwanted.append(mine)
-                continue
-            if known is not None and known.expires_at == login.expires_at:
-                mine = with_record(mine, record)
-            proof = seen[key].proof if key in seen else mine.proof
-            found[key] = replace(mine, proof=proof, adopted=False)
-    return found, unwanted
-
-
-def shortcoming(source: Source, given: Sequence[Credential], now: datetime) -> Problem | None:
-    """Return what is wrong with a source's answer, though it is one; what it gave counts."""
-    missing = (source.registries or frozenset()) - {login.registry for login in given}
-    if not given and not missing:
-        return Problem(
-            Reason.FIELD_MISSING,
-            f"{source.name} gave no login for any registry",
-            "see what it holds",
-            permanent=True,
-        )
-    if missing:
-        return Problem(
-            Reason.FIELD_MISSING,
-            f"{source.name} gave nothing for {', '.join(sorted(missing))}",
-            "see what it holds, or take the registry out of the configuration",
-            permanent=True,
-        )
-    over = [login for login in given if login.expires_at is not None and login.expires_at <= now]
-    if over:
-        return Problem(
-            Reason.EXPIRED,
-            f"{source.name} gave a credential for {over[0].registry} that ended at "
-            f"{iso(over[0].expires_at)}",
-            "renew what it holds; if that looks right, this machine's clock is wrong: timedatectl",
-            permanent=True,
-        )
-    return None
 
 
 def with_record(mine: InHand, record: Record) -> InHand:

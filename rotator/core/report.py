@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from rotator.core.wish import Change
+    from rotator.core.view import Change
 
 GOOD_CREDENTIAL = frozenset({"fetched", "fresh"})
 GOOD_TARGET = frozenset({"written", "unchanged", "planned", "paused"})

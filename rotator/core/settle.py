@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 # What has no end is treated as lasting this long where a wait is a fraction of it.
 _LONG = timedelta(days=365)
 _KEPT_FINGERPRINTS = 5
-_STALE_READ = timedelta(seconds=61)
 _UNFINISHED = Problem(
     Reason.UNAVAILABLE,
     "the last fetch did not end: rotator was stopped or crashed during it",
@@ -216,29 +215,6 @@ def target_settled(
         ends={registry: end for registry, end in ends.items() if end != DEAD},
         trouble=trouble,
     )
-
-
-def next_at(record: Record, rotation: Rotation, at: Moment) -> datetime:
-    """Return when the next cycle begins: whatever comes first, never in the past."""
-    times = [schedule.poll_at(at.now, rotation.schedule, u=at.draw())]
-    for source in rotation.sources:
-        past = record.source(source.name)
-        if past.trouble is not None:
-            times.append(past.trouble.retry_at)
-            continue
-        times += [past.poll_at] if past.poll_at else []
-        for registry in source.registries or past.registries:
-            newest = record.credentials.get(registry, ())[:1]
-            times += [known.renew_at for known in newest if known.renew_at is not None]
-    for target in filter(lambda target: target.policy.enabled, rotation.targets):
-        past_target = record.target(target.name)
-        if past_target.trouble is not None:
-            times.append(past_target.trouble.retry_at)
-        elif past_target.outcome == "stale" and past_target.written_at is not None:
-            times.append(past_target.written_at + _STALE_READ)
-    names = {source.name for source in rotation.sources}
-    times += [retired.revoke_at for retired in record.retired if retired.source in names]
-    return max(min(times), at.now + timedelta(seconds=1))
 
 
 def _remember(

@@ -1,4 +1,4 @@
-"""One target as the cycle sees it: what it holds, what is in hand for it, when its entries end."""
+"""One target as the cycle sees it, and the words for what should become of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rotator.core import docker_config
 from rotator.core.errors import DriverError
-from rotator.core.model import Content, Held, Verdict
+from rotator.core.model import Content, Held, Mark, Secret, Verdict
 from rotator.core.rotation import DEAD, FOREVER, InHand
 
 if TYPE_CHECKING:
@@ -110,3 +110,38 @@ class View:
             registry: self.hand[registry].end if registry in self.hand else DEAD
             for registry in self.served
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry of a target that a write changes: fingerprints before and after, and why."""
+
+    registry: str
+    before: str | None
+    after: str | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text to be written, and the mark that goes with it."""
+
+    text: Secret
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to do with a target.
+
+    `document` is what is to be written, None where nothing is; `held_back` says why nothing can be.
+    `ends` tells for each registry of the rotation when its entry ends once the wish has come true.
+    `stale`: the target was read too soon after our write to be believed.
+    """
+
+    ends: Mapping[str, datetime]
+    document: Document | None = None
+    held_back: DriverError | None = None
+    changes: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
+    stale: bool = False

@@ -1,4 +1,4 @@
-"""When a daemon runs a rotation's next cycle: asked by its timer and by its heartbeat alike."""
+"""When a rotation's next cycle runs: told by the last one, and asked by a daemon's heartbeat."""
 
 from __future__ import annotations
 
@@ -7,14 +7,21 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from rotator.core import schedule
+
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from rotator.core.facts import Moment
     from rotator.core.record import Record
     from rotator.core.rotation import Rotation
 
 # Clocks that are kept true by slewing move less than this between two cycles.
 _CLOCK_STEP = timedelta(seconds=5)
+
+
+# A read that was too young to be believed is looked at again by then.
+_STALE_READ = timedelta(seconds=61)
 
 
 class Wake(StrEnum):
@@ -56,3 +63,26 @@ def wake_reason(
         if offered is not None and offered != source.login_stamp():
             return Wake.LOGIN
     return None
+
+
+def next_at(record: Record, rotation: Rotation, at: Moment) -> datetime:
+    """Return when the next cycle begins: whatever comes first, never in the past."""
+    times = [schedule.poll_at(at.now, rotation.schedule, u=at.draw())]
+    for source in rotation.sources:
+        past = record.source(source.name)
+        if past.trouble is not None:
+            times.append(past.trouble.retry_at)
+            continue
+        times += [past.poll_at] if past.poll_at else []
+        for registry in source.registries or past.registries:
+            newest = record.credentials.get(registry, ())[:1]
+            times += [known.renew_at for known in newest if known.renew_at is not None]
+    for target in filter(lambda target: target.policy.enabled, rotation.targets):
+        past_target = record.target(target.name)
+        if past_target.trouble is not None:
+            times.append(past_target.trouble.retry_at)
+        elif past_target.outcome == "stale" and past_target.written_at is not None:
+            times.append(past_target.written_at + _STALE_READ)
+    names = {source.name for source in rotation.sources}
+    times += [retired.revoke_at for retired in record.retired if retired.source in names]
+    return max(min(times), at.now + timedelta(seconds=1))

@@ -11,7 +11,6 @@ The rules, in the order in which they are asked:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -20,50 +19,14 @@ from rotator.core.docker_config import DockerConfig
 from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.model import Content, Mark, Merge, Secret, Verdict
 from rotator.core.rotation import DEAD, FOREVER, InHand
+from rotator.core.view import Change, Document, View, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from rotator.core.view import View
-
 # GitLab and caches in front of it can answer a read with the value before our write.
 _STALE = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One entry of a target that a write changes: fingerprints before and after, and why."""
-
-    registry: str
-    before: str | None
-    after: str | None
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A text to be written, and the mark that goes with it."""
-
-    text: Secret
-    mark: Mark
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What to do with a target.
-
-    `document` is what is to be written, None where nothing is; `held_back` says why nothing can be.
-    `ends` tells for each registry of the rotation when its entry ends once the wish has come true.
-    `stale`: the target was read too soon after our write to be believed.
-    """
-
-    ends: Mapping[str, datetime]
-    document: Document | None = None
-    held_back: DriverError | None = None
-    changes: tuple[Change, ...] = ()
-    notes: tuple[str, ...] = ()
-    stale: bool = False
 
 
 def wish(view: View) -> Wish:
