@@ -6,7 +6,7 @@ PYTEST_ARGS ?=
 SEEDS ?= 200
 FIRST ?= 1
 
-.PHONY: help demo test lint simulate bench clean
+.PHONY: help demo test lint simulate bench install uninstall clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -25,6 +25,12 @@ lint: .venv/ready  ## Style, types and the rule of who may import whom
 
 simulate: .venv/ready  ## Months of operation in seconds: make simulate SEEDS=200 FIRST=1
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST)
+
+install:  ## On this host, for systemd: make install PREFIX=/opt/rotator DESTDIR=
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' PYTHON='$(PYTHON)' deploy/install.sh install
+
+uninstall:  ## Remove that; configuration, journal and what was published stay
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' deploy/install.sh uninstall
 
 clean:  ## Remove what the other targets made
 	rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache .coverage

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from tests.servers.docker_registry import DockerRegistry
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "gitlab-runner"
-NAMES = sorted(path.name for path in FOLDER.iterdir())
+NAMES = sorted(
+    path.name for path in FOLDER.iterdir() if path.name.endswith((".toml", ".gitlab-ci.yml"))
+)
 HOST_PATH = "/opt/.docker"
 MOUNTED = "/run/docker-auth"
 SHELLS = {"sh": ["sh"], "bash": ["bash"], "busybox": ["busybox", "sh"]}

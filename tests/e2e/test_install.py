@@ -1,0 +1,110 @@
+"""What `make install` puts on a host, keeps, and takes away again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rotator.cli import cli
+from tests.servers.debian_root import PROJECT, install
+from tests.support import need
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.e2e.systemd_host import Host
+
+pytest_plugins = ["tests.e2e.systemd_fixtures"]
+# On the machine that test_systemd.py boots.
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("systemd")]
+
+
+def test_upgrade_keeps_the_configuration(installed: Path, tmp_path: Path) -> None:
+    """`make install` over an installation changes neither configuration nor drop-ins."""
+    root = tmp_path / "root"
+    shutil.copytree(installed, root, symlinks=True)
+    yours = (
+        root / "etc/rotator/rotator.yaml",
+        root / "etc/systemd/system/rotator.service.d/mine.conf",
+    )
+    for path in yours:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("# mine\n")
+    page = root / "usr/local/share/man/man1/rotator.1"
+    page.unlink()
+    install(root)
+    assert [path.read_text() for path in yours] == ["# mine\n"] * 2
+    assert page.exists()
+    shutil.rmtree(root)
+
+
+def test_uninstall_leaves_what_is_yours(installed: Path, tmp_path: Path) -> None:
+    """`make uninstall` leaves configuration, drop-ins, journal and what was published."""
+    root = tmp_path / "root"
+    shutil.copytree(
+        installed, root, symlinks=True, ignore=shutil.ignore_patterns("lib64", "python*")
+    )
+    yours = {
+        "etc/rotator/rotator.yaml",
+        "etc/systemd/system/rotator.service.d/mine.conf",
+        "var/lib/rotator/host.json",
+        "opt/.docker/config.json",
+    }
+    for path in yours:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text("mine\n")
+    command = ["make", "uninstall", f"DESTDIR={root}"]
+    subprocess.run(command, cwd=PROJECT, check=True, capture_output=True)
+    left = {str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir()}
+    assert left == yours
+
+
+def test_a_shared_prefix_is_refused(tmp_path: Path) -> None:
+    """Removing it would remove what others put there."""
+    (tmp_path / "usr/local/bin").mkdir(parents=True)
+    done = subprocess.run(
+        ["make", "install", f"DESTDIR={tmp_path}", "PREFIX=/usr/local"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "PREFIX=/opt/rotator" in done.stderr
+    assert [path.name for path in (tmp_path / "usr/local").iterdir()] == ["bin"]
+
+
+def test_manual_page(installed: Path) -> None:
+    """It names every command and option, and `man` finds no mistake in it."""
+    path = installed / "usr/local/share/man/man1/rotator.1"
+    done = subprocess.run(
+        [need("man", "man-db"), "--warnings", "--local-file", path],
+        env={"LC_ALL": "C.UTF-8", "MANWIDTH": "100", "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    options = [option for one in [cli, *cli.commands.values()] for option in one.params]
+    words = {word for option in options for word in option.opts if word.startswith("-")}
+    assert {word for word in words | cli.commands.keys() if word not in done.stdout} == set()
+
+
+def test_completion(host: Host) -> None:
+    """The installed completion answers in a real shell, on the machine."""
+    script = (
+        ". /usr/local/share/bash-completion/completions/rotator\n"
+        "COMP_WORDS=(rotator run-once --on) COMP_CWORD=2\n"
+        '_rotator_completion rotator; echo "${COMPREPLY[@]}"\n'
+    )
+    assert host.run("bash", "-s", text=script).strip() == "--only-due"
+
+
+def test_example_is_right(host: Host) -> None:
+    """The installed program is content with the configuration that the installation brings."""
+    example = "/usr/local/share/doc/rotator/config/ecr-to-file.yaml"
+    assert "is right" in host.run("rotator", "--config", example, "check", "--offline")

@@ -1,0 +1,64 @@
+"""A minimal Debian with systemd, and rotator installed for it as a packager would do it.
+
+The root is made once and kept below `$XDG_CACHE_HOME` (default ~/.cache).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+from tests.support import missing, need
+
+PROJECT = Path(__file__).resolve().parents[2]
+SUITE, PYTHON = "bookworm", "3.11"
+PACKAGES = ("systemd", "systemd-sysv", "dbus", "python3", "ca-certificates")
+SYSTEM_PYTHON = "/usr/bin/python3"
+
+
+def debian_root() -> Path:
+    """Return a directory with a minimal Debian that has systemd; make it where it is not there."""
+    if os.geteuid() != 0:
+        missing("root, which booting a machine needs", "sudo .venv/bin/pytest tests/e2e")
+    mmdebstrap = need("mmdebstrap", "mmdebstrap")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "rotator-tests")
+    name = hashlib.sha256(" ".join((SUITE, *PACKAGES)).encode()).hexdigest()[:12]
+    root = cache / f"debian-{SUITE}-{name}"
+    if not root.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        # A name of its own until it is whole: another run may make the same.
+        half = root.with_suffix(f".{os.getpid()}")
+        include = f"--include={','.join(PACKAGES)}"
+        done = subprocess.run(
+            [mmdebstrap, "--quiet", "--variant=minbase", include, SUITE, half],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        half.rename(root)
+    return root
+
+
+def install(destination: Path) -> None:
+    """Install rotator below a directory, for the Python that Debian has."""
+    version = subprocess.run(
+        [SYSTEM_PYTHON, "-c", "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if version.stdout.strip() != PYTHON:
+        missing(
+            f"{SYSTEM_PYTHON} in version {PYTHON} with venv", "apt-get install python3-venv (on 12)"
+        )
+    done = subprocess.run(
+        ["make", "install", f"DESTDIR={destination}", f"PYTHON={SYSTEM_PYTHON}"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
