@@ -8,31 +8,32 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
 from random import SystemRandom
+from threading import Lock
 from typing import TYPE_CHECKING, cast
 
 from rotator import sources, targets
 from rotator.core.cycle import USUAL, Options, run
+from rotator.core.model import Proof, ProofMode, Verdict
 from rotator.core.rotation import Ports, Rotation
-from rotator.registry import RegistryProver
 from rotator.system.each import ThreadedEach
 from rotator.system.journal import FileJournal
 from rotator.system.lock import cycle_lock
 from rotator.system.shared_source import Fetches, SharedSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from rotator.config.schema import Configuration, RotationSettings
     from rotator.config.sources import Source as SourceSettings
     from rotator.config.targets import Target as TargetSettings
     from rotator.core.facts import Memory
-    from rotator.core.ports import Source, Target
+    from rotator.core.ports import Prove, Source, Target
     from rotator.core.report import Report
 
 
@@ -52,24 +53,50 @@ class Runner:
     warn: Callable[[str], None]
     memory: Memory = ()
     _lock: ExitStack | None = field(default=None, repr=False)
+    _inside: bool = field(default=False, repr=False)
+    _guard: Lock = field(default_factory=Lock, repr=False)
 
     def cycle(self, wait: float, options: Options = USUAL) -> Report:
-        """Run one cycle under the rotation's lock, waiting for it up to `wait` seconds.
+        """Run one cycle under the rotation's lock; see `hold`."""
+        with self.hold(wait):
+            return self.locked_cycle(options)
 
-        Raises `LockHeldError` where another process keeps the lock. The lock is kept where a call
-        of this cycle still hangs: a late write must not undo what somebody publishes meanwhile.
+    def locked_cycle(self, options: Options = USUAL) -> Report:
+        """Run one cycle; the caller holds the lock."""
+        report, self.memory = run(self.rotation, self.memory, self.ports, options)
+        return report
+
+    @contextmanager
+    def hold(self, wait: float) -> Iterator[None]:
+        """Hold the rotation's lock for the block, waiting for it up to `wait` seconds.
+
+        Raises `LockHeldError` where another process keeps the lock. It is kept beyond the block
+        while a call on a target hangs: a late write must not undo what somebody publishes
+        meanwhile. `let_go` then releases it.
         """
-        if self._lock is None:
-            with ExitStack() as stack:
-                stack.enter_context(cycle_lock(self.state_dir, self.rotation.name, wait, self.warn))
-                self._lock = stack.pop_all()
+        with self._guard:
+            self._inside = True
         try:
-            report, self.memory = run(self.rotation, self.memory, self.ports, options)
+            if self._lock is None:
+                with ExitStack() as stack:
+                    name = self.rotation.name
+                    stack.enter_context(cycle_lock(self.state_dir, name, wait, self.warn))
+                    self._lock = stack.pop_all()
+            yield
         finally:
-            if not self.each.busy():
+            with self._guard:
+                self._inside = False
+            self.let_go()
+
+    def let_go(self) -> bool:
+        """Release the lock unless something still needs it; tell whether it is free."""
+        with self._guard:
+            if self._inside or self.each.busy(self.rotation.targets):
+                return False
+            if self._lock is not None:
                 self._lock.close()
                 self._lock = None
-        return report
+            return True
 
 
 class Builder:
@@ -81,8 +108,7 @@ class Builder:
     def __init__(self, configuration: Configuration, warn: Callable[[str], None]) -> None:
         self._configuration = configuration
         self._warn = warn
-        access = configuration.registry_access
-        self._prove = RegistryProver(access.ca_file, access.insecure).prove
+        self._prove = _prover(configuration)
         self._users = Counter(
             _wanted(source) for rotation in configuration.rotations for source in rotation.sources
         )
@@ -118,6 +144,16 @@ class Builder:
             driver = cast("Source", module.build(settings, utc_now))
             self._shared[wanted] = Fetches(driver, time.monotonic)
         return SharedSource(settings.name, rotation, self._shared[wanted])
+
+
+def _prover(configuration: Configuration) -> Prove:
+    """Return the proof. What it is made of is loaded only where a rotation proves."""
+    if all(rotation.prove is ProofMode.OFF for rotation in configuration.rotations):
+        return lambda _: Proof(Verdict.SKIPPED)
+    from rotator.registry import RegistryProver  # noqa: PLC0415  requests is slow to load
+
+    access = configuration.registry_access
+    return RegistryProver(access.ca_file, access.insecure).prove
 
 
 def _wanted(settings: SourceSettings) -> str:

@@ -1,25 +1,19 @@
 """`rotator run`: every rotation's cycles at their times, until a signal ends it.
 
-The scheduler holds one date job a rotation, armed again when its cycle has ended. The main thread
-only looks: every few seconds it gives the scheduler a job that feeds the watchdog (so a scheduler
-that is stuck is noticed), and wakes rotations early where waiting for their time would be wrong.
+Each rotation has one timer, set again when its cycle has ended. The main thread only looks: every
+few seconds it has the timetable feed the watchdog (so a timetable that is stuck is noticed), and
+wakes rotations early where waiting for their time would be wrong.
 """
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import sys
 import threading
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
-
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.jobstores.base import JobLookupError
-from apscheduler.schedulers.background import BackgroundScheduler
 
 from rotator.app import Builder, Runner
 from rotator.core.cycle import Options
@@ -27,9 +21,12 @@ from rotator.core.errors import ConfigError, LockHeldError
 from rotator.core.record import Record
 from rotator.core.wake import Armed, Wake, wake_reason
 from rotator.observe.logs import Teller
+from rotator.observe.sentence import sentence
+from rotator.system.timetable import Timetable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from structlog.typing import FilteringBoundLogger
 
@@ -41,8 +38,9 @@ if TYPE_CHECKING:
 HEARTBEAT = 5.0
 """Seconds between two looks of the main thread."""
 
-_LOCK_WAIT = 60.0
-_AFTER_LOCK = timedelta(seconds=15)
+# Shorter than a stop may take, so that it never has to be cut off.
+_LOCK_WAIT = 5.0
+_AFTER_LOCK = timedelta(seconds=10)
 _AFTER_BUG = timedelta(seconds=30)
 _STOP_WITHIN = 8.0
 
@@ -52,13 +50,17 @@ _LATE = timedelta(seconds=15)
 
 @dataclass(eq=False)
 class Slot:
-    """One rotation in the daemon: how it was configured, and where it stands."""
+    """One rotation in the daemon: how it was configured, and where it stands.
+
+    `armed`: what its timer waits for, None while a cycle runs and where it is paused. `tried`: its
+    first cycle has ended, whatever came of it.
+    """
 
     settings: RotationSettings
     runner: Runner
-    job: str = ""
     armed: Armed | None = None
     turn: threading.Lock = field(default_factory=threading.Lock)
+    tried: bool = False
     report: Report | None = None
     record: Record = field(default_factory=Record)
 
@@ -90,31 +92,45 @@ class Daemon:
         self._teller = Teller(outside.log)
         self._configuration = load()
         self._slots: dict[str, Slot] = {}
-        self._numbers = itertools.count()
+        self._leaving: list[Slot] = []
         self._wake = threading.Event()
         self._stopping = False
         self._reload_wanted = False
         self._ready = False
         self.turned_at = outside.steady()
-        self._scheduler = BackgroundScheduler(
-            timezone=UTC,
-            executors={"default": ThreadPoolExecutor(max_workers=64)},
-            # The library's default forgets a job that is a second late.
-            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
-        )
+        self._timetable = Timetable()
 
     @property
-    def reports(self) -> dict[str, Report]:
-        """The last report of each rotation that has had a cycle."""
-        return {name: slot.report for name, slot in self._slots.items() if slot.report}
+    def configuration(self) -> Configuration:
+        """The configuration in use."""
+        return self._configuration
+
+    @property
+    def slots(self) -> Sequence[Slot]:
+        """Every rotation in use, in the configuration's order."""
+        return tuple(self._slots.values())
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT; SIGHUP reads the configuration again."""
-        signal.signal(signal.SIGTERM, self._on_signal)
-        signal.signal(signal.SIGINT, self._on_signal)
-        signal.signal(signal.SIGHUP, self._on_signal)
-        self._scheduler.start()
-        self._take(self._configuration)
+        signal.signal(signal.SIGTERM, lambda *_: self.stop())
+        signal.signal(signal.SIGINT, lambda *_: self.stop())
+        signal.signal(signal.SIGHUP, lambda *_: self.reload())
+        self.serve()
+
+    def stop(self) -> None:
+        """Have `serve` return soon; may be called from anywhere, and again."""
+        self._stopping = True
+        self._wake.set()
+
+    def reload(self) -> None:
+        """Have `serve` read the configuration again; may be called from anywhere."""
+        self._reload_wanted = True
+        self._wake.set()
+
+    def serve(self) -> None:
+        """Run until `stop`."""
+        self._timetable.start()
+        self._swap(self._configuration)
         while not self._stopping:
             if self._reload_wanted:
                 self._reload_wanted = False
@@ -122,111 +138,123 @@ class Daemon:
             self._look()
             self._wake.wait(HEARTBEAT)
             self._wake.clear()
-        self._stop()
+        self._end()
 
-    def _on_signal(self, number: int, _: object) -> None:
-        if number == signal.SIGHUP:
-            self._reload_wanted = True
-        else:
-            self._stopping = True
-        self._wake.set()
+    def _swap(self, configuration: Configuration) -> None:
+        """Take a configuration: rotations that stay as they are keep their schedule.
 
-    def _take(self, configuration: Configuration) -> None:
-        """Swap in a configuration: rotations that stay as they are keep their schedule."""
-        kept, shared = self._slots, _shared(configuration) == _shared(self._configuration)
-        self._configuration = configuration
-        builder = Builder(configuration, self._log.warning)
+        A cycle that runs goes on to its end; its successor waits for the rotation's lock.
+        """
+        kept, builder = self._slots, Builder(configuration, self._log.warning)
+        stays = configuration.registry_access == self._configuration.registry_access
         slots: dict[str, Slot] = {}
         for settings in configuration.rotations:
             old = kept.get(settings.name)
-            if old is not None and shared and old.settings == settings:
+            if old is not None and stays and old.settings == settings:
                 slots[settings.name] = old
                 continue
             new = Slot(settings, builder.runner(settings))
             new.runner.memory = old.runner.memory if old is not None else ()
             slots[settings.name] = new
-        self._slots = slots
-        for slot in kept.values():
-            if slots.get(slot.settings.name) is not slot:
-                self._disarm(slot)
-        for slot in slots.values():
-            if slot not in kept.values():
+        self._configuration, self._slots = configuration, slots
+        for name, slot in kept.items():
+            if slots.get(name) is not slot:
+                self._timetable.forget(name)
+                self._leaving.append(slot)
+        for name, slot in slots.items():
+            if kept.get(name) is not slot:
                 self._arm(slot, self._armed())
 
     def _reload(self) -> None:
-        self._outside.notify.reloading()
+        # Before the start has ended, a manager would take this for its end.
+        if self._ready:
+            self._outside.notify.reloading()
+        good = False
         try:
-            configuration = self._load()
+            self._swap(self._reloadable(self._load()))
+            self._log.info("configuration reloaded", rotations=list(self._slots))
+            good = True
         except ConfigError as error:
             self._log.error(
                 "configuration not reloaded",
                 problems=list(error.problems),
                 hint="the old one goes on; mend the file and reload again",
             )
-            good = False
-        else:
-            self._take(configuration)
-            self._log.info("configuration reloaded", rotations=list(self._slots))
-            good = True
+        except Exception:  # noqa: BLE001  never fatal to what runs
+            self._log.exception("configuration not reloaded: this is a bug in rotator")
         for hear in self._outside.reloads:
             hear(good)
-        self._outside.notify.ready()
+        if self._ready:
+            self._outside.notify.ready()
+
+    def _reloadable(self, new: Configuration) -> Configuration:
+        """Return the configuration without what only a restart can change."""
+        old = self._configuration
+        keys = [key for key in ("state_dir", "log") if getattr(new, key) != getattr(old, key)]
+        if keys:
+            hint = "restart rotator"
+            self._log.warning("changed, but counts from the next start on", keys=keys, hint=hint)
+        return new.model_copy(update={key: getattr(old, key) for key in keys})
 
     def _arm(self, slot: Slot, armed: Armed, *, force: bool = False) -> None:
-        # A name that was never used: while a job of the same name is ending, the library would
-        # drop the new one.
-        slot.job = f"{slot.settings.name}#{next(self._numbers)}"
         slot.armed = armed
-        self._scheduler.add_job(
-            self._cycle, "date", run_date=armed.next_at, args=[slot, force], id=slot.job
-        )
+        wait = armed.next_at - self._outside.clock()
+        self._timetable.set(slot.settings.name, wait, self._cycle, slot, force)
 
-    def _armed(self, next_at: datetime | None = None) -> Armed:
+    def _armed(self) -> Armed:
         now = self._outside.clock()
-        return Armed(next_at or now, now, self._outside.steady())
+        return Armed(now, now, self._outside.steady())
 
-    def _disarm(self, slot: Slot) -> None:
-        with suppress(JobLookupError):  # it has just begun
-            self._scheduler.remove_job(slot.job)
+    def _is_current(self, slot: Slot) -> bool:
+        return not self._stopping and self._slots.get(slot.settings.name) is slot
 
-    def _cycle(self, slot: Slot, force: bool) -> None:  # noqa: FBT001  the scheduler calls it
-        """Run one cycle in a thread of the scheduler, and arm the next."""
+    def _cycle(self, slot: Slot, force: bool) -> None:  # noqa: FBT001  the timetable calls it
+        """Run one cycle in a thread of the timetable, and arm the next."""
         if not slot.turn.acquire(blocking=False):
-            return
+            return  # the one that runs arms the next
         log = self._log.bind(rotation=slot.settings.name)
-        begun = self._armed()
+        slot.armed, begun = None, self._armed()
         next_at: datetime | None = begun.now + _AFTER_BUG
         try:
-            options = Options(force=force, starting=slot.report is None)
-            report = slot.runner.cycle(_LOCK_WAIT, options)
-            slot.record = slot.runner.ports.journal.load()
-            slot.report = report
-            next_at = report.next_at
-            self._teller.tell(report)
-            for hear in self._outside.reports:
-                hear(report)
+            next_at = self._run(slot, Options(force=force, starting=slot.report is None))
         except LockHeldError as error:
-            log.warning("cycle put off", detail=str(error))
             next_at = self._outside.clock() + _AFTER_LOCK
+            log.warning("cycle put off", detail=str(error), retry_at=str(next_at))
         except Exception:
             # Never fatal to the other rotations, and never the end of this one.
             log.exception("cycle failed: this is a bug in rotator", retry_at=str(next_at))
         finally:
+            slot.tried = True
             slot.turn.release()
-            current = self._slots.get(slot.settings.name) is slot and not self._stopping
-            if current and next_at is not None:
+            if next_at is not None and self._is_current(slot):
                 self._arm(slot, replace(begun, next_at=next_at))
             self._wake.set()
 
+    def _run(self, slot: Slot, options: Options) -> datetime | None:
+        """Run a cycle, tell what it did, and return when the next begins; None: never."""
+        with slot.runner.hold(_LOCK_WAIT):
+            # While it waited for the lock, a reload may have put another in its place.
+            if not self._is_current(slot):
+                return None
+            report = slot.runner.locked_cycle(options)
+        slot.record = slot.runner.ports.journal.load()
+        slot.report = report
+        self._teller.tell(report)
+        for hear in self._outside.reports:
+            hear(report)
+        return report.next_at
+
     def _look(self) -> None:
-        """Feed the watchdog through the scheduler, and wake what should not wait."""
+        """Feed the watchdog through the timetable, and wake what should not wait."""
+        self._timetable.pulse(self._turn)
         now, steady = self._outside.clock(), self._outside.steady()
-        self._scheduler.add_job(self._turn, "date", run_date=now, id=f"turn#{next(self._numbers)}")
-        slots = list(self._slots.values())
+        slots = self.slots
         for slot in slots:
-            if not slot.running and slot.armed is not None:
+            slot.runner.let_go()
+            if slot.armed is not None:
                 self._wake_early(slot, slot.armed, now, steady)
-        if not self._ready and all(slot.report for slot in slots):
+        self._leaving = [s for s in self._leaving if s.running or not s.runner.let_go()]
+        if not self._ready and all(slot.tried for slot in slots):
             self._ready = True
             self._outside.notify.ready()
         self._outside.notify.status(sentence([s.report for s in slots if s.report], now))
@@ -239,52 +267,28 @@ class Daemon:
         if reason is None or (reason is Wake.DUE and late < _LATE):
             return
         self._log.info("cycle begins early", rotation=rotation.name, why=str(reason))
-        self._disarm(slot)
         self._arm(slot, self._armed(), force=reason is Wake.CLOCK_BACK)
 
     def _turn(self) -> None:
         self.turned_at = self._outside.steady()
         self._outside.notify.alive()
 
-    def _stop(self) -> None:
+    def _end(self) -> None:
         """Let what runs end; what does not end in time is given up, as a crash would."""
         self._outside.notify.stopping()
         self._log.info("stopping")
-        self._scheduler.remove_all_jobs()
+        self._timetable.clear()
         deadline = self._outside.steady() + _STOP_WITHIN
-        while any(s.running for s in self._slots.values()) and self._outside.steady() < deadline:
+        slots = [*self.slots, *self._leaving]
+        while (stuck := [s for s in slots if s.running]) and self._outside.steady() < deadline:
             self._wake.wait(0.1)
             self._wake.clear()
-        stuck = [name for name, slot in self._slots.items() if slot.running]
         if stuck:
-            self._log.warning("stopped while a cycle was running", rotations=stuck)
+            names = sorted({slot.settings.name for slot in stuck})
+            self._log.warning("stopped while a cycle was running", rotations=names)
             sys.stdout.flush()
             sys.stderr.flush()
             # The interpreter would wait for the threads that hang.
             os._exit(0)
-        self._scheduler.shutdown(wait=False)
+        self._timetable.close()
         self._log.info("stopped")
-
-
-def sentence(reports: Sequence[Report], now: datetime) -> str:
-    """Return in one sentence how the rotations are, for `systemctl status`."""
-    if not reports:
-        return "starting: the first cycles are running"
-    unsafe = [
-        report.name for report in reports if not report.job_safe and report.outcome != "paused"
-    ]
-    if unsafe:
-        return f"NOT job-safe: {', '.join(unsafe)}; what to do: rotator status"
-    troubled = [report.name for report in reports if report.outcome in {"partial", "failed"}]
-    count = f"{len(reports)} rotation{'s' if len(reports) > 1 else ''}"
-    if troubled:
-        return f"{count}, job-safe, but not all fresh: {', '.join(troubled)}; see rotator status"
-    coming = min((r.next_at for r in reports if r.next_at is not None), default=None)
-    when = (
-        "" if coming is None else f"; next cycle in {max(int((coming - now).total_seconds()), 0)} s"
-    )
-    return f"{count}, all fresh and job-safe{when}"
-
-
-def _shared(configuration: Configuration) -> tuple[object, ...]:
-    return configuration.state_dir, configuration.registry_access

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-import json
 import re
 import ssl
 import time
@@ -23,6 +22,7 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 from rotator.core.docker_config import DOCKER_HUB
 from rotator.core.model import Credential, Proof, Verdict
 from rotator.system.bounded_http import Answer, BoundedHttp, Limits, NoAnswerError
+from rotator.system.bounded_reading import json_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -206,24 +206,19 @@ def _judged(answer: Answer) -> Proof:
 
 def _registry_error(body: bytes) -> str | None:
     """Return the first message of a registry's error document; None if the body is none."""
-    match _json(body):
-        case {"errors": [{"code": str(), **more}, *_]}:
-            return str(more.get("message", "")).lower()
+    match json_in(body):
+        case {"errors": [{"code": str(), "message": str(message)}, *_]}:
+            return message.lower()
+        case {"errors": [{"code": str()}, *_]}:
+            return ""
     return None
 
 
 def _token(body: bytes) -> str | None:
-    match _json(body):
+    match json_in(body):
         case {"token": str(token)} | {"access_token": str(token)} if re.fullmatch(r"[!-~]+", token):
             return token
     return None
-
-
-def _json(body: bytes) -> object:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _basic(credential: Credential) -> str:
@@ -233,7 +228,7 @@ def _basic(credential: Credential) -> str:
 
 def _host(registry: str) -> str:
     host = _HUB_HOST if registry == DOCKER_HUB else registry.partition("/")[0]
-    if _HOST.fullmatch(host) is None:
+    if _HOST.fullmatch(host) is None or _plain_url(f"https://{host}") is None:
         raise NoAnswerError("its name is not a host's")
     return host
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING
 
 from rotator.app import utc_now
 from rotator.daemon import Daemon, Outside
 from rotator.observe.logs import configure
+from rotator.observe.standing import Standing
 from rotator.system.lock import daemon_lock
 from rotator.system.notify import Notify
 from rotator.system.process import keep_memory_private, steady_seconds
@@ -15,17 +17,86 @@ from rotator.system.process import keep_memory_private, steady_seconds
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from structlog.typing import FilteringBoundLogger
+
     from rotator.config.schema import Configuration
+    from rotator.core.report import Report
+    from rotator.observe.observer import Observer
 
 OK = 0
+
+# Seconds after which a loop that has not turned is stuck.
+_STUCK = 60.0
 
 
 def execute(load: Callable[[], Configuration]) -> int:
     """Run until a signal comes; raise `ConfigError`, or `LockHeldError` where another one runs."""
     configuration = load()
     log = configure(configuration.log)
+    gc.enable()
     keep_memory_private()
     with daemon_lock(configuration.state_dir, log.warning):
-        outside = Outside(log, Notify(os.environ), utc_now, steady_seconds)
-        Daemon(load, outside).run()
+        reports: list[Callable[[Report], None]] = []
+        reloads: list[Callable[[bool], None]] = []
+        outside = Outside(log, Notify(os.environ), utc_now, steady_seconds, reports, reloads)
+        daemon = Daemon(load, outside)
+        shown = Shown(daemon, log)
+        reports.append(shown.hear)
+        reloads.append(shown.reloaded)
+        shown.begin()
+        daemon.run()
+        shown.end()
     return OK
+
+
+class Shown:
+    """A daemon's observer, there once a configuration asks for one: what it loads takes 3 MB."""
+
+    def __init__(self, daemon: Daemon, log: FilteringBoundLogger) -> None:
+        self._daemon = daemon
+        self._log = log
+        self._observer: Observer | None = None
+
+    def begin(self) -> None:
+        """Make the observer, if it is wanted and not there yet."""
+        wanted = self._daemon.configuration
+        if self._observer is not None or (wanted.http is None and wanted.metrics_file is None):
+            return
+        from rotator.observe.observer import Observer  # noqa: PLC0415  see the class
+
+        self._observer = Observer(
+            self._standing,
+            lambda: self._daemon.configuration,
+            lambda: steady_seconds() - self._daemon.turned_at < _STUCK,
+            utc_now,
+            self._log,
+        )
+        self._observer.start()
+
+    def hear(self, report: Report) -> None:
+        """Pass a report on."""
+        if self._observer is not None:
+            self._observer.hear(report)
+
+    def reloaded(self, good: bool) -> None:  # noqa: FBT001  a listener gets it by position
+        """Pass on whether a reload was good."""
+        self.begin()
+        if self._observer is not None:
+            self._observer.reloaded(good)
+
+    def end(self) -> None:
+        """Show nothing any more."""
+        if self._observer is not None:
+            self._observer.stop()
+
+    def _standing(self) -> list[Standing]:
+        return [
+            Standing(
+                slot.settings,
+                slot.runner.rotation,
+                # Until its first cycle has ended, what an earlier daemon recorded holds.
+                slot.record if slot.report else slot.runner.ports.journal.load(),
+                slot.report,
+            )
+            for slot in self._daemon.slots
+        ]

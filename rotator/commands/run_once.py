@@ -13,7 +13,9 @@ from rotator.commands.choose import rotations
 from rotator.core import cycle
 from rotator.core.errors import LockHeldError
 from rotator.observe.logs import Teller, configure
+from rotator.observe.table import show
 from rotator.system.each import ThreadedEach
+from rotator.system.journal import FileJournal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +64,18 @@ def execute(configuration: Configuration, options: Options) -> int:
         else:
             reports.append(answer)
     _tell(reports, options, Teller(log))
+    if configuration.metrics_file is not None and not options.dry_run:
+        from rotator.observe import metrics_file  # noqa: PLC0415  as it is seldom asked for
+
+        state, every = configuration.state_dir, configuration.rotations
+        metrics_file.after_run(
+            configuration.metrics_file,
+            [(one, FileJournal(state, one.name, log.warning).load()) for one in every],
+            [(one, ran.rotation) for one, ran in zip(chosen, ready, strict=True)],
+            {report.name: report for report in reports},
+            utc_now,
+            log,
+        )
     return LOCKED if locked else exit_code(reports)
 
 
@@ -79,6 +93,4 @@ def _tell(reports: Sequence[Report], options: Options, teller: Teller) -> None:
     if options.as_json:
         click.echo(json.dumps({"rotations": [report.as_json() for report in reports]}))
         return
-    from rotator.observe.table import show  # noqa: PLC0415  rich is slow to load
-
     show(reports, utc_now())
