@@ -15,7 +15,7 @@ demo: .venv/ready  ## Vault and ECR into one file, on this machine, in a few sec
 	@$(BIN)/python -m tests.demo
 
 test: .venv/ready  ## The whole suite; what this machine lacks is skipped and named
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 lint: .venv/ready  ## Style, types and the rule of who may import whom
 	$(BIN)/ruff check .

@@ -101,7 +101,6 @@ def test_every_driver_is_in_the_full_example() -> None:
     assert SOURCES.keys() | TARGETS.keys() <= shown_types
 
 
-@pytest.mark.xdist_group("demo")
 def test_the_demo() -> None:
     """`make demo` shows a rotation, then that nothing is due, and leaves no process behind."""
     done = subprocess.run(
@@ -118,7 +117,6 @@ def test_the_demo() -> None:
     assert not [port for port in PORTS if is_open(port)]
 
 
-@pytest.mark.xdist_group("demo")
 def test_the_demo_is_interrupted() -> None:
     """Ctrl-C ends everything that the demo started."""
     demo = subprocess.Popen(

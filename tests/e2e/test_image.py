@@ -28,7 +28,7 @@ DOCKERFILE = PROJECT / "deploy" / "docker" / "Dockerfile"
 USER = 65532
 
 # One worker builds the image, once, and on a busy machine not quickly.
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("image")]
+pytestmark = pytest.mark.timeout(300)
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def health(status: int) -> Iterator[str]:
             thread.join()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def image() -> Iterator[Containers]:
     """Build the image once."""
     if os.geteuid() != 0:

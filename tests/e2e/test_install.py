@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tests.e2e.systemd_fixtures"]
 # On the machine that test_systemd.py boots.
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("systemd")]
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_upgrade_keeps_the_configuration(installed: Path, tmp_path: Path) -> None:

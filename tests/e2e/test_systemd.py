@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tests.e2e.systemd_fixtures"]
 # One worker boots the machine, after making its root where that is not there yet.
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("systemd")]
+pytestmark = pytest.mark.timeout(600)
 
 SERVICES = ("rotator.service", "rotator-once.service", "rotator-failure@.service")
 HELPER = """#!/bin/sh

@@ -159,9 +159,9 @@ class FakeKubernetes:
     def answer(self, request: _Handler) -> tuple[int, Body]:
         """Return status and body for a request, or raise a `StatusError`."""
         account = self._who(request)
-        if request.path == _REVIEWS:
-            return 201, review(account, json.loads(request.body()))
         target = urlsplit(request.path)
+        if target.path == _REVIEWS:
+            return 201, review(account, json.loads(request.body()))
         match target.path.strip("/").split("/"):
             case ["api", "v1", "namespaces", namespace, plural, *rest] if plural in KINDS:
                 name = rest[0] if rest else ""
