@@ -26,6 +26,9 @@ lint: .venv/ready  ## Style, types and the rule of who may import whom
 simulate: .venv/ready  ## Months of operation in seconds: make simulate SEEDS=200 FIRST=1
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST)
 
+bench: .venv/ready  ## What it costs, beside what people use instead
+	$(BIN)/python -m tests.benchmarks
+
 install:  ## On this host, for systemd: make install PREFIX=/opt/rotator DESTDIR=
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' PYTHON='$(PYTHON)' deploy/install.sh install
 

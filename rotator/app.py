@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from rotator.config.sources import Source as SourceSettings
     from rotator.config.targets import Target as TargetSettings
     from rotator.core.facts import Memory
-    from rotator.core.ports import Prove, Source, Target
+    from rotator.core.ports import Clock, Prove, Source, Target
     from rotator.core.report import Report
 
 
@@ -105,9 +105,12 @@ class Builder:
     `warn` gets a sentence for whatever a person should know of the journals and locks.
     """
 
-    def __init__(self, configuration: Configuration, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, configuration: Configuration, warn: Callable[[str], None], clock: Clock = utc_now
+    ) -> None:
         self._configuration = configuration
         self._warn = warn
+        self._clock = clock
         self._prove = _prover(configuration)
         self._users = Counter(
             _wanted(source) for rotation in configuration.rotations for source in rotation.sources
@@ -120,7 +123,7 @@ class Builder:
             name=settings.name,
             sources=tuple(self._source(source, settings.name) for source in settings.sources),
             targets=tuple(
-                _target(target)
+                self._target(target)
                 for target in settings.targets
                 if not only_targets or target.target_name in only_targets
             ),
@@ -132,18 +135,22 @@ class Builder:
         state_dir = self._configuration.state_dir
         journal = FileJournal(state_dir, settings.name, self._warn)
         each = ThreadedEach()
-        ports = Ports(journal, self._prove, each, utc_now, SystemRandom().random)
+        ports = Ports(journal, self._prove, each, self._clock, SystemRandom().random)
         return Runner(rotation, ports, each, state_dir, self._warn)
 
     def _source(self, settings: SourceSettings, rotation: str) -> Source:
         module = import_module(sources.DRIVERS[settings.type])
         wanted = _wanted(settings)
         if self._users[wanted] == 1:
-            return cast("Source", module.build(settings, utc_now))
+            return cast("Source", module.build(settings, self._clock))
         if wanted not in self._shared:
-            driver = cast("Source", module.build(settings, utc_now))
+            driver = cast("Source", module.build(settings, self._clock))
             self._shared[wanted] = Fetches(driver, time.monotonic)
         return SharedSource(settings.name, rotation, self._shared[wanted])
+
+    def _target(self, settings: TargetSettings) -> Target:
+        module = import_module(targets.DRIVERS[settings.type])
+        return cast("Target", module.build(settings, settings.policy(), self._clock))
 
 
 def _prover(configuration: Configuration) -> Prove:
@@ -159,8 +166,3 @@ def _prover(configuration: Configuration) -> Prove:
 def _wanted(settings: SourceSettings) -> str:
     """Return what tells whether two sources ask for the same: everything but the name."""
     return settings.model_dump_json(exclude={"name"})
-
-
-def _target(settings: TargetSettings) -> Target:
-    module = import_module(targets.DRIVERS[settings.type])
-    return cast("Target", module.build(settings, settings.policy(), utc_now))

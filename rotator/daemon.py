@@ -145,7 +145,8 @@ class Daemon:
 
         A cycle that runs goes on to its end; its successor waits for the rotation's lock.
         """
-        kept, builder = self._slots, Builder(configuration, self._log.warning)
+        kept = self._slots
+        builder = Builder(configuration, self._log.warning, self._outside.clock)
         stays = configuration.registry_access == self._configuration.registry_access
         slots: dict[str, Slot] = {}
         for settings in configuration.rotations:

@@ -18,6 +18,7 @@ from rotator.core.report import (
     outcome_of,
 )
 from rotator.core.rotation import DEAD, FOREVER, InHand, Rotation
+from rotator.core.view import recorded_ends
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +101,7 @@ def _target(facts: Facts, target: Target) -> tuple[TargetReport, Mapping[str, da
     if done is None:
         outcome = "failed" if target.policy.enabled else "paused"
         wanted = filter(target.policy.wants, facts.served)
-        ends = {r: DEAD if r in facts.rejected else past.ends.get(r, DEAD) for r in wanted}
+        ends = recorded_ends(past, wanted, facts.hand, facts.rejected)
         problem = facts.unread.get(target.name)
         return TargetReport(target.name, outcome, earliest(ends.values()), problem=problem), ends
     wish, trouble = done.wish, done.trouble
@@ -212,8 +213,7 @@ def safe_for_jobs(
 
     `ends`: when the entry of each registry ends, by the target's name.
     """
-    told = all(s.registries or record.source(s.name).registries for s in rotation.sources)
-    limits = [FOREVER if told else DEAD]
+    limits = [FOREVER if rotation.told(record) else DEAD]
     for target in rotation.targets:
         if target.name not in ends or not target.policy.enabled:
             continue

@@ -286,6 +286,7 @@ class _Cycle:
             remove=self.rotation.remove,
             now=self.started,
             fingerprint=self.ports.journal.fingerprint,
+            told=self.rotation.told(self.record),
         )
 
     def _publishable(self) -> frozenset[str]:

@@ -137,8 +137,10 @@ def _is_over(mine: InHand, record: Record, now: datetime) -> bool:
     known = record.known(mine.credential.registry, mine.fingerprint)
     if not mine.vouched:
         return True
-    # One that is adopted in this cycle has no time yet: it is drawn before the first write.
-    return known is not None and known.renew_at is not None and known.renew_at <= now
+    if known is None or known.expires_at != mine.credential.expires_at:
+        # Adopted, or lengthened by whoever fetched it: its time is drawn before the first write.
+        return False
+    return known.renew_at is not None and known.renew_at <= now
 
 
 def with_record(mine: InHand, record: Record) -> InHand:

@@ -5,9 +5,10 @@ Never a secret: credentials are named by keyed fingerprints. Losing the record c
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003  pydantic reads these types when it runs
-from dataclasses import dataclass, field
-from datetime import datetime  # noqa: TC003
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -117,6 +118,8 @@ class Record:
             record = _CODEC.validate_json(text)
         except ValidationError as error:
             raise RecordError(f"it is not a record: {error.error_count()} problems") from None
+        if not all(moment.tzinfo for moment in _moments(asdict(record))):
+            raise RecordError("it is not a record: it holds a time without a zone")
         if record.version > VERSION:
             raise RecordError(f"a newer rotator wrote it (version {record.version})")
         return record
@@ -134,6 +137,17 @@ class Record:
         return next(
             (k for k in self.credentials.get(registry, ()) if k.fingerprint == fingerprint), None
         )
+
+
+def _moments(value: Any) -> list[datetime]:
+    """Return every time in a document of mappings and tuples."""
+    if isinstance(value, datetime):
+        return [value]
+    if isinstance(value, Mapping):
+        return [moment for part in value.values() for moment in _moments(part)]
+    if isinstance(value, tuple):
+        return [moment for part in value for moment in _moments(part)]
+    return []
 
 
 _CODEC = TypeAdapter(Record)

@@ -37,6 +37,10 @@ class Rotation:
             for registry in sorted(source.registries or record.source(source.name).registries)
         }
 
+    def told(self, record: Record) -> bool:
+        """Tell whether all sources' registries are known: some are only told by a fetch."""
+        return all(s.registries or record.source(s.name).registries for s in self.sources)
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:

@@ -11,7 +11,7 @@ from rotator.core.model import Content, Held, Mark, Secret, Verdict
 from rotator.core.rotation import DEAD, FOREVER, InHand
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
     from rotator.core.docker_config import DockerConfig
@@ -25,7 +25,8 @@ class View:
 
     `served`: the rotation's registries that belong in this target. `hand`: the best credential of
     each. `seen`: the proofs of what targets hold, by registry and fingerprint. `rejected`: the
-    registries that no longer accept what was in hand when the last cycle ended.
+    registries that no longer accept what was in hand when the last cycle ended. `told`: `served`
+    is all; some source has yet to tell its registries where it is not.
     """
 
     target: Target
@@ -39,6 +40,7 @@ class View:
     remove: frozenset[str]
     now: datetime
     fingerprint: Fingerprint = field(repr=False)
+    told: bool = True
 
     @property
     def marked_by_another(self) -> bool:
@@ -95,14 +97,36 @@ class View:
             return self.ends_marked()
         return dict.fromkeys(self.served, DEAD)
 
+    def half_print(self) -> str | None:
+        """Return the fingerprint of the login that the password here makes with our username."""
+        mine = self.hand.get(self.target.policy.registry or "")
+        if mine is None or self.held.text is None:
+            return None
+        if self.target.policy.content is not Content.PASSWORD:
+            return None
+        login = docker_config.login_text(mine.credential.username, self.held.text)
+        return self.fingerprint(login)
+
     def ends_recorded(self) -> dict[str, datetime]:
         """Return when the entry of each registry ends as far as the journal knows."""
-        ends = self.record.ends
-        return {r: DEAD if r in self.rejected else ends.get(r, DEAD) for r in self.served}
+        return recorded_ends(self.record, self.served, self.hand, self.rejected)
 
     def ends_marked(self) -> dict[str, datetime]:
         """Return when the entry of each registry ends as far as the target's mark tells."""
         return {registry: self.marked_end.get(registry, DEAD) for registry in self.served}
+
+    @property
+    def marked_to_last(self) -> bool:
+        """Tell whether another rotator's mark tells of no sooner end than what is in hand."""
+        ends = self.ends_marked()
+        return self.marked_by_another and all(
+            ends[registry] >= mine.end for registry, mine in self.hand.items()
+        )
+
+    def is_as_written(self, fingerprint: str) -> bool:
+        """Tell whether a value that can't be read may still be this one, which we wrote."""
+        ours = not self.marked_by_another or self.marked_to_last
+        return ours and fingerprint == self.record.written
 
     def ends_of_hand(self) -> dict[str, datetime]:
         """Return when the entry of each registry ends once all that is in hand is published."""
@@ -145,3 +169,17 @@ class Wish:
     changes: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
     stale: bool = False
+
+
+def recorded_ends(
+    record: TargetRecord,
+    served: Iterable[str],
+    hand: Mapping[str, InHand],
+    rejected: Collection[str],
+) -> dict[str, datetime]:
+    """Return when the entries end of a target that can't be read: never later than what is in hand.
+
+    `served`, `hand`, `rejected`: as in a view.
+    """
+    ends = {r: DEAD if r in rejected else record.ends.get(r, DEAD) for r in served}
+    return {r: min(end, hand[r].end) if r in hand else end for r, end in ends.items()}

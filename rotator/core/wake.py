@@ -51,7 +51,9 @@ def wake_reason(
     """Return why a cycle has to run now; None: nothing to do until `armed.next_at`."""
     passed = timedelta(seconds=boot - armed.boot)
     step = now - armed.now - passed
-    if step < -_CLOCK_STEP:
+    # A record from the future: the clock was ahead only while its cycle ran.
+    future = record.ended_at is not None and record.ended_at > now + _CLOCK_STEP
+    if step < -_CLOCK_STEP or future:
         return Wake.CLOCK_BACK
     if step > _CLOCK_STEP:
         return Wake.CLOCK_FORWARD

@@ -74,22 +74,23 @@ def _wish_document(view: View, found: DockerConfig) -> Wish:
 
 def _wish_withheld(view: View) -> Wish:
     """A hidden variable can't be read back, so all of it has to come from what is in hand."""
-    there = view.ends_recorded()
-    lost = sorted(r for r in view.served - view.hand.keys() if there[r] > view.now)
+    there, marked = view.ends_recorded(), view.ends_marked()
+    unseen = view.served - view.hand.keys()
+    lost = sorted(r for r in unseen if max(there[r], marked[r]) > view.now)
     if view.target.policy.merge is not Merge.REPLACE:
         return Wish(view.ends_held(), held_back=_withheld("its other entries would be lost"))
-    if lost:
-        return Wish(view.ends_held(), held_back=_withheld(f"{', '.join(lost)} would be lost"))
+    if lost or not view.told:
+        what = ", ".join(lost) or "what a source serves that was not yet asked"
+        return Wish(view.ends_held(), held_back=_withheld(f"{what} would be lost"))
     ends = view.ends_of_hand()
     if not view.hand:
         return Wish(ends, held_back=_nothing_in_hand())
-    if _marked_to_last(view):
+    if _is_left(view):
         return Wish(view.ends_marked())
     credentials = [mine.credential for mine in view.hand.values()]
     config = docker_config.merge(DockerConfig(), credentials, view.remove).config
     written = view.fingerprint(docker_config.encode(config))
-    unchanged = written == view.record.written and not view.marked_by_another
-    if unchanged and not _later(view, view.hand):
+    if view.is_as_written(written) and not _later(view, view.hand):
         return Wish(ends)
     changes = tuple(
         Change(registry, None, mine.fingerprint, "renewed") for registry, mine in view.hand.items()
@@ -107,36 +108,28 @@ def _wish_half_login(view: View) -> Wish:
     login = mine.credential
     text = login.password if policy.content is Content.PASSWORD else Secret(login.username)
     ends = {login.registry: mine.end}
-    known = view.fingerprint(text.reveal()) == view.record.written and not view.marked_by_another
-    same = known if view.held.withheld else view.held.text == text
+    same = view.held.text == text
+    there = view.held.withheld or view.held.text is not None
+    if there and not same and _is_left(view):
+        return Wish(view.ends_marked())
+    same = same or (view.held.withheld and view.is_as_written(view.fingerprint(text.reveal())))
     if same and not _later(view, {login.registry: mine}):
         return Wish(ends)
-    there = view.held.withheld or view.held.text is not None
-    if there and not same and _marked_to_last(view) and not _is_rejected(view, mine):
-        return Wish(view.ends_marked())
     mark = Mark({login.registry: login.expires_at}, view.fingerprint(text.reveal()), view.rotation)
     change = Change(login.registry, None, mine.fingerprint, "renewed")
     return Wish(ends, Document(text, mark), changes=(change,))
 
 
-def _marked_to_last(view: View) -> bool:
+def _is_left(view: View) -> bool:
     """Tell whether a value that can't be judged is another rotator's, and ends no sooner.
 
-    Of two that never end nobody can tell which is the newer one: then ours is written.
+    Of two that never end nobody can tell which is the newer one: then ours is written, once.
     """
-    ends = view.ends_marked()
-    return view.marked_by_another and all(
-        mine.end < FOREVER and ends[registry] >= mine.end for registry, mine in view.hand.items()
-    )
-
-
-def _is_rejected(view: View, mine: InHand) -> bool:
-    """Tell whether a password that could be read, and tried with our username, was rejected."""
-    if view.held.text is None:
-        return False
-    text = docker_config.login_text(mine.credential.username, view.held.text)
-    seen = view.seen.get((mine.credential.registry, view.fingerprint(text)))
-    return seen is not None and seen.proof.verdict is Verdict.REJECTED
+    endless = any(mine.end == FOREVER for mine in view.hand.values())
+    half = view.half_print()
+    seen = view.seen.get((view.target.policy.registry or "", half)) if half else None
+    rejected = seen is not None and seen.proof.verdict is Verdict.REJECTED
+    return view.marked_to_last and not endless and not rejected
 
 
 def _decode(view: View) -> DockerConfig:
@@ -152,7 +145,7 @@ def _decode(view: View) -> DockerConfig:
 
 
 def _base(view: View, found: DockerConfig) -> DockerConfig:
-    if view.target.policy.merge is Merge.PRESERVE:
+    if view.target.policy.merge is Merge.PRESERVE or not view.told:
         return found
     ours = view.served
     kept = {

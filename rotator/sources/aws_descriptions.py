@@ -6,7 +6,8 @@ Reading them is most of the work of a fetch, and the endpoints of every service 
 from __future__ import annotations
 
 import functools
-from pathlib import PurePath
+import json
+from pathlib import Path
 from typing import Any
 
 from botocore.loaders import JSONFileLoader, Loader
@@ -18,11 +19,14 @@ _CALLED = frozenset({"api.ecr", "api.ecr-public", "oidc", "portal.sso", "signin"
 class _Reader(JSONFileLoader):  # type: ignore[misc]  # published without type information
     def load_file(self, file_path: str) -> Any:
         """Return a file's document; `file_path` comes without its extension."""
-        document = super().load_file(file_path)
-        if document is not None and PurePath(file_path).name == "endpoints":
-            for partition in document["partitions"]:
-                services = partition["services"]
-                partition["services"] = {k: services[k] for k in _CALLED & services.keys()}
+        file = Path(f"{file_path}.json")
+        if file.name != "endpoints.json" or not file.exists():
+            return super().load_file(file_path)
+        # Plain dicts take half the time and memory of the SDK's ordered ones.
+        document = json.loads(file.read_bytes())
+        for partition in document["partitions"]:
+            services = partition["services"]
+            partition["services"] = {name: services[name] for name in _CALLED & services.keys()}
         return document
 
 

@@ -2,84 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import socket
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
-from tests.e2e.site import PROGRAM
+from tests.e2e.running import Daemon
 from tests.support import MARKED, until
 
 if TYPE_CHECKING:
     from tests.e2e.site import Site
-
-
-class Daemon:
-    """A running `rotator run`, what it logged, and what it told the service manager."""
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.log = site.place / "log"
-        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.address = site.place / "notify"
-        self.manager.bind(str(self.address))
-        self.manager.settimeout(0)
-        self.told: list[str] = []
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        site = self.site
-        site.write()
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [PROGRAM, "--config", site.config, "run"],
-                env={**site.environ(), "NOTIFY_SOCKET": str(self.address)},
-                stdout=log,
-                stderr=log,
-            )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self.process is not None
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(10)
-        self.manager.close()
-        self.address.unlink()
-        assert MARKED not in self.log.read_text(), "a secret was logged"
-
-    def messages(self) -> list[str]:
-        """Return everything that the service manager was told so far."""
-        while True:
-            try:
-                self.told.append(self.manager.recv(4096).decode())
-            except BlockingIOError:
-                return self.told
-
-    def events(self, name: str) -> list[dict[str, object]]:
-        """Return the events with this name that were logged so far."""
-        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line[:1] == "{"]
-        return [line for line in lines if line["event"] == name]
-
-    def ready(self) -> None:
-        """Wait until the service manager was told that the start has ended."""
-        until(lambda: "READY=1" in self.messages(), 30, "READY=1")
-
-    def signal(self, number: int) -> None:
-        """Send it a signal."""
-        assert self.process is not None
-        self.process.send_signal(number)
-
-    def end(self) -> int:
-        """Ask it to stop, and return its exit code."""
-        assert self.process is not None
-        self.signal(signal.SIGTERM)
-        return self.process.wait(10)
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ import pytest
 
 from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.model import Secret
+from rotator.system.each import ThreadedEach
 from tests.fakes.rabbitmq import RabbitMq
+from tests.fakes.vault_door import VaultDoor
 from tests.integration.vault_tools import Hands, token_login, vault_source
 from tests.support import free_port, need, until
 
@@ -124,6 +126,27 @@ def test_lease_ends_with_its_login(openbao: OpenBao, tmp_path: Path, role: str) 
     assert credential.expires_at == source.token_expires_at
     assert credential.expires_at is not None
     assert credential.expires_at - clock.now <= timedelta(minutes=20)
+
+
+def test_leases_ended_together_log_in_once(
+    openbao: OpenBao, tmp_path: Path, rabbitmq: RabbitMq, role: str
+) -> None:
+    """After a restart many leases may be due to end: they share one login, one after another."""
+    policy = openbao.policy('path "sys/leases/revoke" { capabilities = ["update"] }')
+    mount, role_id, secret_id = openbao.approle([policy])
+    file = tmp_path / "secret-id"
+    file.write_text(secret_id)
+    auth = {"method": "approle", "role_id": role_id, "secret_id_file": str(file), "mount": mount}
+    issuer = vault_source(openbao, token_login(tmp_path, openbao.root), path=role)
+    issued = [issuer.fetch([])[0] for _ in range(8)]
+    with VaultDoor(openbao.url) as door:
+        source = vault_source(door.url, auth, path=role)
+        leases = [each.lease for each in issued if each.lease is not None]
+        answers = ThreadedEach()(source.revoke, leases, 30)
+        assert answers == [None] * 8
+        assert door.asked(part="login") == 1
+    gone = {each.username for each in issued}
+    until(lambda: not gone & set(rabbitmq.users), 10, "the users to go")
 
 
 def test_revoking_needs_a_policy(openbao: OpenBao, tmp_path: Path, role: str) -> None:

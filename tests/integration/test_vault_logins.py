@@ -73,16 +73,16 @@ def test_token_that_may_not_look_at_itself(
 def test_periodic_token_is_renewed(
     openbao: OpenBao, kv_secret: str, kv_policy: str, tmp_path: Path
 ) -> None:
-    """In the second half of its life a periodic token is renewed, not before."""
+    """After a quarter of its life a periodic token is renewed, not before."""
     clock = Hands()
     with VaultDoor(openbao.url) as door:
         auth = token_login(tmp_path, openbao.token(kv_policy, period="1h"))
         source = vault_source(door.url, auth, clock, path=f"secret/{kv_secret}")
         source.fetch([])
-        clock.forward(minutes=20)
+        clock.forward(minutes=10)
         source.fetch([])
         assert door.asked(part="renew-self") == 0
-        clock.forward(minutes=20)
+        clock.forward(minutes=10)
         source.fetch([])
         assert door.asked(part="renew-self") == 1
         assert source.token_expires_at == clock.now + timedelta(hours=1)

@@ -223,3 +223,16 @@ def test_what_a_person_put_into_a_source_is_taken_though_it_ends_sooner() -> Non
     source.answers = (login(changed, expires_in=6 * HOUR),)
     here.after(301)
     assert here.place.password() == changed.reveal()
+
+
+def test_what_never_ends_is_compared_with_its_source() -> None:
+    """It may have been changed since: its source is asked once, and then each poll."""
+    world = World()
+    here = site(world, sources=[WorldSource(world, life=None)])
+    here.place.put(document({HOST: world.issue(HOST, None)}), foreign({HOST: None}))
+    here.cycle()
+    assert here.source.fetches == 1
+    here.after(60)
+    assert here.source.fetches == 1
+    here.after(300)
+    assert here.source.fetches == 2

@@ -153,3 +153,13 @@ def test_a_hidden_half_whose_write_failed_is_tried_again() -> None:
     here.place.broken = None
     assert reason(here, 300) == ("written", None)
     assert here.place.text == f"{MARKED}1"
+
+
+def test_the_username_of_another_rotator_stays_if_its_mark_ends_later() -> None:
+    """A username can't be proven: only the mark can be judged."""
+    here = half(Content.USERNAME)
+    here.cycle()
+    end = here.world.now + timedelta(hours=13)
+    here.place.put("theirs", foreign({HOST: end}))
+    assert reason(here, 300) == ("unchanged", None)
+    assert here.place.text == "theirs"

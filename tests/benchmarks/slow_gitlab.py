@@ -1,0 +1,25 @@
+"""A GitLab with latency in a process of its own: `python -m tests.benchmarks.slow_gitlab 0.05`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+
+from tests.benchmarks.site import GROUP
+from tests.fakes.gitlab import running
+from tests.fakes.gitlab_access import OWNER
+
+
+def main() -> None:
+    """Serve until a signal comes; the first line says where, and the access token."""
+    with running() as server:
+        server.add_group(GROUP)
+        server.latency = float(sys.argv[1])
+        token = server.add_token({GROUP: OWNER}).text
+        print(json.dumps({"url": server.url, "token": token}), flush=True)  # noqa: T201  its output
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""How often a source may be asked and a target be written in a day, and what must be job-safe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rotator.core.model import Content
+from tests.simulation.backend import Kind
+from tests.simulation.timeline import span
+
+if TYPE_CHECKING:
+    from rotator.core.model import Schedule
+    from tests.simulation.backend import Backend
+    from tests.simulation.host import Host
+    from tests.simulation.outside import Place
+    from tests.simulation.promises import Watch
+
+# Waits between failures grow to 15 s with full jitter where nothing valid is published: 8 s on
+# average, and a day is long enough for the average to show.
+_SHORTEST_WAIT = 6.0
+
+
+def shortest_period(backend: Backend, schedule: Schedule) -> float:
+    """Return the fewest seconds between two renewals where nothing goes wrong."""
+    if backend.kind is Kind.STATIC:
+        return 0.9 * schedule.poll.total_seconds()
+    longest = schedule.longest_job.total_seconds()
+    life = backend.life
+    offset = schedule.renew_after * life
+    if life > longest:
+        offset = min(offset, 0.75 * (life - longest))
+    offset = max(offset, 0.1 * life)
+    period = offset - min(schedule.jitter * life, offset / 2)
+    # What is cached is asked for again at half of the rest, until there is something new.
+    return period / 5 if backend.kind is Kind.CACHED else period
+
+
+def calls_too_many(backend: Backend, window: float, watch: Watch) -> str | None:
+    """Tell whether a backend was asked too often in the window that ends now."""
+    hosts = [h for h in watch.hosts if any(s.backend is backend for s in h.rotation.sources)]
+    schedule = hosts[0].rotation.schedule
+    troubles = watch.recent + watch.before_that
+    answered = sum(good for _, good in backend.calls)
+    normal = window / max(shortest_period(backend, schedule) * backend.shortest, 1.0)
+    # Several rotators that share what they publish take turns, but may meet now and then.
+    sharing = 1.0 if len(hosts) == 1 else 1.6
+    apart = backend.kind in {Kind.STATIC, Kind.CACHED} or not _is_shared(backend, watch)
+    # Without jitter they all ask at once.
+    if apart or schedule.jitter == 0:
+        sharing = len(hosts)
+    allowed = sharing * normal * 1.05 + 3 + (3 + 2 * len(hosts)) * troubles
+    if backend.kind is Kind.CACHED:
+        # The nearer its end, the more often something new may be there.
+        allowed += 20 * len(hosts)
+    if answered > allowed:
+        return (
+            f"{backend.name} answered {answered} times in {span(window)}, {allowed:.0f} are normal"
+        )
+    failed = len(backend.calls) - answered
+    allowed = len(hosts) * window / _SHORTEST_WAIT + 20 * troubles
+    if failed > allowed:
+        return f"{backend.name} refused {failed} times in {span(window)}, {allowed:.0f} are normal"
+    return None
+
+
+def _is_shared(backend: Backend, watch: Watch) -> bool:
+    """Tell whether rotators can see what others fetched for each of a backend's registries."""
+    seen = {
+        wanted.registry
+        for place in watch.places
+        if not place.hidden and place.content is Content.DOCKER_CONFIG
+        for wanted in watch.wanted(place)
+    }
+    return seen.issuperset(backend.registries)
+
+
+def writes_too_many(place: Place, written: int, watch: Watch) -> str | None:
+    """Tell whether a place was written more often during the day than anything changed."""
+    hosts = [h for h in watch.hosts if any(t.place is place for t in h.rotation.targets)]
+    given = sum(backend.given for backend in watch.backends)
+    troubles = watch.recent + watch.before_that
+    allowed = 1.2 * given + 4 * len(hosts) * (1 + troubles)
+    if written > allowed:
+        return f"{place.name} was written {written} times in a day, {allowed:.0f} are normal"
+    return None
+
+
+def must_be_safe(host: Host) -> bool:
+    """Tell whether renewals come so early that a record without a fault always says job-safe."""
+    schedule = host.rotation.schedule
+    for source in host.rotation.sources:
+        backend = source.backend
+        if backend.kind is Kind.STATIC:
+            continue
+        reserve = backend.life - schedule.longest_job.total_seconds()
+        # A tenth of the life is the soonest that it is renewed.
+        late = 0.1 * backend.life + 60 > reserve
+        if backend.kind is Kind.CACHED or backend.truncates < 1 or late:
+            return False
+    return True

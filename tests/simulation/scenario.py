@@ -1,0 +1,258 @@
+"""Draws a world from a seed, and lets it run."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
+from typing import TYPE_CHECKING
+
+from rotator.core.model import Content, Merge, Policy, Schedule
+from rotator.core.rotation import Rotation
+from tests.simulation import budgets
+from tests.simulation.backend import Backend, Kind
+from tests.simulation.drivers import SimSource, SimTarget
+from tests.simulation.faults import DAY, Faults
+from tests.simulation.host import Host
+from tests.simulation.outside import Place, Registries
+from tests.simulation.promises import Watch
+from tests.simulation.timeline import Timeline, Violation, span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+YEAR = 365 * DAY
+# About how many cycles one seed is worth.
+_CYCLES = 500
+# A day's outage alone makes ten thousand: enough is enough.
+_MOST = 1500
+FLEETS = {"one": 8, "two alike": 3, "five alike": 1, "two apart": 3, "three overlapping": 1}
+_FOREIGN = {"auths": {"other.example.com": {"auth": "YTpi"}}, "credHelpers": {"x": "y"}}
+
+
+@dataclass
+class Result:
+    """What a seed's world went through; `violation` is None where every promise held."""
+
+    seed: int
+    seconds: float = 0.0
+    events: int = 0
+    cycles: int = 0
+    jobs: int = 0
+    audits: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    excused: Counter[str] = field(default_factory=Counter)
+    violation: str | None = None
+    trace: str = ""
+
+
+@dataclass
+class World:
+    """One world: its rotators, what they deal with, and who watches them.
+
+    `unit`: about the time between two renewals; `length`: how long it is simulated.
+    """
+
+    time: Timeline
+    chance: Random
+    watch: Watch
+    unit: float
+    length: float
+    faults: Faults
+    kinds: tuple[str, ...]
+    window: float
+
+    def run(self) -> None:
+        """Let it run; raises `Violation`."""
+        for host in self.watch.hosts:
+            self.time.at(self.chance.random() * 10, host.start)
+        self.watch.disturbance("start", 30.0)
+        self._often(self.unit / 4, self._job)
+        self._often(self.unit / 3, self.watch.audit)
+        self.time.after(self.window, self._window_ends)
+        if self.kinds:
+            self._often(self.unit * 8, lambda: self.faults.happen(self.chance.choice(self.kinds)))
+        while self.time.now < self.length and self.cycles() < _MOST:
+            self.time.advance(min(self.time.now + self.unit, self.length))
+
+    def cycles(self) -> int:
+        """Return how many cycles there were so far."""
+        return sum(host.cycles for host in self.watch.hosts)
+
+    def _often(self, seconds: float, what: Callable[[], None]) -> None:
+        def happens() -> None:
+            what()
+            self.time.after(self.chance.expovariate(1 / seconds), happens)
+
+        self.time.after(self.chance.expovariate(1 / seconds), happens)
+
+    def _job(self) -> None:
+        self.watch.job_starts(self.chance.choice(self.watch.places))
+
+    def _window_ends(self) -> None:
+        self.watch.window_ends(self.window)
+        self.time.after(self.window, self._window_ends)
+
+
+def simulate(
+    seed: int, *, trace: bool = False, plant: Callable[[World], None] | None = None
+) -> Result:
+    """Run the world of a seed. `plant` may spoil it before it begins."""
+    world = draw(seed, keep_all=trace)
+    if plant is not None:
+        plant(world)
+    result = Result(seed)
+    try:
+        world.run()
+    except Violation as violation:
+        result.violation = str(violation)
+    watch = world.watch
+    result.seconds = world.time.now
+    result.events = world.time.events
+    result.cycles = world.cycles()
+    result.jobs, result.audits = watch.jobs, watch.audits
+    result.faults, result.excused = world.faults.counts, watch.excused
+    if trace or result.violation:
+        result.trace = world.time.trace()
+    return result
+
+
+def draw(seed: int, *, keep_all: bool = False) -> World:
+    """Make the world of a seed."""
+    chance = Random(seed)
+    time = Timeline(keep_all=keep_all)
+    registries = Registries(time)
+    watch = Watch(registries)
+    fleet = chance.choices(list(FLEETS), list(FLEETS.values()))[0]
+    pace = 30.0 * (YEAR / 30) ** chance.random()
+    count = {"two apart": 2, "three overlapping": 3}.get(fleet, chance.choice([1, 1, 2, 3]))
+    watch.backends = [_backend(chance, registries, n, pace) for n in range(count)]
+    schedule = _schedule(chance, pace)
+    alike = fleet in {"one", "two alike", "five alike"}
+    watch.places = [
+        _place(chance, registries, n, watch.backends, alike=alike, alone=fleet == "one")
+        for n in range(chance.choice([1, 1, 2, 3]))
+    ]
+    policies = [_policy(chance, place, watch.backends, alike=alike) for place in watch.places]
+    for name, backends in _shares(fleet, watch.backends):
+        host = Host(name, registries, watch, Random(chance.random()))
+        host.rotation = Rotation(
+            name="dind",
+            sources=tuple(SimSource(host, backend) for backend in backends),
+            targets=tuple(
+                SimTarget(host, place, policy)
+                for place, policy in zip(watch.places, policies, strict=True)
+            ),
+            schedule=schedule,
+        )
+        watch.hosts.append(host)
+    unit = min(
+        schedule.poll.total_seconds(),
+        *(budgets.shortest_period(backend, schedule) for backend in watch.backends),
+    )
+    length = min(_CYCLES * unit / len(watch.hosts) ** 0.5, 3 * YEAR)
+    faults = Faults(watch, chance, unit, length)
+    everything = sorted(faults.kinds())
+    kinds = [] if chance.random() < 0.1 else chance.sample(everything, chance.randrange(1, 9))
+    time.say(
+        "world",
+        f"seed {seed}: {fleet}; lives {[b.kind + ' ' + span(b.life) for b in watch.backends]}; "
+        f"longest_job {schedule.longest_job}, poll {schedule.poll}; places "
+        f"{[_describe(p, q) for p, q in zip(watch.places, policies, strict=True)]}; faults {kinds}",
+    )
+    window = DAY if length > 3 * DAY else length / 3
+    return World(time, chance, watch, unit, length, faults, tuple(kinds), window)
+
+
+def _shares(fleet: str, backends: list[Backend]) -> list[tuple[str, list[Backend]]]:
+    """Return each rotator's name and sources."""
+    if fleet == "two apart":
+        return [("a", backends[:1]), ("b", backends[1:])]
+    if fleet == "three overlapping":
+        return [("a", backends[:2]), ("b", backends[1:]), ("c", backends[:1] + backends[2:])]
+    count = {"one": 1, "two alike": 2, "five alike": 5}[fleet]
+    return [("abcde"[n], backends) for n in range(count)]
+
+
+def _backend(chance: Random, registries: Registries, number: int, pace: float) -> Backend:
+    kind = chance.choices(list(Kind), [5, 1, 5, 1, 2])[0]
+    life = max(30.0, pace * 4 ** (chance.random() - 0.5))
+    names = [f"r{number}.example.com"]
+    if chance.random() < 0.2:
+        names.append(f"r{number}.example.com/path:5000")
+    return Backend(
+        name=f"source-{number}",
+        registries=tuple(names),
+        kind=kind,
+        life=life,
+        world=registries,
+        last_life=life * chance.choice([1.0, 3.0, 20.0]),
+        declared=chance.random() < 0.8,
+    )
+
+
+def _schedule(chance: Random, pace: float) -> Schedule:
+    poll = min(DAY, max(5.0, pace / 3 * 0.01 ** chance.random()))
+    longest = pace * chance.choice([0.01, 0.05, 0.2, 0.5, 0.7, 3.0])
+    return Schedule(
+        renew_after=chance.choice([0.3, 0.5, 0.5, 0.7]),
+        jitter=chance.choice([0.0, 0.05, 0.05, 0.2]),
+        poll=timedelta(seconds=poll),
+        retry_initial=timedelta(seconds=chance.choice([1, 5, 30])),
+        retry_max=timedelta(seconds=chance.choice([60, 600, 3600])),
+        longest_job=timedelta(seconds=longest),
+    )
+
+
+def _place(
+    chance: Random,
+    world: Registries,
+    number: int,
+    backends: list[Backend],
+    *,
+    alike: bool,
+    alone: bool,
+) -> Place:
+    place = Place(f"place-{number}", world)
+    place.compares = chance.random() < 0.7
+    # Two rotators with one registry can only tell each other's entries by the mark.
+    place.marked = not alone or chance.random() < 0.8
+    place.hidden = alike and chance.random() < 0.1
+    if not place.compares and chance.random() < 0.3:
+        place.stale = chance.choice([5.0, 30.0, 50.0])
+    if alike and chance.random() < 0.1:
+        place.content = Content.PASSWORD
+        place.registry = chance.choice(backends).registries[0]
+    elif not place.hidden and chance.random() < 0.5:
+        place.edit(json.dumps(_FOREIGN), drops_mark=True)
+    return place
+
+
+def _policy(chance: Random, place: Place, backends: list[Backend], *, alike: bool) -> Policy:
+    everything = [registry for backend in backends for registry in backend.registries]
+    merge = Merge.REPLACE if place.hidden or (alike and chance.random() < 0.1) else Merge.PRESERVE
+    chosen = frozenset(chance.sample(everything, chance.randrange(1, len(everything) + 1)))
+    return Policy(
+        registries=chosen if chance.random() < 0.2 else None,
+        content=place.content,
+        registry=place.registry,
+        merge=merge,
+        follows=chance.random() < 0.25,
+    )
+
+
+def _describe(place: Place, policy: Policy) -> str:
+    words = [
+        place.name,
+        "compares" if place.compares else "compares not",
+        "" if place.marked else "unmarked",
+        "hidden" if place.hidden else "",
+        f"stale {place.stale:.0f} s" if place.stale else "",
+        "follows" if policy.follows else "",
+        str(policy.content) if policy.content is not Content.DOCKER_CONFIG else "",
+        str(policy.merge) if policy.merge is Merge.REPLACE else "",
+        f"only {sorted(policy.registries)}" if policy.registries else "",
+    ]
+    return " ".join(word for word in words if word)
