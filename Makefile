@@ -26,8 +26,8 @@ lint: .venv/ready  ## Style, types and the rule of who may import whom
 simulate: .venv/ready  ## Months of operation in seconds: make simulate SEEDS=200 FIRST=1
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST)
 
-bench: .venv/ready  ## What it costs, beside what people use instead
-	$(BIN)/python -m tests.benchmarks
+bench: .venv/ready  ## Against what people use instead: make bench BENCH_ARGS='--only vault'
+	@$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
 
 install:  ## On this host, for systemd: make install PREFIX=/opt/rotator DESTDIR=
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' PYTHON='$(PYTHON)' deploy/install.sh install
@@ -36,7 +36,7 @@ uninstall:  ## Remove that; configuration, journal and what was published stay
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' deploy/install.sh uninstall
 
 clean:  ## Remove what the other targets made
-	rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache .coverage
+	rm -rf .venv .bench .demo .pytest_cache .mypy_cache .ruff_cache .coverage
 
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
