@@ -19,7 +19,7 @@ import yaml
 from tests.e2e.site import PROGRAM
 from tests.fakes.gitlab_access import OWNER
 from tests.fakes.kubernetes_world import World
-from tests.support import MARKED
+from tests.support import MARKED, need
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -176,6 +176,26 @@ def test_every_way_works_after_a_rotation(
         (config / "config.json").write_text(before[name])
         refused = docker(docker_engine, config, "pull", "--quiet", everywhere.image)
         assert "unauthorized" in refused.stderr, name
+
+
+def test_skopeo_reads_the_file_after_a_rotation(everywhere: Everywhere, tmp_path: Path) -> None:
+    """Another client than Docker: the new file lets it in, the old one does not."""
+    old = tmp_path / "old.json"
+    old.write_text(everywhere.in_file())
+    everywhere.rotate(NEW)
+
+    def inspect(config: Path) -> subprocess.CompletedProcess[str]:
+        words = ["inspect", "--tls-verify=false", "--authfile", config]
+        return subprocess.run(
+            [need("skopeo", "skopeo"), *words, f"docker://{everywhere.image}"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert inspect(everywhere.place / "docker" / "config.json").returncode == 0
+    assert "unauthorized" in inspect(old).stderr
 
 
 def test_docker_login_works_after_a_rotation(
