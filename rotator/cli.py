@@ -45,7 +45,7 @@ def cli(context: click.Context, config: Path | None) -> None:
     context.obj = config
 
 
-@cli.command()
+@cli.command(short_help="The daemon: renew and repair until SIGTERM.")
 @click.pass_obj
 def run(config: Path | None) -> None:
     """Run as a daemon: renew before anything ends, repair what drifts, until SIGTERM.
@@ -57,7 +57,7 @@ def run(config: Path | None) -> None:
     sys.exit(command.execute(lambda: _load(config)))
 
 
-@cli.command("run-once")
+@cli.command("run-once", short_help="One cycle of each rotation, now.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--only-due", is_flag=True, help="Fetch only what is due; skip what is fresh.")
 @click.option(
@@ -92,7 +92,7 @@ def run_once(
     sys.exit(command.execute(_load(config), options))
 
 
-@cli.command()
+@cli.command(short_help="Would it work? Ask everybody, change nothing.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--offline", is_flag=True, help="The configuration alone: no server, no secret.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -125,7 +125,7 @@ def check(
     sys.exit(command.execute(_file(config), _load(config), options))
 
 
-@cli.command()
+@cli.command(short_help="How each rotation stands, daemon or not.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--live", is_flag=True, help="Read the targets themselves, too; changes nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -137,7 +137,7 @@ def status(config: Path | None, names: tuple[str, ...], live: bool, as_json: boo
     sys.exit(command.execute(_load(config), command.Options(names, live, as_json)))
 
 
-@cli.command()
+@cli.command(short_help="The JSON Schema of the configuration.")
 def schema() -> None:
     """Print the JSON Schema of the configuration, for editors."""
     import json
