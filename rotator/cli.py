@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,6 +53,8 @@ def run(config: Path | None) -> None:
 
     SIGHUP reads the configuration again; a bad one is reported and the old one kept.
     """
+    # A reload that is asked for during the start has nothing to reload yet, and must not end it.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from rotator.commands import run as command
 
     sys.exit(command.execute(lambda: _load(config)))
