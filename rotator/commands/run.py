@@ -50,7 +50,7 @@ def execute(load: Callable[[], Configuration]) -> int:
 
 
 class Shown:
-    """A daemon's observer, there once a configuration asks for one: what it loads takes 3 MB."""
+    """A daemon's observer, there once something is to be shown or watched: it takes 3 MB."""
 
     def __init__(self, daemon: Daemon, log: FilteringBoundLogger) -> None:
         self._daemon = daemon
@@ -60,7 +60,8 @@ class Shown:
     def begin(self) -> None:
         """Make the observer, if it is wanted and not there yet."""
         wanted = self._daemon.configuration
-        if self._observer is not None or (wanted.http is None and wanted.metrics_file is None):
+        shows = wanted.http is not None or wanted.metrics_file is not None
+        if self._observer is not None or not (shows or _has_access_token(wanted)):
             return
         from rotator.observe.observer import Observer  # noqa: PLC0415  see the class
 
@@ -100,3 +101,12 @@ class Shown:
             )
             for slot in self._daemon.slots
         ]
+
+
+def _has_access_token(configuration: Configuration) -> bool:
+    """Tell whether GitLab is written with a token that ends, of which the log warns in time."""
+    return any(
+        target.type == "gitlab_variable"
+        for rotation in configuration.rotations
+        for target in rotation.targets
+    )

@@ -11,6 +11,7 @@ import base64
 import os
 import subprocess
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,7 @@ import yaml
 from tests.e2e.site import PROGRAM
 from tests.fakes.gitlab_access import OWNER
 from tests.fakes.kubernetes_world import World
-from tests.support import MARKED, need
+from tests.support import MARKED, need, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -226,3 +227,24 @@ def test_nothing_is_written_when_nothing_changes(everywhere: Everywhere) -> None
     assert everywhere.gitlab.count("PUT") + everywhere.gitlab.count("POST") == puts
     assert everywhere.cluster.fake.writes() == writes
     assert (everywhere.place / "docker" / "config.json").stat().st_ino == inode
+
+
+def test_the_daemon_warns_before_its_own_token_ends(everywhere: Everywhere) -> None:
+    """GitLab's tokens end: the log says so 30 days ahead, with what to do, and no secret."""
+    token = everywhere.gitlab.add_token({"platform": OWNER})
+    token.expires_at = datetime.now(UTC).date() + timedelta(days=10)
+    (everywhere.place / "gitlab-token").write_text(token.text)
+    log = everywhere.place / "log"
+    with log.open("wb") as stream:
+        daemon = subprocess.Popen(
+            [PROGRAM, "--config", everywhere.place / "rotator.yaml", "run"],
+            env={"PATH": os.environ["PATH"], "HOME": str(everywhere.place)},
+            stdout=stream,
+            stderr=stream,
+        )
+    try:
+        until(lambda: "access token ends soon" in log.read_text(), 30, "the warning")
+    finally:
+        daemon.terminate()
+        daemon.wait(15)
+    assert MARKED not in log.read_text()
