@@ -273,10 +273,10 @@ def test_a_clock_step(place: Place, step: timedelta) -> None:
     with place.daemon() as daemon:
         place.ready()
         until(lambda: idle(daemon), 10, "the timer")
+        ended = daemon.slots[0].record.ended_at
         place.step = step
         daemon.reload()
         until(lambda: place.events("cycle begins early"), 10, "the cycle")
-        ended = daemon.slots[0].record.ended_at
         until(lambda: daemon.slots[0].record.ended_at != ended, 10, "its end")
     back = step < timedelta(0)
     assert place.called() == ["one"] * (2 if back else 1)
