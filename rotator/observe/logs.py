@@ -23,7 +23,6 @@ def configure(settings: LogSettings) -> FilteringBoundLogger:
     stream = sys.stderr
     terminal = settings.format == "console" or (settings.format == "auto" and stream.isatty())
     processors: list[Any] = [
-        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -42,12 +41,11 @@ def configure(settings: LogSettings) -> FilteringBoundLogger:
     # What libraries log by themselves can hold signed headers; without a handler it is printed.
     logging.getLogger().addHandler(logging.NullHandler())
     levels = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-    structlog.configure(
+    log: FilteringBoundLogger = structlog.wrap_logger(
+        structlog.PrintLogger(stream),
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(levels[settings.level]),
-        logger_factory=structlog.PrintLoggerFactory(stream),
     )
-    log: FilteringBoundLogger = structlog.get_logger()
     return log
 
 

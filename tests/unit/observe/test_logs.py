@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-import structlog
 
 from rotator.config.schema import LogSettings
 from rotator.core.errors import Reason
@@ -16,17 +15,6 @@ from rotator.observe.logs import Teller, configure
 from tests.support import MARKED
 from tests.unit.observe.heard import PROBLEM, report
 from tests.unit.observe.standing import ECR, FILE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(autouse=True)
-def unconfigured() -> Iterator[None]:
-    """Leave nothing to other tests: the log is one for the process."""
-    yield
-    structlog.reset_defaults()
-
 
 CHANGE = Change(ECR, "hmac:111111111111", "hmac:222222222222", "renewed")
 
@@ -123,3 +111,11 @@ def test_a_fetch_that_failed_names_its_source(capsys: pytest.CaptureFixture[str]
     lines = told(capsys, report())
     assert [line["source"] for line in lines if line["event"] == "fetch failed"] == ["vault"]
     assert PROBLEM.hint in json.dumps(lines)
+
+
+def test_each_log_is_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    """One that tells errors only silences no other in the same process."""
+    loud = configure(LogSettings(level="info"))
+    configure(LogSettings(level="error"))
+    loud.info("heard")
+    assert "heard" in capsys.readouterr().err
