@@ -42,7 +42,9 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self._text.encode(), other._text.encode())
+        # JSON can hold half a surrogate pair, which UTF-8 alone can't.
+        mine = self._text.encode("utf-8", "surrogatepass")
+        return hmac.compare_digest(mine, other._text.encode("utf-8", "surrogatepass"))
 
     def __hash__(self) -> int:
         return hash(self._text)

@@ -54,6 +54,12 @@ def test_a_secret_is_compared_by_its_text() -> None:
     assert Secret("pässword") != other
 
 
+def test_half_a_surrogate_pair_is_compared_too() -> None:
+    """JSON can hold one, UTF-8 can't; a comparison must not fail a cycle."""
+    assert Secret("\ud800") == Secret("\ud800")
+    assert Secret("\ud800") != Secret("\ud801")
+
+
 def test_an_empty_secret_is_false() -> None:
     """`if password:` asks for its text."""
     assert SECRET
