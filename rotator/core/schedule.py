@@ -81,10 +81,10 @@ def retry_wait(
         wait = limit * (0.5 + 0.5 * u)
     else:
         # 2 ** 30 exceeds any limit; without the bound a year of failures would overflow.
-        grown = min(schedule.retry_initial * 2 ** min(failures - 1, 30), limit)
+        grown = _capped(schedule.retry_initial.total_seconds() * 2 ** min(failures - 1, 30), limit)
         wait = SECOND + u * max(grown - SECOND, NOTHING)
     if retry_after is not None:
-        asked = min(timedelta(seconds=retry_after), longest_wait(schedule, life, throttled=True))
+        asked = _capped(retry_after, longest_wait(schedule, life, throttled=True))
         wait = max(wait, asked * (1 + 0.1 * u))
     return wait
 
@@ -102,6 +102,11 @@ def start_wait(schedule: Schedule, life: Life, *, u: float) -> timedelta:
     """
     safe = life.left - schedule.longest_job
     return u * min(schedule.poll, safe / 4) if safe > NOTHING else NOTHING
+
+
+def _capped(seconds: float, limit: timedelta) -> timedelta:
+    """Return this many seconds, which may be more than a `timedelta` can hold, up to the limit."""
+    return timedelta(seconds=min(seconds, limit.total_seconds()))
 
 
 def _limit(schedule: Schedule, life: Life) -> timedelta:

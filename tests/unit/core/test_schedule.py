@@ -204,6 +204,18 @@ def test_retry_after_is_obeyed_as_far_as_the_life_allows(
     assert wait(life, 1, retry_after=asked, u=1) == 1.1 * expected
 
 
+@pytest.mark.parametrize("asked", [1e15, 1e300, float("inf")])
+def test_a_server_that_asks_for_ages_gets_the_longest_wait(asked: float) -> None:
+    """What no `timedelta` can hold must not end the cycle: a proxy can send any number."""
+    assert wait(Life(11 * HOUR, DAY_TOKEN), retry_after=asked, u=0) == 10 * MINUTE
+
+
+def test_a_long_first_wait_does_not_overflow() -> None:
+    """A day that is doubled thirty times is more than a `timedelta` can hold."""
+    schedule = Schedule(retry_initial=24 * HOUR, retry_max=48 * HOUR)
+    assert wait(Life(2400 * HOUR, 4800 * HOUR), 100, schedule=schedule) == 48 * HOUR
+
+
 @settings(deadline=None)
 @given(
     schedule=schedules,
