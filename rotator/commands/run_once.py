@@ -44,6 +44,7 @@ class Options:
 def execute(configuration: Configuration, options: Options) -> int:
     """Run the cycles, tell what they did, and return the exit code."""
     log = configure(configuration.log)
+    teller = Teller(log)
     chosen = rotations(configuration, options.names, options.targets)
     builder = Builder(configuration, log.warning)
     ready = [builder.runner(one, options.targets) for one in chosen]
@@ -52,18 +53,9 @@ def execute(configuration: Configuration, options: Options) -> int:
         how = cycle.Options(force=not options.only_due, dry_run=options.dry_run)
         return one.cycle(options.wait, how)
 
-    reports, locked = [], False
-    for answer in ThreadedEach()(turn, ready, _LONGEST):
-        if isinstance(answer, LockHeldError):
-            locked = True
-            click.echo(
-                f"rotator: {answer}\nwait for it to end, or give it longer: --wait 120", err=True
-            )
-        elif isinstance(answer, Exception):
-            raise answer
-        else:
-            reports.append(answer)
-    _tell(reports, options, Teller(log))
+    names = [one.name for one in chosen]
+    reports, locked, crashed = sort_out(names, ThreadedEach()(turn, ready, _LONGEST), teller)
+    _tell(reports, options, teller)
     if configuration.metrics_file is not None and not options.dry_run:
         from rotator.observe import metrics_file  # noqa: PLC0415  as it is seldom asked for
 
@@ -76,12 +68,35 @@ def execute(configuration: Configuration, options: Options) -> int:
             utc_now,
             log,
         )
-    return LOCKED if locked else exit_code(reports)
+    outcomes = [report.outcome for report in reports] + ["failed"] * crashed
+    return LOCKED if locked else exit_code(outcomes)
 
 
-def exit_code(reports: Sequence[Report]) -> int:
+def sort_out(
+    names: Sequence[str], answers: Sequence[Report | Exception], teller: Teller
+) -> tuple[list[Report], bool, int]:
+    """Return the reports, whether a lock was held by another, and how many cycles crashed.
+
+    One that crashed takes none of the others' reports with it.
+    """
+    reports, locked, crashed = [], False, 0
+    for name, answer in zip(names, answers, strict=True):
+        if isinstance(answer, LockHeldError):
+            locked = True
+            click.echo(
+                f"rotator: {answer}\nwait for it to end, or give it longer: --wait 120", err=True
+            )
+        elif isinstance(answer, Exception):
+            crashed += 1
+            teller.crashed(name, answer)
+        else:
+            reports.append(answer)
+    return reports, locked, crashed
+
+
+def exit_code(outcomes: Sequence[str]) -> int:
     """Return 0 where everything is published and fresh, 1 where all failed, 10 in between."""
-    outcomes = [report.outcome for report in reports if report.outcome != "paused"]
+    outcomes = [outcome for outcome in outcomes if outcome != "paused"]
     if all(outcome in {"rotated", "fresh"} for outcome in outcomes):
         return OK
     return FAILED if all(outcome == "failed" for outcome in outcomes) else PARTIAL

@@ -90,6 +90,10 @@ class Teller:
             seconds=round(report.duration_seconds, 3),
         )
 
+    def crashed(self, rotation: str, error: Exception) -> None:
+        """Write down that a cycle ended without a report."""
+        _problem(self._log.bind(rotation=rotation), "cycle failed", Problem.of(error))
+
     def _notes(
         self, log: FilteringBoundLogger, rotation: str, notes: tuple[str, ...], **where: str
     ) -> None:

@@ -1,0 +1,62 @@
+"""`run-once`: what the answers of several cycles come to."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import structlog
+
+from rotator.commands.run_once import exit_code, sort_out
+from rotator.config.schema import LogSettings
+from rotator.core.errors import LockHeldError
+from rotator.observe.logs import Teller, configure
+from tests.unit.observe.heard import report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rotator.core.report import Report
+
+
+@pytest.fixture(autouse=True)
+def unconfigured() -> Iterator[None]:
+    """Leave nothing to other tests: the log is one for the process."""
+    yield
+    structlog.reset_defaults()
+
+
+def test_a_cycle_that_crashes_takes_no_other_report_with_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The bug is one line with its traceback; the other rotation is told as usual."""
+    teller, good = Teller(configure(LogSettings())), report()
+    answers: list[Report | Exception] = [OverflowError("too large"), good]
+    assert sort_out(["broken", "good"], answers, teller) == ([good], False, 1)
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["rotation"], line["reason"]) == ("cycle failed", "broken", "bug")
+    assert line["exception"][0]["exc_type"] == "OverflowError"
+
+
+def test_a_lock_of_another_takes_no_report_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """The other rotation's cycle ran, and is told."""
+    teller, good = Teller(configure(LogSettings())), report()
+    answers: list[Report | Exception] = [good, LockHeldError("another rotator holds it")]
+    assert sort_out(["good", "locked"], answers, teller) == ([good], True, 0)
+    assert "--wait" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [
+        (["rotated", "fresh", "paused"], 0),
+        (["paused"], 0),
+        (["failed", "failed", "paused"], 1),
+        (["failed", "fresh"], 10),
+        (["partial"], 10),
+    ],
+)
+def test_exit_code(outcomes: list[str], code: int) -> None:
+    """A paused rotation counts neither way."""
+    assert exit_code(outcomes) == code
