@@ -101,8 +101,11 @@ def _target(facts: Facts, target: Target) -> tuple[TargetReport, Mapping[str, da
     if done is None:
         outcome = "failed" if target.policy.enabled else "paused"
         wanted = filter(target.policy.wants, facts.served)
-        ends = recorded_ends(past, wanted, facts.hand, facts.rejected)
         problem = facts.unread.get(target.name)
+        if problem is not None and problem.gone:
+            ends = dict.fromkeys(wanted, DEAD)
+        else:
+            ends = recorded_ends(past, wanted, facts.hand, facts.rejected)
         return TargetReport(target.name, outcome, earliest(ends.values()), problem=problem), ends
     wish, trouble = done.wish, done.trouble
     if done.problem is not None or (trouble and trouble.reason is Reason.MALFORMED):

@@ -7,6 +7,7 @@ RotatorError
     ├── TemporaryError   waiting helps: tried again soon, no sooner than `retry_after`
     │   └── ConflictError    somebody wrote the target since it was read: read and merge again
     └── PermanentError   a person has to act: tried again slowly and loudly, for ever
+        ├── GoneError            something else stands where our document was: jobs can't read it
         └── LoginRejectedError   the login secret is wrong: not offered again until it changes
 
 Drivers raise these and nothing else on purpose; any other exception that leaves a driver is a bug
@@ -105,6 +106,13 @@ class ConflictError(TemporaryError):
 
 class PermanentError(DriverError):
     """Waiting does not help: a person has to mend something. It is retried slowly, for ever."""
+
+
+class GoneError(PermanentError):
+    """Something else stands in the target's place, so that no job reads what we published there.
+
+    Where a target only can't be asked, jobs go on reading it: that is any other error.
+    """
 
 
 class LoginRejectedError(PermanentError):

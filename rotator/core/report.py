@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
+from rotator.core.errors import DriverError, GoneError, PermanentError, Reason, TemporaryError
 from rotator.core.rotation import DEAD, FOREVER
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ class Problem:
     """Why something failed: the reason's one word, what happened, and what to do.
 
     `permanent`: waiting does not help. `retry_after`: the seconds that the other side asked for.
-    `bug`: the exception that nobody meant to raise, kept for its traceback.
+    `gone`: what a target held is there no more. `bug`: the exception that nobody meant to raise,
+    kept for its traceback.
     """
 
     reason: Reason
@@ -31,6 +32,7 @@ class Problem:
     hint: str
     permanent: bool = False
     retry_after: float | None = None
+    gone: bool = False
     bug: Exception | None = None
 
     @classmethod
@@ -39,7 +41,8 @@ class Problem:
         if isinstance(error, DriverError):
             asked = error.retry_after if isinstance(error, TemporaryError) else None
             permanent = isinstance(error, PermanentError)
-            return cls(error.reason, error.detail, error.hint, permanent, asked)
+            gone = isinstance(error, GoneError)
+            return cls(error.reason, error.detail, error.hint, permanent, asked, gone)
         return cls(
             Reason.BUG,
             f"rotator itself failed with {type(error).__name__}",

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rotator.core.errors import ConflictError, PermanentError, Reason
+from rotator.core.errors import ConflictError, GoneError, PermanentError, Reason
 from rotator.core.model import Content, Held, Secret
 from rotator.core.ports import Target
 from rotator.system import atomic_file, file_mark
@@ -106,7 +106,7 @@ class FileTarget(Target):
         """Replace the file, or write over it (`in_place`); see `Target.write`."""
         document = text.reveal()
         if len(document.encode()) >= LIMIT:
-            raise self._too_large("the document for it")
+            raise self._too_large("the document for it", PermanentError)
         with self._place() as place, access.told(place.path, "write"):
             existing = place.status()
             if existing is None or stat.S_ISDIR(existing.st_mode):
@@ -207,7 +207,7 @@ class FileTarget(Target):
 
     def _text(self, data: bytes) -> str:
         if len(data) > LIMIT:
-            raise self._too_large(str(self._path))
+            raise self._too_large(str(self._path), GoneError)
         data = data.removesuffix(b"\n")
         if self._in_place:
             data = data.rstrip(self._padding)
@@ -215,14 +215,14 @@ class FileTarget(Target):
             return data.decode()
         except UnicodeDecodeError:
             path = access.quoted(self._path)
-            raise PermanentError(
+            raise GoneError(
                 Reason.MALFORMED,
                 f"{self._path} is no text in UTF-8",
                 f"look at it, then move it away: mv {path} {path}.old",
             ) from None
 
-    def _too_large(self, what: str) -> PermanentError:
-        return PermanentError(
+    def _too_large(self, what: str, kind: type[PermanentError]) -> PermanentError:
+        return kind(
             Reason.TOO_LARGE,
             f"{what} is larger than {LIMIT >> 20} MiB, and a docker config never is",
             f"see whether `path` is the right file: ls -l {access.quoted(self._path)}",

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rotator.core.errors import PermanentError, Reason, TemporaryError
+from rotator.core.errors import GoneError, PermanentError, Reason, TemporaryError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -48,10 +48,10 @@ _UNREADABLE: _Meaning = (
     Reason.UNREADABLE,
     "make it readable for {user}: ls -l {path}",
 )
-_LINK: _Meaning = (PermanentError, Reason.UNSAFE_PATH, "remove the symbolic link: rm {path}")
+_LINK: _Meaning = (GoneError, Reason.UNSAFE_PATH, "remove the symbolic link: rm {path}")
 
 _FULL_DIRECTORY: _Meaning = (
-    PermanentError,
+    GoneError,
     Reason.INVALID,
     (
         "a directory with files in it is in the file's place: look at it, then move it away: "
@@ -66,7 +66,7 @@ _GONE: _Meaning = (
 )
 
 _SOCKET: _Meaning = (
-    PermanentError,
+    GoneError,
     Reason.UNSAFE_PATH,
     "a socket is in the file's place: look at it, then move it away: mv {path} {path}.old",
 )
@@ -82,12 +82,12 @@ _MEANINGS: dict[str, dict[int, _Meaning]] = {
     "open the directory of": {
         **_ALWAYS,
         errno.ENOENT: (
-            PermanentError,
+            GoneError,
             Reason.NOT_FOUND,
             "make the directory: mkdir -p -m 755 {directory}",
         ),
         errno.ENOTDIR: (
-            PermanentError,
+            GoneError,
             Reason.INVALID,
             "something in this path is no directory: namei -l {directory}",
         ),
@@ -152,7 +152,7 @@ def followed(path: Path) -> Path:
     """Return the path of the file itself; refuse a link that leads out of its directory."""
     real, directory = Path(os.path.realpath(path)), Path(os.path.realpath(path.parent))
     if real.parent != directory:
-        raise PermanentError(
+        raise GoneError(
             Reason.UNSAFE_PATH,
             f"{path} is a symbolic link to {real}, which is in another directory",
             f"set `path` to the file itself: {real}; or remove the link: rm {quoted(path)}",
@@ -190,13 +190,13 @@ def check_file(
 ) -> None:
     """Refuse what is no plain file, and in a directory like `/tmp` the file of a stranger."""
     if not stat.S_ISREG(status.st_mode):
-        raise PermanentError(
+        raise GoneError(
             Reason.UNSAFE_PATH,
             f"{path} is no plain file but a {_kind(status.st_mode)}",
             f"look at it, then move it away: mv {quoted(path)} {quoted(path)}.old",
         )
     if shared(directory) and status.st_uid not in trusted:
-        raise PermanentError(
+        raise GoneError(
             Reason.UNSAFE_PATH,
             f"{path} belongs to {_user(status.st_uid)}, in a directory where everybody can make "
             "files: whoever made it would get the document",

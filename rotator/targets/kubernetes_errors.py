@@ -22,6 +22,7 @@ from lightkube import ApiError
 from rotator.core.errors import (
     ConflictError,
     DriverError,
+    GoneError,
     PermanentError,
     Reason,
     TemporaryError,
@@ -95,7 +96,7 @@ class Place:
         """Return the error for a value that is no text, such as a file that Windows has written."""
         field = "data" if self.kind == "secret" else "binaryData"
         remove = f'{{"{field}":{{"{self.key}":null}}}}'
-        return PermanentError(
+        return GoneError(
             Reason.MALFORMED,
             f"{self.key} in {self} is no UTF-8 text",
             f"take it out: {self.kubectl(f'patch KIND NAME --type merge -p {remove!r}')}",

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rotator.core.errors import ConflictError, DriverError, PermanentError, Reason
+from rotator.core.errors import ConflictError, DriverError, GoneError, PermanentError, Reason
 from rotator.core.mark import from_annotations, to_annotations
 from rotator.core.model import Held, Mark, Policy, Secret
 from rotator.core.ports import Target
@@ -80,7 +80,7 @@ class VaultKvTarget(Target):
         fields = stored.data or {}
         text = fields.get(self._settings.field)
         if text is not None and not isinstance(text, str):
-            raise PermanentError(
+            raise GoneError(
                 Reason.MALFORMED,
                 f"the field `{self._settings.field}` of {self._place(engine)} is not text",
                 f"set `field` to another one, or take it out: vault kv put {engine.path} …",

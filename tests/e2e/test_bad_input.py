@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from tests.support import MARKED, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.e2e.site import Site
     from tests.servers.openbao import OpenBao
@@ -143,6 +145,30 @@ def test_a_full_directory_in_its_place(site: Site) -> None:
     assert result.code == 1
     assert (site.file / "kept").exists()
     assert result.json["targets"][0]["hint"]
+
+
+IN_ITS_PLACE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "directory-gone": (lambda file: file.parent.rename(file.parent.with_name("away")), "not_found"),
+    "full-directory": (lambda file: (file / "kept").mkdir(parents=True), "invalid"),
+    "pipe": (os.mkfifo, "unsafe_path"),
+    "link-elsewhere": (lambda file: file.symlink_to("/nowhere/config.json"), "unsafe_path"),
+    "link-to-itself": (lambda file: file.symlink_to(file.name), "unsafe_path"),
+    "no-text": (lambda file: file.write_bytes(b'{"auths":{},"a":"\xff"}'), "malformed"),
+    "huge": (lambda file: file.write_bytes(b" " * (2 << 20)), "too_large"),
+}
+
+
+@pytest.mark.parametrize("case", IN_ITS_PLACE)
+def test_something_else_in_its_place(site: Site, case: str) -> None:
+    """What was published there is gone, so jobs are not safe, whatever the journal remembers."""
+    site.run()
+    site.file.unlink()
+    replace, reason = IN_ITS_PLACE[case]
+    replace(site.file)
+    result = site.run("--only-due")
+    assert (result.code, result.reasons) == (1, {reason})
+    assert result.json["job_safe"] is False
+    assert result.json["targets"][0]["expires_at"] is None
 
 
 def test_an_empty_directory_in_its_place(site: Site) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rotator.core.errors import Reason
+from rotator.core.errors import GoneError, Reason
 from tests.simulation.world import World, WorldSource, refused
 from tests.support import MARKED
 from tests.unit.core.builders import (
@@ -47,6 +47,28 @@ def test_one_target_that_fails_holds_nobody_back() -> None:
     problems = [t.problem.reason if t.problem else None for t in report.targets]
     assert problems == [Reason.UNREACHABLE, Reason.FORBIDDEN, None]
     assert places[2].password()
+
+
+@pytest.mark.parametrize(
+    ("error", "safe"),
+    [
+        pytest.param(down(), True, id="it can't be asked: jobs go on reading it"),
+        pytest.param(refused(), True, id="we may not look: jobs go on reading it"),
+        pytest.param(
+            GoneError(Reason.UNSAFE_PATH, "a pipe is there", "rm it"), False, id="it is gone"
+        ),
+    ],
+)
+def test_jobs_are_not_safe_where_the_document_is_gone(error: Exception, *, safe: bool) -> None:
+    """What was written once is no promise where something else stands in its place."""
+    here = site()
+    assert here.cycle().job_safe
+    here.place.unreadable = error
+    report = here.after(60)
+    assert (report.job_safe, target(report).outcome) == (safe, "failed")
+    assert (target(report).expires_at is not None) is safe
+    here.place.unreadable = None
+    assert here.after(60).job_safe
 
 
 def test_a_call_that_hangs_is_reported_and_holds_nobody_back() -> None:
