@@ -15,6 +15,10 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+if __name__ == "__main__":
+    # A Ctrl-C while modules load has nothing to end, and prints no traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 from tests.fakes.ecr import ACCESS_KEY, SECRET_KEY, FakeEcr
 from tests.fakes.registry import BasicRegistry
 from tests.servers.openbao import OpenBao
@@ -28,7 +32,9 @@ PASSWORD = "s3cr3t-harbor-password"
 
 def main() -> int:
     """Show two runs; return the first exit code that is not 0."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # SIGHUP: somebody closes the terminal
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
     with ExitStack() as stack:
         make_place(stack)
         for port in PORTS:

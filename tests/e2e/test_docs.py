@@ -119,17 +119,49 @@ def test_the_demo() -> None:
 
 def test_the_demo_is_interrupted() -> None:
     """Ctrl-C ends everything that the demo started."""
-    demo = subprocess.Popen(
+    with start_demo() as demo:
+        until(lambda: is_open(PORTS[0]), 30, "OpenBao to listen")
+        os.killpg(demo.pid, signal.SIGINT)
+        demo.communicate(timeout=30)
+    assert demo.returncode == 130
+    assert not [port for port in PORTS if is_open(port)]
+
+
+@pytest.mark.parametrize(("ending", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_the_demo_is_ended(ending: signal.Signals, code: int) -> None:
+    """So does a kill, or a terminal that is closed, which OpenBao itself would live through."""
+    with start_demo() as demo:
+        assert demo.stdout is not None
+        for line in demo.stdout:
+            if "run-once" in line:
+                break
+        os.killpg(demo.pid, ending)
+        demo.communicate(timeout=30)
+    assert demo.returncode == code
+    assert not [port for port in PORTS if is_open(port)]
+
+
+def test_the_demo_is_interrupted_while_it_loads() -> None:
+    """A Ctrl-C that finds nothing to end prints no traceback."""
+    with start_demo() as demo:
+        modules = Path(f"/proc/{demo.pid}/maps")
+        until(lambda: "_ssl." in modules.read_text(), 30, "the first modules to be loaded")
+        os.killpg(demo.pid, signal.SIGINT)
+        _, errors = demo.communicate(timeout=30)
+    assert demo.returncode != 0
+    assert "Traceback" not in errors
+
+
+def start_demo() -> subprocess.Popen[str]:
+    """Start the demo as a shell does: in a process group of its own."""
+    return subprocess.Popen(
         [sys.executable, "-m", "tests.demo"],
         cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         start_new_session=True,
     )
-    until(lambda: is_open(PORTS[0]), 30, "OpenBao to listen")
-    os.killpg(demo.pid, signal.SIGINT)
-    assert demo.wait(30) == 130
-    assert not [port for port in PORTS if is_open(port)]
 
 
 def is_open(port: int) -> bool:
