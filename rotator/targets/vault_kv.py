@@ -83,7 +83,8 @@ class VaultKvTarget(Target):
             raise GoneError(
                 Reason.MALFORMED,
                 f"the field `{self._settings.field}` of {self._place(engine)} is not text",
-                f"set `field` to another one, or take it out: vault kv put {engine.path} …",
+                "set `field` to another one; or, if nobody needs what is in it: "
+                f"vault kv patch {engine.path} {self._settings.field}='{{}}'",
             )
         return Held(
             None if text is None else Secret(text),

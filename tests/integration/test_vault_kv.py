@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rotator.config.targets import VaultKvTargetSettings
-from rotator.core.errors import ConflictError, PermanentError, Reason
+from rotator.core.errors import ConflictError, GoneError, PermanentError, Reason
 from rotator.core.model import Mark, Policy, Secret
 from rotator.targets.vault_kv import VaultKvTarget, build
 from tests.integration.vault_tools import Hands, token_login, vault_source
@@ -61,6 +61,16 @@ def test_write_on_an_old_version(openbao: OpenBao, auth: dict[str, str]) -> None
     with pytest.raises(ConflictError):
         target.write(TEXT, MARK, held)
     assert target.read().text == Secret("of somebody else")
+
+
+def test_a_field_that_is_no_text(openbao: OpenBao, auth: dict[str, str]) -> None:
+    """Whoever put a number there is told how to take it out; hosts read no document there."""
+    name = unique("hub")
+    openbao.put(f"secret/data/{name}", {"config.json": 3})
+    with pytest.raises(GoneError, match="not text") as caught:
+        make(openbao, auth, f"secret/{name}").read()
+    assert caught.value.reason is Reason.MALFORMED
+    assert f"vault kv patch secret/{name} config.json='{{}}'" in caught.value.hint
 
 
 @pytest.mark.parametrize("how", ["deleted", "destroyed", "all gone"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.core.errors import (
+    GoneError,
     PermanentError,
     Reason,
     TemporaryError,
@@ -111,7 +112,7 @@ def test_says_that_a_value_is_no_text(world: World, plural: str) -> None:
     field = "data" if plural == "secrets" else "binaryData"
     world.put(plural, **{field: {"config.json": binary}})
 
-    with pytest.raises(PermanentError) as caught:
+    with pytest.raises(GoneError) as caught:
         world.target("Opaque" if plural == "secrets" else None).read()
 
     assert caught.value.reason is Reason.MALFORMED
