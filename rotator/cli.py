@@ -20,33 +20,43 @@ if TYPE_CHECKING:
 USAGE, LOCKED = 2, 75
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="rotator")
-@click.option(
+def _remember(context: click.Context, _: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        context.obj = value
+
+
+_config_option = click.option(
     "--config",
     type=click.Path(path_type=Path),
     metavar="FILE",
+    expose_value=False,
+    callback=_remember,
     help="The configuration. Default: $ROTATOR_CONFIG, else /etc/rotator/rotator.yaml.",
 )
-@click.pass_context
-def cli(context: click.Context, config: Path | None) -> None:
+"""Taken before a command and after it: nobody remembers which at night. `context.obj` holds it."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="rotator")
+@_config_option
+def cli() -> None:
     """Keep registry credentials in GitLab CI fresh, wherever the job reads them from.
 
     \b
     Credentials are failing now? Type these, in this order:
-      rotator run-once             fetch and publish everything; says what is wrong
+      rotator run-once             fetch and publish all; says what is wrong
       rotator run-once --dry-run   the same, but write nothing
       rotator check                would it work? asks everybody, changes nothing
-      rotator check --document F   which document did this job use, and is it still good?
+      rotator check --document F   is the document that this job used still good?
       rotator check --offline      is the configuration right?
 
     Exit codes: 0 all is published and fresh, 1 every rotation failed, 2 wrong usage or
     configuration, 10 some registry or target is not fresh, 75 another rotator holds the lock.
     """
-    context.obj = config
 
 
 @cli.command(short_help="The daemon: renew and repair until SIGTERM.")
+@_config_option
 @click.pass_obj
 def run(config: Path | None) -> None:
     """Run as a daemon: renew before anything ends, repair what drifts, until SIGTERM.
@@ -78,6 +88,7 @@ def run(config: Path | None) -> None:
     metavar="SECONDS",
     help="How long to wait for another rotator's lock.",
 )
+@_config_option
 @click.pass_obj
 def run_once(
     config: Path | None,
@@ -88,7 +99,11 @@ def run_once(
     as_json: bool,
     wait: float,
 ) -> None:
-    """Run one cycle of each rotation named (all, if none is), whatever the schedule says."""
+    """Run one cycle of each rotation named (all, if none is), whatever the schedule says.
+
+    Exit codes: 0 all is published and fresh, 1 every rotation failed, 2 wrong usage or
+    configuration, 10 some registry or target is not fresh, 75 another rotator holds the lock.
+    """
     from rotator.commands import run_once as command
 
     options = command.Options(names, targets, only_due, dry_run, as_json, wait)
@@ -109,6 +124,7 @@ def run_once(
     metavar="FILE",
     help="Judge the docker config that a job used (- is standard input).",
 )
+@_config_option
 @click.pass_obj
 def check(
     config: Path | None,
@@ -132,6 +148,7 @@ def check(
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--live", is_flag=True, help="Read the targets themselves, too; changes nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@_config_option
 @click.pass_obj
 def status(config: Path | None, names: tuple[str, ...], live: bool, as_json: bool) -> None:
     """Tell how each rotation named (all, if none is) stands, whether or not a daemon runs."""

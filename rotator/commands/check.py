@@ -14,7 +14,7 @@ from rotator.app import utc_now
 from rotator.commands.choose import rotations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Sequence, Sized
 
     from rotator.checks.finding import Finding
     from rotator.checks.run import Examined
@@ -66,10 +66,14 @@ def _offline(file: Path, chosen: Sequence[RotationSettings], *, as_json: bool) -
         click.echo(json.dumps({"configuration": str(file), "rotations": told}))
     else:
         counted = ", ".join(
-            f"{r.name} ({len(r.sources)} sources, {len(r.targets)} targets)" for r in chosen
+            f"{r.name} ({_some(r.sources, 'source')}, {_some(r.targets, 'target')})" for r in chosen
         )
         click.echo(f"{file} is right: {counted}")
     return OK
+
+
+def _some(things: Sized, what: str) -> str:
+    return f"{len(things)} {what}{'s' * (len(things) != 1)}"
 
 
 def _document(

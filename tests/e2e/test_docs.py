@@ -74,7 +74,30 @@ def test_the_readme_names_every_command_and_option() -> None:
         row = next(line for line in table.splitlines() if line.startswith(f"| `rotator {command}"))
         said = set(re.findall(r"--[a-z-]+", row))
         there = set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", shown(command, "--help"), re.MULTILINE))
-        assert said == there - {"--help"}, command
+        assert said == there - {"--help", "--config"}, command
+
+
+@pytest.mark.parametrize("command", ["", "run", "run-once", "check", "status", "schema"])
+def test_the_help_fits_80_columns(command: str) -> None:
+    """A line that the terminal breaks is hard to read."""
+    done = subprocess.run(
+        [PROGRAM, *command.split(), "--help"],
+        env={**os.environ, "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+
+
+def test_the_configuration_is_named_before_a_command_or_after_it(tmp_path: Path) -> None:
+    """Nobody remembers at night where the option belongs."""
+    config = tmp_path / "rotator.yaml"
+    config.write_text(next(blocks("README.md", "yaml")))
+    before = shown("--config", str(config), "check", "--offline")
+    assert before == shown("check", "--offline", "--config", str(config))
+    assert before == f"{config} is right: dind (2 sources, 1 target)\n"
 
 
 def test_architecture_lists_every_reason() -> None:
