@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from rotator.core.report import GOOD_CREDENTIAL, GOOD_TARGET, Problem, Report
-from rotator.observe.words import in_words
+from rotator.observe.words import in_words, relative
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,7 +48,9 @@ def _title(report: Report) -> Iterator[str]:
 
 def _rows(report: Report, now: datetime) -> list[_Row]:
     def lasts(end: datetime | None) -> str:
-        return f"for {in_words(end - now)}" if end is not None else ""
+        if end is None:
+            return ""
+        return f"for {in_words(end - now)}" if end > now else f"ended {relative(end, now)}"
 
     return [
         *(
@@ -80,7 +82,7 @@ def _table(rows: Sequence[_Row], width: int) -> Iterator[str]:
     name = min(max((len(row.name) for row in rows), default=0), room)
     for row in rows:
         first, *more = (row.name[at : at + name] for at in range(0, len(row.name), name))
-        judged = _judged(row.outcome.ljust(outcome), good=row.good)
+        judged = _judged(row.outcome, good=row.good) + " " * (outcome - len(row.outcome))
         yield f"{_GAP}{first.ljust(name)}{_GAP}{judged}{_GAP}{row.lasts}".rstrip()
         yield from (f"{_GAP}{rest}" for rest in more)
 
