@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rotator import targets
 from rotator.checks.case import SECONDS
 from rotator.checks.finding import Sheet
-from rotator.checks.registry import oddities, proofs, shown
+from rotator.checks.registry import oddities, proofs
 from rotator.core import docker_config
 from rotator.core.errors import DriverError
 from rotator.core.model import Content, Credential, Held, Proof, Secret, Verdict
@@ -177,7 +177,7 @@ def _entry(
 ) -> Sheet:
     """Return what there is to say of one entry."""
     registry = docker_config.registry_key(key)
-    sheet = Sheet(shown(key))
+    sheet = Sheet(docker_config.shown(key))
     if login is None:
         sheet.failure(
             "no client can decode this entry as a user name and a password",
@@ -201,7 +201,8 @@ def _entry(
     else:
         why = proof.detail or "proofs are off (`prove: off`)"
         sheet.warning(
-            f"{whose}; its registry can't be asked: {why}", f"docker login {shown(registry)}"
+            f"{whose}; its registry can't be asked: {why}",
+            f"docker login {docker_config.shown(registry)}",
         )
     for place in holding:
         _compare(login, place, sheet)

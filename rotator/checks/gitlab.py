@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rotator.checks import registry
 from rotator.checks.case import TIMEOUTS
 from rotator.checks.gitlab_shadows import Shadows, has_key
+from rotator.core.docker_config import shown
 from rotator.core.errors import DriverError
 from rotator.observe.words import relative
 from rotator.targets.gitlab_errors import make_anew
@@ -65,7 +66,7 @@ def check_document(
 def _token(target: GitlabVariableTarget, case: Case, sheet: Sheet) -> None:
     token, now, todo = target.access_token(), case.clock(), make_anew(target.asked)
     typed = f"{todo}; type: cat > {target.asked.token}, paste it, Enter, Ctrl-D"
-    name = f"the access token “{registry.shown(token.name)}”"
+    name = f"the access token “{shown(token.name)}”"
     if _SCOPE not in token.scopes:
         scopes = ", ".join(token.scopes) or "none"
         sheet.failure(f"{name} lacks the scope {_SCOPE}; it has {scopes}", typed)
@@ -120,7 +121,7 @@ def _shadows(target: GitlabVariableTarget, sheet: Sheet) -> None:
 
 
 def _listed(paths: Sequence[str]) -> str:
-    names = ", ".join(map(registry.shown, paths[:_MOST_NAMES]))
+    names = ", ".join(map(shown, paths[:_MOST_NAMES]))
     more = len(paths) - _MOST_NAMES
     return f"{names} and {more} more" if more > 0 else names
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rotator.checks.case import SECONDS
 from rotator.core import docker_config
-from rotator.core.docker_config import login_text
+from rotator.core.docker_config import login_text, shown
 from rotator.core.model import Content, Credential, Proof, ProofMode, Secret, Verdict
 from rotator.core.report import Problem
 from rotator.observe.words import relative
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from rotator.core.model import Held
     from rotator.core.ports import Prove
 
-_LONGEST_NAME = 200
 _ASK = "let this machine reach it, or see `registry_access` (ca_file, insecure)"
 
 
@@ -111,16 +110,8 @@ def oddities(config: DockerConfig, sheet: Sheet) -> None:
             "Docker lose its neighbours at random",
             "take it out, or log in there again; rotator leaves it out at its next write",
         )
-    named = docker_config.DockerConfig(dict.fromkeys(map(shown, config.auths)))
-    for text in named.warnings():
-        sheet.warning(text, "keep one of the two, if both are not for different clients")
-    helpers = [name for name in ("credsStore", "credHelpers") if config.rest.get(name)]
-    if helpers:
-        sheet.warning(
-            f"it names credential helpers ({', '.join(helpers)}), which break clients in images "
-            "that don't have them",
-            "take these keys out of the document",
-        )
+    for what, todo in config.warnings():
+        sheet.warning(what, todo)
 
 
 def proofs(credentials: Sequence[Credential], case: Case) -> list[Proof]:
@@ -132,12 +123,6 @@ def proofs(credentials: Sequence[Credential], case: Case) -> list[Proof]:
         answer if isinstance(answer, Proof) else Proof(Verdict.UNKNOWN, Problem.of(answer).detail)
         for answer in answers
     ]
-
-
-def shown(key: str) -> str:
-    """Return a registry's key from somebody's document as it may be printed."""
-    bare = key.rpartition("@")[2][:_LONGEST_NAME]
-    return "".join(letter if letter.isprintable() else "?" for letter in bare) or "an empty name"
 
 
 def _entries(

@@ -36,6 +36,21 @@ _TEXT_FIELDS = (
 )
 
 
+_NO_HELPER = "clients fail in images that don't have it (BuildKit, skopeo, podman)"
+_TRAPS = (
+    ("credsStore", f"credsStore names a credential helper, and {_NO_HELPER}", "take it out"),
+    ("credHelpers", f"credHelpers name credential helpers, and {_NO_HELPER}", "take them out"),
+    (
+        "currentContext",
+        "currentContext names a context of docker, and without it every command of docker fails",
+        "take it out",
+    ),
+)
+"""Top-level keys that work where the document was made, and break jobs elsewhere."""
+
+_LONGEST_NAME = 200
+
+
 @dataclass(frozen=True, slots=True)
 class DockerConfig:
     """The document as found: `auths` by their original keys, and every other top-level key."""
@@ -56,15 +71,25 @@ class DockerConfig:
                 found[registry] = pair
         return found
 
-    def warnings(self) -> list[str]:
-        """Return what a person should know of this document, though every client can read it."""
-        hosts = {registry_key(key) for key in self.auths}
-        return [
-            f"{registry} and {registry.partition('/')[0]} are both in the document: "
-            f"Docker ignores the one with a path"
-            for registry in sorted(hosts)
-            if registry != DOCKER_HUB and "/" in registry and registry.partition("/")[0] in hosts
-        ]
+    def warnings(self) -> list[tuple[str, str]]:
+        """Return what a person should know of this document, each with what to do about it.
+
+        Every client can read it, and some go wrong all the same.
+        """
+        named: dict[str, list[str]] = {}
+        for key in sorted(self.auths):
+            named.setdefault(registry_key(key), []).append(key)
+        told = []
+        for registry, keys in named.items():
+            host, path, _ = registry.partition("/")
+            if path and host in named:
+                what = f"{shown(registry)} and {shown(host)} are both in the document: Docker "
+                what += "ignores the one with a path"
+                told.append((what, "keep one of the two, if both are not for different clients"))
+            if any(self.auths[key] != self.auths[keys[0]] for key in keys):
+                what = f"{' and '.join(map(shown, keys))} are one registry with different logins"
+                told.append((f"{what}: clients use either, at random", "take out all but one"))
+        return told + [(what, todo) for key, what, todo in _TRAPS if self.rest.get(key)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +114,12 @@ def registry_key(name: str) -> str:
     for version in _API_VERSIONS:
         bare = bare.removesuffix(version)
     return DOCKER_HUB if bare in _HUB_NAMES else bare
+
+
+def shown(key: str) -> str:
+    """Return a key of somebody's document as it may be printed: a login can be in it, or worse."""
+    bare = key.rpartition("@")[2][:_LONGEST_NAME]
+    return "".join(letter if letter.isprintable() else "?" for letter in bare) or "an empty name"
 
 
 def decode(text: str) -> DockerConfig:

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator.core import docker_config
-from rotator.core.docker_config import DockerConfig
+from rotator.core.docker_config import DockerConfig, shown
 from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.model import Content, Mark, Merge, Secret, Verdict
 from rotator.core.rotation import DEAD, FOREVER, InHand
@@ -62,8 +62,8 @@ def _wish_document(view: View, found: DockerConfig) -> Wish:
         for registry in view.served
     }
     notes = (
-        *(f"left out {key}: no client can decode that entry" for key in merged.left_out),
-        *merged.config.warnings(),
+        *(f"left out {shown(key)}: no client can decode that entry" for key in merged.left_out),
+        *(f"{what}; to do: {todo}" for what, todo in merged.config.warnings()),
     )
     if not ours and view.held.text is None:
         return Wish(ends, held_back=_nothing_in_hand(), notes=notes)
@@ -201,11 +201,11 @@ def _changes(
     ]
     gone = found.auths.keys() - merged.config.auths.keys() - set(merged.left_out)
     changed += [
-        Change(key, prints.get(docker_config.registry_key(key)), None, "removed")
+        Change(shown(key), prints.get(docker_config.registry_key(key)), None, "removed")
         for key in sorted(gone)
         if docker_config.registry_key(key) not in ours
     ]
-    changed += [Change(key, None, None, "undecodable") for key in merged.left_out]
+    changed += [Change(shown(key), None, None, "undecodable") for key in merged.left_out]
     return tuple(changed)
 
 

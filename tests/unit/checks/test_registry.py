@@ -107,7 +107,7 @@ def test_half_a_login(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ('{"auths":{"h.example.com":{},"h.example.com/x":{}}}', "Docker ignores"),
-        ('{"credsStore":"pass"}', "credential helpers (credsStore)"),
+        ('{"credsStore":"pass"}', "credsStore names a credential helper"),
         ('{"auths":{"x":{"auth":"bm9jb2xvbg=="}}}', "can decode x"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -126,6 +127,22 @@ def test_an_entry_that_no_client_can_read_is_left_out_and_said() -> None:
     assert "broken.example.com" not in here.place.document.auths
     assert any("broken.example.com" in note for note in told.notes)
     assert {change.why for change in told.changes} == {"missing", "undecodable"}
+
+
+def test_a_login_in_a_key_is_not_told() -> None:
+    """What others wrote into a key can be a password, and can't be printed as it is."""
+    here = site()
+    gone = "bob:s3cr3t-too@gone.example.com"
+    broken = "https://bob:s3cr3t-in-the-key@broken.example.com\x1b[2J"
+    here.place.put(json.dumps({"auths": {broken: {"auth": "?"}, gone: {}}}))
+    here.configure(remove=frozenset({gone}))
+    told = target(here.cycle())
+    assert {change.registry for change in told.changes} == {
+        HOST,
+        "broken.example.com?[2J",
+        "gone.example.com",
+    }
+    assert "s3cr3t-" not in f"{told.notes}{told.changes}"
 
 
 def test_a_key_in_another_spelling_makes_way() -> None:

@@ -22,6 +22,7 @@ from rotator.core.docker_config import (
     login_text,
     merge,
     registry_key,
+    shown,
 )
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Credential, Secret
@@ -210,7 +211,42 @@ def test_two_keys_for_one_registry() -> None:
 def test_warnings(keys: list[str], warned: list[str]) -> None:
     """A host and a path on it in one document is a warning: docker ignores the path."""
     warnings = DockerConfig(dict.fromkeys(keys, GOOD)).warnings()
-    assert [warning.partition(" are both")[0] for warning in warnings] == warned
+    assert [what.partition(" are both")[0] for what, _ in warnings] == warned
+
+
+def test_warns_of_two_logins_for_one_registry() -> None:
+    """Clients pick one of them at random; two that are the same do no harm."""
+    other = {"auth": base64_of("a:other")}
+    warned = DockerConfig({f"http://{HOST}": GOOD, f"https://{HOST}": other}).warnings()
+    assert [what.partition(" are")[0] for what, _ in warned] == [
+        f"http://{HOST} and https://{HOST}"
+    ]
+    assert DockerConfig({f"http://{HOST}": GOOD, f"https://{HOST}": GOOD}).warnings() == []
+
+
+@pytest.mark.parametrize("key", ["credsStore", "credHelpers", "currentContext"])
+def test_warns_of_what_works_only_where_it_was_made(key: str) -> None:
+    """A helper or a context that a job's image lacks breaks the clients in it."""
+    [(what, todo)] = DockerConfig({}, {key: "desktop"}).warnings()
+    assert what.startswith(key)
+    assert todo.startswith("take")
+    assert DockerConfig({}, {key: ""}).warnings() == []
+
+
+@pytest.mark.parametrize(
+    ("key", "printed"),
+    [
+        ("https://bob:s3cr3t-in-the-key@h.example.com", "h.example.com"),
+        ("\x1b[2Jh.example.com\n", "?[2Jh.example.com?"),
+        ("x" * 1000, "x" * 200),
+        ("", "an empty name"),
+    ],
+)
+def test_what_is_printed_of_a_key(key: str, printed: str) -> None:
+    """A key can hold a login, or what does things to a terminal."""
+    assert shown(key) == printed
+    told = DockerConfig({key: {}, f"{key}/a": {}}).warnings()
+    assert "s3cr3t-" not in str(told)
 
 
 # Writing
