@@ -114,7 +114,10 @@ class FileJournal:
     def _warn_once(self, what: str) -> None:
         if not self._warned:
             self._warned = True
-            self._warn(f"{what}: going on without; each restart then costs a renewal")
+            self._warn(
+                f"{what}: going on without; each restart then costs a renewal. Let the user that "
+                f"runs rotator write there (ls -ld {self._dir}), or set `state_dir`"
+            )
 
 
 def fingerprint(key: bytes, text: str) -> str:

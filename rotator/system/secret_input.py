@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_LARGEST = 1 << 20
+"""Bytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class SecretInput:
     """A `…_file` or `…_env` setting: where a secret stands. Exactly one of the two is set.
@@ -28,24 +32,7 @@ class SecretInput:
 
         Raises `PermanentError` (unreadable, field_missing) where there is none.
         """
-        if self.file is None:
-            return self._from_environment()
-        try:
-            text = self.file.read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "not a text file"
-            raise PermanentError(
-                Reason.UNREADABLE,
-                f"cannot read the secret file {self.file}: {why}",
-                f"make it readable for the user that runs rotator: ls -l {self.file}",
-            ) from error
-        if not text:
-            raise PermanentError(
-                Reason.FIELD_MISSING,
-                f"the secret file {self.file} is empty",
-                f"write the secret into {self.file}",
-            )
-        return Secret(text)
+        return self._from_environment() if self.file is None else _from_file(self.file)
 
     def stamp(self) -> str | None:
         """Return what changes when the secret is replaced, without reading it."""
@@ -66,3 +53,31 @@ class SecretInput:
                 f"set {self.env} for the process that runs rotator",
             )
         return Secret(text)
+
+
+def _from_file(file: Path) -> Secret:
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(_LARGEST + 1)
+        text = data.decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not a text file"
+        hint = f"make it readable for the user that runs rotator: ls -l {file}"
+        if isinstance(error, FileNotFoundError):
+            hint = f"write the secret there, or correct the path in the configuration: ls -l {file}"
+        raise PermanentError(
+            Reason.UNREADABLE, f"cannot read the secret file {file}: {why}", hint
+        ) from error
+    if not text:
+        raise PermanentError(
+            Reason.FIELD_MISSING,
+            f"the secret file {file} is empty",
+            f"write the secret into {file}",
+        )
+    if len(data) > _LARGEST:
+        raise PermanentError(
+            Reason.TOO_LARGE,
+            f"the secret file {file} is larger than {_LARGEST >> 20} MiB, and a secret never is",
+            f"see whether it is the right file: ls -l {file}",
+        )
+    return Secret(text)
