@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -175,12 +175,17 @@ def main() -> None:
     try:
         cli(prog_name="rotator")
     except ConfigError as error:
-        for problem in error.problems:
-            click.echo(problem, err=True)
-        sys.exit(USAGE)
+        _end(str(error), USAGE)
     except LockHeldError as error:
-        click.echo(f"rotator: {error}", err=True)
-        sys.exit(LOCKED)
+        _end(f"rotator: {error}", LOCKED)
+
+
+def _end(text: str, code: int) -> NoReturn:
+    from rotator.system.notify import is_journal, with_priority
+
+    journal = is_journal(sys.stderr, os.environ)
+    click.echo(with_priority(text, "error") if journal else text, err=True)
+    sys.exit(code)
 
 
 def _file(option: Path | None) -> Path:

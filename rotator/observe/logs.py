@@ -6,11 +6,13 @@ Console on a terminal, JSON elsewhere, always to standard error: standard output
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 from rotator.core.report import Problem, Report, iso
 from rotator.observe.lean_structlog import structlog
+from rotator.system.notify import is_journal, with_priority
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -38,6 +40,8 @@ def configure(settings: LogSettings) -> FilteringBoundLogger:
             structlog.processors.ExceptionRenderer(transform),
             structlog.processors.JSONRenderer(),
         ]
+    if is_journal(stream, os.environ):
+        processors.append(lambda _, level, line: with_priority(line, level))
     # What libraries log by themselves can hold signed headers; without a handler it is printed.
     logging.getLogger().addHandler(logging.NullHandler())
     levels = {"debug": 10, "info": 20, "warning": 30, "error": 40}

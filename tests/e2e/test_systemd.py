@@ -209,6 +209,22 @@ def test_journal(host: Host) -> None:
     assert {"rotation", "level", "timestamp", "why"} <= event.keys()
 
 
+def test_priorities(host: Host) -> None:
+    """`journalctl --priority=` finds what matters: errors, warnings, a wrong configuration."""
+    away = {"type": "docker_config", "path": "/etc/rotator/not-there.json"}
+    host.rotation["sources"].append({**away, "registries": ["away.example.com"]})
+    host.start()
+    until(lambda: host.events("published"), 20, "the first cycle")
+    unit = "--unit=rotator"
+    loud = [json.loads(line) for line in host.journal(unit, "--priority=warning").splitlines()]
+    assert {event["level"] for event in loud} <= {"warning", "error"}
+    assert "not-there.json" in json.dumps(loud)
+    assert '"level": "info"' in host.journal(unit, "--priority=info..info")
+    host.put("/etc/rotator/rotator.yaml", "version: 1\nrotatoins: []\n", mode=0o644)
+    assert host.machine.attempt("systemctl", "reload", "rotator")[0] != 0
+    assert "rotator.yaml:2:1" in host.journal(unit, "--priority=err")
+
+
 def test_the_emergency_command(host: Host, vault_login: str) -> None:
     """It publishes with the daemon's secrets, beside the daemon or without it."""
     host.start("rotator-once")

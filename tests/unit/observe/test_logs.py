@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import os
+import sys
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +17,9 @@ from rotator.observe.logs import Teller, configure
 from tests.support import MARKED
 from tests.unit.observe.heard import PROBLEM, report
 from tests.unit.observe.standing import ECR, FILE
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CHANGE = Change(ECR, "hmac:111111111111", "hmac:222222222222", "renewed")
 
@@ -119,3 +124,34 @@ def test_each_log_is_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     configure(LogSettings(level="error"))
     loud.info("heard")
     assert "heard" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_the_journal_learns_how_much_a_line_matters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """Each line that goes into systemd's journal begins with its priority, and no other line."""
+    bug = Problem.of(KeyError("x"))
+    targets = (
+        TargetReport(FILE, "written", changes=(CHANGE,)),
+        TargetReport("a", "failed", problem=Problem(Reason.UNREACHABLE, "down", "start it")),
+        TargetReport("b", "failed", problem=bug),
+    )
+    with (tmp_path / "journal").open("w+") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        about = os.fstat(stream.fileno())
+        for named in (f"{about.st_dev}:{about.st_ino}", f"{about.st_dev}:1", ""):
+            monkeypatch.setenv("JOURNAL_STREAM", named)
+            log = configure(LogSettings(format=form))  # type: ignore[arg-type]
+            Teller(log).tell(report(sources=(), credentials=(), targets=targets))
+            stream.seek(0)
+            lines = stream.read().splitlines()
+            stream.seek(0)
+            stream.truncate()
+            if named != f"{about.st_dev}:{about.st_ino}":
+                assert not any(line.startswith("<") for line in lines)
+                continue
+            found = {line[:3] for line in lines}
+            assert found == {"<6>", "<4>", "<3>"}
+            assert [line[:3] for line in lines if "KeyError" in line][-1] == "<3>"
+            assert [line[:3] for line in lines if "start it" in line] == ["<4>"]
