@@ -25,15 +25,20 @@ put() { # FILE DESTINATION
     install -D -m 644 "$project/$1" "$2"
 }
 
+# PREFIX is rotator's own, perhaps of an installation that failed half way.
+is_ours() {
+    grep -qs "^prompt = 'rotator'" "$home/pyvenv.cfg"
+}
+
 install_program() {
     "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
         { echo "rotator needs Python 3.11 or newer: make install PYTHON=python3.12" >&2; exit 1; }
     # Uninstalling removes all of PREFIX, so it has to be rotator's own: /usr/local is not.
-    if [ -n "$(ls -A "$home" 2>/dev/null)" ] && [ ! -e "$home/bin/rotator" ]; then
-        echo "$home holds something else: choose a directory of its own, PREFIX=/opt/rotator" >&2
+    if [ -n "$(ls -A "$home" 2>/dev/null)" ] && ! is_ours; then
+        echo "$home holds something else: choose a directory for rotator alone, PREFIX=/opt/rotator" >&2
         exit 1
     fi
-    "$PYTHON" -m venv "$home" ||
+    "$PYTHON" -m venv --prompt rotator "$home" ||
         { echo "no virtual environment could be made; on Debian: apt-get install python3-venv" >&2; exit 1; }
     "$home/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile \
         --constraint "$project/constraints.txt" "$project"
@@ -94,7 +99,7 @@ uninstall() {
     if [ -z "$DESTDIR" ] && [ -d /run/systemd/system ]; then
         systemctl disable --now rotator.service rotator-once.timer rotator-once.service
     fi
-    if [ -e "$home/pyvenv.cfg" ]; then
+    if is_ours; then
         rm -rf "$home"
     fi
     rm -rf "$local/share/doc/rotator"
@@ -105,7 +110,8 @@ uninstall() {
     if [ -z "$DESTDIR" ] && [ -d /run/systemd/system ]; then
         systemctl daemon-reload
     fi
-    echo "removed; these are left: /etc/rotator, /etc/credstore, /var/lib/rotator, /opt/.docker, the user rotator"
+    echo "removed; these are left: /etc/rotator, /etc/credstore, /etc/systemd/system/rotator*.d,"
+    echo "  /var/lib/rotator, /opt/.docker, the user rotator"
 }
 
 case ${1:-} in

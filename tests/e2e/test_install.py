@@ -57,25 +57,49 @@ def test_uninstall_leaves_what_is_yours(installed: Path, tmp_path: Path) -> None
     for path in yours:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text("mine\n")
-    command = ["make", "uninstall", f"DESTDIR={root}"]
-    subprocess.run(command, cwd=PROJECT, check=True, capture_output=True)
+    assert make("uninstall", root).returncode == 0
     left = {str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir()}
     assert left == yours
+
+
+def make(target: str, root: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `make install` or `make uninstall` where there are no packages to be had."""
+    reach = {"PATH": os.environ["PATH"], "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
+    words = [f"{name}={value}" for name, value in {"DESTDIR": root, **variables}.items()]
+    command = ["make", target, *words]
+    return subprocess.run(
+        command, cwd=PROJECT, env=reach, capture_output=True, text=True, check=False
+    )
 
 
 def test_a_shared_prefix_is_refused(tmp_path: Path) -> None:
     """Removing it would remove what others put there."""
     (tmp_path / "usr/local/bin").mkdir(parents=True)
-    done = subprocess.run(
-        ["make", "install", f"DESTDIR={tmp_path}", "PREFIX=/usr/local"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = make("install", tmp_path, PREFIX="/usr/local")
     assert done.returncode != 0
     assert "PREFIX=/opt/rotator" in done.stderr
     assert [path.name for path in (tmp_path / "usr/local").iterdir()] == ["bin"]
+
+
+def test_somebody_elses_environment_is_left(tmp_path: Path) -> None:
+    """A virtual environment in PREFIX that rotator did not make is neither used nor removed."""
+    theirs = tmp_path / "opt/theirs/pyvenv.cfg"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("home = /usr/bin\nprompt = 'theirs'\n")
+    assert "holds something else" in make("install", tmp_path, PREFIX="/opt/theirs").stderr
+    make("uninstall", tmp_path, PREFIX="/opt/theirs")
+    assert theirs.exists()
+
+
+def test_what_failed_half_way_can_be_typed_again(tmp_path: Path) -> None:
+    """The second time says what the first one did: it is not in its own way."""
+    first, second = (make("install", tmp_path) for _ in range(2))
+    assert first.returncode != 0
+    assert (tmp_path / "opt/rotator").is_dir()
+    assert "No matching distribution" in first.stderr
+    assert "No matching distribution" in second.stderr
+    make("uninstall", tmp_path)
+    assert not (tmp_path / "opt/rotator").exists()
 
 
 def test_manual_page(installed: Path) -> None:
