@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import shlex
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import yaml
 
 from rotator.cli import cli
 from tests.e2e.site import USER
+from tests.e2e.test_manifests import render
 from tests.support import MARKED
 
 if TYPE_CHECKING:
@@ -84,9 +86,26 @@ def test_objects_in_the_cluster() -> None:
     found = {(one["kind"], one["metadata"]["name"]) for one in documents if "metadata" in one}
     kinds = {"deploy": "Deployment", "cronjob": "CronJob", "job": "Job"}
     commands = " ".join(command for command in COMMANDS if command.startswith("kubectl"))
-    named = re.findall(rf"\b({'|'.join(kinds)})/(rotator[a-z-]*)", commands)
-    assert len(set(named)) == 3
-    assert {(kinds[kind], name) for kind, name in named} <= found
+    named = set(re.findall(rf"\b({'|'.join(kinds)})/(rotator[a-z-]*)", commands))
+    made = re.search(r"create job (\S+)", commands)
+    assert made is not None
+    assert len(named) == 4
+    assert {(kinds[kind], name) for kind, name in named} - {("Job", made[1])} <= found
+
+
+def test_a_pod_of_the_cronjob_that_fetches_everything() -> None:
+    """What is typed in an emergency leaves out the option that spares what is not due."""
+    (script,) = re.findall(r"sed '([^']+)'", TEXT)
+    done = subprocess.run(
+        ["sed", script],
+        input=render("overlays/cronjob"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (cron,) = [one for one in yaml.safe_load_all(done.stdout) if one["kind"] == "CronJob"]
+    (container,) = cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["run-once"]
 
 
 def test_exit_codes() -> None:
