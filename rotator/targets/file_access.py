@@ -48,6 +48,7 @@ _UNREADABLE: _Meaning = (
     Reason.UNREADABLE,
     "make it readable for {user}: ls -l {path}",
 )
+_UNITS_USER = "rotator"
 _LINK: _Meaning = (GoneError, Reason.UNSAFE_PATH, "remove the symbolic link: rm {path}")
 
 _FULL_DIRECTORY: _Meaning = (
@@ -168,12 +169,15 @@ def shared(status: os.stat_result) -> bool:
 def check_directory(path: Path, status: os.stat_result, trusted: Collection[int]) -> None:
     """Refuse a directory in which somebody untrusted could put another file in our file's place."""
     if status.st_uid not in trusted:
+        theirs = _user(status.st_uid)
+        # Typed by hand as root, on a host where the units in systemd/ run rotator.
+        units = "systemctl start rotator-once, which runs as that user; or "
         raise PermanentError(
             Reason.UNSAFE_PATH,
-            f"the directory {path} belongs to {_user(status.st_uid)}, who could put another file "
+            f"the directory {path} belongs to {theirs}, who could put another file "
             "in the place of this one",
-            f"chown {_user()} {quoted(path)}; or set `owner: {_user(status.st_uid)}`, if the file "
-            "is theirs",
+            f"{units if theirs == _UNITS_USER else ''}chown {_user()} {quoted(path)}; "
+            f"or set `owner: {theirs}`, if the file is theirs",
         )
     if shared(status) and not status.st_mode & stat.S_ISVTX:
         who = "g" * bool(status.st_mode & stat.S_IWGRP) + "o" * bool(status.st_mode & stat.S_IWOTH)

@@ -27,6 +27,8 @@ class Host:
 
     machine: SystemdMachine
     rotation: dict[str, Any] = field(default_factory=dict)
+    top: dict[str, Any] = field(default_factory=dict)
+    """Keys beside the rotations."""
 
     def __post_init__(self) -> None:
         """Put everything back to how an installation leaves it, with a source that is a file."""
@@ -64,7 +66,7 @@ class Host:
 
     def configure(self) -> None:
         """Write the configuration as it is now."""
-        document = {"version": 1, "rotations": [self.rotation]}
+        document = {"version": 1, **self.top, "rotations": [self.rotation]}
         self.put("/etc/rotator/rotator.yaml", yaml.safe_dump(document), mode=0o644)
 
     def drop_in(self, text: str, unit: str = "rotator.service") -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.systemd_host import EXTRA, PUBLISHED, UNITS
+from tests.e2e.systemd_host import PUBLISHED, UNITS
 from tests.support import MARKED, need, until
 
 if TYPE_CHECKING:
@@ -144,23 +144,6 @@ def test_a_new_secret_counts_from_the_restart_on(host: Host, vault_login: str) -
     assert host.run("cat", "/run/credentials/rotator.service/vault-token") == f"{MARKED}new"
 
 
-def test_encrypted_secret(host: Host, vault_login: str) -> None:
-    """The drop-in for a secret that lies encrypted on the disk works as its comments say."""
-    text = (UNITS / "drop-ins" / "encrypted-secret.conf").read_text()
-    host.drop_in(text.replace("vault-secret-id", "vault-token"))
-    host.run("rm", "/etc/credstore/vault-token")
-    sealed = "/etc/credstore.encrypted/vault-token"
-    host.run("mkdir", "-p", "/etc/credstore.encrypted")
-    host.run("systemd-creds", "setup")
-    host.run(
-        *("systemd-creds", "encrypt", "--with-key=host", "--name=vault-token", "-", sealed),
-        text=vault_login,
-    )
-    assert vault_login.encode() not in host.file(sealed).read_bytes()
-    host.start()
-    assert f"{MARKED}vault" in host.published().values()
-
-
 def test_nothing_else_is_writable(host: Host) -> None:
     """Inside the unit, its user can write in the declared places alone."""
     host.start()
@@ -248,6 +231,16 @@ def test_the_emergency_command_says_that_it_failed(host: Host) -> None:
     assert "To do:" in said
 
 
+def test_typed_by_hand_it_names_the_unit(host: Host) -> None:
+    """Root, in a hurry, types `rotator run-once`: that changes nothing, and says what to type."""
+    host.start()
+    code, said = host.machine.attempt("rotator", "run-once")
+    assert code == 1
+    assert "To do: systemctl start rotator-once" in said
+    assert host.status_of(PUBLISHED) == "rotator:rotator 600"
+    assert host.status_of("/var/lib/rotator/host.json") == "rotator:rotator 600"
+
+
 def test_the_timer_fetches_what_is_due(host: Host) -> None:
     """Started by the timer it leaves alone what is fresh; started by hand it does not."""
     del host.rotation["schedule"]
@@ -285,29 +278,3 @@ def test_a_crash_is_not_the_end(host: Host) -> None:
         host.kill("KILL", pid)
         until(lambda n=number: host.show("NRestarts") == str(n), 30, "the restart")
         until(lambda: host.show("ActiveState") == "active", 30, "the daemon to be up")
-
-
-def test_root_owned(host: Host) -> None:
-    """With its drop-in the file is root's, mode 0600, and the daemon still is not root."""
-    host.drop_in((UNITS / "drop-ins" / "root-owned.conf").read_text())
-    host.rotation["targets"][0].update(owner="root", group="root", mode="0600")
-    host.start()
-    assert host.status_of(PUBLISHED) == "root:root 600"
-    changed = {"auths": {"new.example.com": EXTRA["auths"]["extra.example.com"]}}
-    host.put("/etc/rotator/extra.json", json.dumps(changed), owner="rotator")
-    host.run("systemctl", "start", "rotator-once")
-    assert "new.example.com" in host.published()
-    assert host.status_of(PUBLISHED) == "root:root 600"
-    assert "0" not in host.facts()["Uid"].split()
-    assert not host.events("write failed")
-    inside = ["nsenter", f"--target={host.main_pid()}", "--mount"]
-    assert host.run(*inside, "cat", "/etc/shadow") == ""
-
-
-def test_runner_group(host: Host) -> None:
-    """With its drop-in a group can read the file, without any capability."""
-    host.run("groupadd", "--force", "--system", "gitlab-runner")
-    host.drop_in((UNITS / "drop-ins" / "runner-group.conf").read_text())
-    host.rotation["targets"][0].update(group="gitlab-runner", mode="0640")
-    host.start()
-    assert host.status_of(PUBLISHED) == "rotator:gitlab-runner 640"
