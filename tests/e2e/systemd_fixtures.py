@@ -18,14 +18,11 @@ if TYPE_CHECKING:
     from tests.servers.systemd_machine import SystemdMachine
 
 pytest_plugins = ["tests.servers.systemd_machine"]
-RUNNER = "[Service]\nType=exec\nExecStart=/bin/sleep infinity\n"
 
 
 @pytest.fixture
 def host(systemd_machine: SystemdMachine) -> Host:
     """A machine where rotator is installed and configured, and not started."""
-    stub = systemd_machine.root / "etc/systemd/system/gitlab-runner.service"
-    stub.write_text(RUNNER)
     return Host(systemd_machine)
 
 

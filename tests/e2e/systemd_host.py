@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 UNITS = Path(__file__).parents[2] / "systemd"
 PUBLISHED = "/opt/.docker/config.json"
 LOGIN = base64.b64encode(f"robot:{MARKED}extra".encode()).decode()
+RUNNER = "[Service]\nType=exec\nExecStart=/bin/sleep infinity\n"
 EXTRA = {"auths": {"extra.example.com": {"auth": LOGIN}}}
 
 
@@ -32,6 +33,7 @@ class Host:
 
     def __post_init__(self) -> None:
         """Put everything back to how an installation leaves it, with a source that is a file."""
+        self.file("/etc/systemd/system/gitlab-runner.service").write_text(RUNNER)
         timers = ("rotator-once.timer", "rotator.service", "rotator-once.service")
         self.run("systemctl", "stop", *timers, "gitlab-runner.service")
         self.run("sh", "-c", "rm -rf /etc/systemd/system/rotator*.d")

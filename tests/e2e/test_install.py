@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.cli import cli
+from tests.e2e.systemd_host import Host
 from tests.servers.debian_root import PROJECT, install
 from tests.support import need
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.e2e.systemd_host import Host
+    from tests.servers.systemd_machine import SystemdMachine
 
 pytest_plugins = ["tests.e2e.systemd_fixtures"]
 # On the machine that test_systemd.py boots.
@@ -60,6 +61,25 @@ def test_uninstall_leaves_what_is_yours(installed: Path, tmp_path: Path) -> None
     assert make("uninstall", root).returncode == 0
     left = {str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir()}
     assert left == yours
+
+
+def test_uninstall_stops_what_runs(other_machine: SystemdMachine) -> None:
+    """On a host: daemon and timer are gone at once, and jobs keep their file."""
+    machine = other_machine
+    Host(machine).start()
+    machine.run("systemctl", "enable", "--now", "rotator", "rotator-once.timer")
+    machine.installer("uninstall")
+    left = machine.run("systemctl", "list-units", "--all", "--plain", "--no-legend", "rotator*")
+    assert left == ""
+    assert machine.attempt("sh", "-c", "command -v rotator")[0] != 0
+    assert machine.run("find", "/etc/systemd/system", "-name", "rotator*", "-type", "l") == ""
+    for kept in (
+        "/opt/.docker/config.json",
+        "/etc/rotator/rotator.yaml",
+        "/var/lib/rotator/host.json",
+    ):
+        machine.run("test", "-s", kept)
+    machine.run("id", "rotator")
 
 
 def make(target: str, root: Path, **variables: str) -> subprocess.CompletedProcess[str]:

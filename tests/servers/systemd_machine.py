@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -38,7 +38,7 @@ class SystemdMachine:
         self._layers = layers
         self._memory = folder / "memory"
         self._log = folder / "console.log"
-        self._name = f"rotator-{os.getpid()}"
+        self._name = f"rotator-{os.getpid()}-{folder.name}"
         self._leader = 0
         self._stack = ExitStack()
 
@@ -81,6 +81,10 @@ class SystemdMachine:
             timeout=120,
         )
         return done.returncode, done.stdout
+
+    def installer(self, what: str) -> str:
+        """Run a part of deploy/install.sh in the machine."""
+        return self.run("sh", "-s", what, text=(PROJECT / "deploy" / "install.sh").read_text())
 
     def _mount(self, kind: str, place: Path, options: str) -> None:
         place.mkdir()
@@ -158,13 +162,26 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def _booted(installed: Path, folder: Path) -> Iterator[SystemdMachine]:
+    with SystemdMachine(folder, [installed, debian_root()]) as machine:
+        machine.installer("activate")
+        yield machine
+
+
 @pytest.fixture(scope="session")
 def systemd_machine(
     installed: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SystemdMachine]:
     """Give a booted machine with rotator installed and its user there."""
-    folder = tmp_path_factory.mktemp("machine")
-    with SystemdMachine(folder, [installed, debian_root()]) as machine:
-        script = (PROJECT / "deploy" / "install.sh").read_text()
-        machine.run("sh", "-s", "activate", text=script)
+    with _booted(installed, tmp_path_factory.mktemp("machine")) as machine:
+        yield machine
+
+
+@pytest.fixture
+def other_machine(installed: Path, tmp_path: Path) -> Iterator[SystemdMachine]:
+    """Give the same for one test alone, which may take rotator away."""
+    folder = tmp_path / "other"
+    folder.mkdir()
+    with _booted(installed, folder) as machine:
         yield machine
