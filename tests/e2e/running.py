@@ -12,6 +12,7 @@ from tests.e2e.site import PROGRAM
 from tests.support import MARKED, until
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -30,10 +31,14 @@ class Configured(Protocol):
 
 
 class Daemon:
-    """A running `rotator run`, what it logged, and what it told the service manager."""
+    """A running `rotator run`, what it logged, and what it told the service manager.
 
-    def __init__(self, site: Configured) -> None:
+    `before`: a command that becomes it, such as `setpriv`.
+    """
+
+    def __init__(self, site: Configured, before: Sequence[str] = ()) -> None:
         self.site = site
+        self.before = before
         self.log = site.place / "log"
         self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.address = site.place / "notify"
@@ -47,7 +52,7 @@ class Daemon:
         site.write()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [PROGRAM, "--config", site.config, "run"],
+                [*self.before, PROGRAM, "--config", site.config, "run"],
                 env={**site.environ(), "NOTIFY_SOCKET": str(self.address)},
                 stdout=log,
                 stderr=log,
