@@ -50,7 +50,10 @@ class Result:
 
 @dataclass
 class Site:
-    """One rotation from Vault and ECR to a file; change it, or add `others`, before a run."""
+    """One rotation from Vault and ECR to a file; change it, or add `others`, before a run.
+
+    `top`: what the configuration has beside its rotations.
+    """
 
     place: Path
     bao: OpenBao
@@ -60,6 +63,7 @@ class Site:
     password: str = f"{MARKED}harbor-1"
     environment: dict[str, str] = field(default_factory=dict)
     others: list[dict[str, Any]] = field(default_factory=list)
+    top: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Put a password into Vault and into the registry, and write the configuration."""
@@ -97,20 +101,20 @@ class Site:
         rotation = {"targets": [self.target], **self.rotation}
         state = str(self.place / "state")
         rotations = [rotation, *self.others]
-        self.config.write_text(
-            yaml.safe_dump({"version": 1, "state_dir": state, "rotations": rotations})
-        )
+        document = {"version": 1, "state_dir": state, **self.top, "rotations": rotations}
+        self.config.write_text(yaml.safe_dump(document))
 
     def run(self, *words: str, as_json: bool = True) -> Result:
         """Run `rotator run-once` as a user would."""
         self.write()
         return self.command("run-once", *(["--json"] if as_json else []), *words)
 
-    def command(self, *words: str) -> Result:
-        """Run any command of rotator with the site's configuration."""
+    def command(self, *words: str, given: str = "") -> Result:
+        """Run any command of rotator with the site's configuration; `given`: standard input."""
         done = subprocess.run(
             [PROGRAM, "--config", self.config, *words],
             env=self.environ(),
+            input=given,
             capture_output=True,
             text=True,
             timeout=90,
