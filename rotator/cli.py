@@ -17,7 +17,7 @@ from rotator.core.errors import ConfigError, LockHeldError
 if TYPE_CHECKING:
     from rotator.config.schema import Configuration
 
-USAGE, LOCKED = 2, 75
+BUG, USAGE, LOCKED = 1, 2, 75
 
 
 def _remember(context: click.Context, _: click.Parameter, value: Path | None) -> None:
@@ -178,6 +178,11 @@ def main() -> None:
         _end(str(error), USAGE)
     except LockHeldError as error:
         _end(f"rotator: {error}", LOCKED)
+    except Exception as error:  # noqa: BLE001  the interpreter would print the error's words
+        from rotator.observe.bugs import without_values
+
+        told = "this is a bug in rotator; report it with these lines"
+        _end(f"rotator: {told}:\n{without_values(error)}", BUG)
 
 
 def _end(text: str, code: int) -> NoReturn:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rotator.app import utc_now
 from rotator.daemon import Daemon, Outside
+from rotator.observe.bugs import log_from_threads
 from rotator.observe.logs import configure
 from rotator.observe.standing import Standing
 from rotator.system.lock import daemon_lock
@@ -35,6 +36,7 @@ def execute(load: Callable[[], Configuration]) -> int:
     log = configure(configuration.log)
     gc.enable()
     keep_memory_private()
+    log_from_threads(log)
     with daemon_lock(configuration.state_dir, log.warning):
         reports: list[Callable[[Report], None]] = []
         reloads: list[Callable[[bool], None]] = []

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from rotator.core.report import Problem, Report, iso
+from rotator.observe.bugs import of_exc_info
 from rotator.observe.lean_structlog import structlog
 from rotator.system.notify import is_journal, with_priority
 
@@ -27,6 +28,8 @@ def configure(settings: LogSettings) -> FilteringBoundLogger:
     processors: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        # The default formatters print local variables or an error's own words: secrets, too.
+        structlog.processors.ExceptionRenderer(of_exc_info),
     ]
     if terminal:
         plain = structlog.dev.plain_traceback
@@ -34,12 +37,7 @@ def configure(settings: LogSettings) -> FilteringBoundLogger:
             structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=plain)
         )
     else:
-        # The default formatter prints local variables, passwords included.
-        transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-        processors += [
-            structlog.processors.ExceptionRenderer(transform),
-            structlog.processors.JSONRenderer(),
-        ]
+        processors.append(structlog.processors.JSONRenderer())
     if is_journal(stream, os.environ):
         processors.append(lambda _, level, line: with_priority(line, level))
     # What libraries log by themselves can hold signed headers; without a handler it is printed.

@@ -14,7 +14,6 @@ from rotator.core.errors import Reason
 from rotator.core.report import CredentialReport, Problem, TargetReport
 from rotator.core.view import Change
 from rotator.observe.logs import Teller, configure
-from tests.support import MARKED
 from tests.unit.observe.heard import PROBLEM, report
 from tests.unit.observe.standing import ECR, FILE
 
@@ -93,22 +92,6 @@ def test_a_quiet_cycle_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     )
     assert told(capsys, fresh) == []
     assert [line["event"] for line in told(capsys, fresh, level="debug")] == ["cycle ended"]
-
-
-def test_a_bug_has_its_traceback_without_values(capsys: pytest.CaptureFixture[str]) -> None:
-    """Where it happened is told; what the variables held is not."""
-
-    def fail(password: str) -> None:
-        raise KeyError(len(password))
-
-    with pytest.raises(KeyError) as caught:
-        fail(f"{MARKED}x")
-    bug = Problem.of(caught.value)
-    lines = told(capsys, report(sources=(), targets=(TargetReport("a", "failed", problem=bug),)))
-    text = json.dumps(lines)
-    assert MARKED not in text
-    assert "KeyError" in text
-    assert "fail" in text
 
 
 def test_a_fetch_that_failed_names_its_source(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,56 @@
+"""Where a bug happened, without what an exception's own words may quote: a secret, for example."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from structlog.typing import FilteringBoundLogger
+
+    ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+
+# Their words are about code. `int(text)` and `found[key]` repeat a value in theirs.
+_ABOUT_CODE = (AttributeError, ImportError, NameError, RecursionError, TypeError)
+
+
+def without_values(error: BaseException) -> str:
+    """Return the traceback of an error and of those that it came from, the first one first."""
+    return "\n".join(
+        line.rstrip()
+        for one in reversed(list(_chain(error)))
+        for line in (*traceback.format_tb(one.__traceback__), _named(one))
+    )
+
+
+def of_exc_info(exc_info: ExcInfo) -> str:
+    """Return the same, of what a log is given."""
+    return without_values(exc_info[1])
+
+
+def log_from_threads(log: FilteringBoundLogger) -> None:
+    """Let a thread that ends by a bug say so in the log; the interpreter would print its words."""
+    threading.excepthook = lambda told: log.error(
+        "a thread ended: this is a bug in rotator", exc_info=told.exc_value
+    )
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    one: BaseException | None = error
+    while one is not None and id(one) not in seen:
+        seen.add(id(one))
+        yield one
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+
+
+def _named(error: BaseException) -> str:
+    kind = type(error)
+    name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+    if isinstance(error, OSError) and kind.__module__ == "builtins":
+        return f"{name}: {error.strerror}"
+    return f"{name}: {error}" if kind in _ABOUT_CODE else name
