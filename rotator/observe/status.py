@@ -213,7 +213,7 @@ def _credentials(
                 source=source.name,
                 outcome=("fresh" if trouble is None else "kept") if alive else "failed",
                 issued_at=known.issued_at,
-                renew_at=known.renew_at,
+                renew_at=known.renew_at if settings.enabled else None,
                 expires_at=known.expires_at,
                 fingerprint=known.fingerprint,
                 trouble=trouble,

@@ -75,7 +75,7 @@ class Tab:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1100])
+@pytest.mark.parametrize("width", [360, 1280])
 def test_fits_and_asks_for_nothing_else(
     chromium: Any, address: str, width: int, scheme: str
 ) -> None:

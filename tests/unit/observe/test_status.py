@@ -88,6 +88,7 @@ def test_paused() -> None:
     """A paused rotation is meant to be so: no next cycle, and not among the unsafe."""
     status = stand(TROUBLED, enabled=False)
     assert (status.outcome, status.next_at, status.good) == ("paused", None, True)
+    assert not any(credential.renew_at for credential in status.credentials)
     assert Status(NOW, "running", (status,)).unsafe == ()
     one_target = settings(targets=[{"type": "file", "path": "/a", "enabled": False}])
     assert rotation_status(one_target, WELL, NOW).targets[0].outcome == "paused"
