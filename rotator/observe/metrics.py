@@ -38,7 +38,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.05, 0.25, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _OUTCOMES = ("rotated", "fresh", "partial", "failed")
 
-# Only these say that somebody else changed a target: the others follow from what was fetched.
+# These say that somebody else changed a target: most others follow from what was fetched.
 _DRIFT = frozenset({"missing", "edited"})
 _HELD = frozenset({"written", "unchanged"})
 _IN_HAND = frozenset({"fetched", "fresh", "kept"})
@@ -137,9 +137,15 @@ class Metrics:
         if before is None or target.outcome != "written":
             return False
         held = any(t.name == target.name and t.outcome in _HELD for t in before.targets)
-        there = {c.registry for c in before.credentials if c.outcome in _IN_HAND}
+        there = {c.registry: c.fingerprint for c in before.credentials if c.outcome in _IN_HAND}
         return held and any(
-            change.why in _DRIFT and change.registry in there for change in target.changes
+            change.registry in there
+            # Rejected: our own that has died, or somebody else's that never worked.
+            and (
+                change.why in _DRIFT
+                or (change.why == "rejected" and change.before != there[change.registry])
+            )
+            for change in target.changes
         )
 
 

@@ -60,6 +60,23 @@ def test_drift_is_repaired_without_a_fetch(site: Site) -> None:
         assert site.ecr.calls == calls
 
 
+def test_an_old_document_applied_again_is_drift(site: Site) -> None:
+    """A login that died with its rotation is none; the same, put back by somebody, is."""
+    metrics = site.place / "rotator.prom"
+    site.top["metrics_file"] = str(metrics)
+    repairs = f'rotator_drift_repairs_total{{rotation="site",target="file:{site.file}"}}'
+    with Daemon(site) as daemon:
+        daemon.ready()
+        old = site.file.read_bytes()
+        site.put(f"{MARKED}harbor-2")
+        rotated = 'rotator_cycles_total{outcome="rotated",rotation="site"} 2.0'
+        until(lambda: rotated in metrics.read_text(), 20, "the new one")
+        assert f"{repairs} 0.0" in metrics.read_text()
+        site.file.write_bytes(old)
+        until(lambda: f"{repairs} 1.0" in metrics.read_text(), 20, "the repair")
+        assert [one["why"] for one in daemon.events("published")][2:] == ["rejected", "rejected"]
+
+
 def test_a_restart_fetches_nothing(site: Site) -> None:
     """What is published and fresh is adopted from the file: a restart costs no token."""
     with Daemon(site) as daemon:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from rotator.core.report import TargetReport
+from rotator.core.report import CredentialReport, TargetReport
 from rotator.core.rotation import FOREVER
 from rotator.core.view import Change
 from tests.metrics_served import SERVED
@@ -106,6 +106,18 @@ def test_drift(before: str | None, why: str, repairs: int) -> None:
     if before is not None:
         watched.hear(report(targets=(TargetReport(FILE, before),)))
     change = Change(ECR, "hmac:1", "hmac:2", why)
+    watched.hear(report(targets=(TargetReport(FILE, "written", changes=(change,)),)))
+    assert watched.value("rotator_drift_repairs_total", target=FILE) == repairs
+
+
+@pytest.mark.parametrize(("there", "repairs"), [("hmac:ours", 0), ("hmac:theirs", 1)])
+def test_rejected_is_drift_if_it_is_not_ours(there: str, repairs: int) -> None:
+    """An old document that somebody applies again is drift; our own that has died is not."""
+    watched = Watched()
+    login = CredentialReport(ECR, "ecr", "fetched", "accepted", fingerprint="hmac:ours")
+    before = report(credentials=(login,), targets=(TargetReport(FILE, "unchanged"),))
+    watched.hear(before)
+    change = Change(ECR, there, "hmac:new", "rejected")
     watched.hear(report(targets=(TargetReport(FILE, "written", changes=(change,)),)))
     assert watched.value("rotator_drift_repairs_total", target=FILE) == repairs
 
