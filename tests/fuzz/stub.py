@@ -16,6 +16,7 @@ from rotator.system.bounded_reading import json_in
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     from collections.abc import Callable, Iterator, Mapping
 
 FUZZ = settings(
@@ -116,9 +117,12 @@ class Reply:
 
 
 class Stub:
-    """A context manager: HTTP on loopback. `answer` makes each reply from method and path."""
+    """A context manager: HTTP on loopback, HTTPS with `tls`.
 
-    def __init__(self) -> None:
+    `answer` makes each reply from method and path.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.answer: Callable[[str, str], Reply] = lambda _method, _path: Reply()
         self.harm: Callable[[socket.socket, threading.Event], None] | None = None
         self.closing = threading.Event()
@@ -154,7 +158,11 @@ class Stub:
         self._server.daemon_threads = True
         self._server.block_on_close = False
         self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
