@@ -83,7 +83,7 @@ class Daemon:
 
     def ready(self) -> None:
         """Wait until the service manager was told that the start has ended."""
-        until(lambda: "READY=1" in self.messages(), 30, "READY=1")
+        until(lambda: "READY=1" in self.messages(), 60, "READY=1")
 
     def signal(self, number: int) -> None:
         """Send it a signal."""
