@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,11 +20,11 @@ from tests.unit.checks.room import bad, case, file_target, login_file, look, rot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from rotator.checks.finding import Finding
 
 DOCUMENT = '{"auths":{}}\n'
+NOBODY = 65534
 
 
 class Ward:
@@ -271,6 +273,29 @@ def test_nobody_looks_into_others(tmp_path: Path) -> None:
         assert mounts.holders(config, config.stat(), tmp_path) == ([], 1)
     finally:
         obey_modes(on=False)
+
+
+def test_as_a_user_who_may_less() -> None:
+    """Who is not root can't give a file away, and sees no mounts of others: said, with the way."""
+    with TemporaryDirectory() as folder, as_nobody(Path(folder)):
+        ward = Ward(Path(folder))
+        found = ward.look(owner="root")
+        the(found, "failure", "only root can give the file to `owner: root`")
+        assert the(found, "ok", "can't be looked at for mounts").todo.startswith("sudo rotator")
+
+
+@contextmanager
+def as_nobody(folder: Path) -> Iterator[None]:
+    """Be a user who may little, in a folder of theirs, if this is root."""
+    if os.geteuid():
+        yield
+        return
+    os.chown(folder, NOBODY, NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 def test_remapped_docker(ward: Ward, tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ MARKED = Mark({HARBOR: NOW + timedelta(hours=3)}, "hmac:1", "other")
         (Held(DOCUMENT, MARKED), Record(), "accepted", "ok", "(another rotator's, ends in 3 h", ""),
         (Held(DOCUMENT), Record(), "rejected", "failure", "(not ours, has no known end)", RUN),
         (Held(DOCUMENT), Record(), "unknown", "warning", "cannot be proven: it says so", "reg"),
+        (Held(DOCUMENT), OURS, "skipped", "ok", "(ours, ends in 2 h) is not proven", ""),
         (Held(None, withheld=True), Record(), "accepted", "ok", "it hides its value", ""),
     ],
 )  # fmt: skip
