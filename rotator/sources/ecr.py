@@ -16,7 +16,6 @@ import os
 import re
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import botocore.session
@@ -31,7 +30,7 @@ from rotator.core.ports import Source
 from rotator.sources.aws_descriptions import descriptions
 from rotator.sources.aws_errors import Call, explain, server_time
 from rotator.sources.aws_reading import bound
-from rotator.system.secret_input import SecretInput
+from rotator.system.secret_input import SecretInput, aws_stamp, digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -131,15 +130,10 @@ class EcrSource(Source):
         answer = self._call("sts", "get_caller_identity", self._keys(), {})
         return str(answer.get("Arn", ""))
 
-    def login_stamp(self) -> str | None:
-        """Return what changes when the files with AWS keys or the identity token change."""
-        home = os.path.expanduser("~/.aws")  # noqa: PTH111  Path.expanduser raises where there is no home
-        files = (
-            os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or f"{home}/credentials",
-            os.environ.get("AWS_CONFIG_FILE") or f"{home}/config",
-            self._settings.web_identity_token_file or os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"),
-        )
-        return " ".join(str(SecretInput(Path(file)).stamp()) for file in files if file)
+    def login_stamp(self) -> str:
+        """Return what changes when AWS keys, the identity token or the configuration change."""
+        settings = self._settings
+        return f"{digest(settings.model_dump_json())} {aws_stamp(settings.web_identity_token_file)}"
 
     def _keys(self) -> Mapping[str, str]:
         """Return the keys of the role to assume; none where the SDK's own identity will do."""

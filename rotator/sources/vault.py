@@ -72,8 +72,8 @@ class VaultSource(Source):
         """When the login token ends; None where it has no known end, or there is none yet."""
         return self._session.token_expires_at
 
-    def login_stamp(self) -> str | None:
-        """Return what changes when the secret that logs in changes."""
+    def login_stamp(self) -> str:
+        """Return what changes when the secret that logs in changes, or how it is configured."""
         return self._session.login_stamp()
 
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:

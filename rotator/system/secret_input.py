@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from hashlib import sha256
+from pathlib import Path
 
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Secret
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+_AWS_VARIABLES = (
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    *("AWS_PROFILE", "AWS_ROLE_ARN"),
+)
 
 _LARGEST = 1 << 20
 """Bytes."""
@@ -34,10 +36,13 @@ class SecretInput:
         """
         return self._from_environment() if self.file is None else _from_file(self.file)
 
-    def stamp(self) -> str | None:
-        """Return what changes when the secret is replaced, without reading it."""
+    def stamp(self) -> str:
+        """Return what changes when the secret is replaced, without reading a file.
+
+        A variable changes with a restart, and the stamp may be kept over it.
+        """
         if self.file is None:
-            return None
+            return digest(os.environ.get(self.env or "", ""))
         try:
             status = self.file.stat()
         except OSError:
@@ -81,3 +86,24 @@ def _from_file(file: Path) -> Secret:
             f"see whether it is the right file: ls -l {file}",
         )
     return Secret(text)
+
+
+def aws_stamp(*files: str | Path | None) -> str:
+    """Return what changes when the AWS SDK may find another identity in a file or a variable.
+
+    `files`: what else it reads. The roles of an instance or a container leave no trace here.
+    """
+    home = os.path.expanduser("~/.aws")  # noqa: PTH111  Path.expanduser raises where there is no home
+    found = (
+        os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or f"{home}/credentials",
+        os.environ.get("AWS_CONFIG_FILE") or f"{home}/config",
+        os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"),
+        *files,
+    )
+    stamps = [SecretInput(Path(file)).stamp() for file in found if file]
+    return " ".join([*stamps, *(SecretInput(env=name).stamp() for name in _AWS_VARIABLES)])
+
+
+def digest(text: str) -> str:
+    """Return four hexadecimal digits that change with a text: far too few to guess it by."""
+    return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:4]

@@ -118,8 +118,8 @@ class GitlabVariableTarget(Target):
         """Return what GitLab says of our own access token; one request."""
         return self.api.access_token()
 
-    def login_stamp(self) -> str | None:
-        """Return what changes when the access token's file is replaced; see `Source`."""
+    def login_stamp(self) -> str:
+        """Return what changes when the access token is replaced."""
         return self._token.stamp()
 
     def _variables(self, client: gitlab.Gitlab) -> GroupVariableManager | ProjectVariableManager:

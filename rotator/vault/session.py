@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from rotator.config.vault_auth import TokenAuthSettings
+from rotator.config.vault_auth import AwsAuthSettings, TokenAuthSettings
 from rotator.core.errors import PermanentError, Reason
+from rotator.system.secret_input import aws_stamp, digest
 from rotator.vault.answers import policy_line
 from rotator.vault.connection import TIMEOUTS, Connection, Timeouts, server_name
 from rotator.vault.login import Token, log_in, renew, secret_input
@@ -55,6 +56,7 @@ class VaultSession:
         self.server = server_name(settings)
         self.logins = 0
         self._settings = settings
+        self._configured = digest(settings.model_dump_json())
         self._clock = clock
         self._timeouts = timeouts
         self._connection: Connection | None = None
@@ -73,10 +75,13 @@ class VaultSession:
         """When the login token ends; None where it has no known end, or there is none yet."""
         return self._token.expires_at if self._token else None
 
-    def login_stamp(self) -> str | None:
-        """Return what changes when the secret that logs in changes."""
+    def login_stamp(self) -> str:
+        """Return what changes when the secret that logs in changes, or how it is configured."""
         given = secret_input(self._settings)
-        return given.stamp() if given else None
+        if given is not None:
+            return f"{self._configured} {given.stamp()}"
+        aws = isinstance(self._settings.auth, AwsAuthSettings)
+        return f"{self._configured} {aws_stamp()}" if aws else self._configured
 
     def open(self) -> None:
         """Make sure that there is a token that lasts; call it before each piece of work.
