@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from rotator.core.facts import Facts, Moment
     from rotator.core.ports import Source, Target
-    from rotator.core.record import Record, SourceRecord, TargetRecord, Trouble
+    from rotator.core.record import Record, SourceRecord, TargetRecord
 
 
 def conclude(facts: Facts, at: Moment) -> tuple[Record, Report]:
@@ -101,7 +101,8 @@ def _target(facts: Facts, target: Target) -> tuple[TargetReport, Mapping[str, da
     if done is None:
         outcome = "failed" if target.policy.enabled else "paused"
         wanted = filter(target.policy.wants, facts.served)
-        problem = facts.unread.get(target.name)
+        looked = facts.looked.get(target.name)
+        problem = looked.problem if looked else None
         if problem is not None and problem.gone:
             ends = dict.fromkeys(wanted, DEAD)
         else:
@@ -139,6 +140,13 @@ def _target_record(
     outcome = "stale" if done is not None and done.wish.stale else told.outcome
     trouble = told.problem
     settled = settle.target_settled(past, outcome, ends, trouble, facts.rotation, at)
+    looked = facts.looked[target.name]
+    if looked.again:
+        return replace(settled, trouble=past.trouble)
+    refused = trouble is not None and trouble.reason is Reason.LOGIN_REJECTED
+    if refused and settled.trouble is not None and looked.stamp is not None:
+        waits = settle.login_refused(settled.trouble, looked.stamp, at)
+        settled = replace(settled, trouble=waits)
     if told.outcome != "written" or done is None or done.wish.document is None:
         return settled
     # After a conflict another document was written than the one that was claimed.
@@ -161,7 +169,7 @@ def _credential(facts: Facts, source: Source, registry: str | None) -> Credentia
     refused = facts.refused.get(registry or "")
     answer = facts.answers.get(source.name)
     trouble = facts.record.source(source.name).trouble
-    problem = _problem(trouble) if trouble is not None else None
+    problem = Problem.before(trouble) if trouble is not None else None
     if refused is not None:
         problem = _refusal(refused)
         outcome = "rejected" if refused.proof.verdict is Verdict.REJECTED else "kept"
@@ -203,10 +211,6 @@ def _refusal(mine: InHand) -> Problem:
         f"{registry} could not be asked about the new credential: {mine.proof.detail}",
         "`prove: strict` publishes only what its registry accepts; `prove: lenient` would publish",
     )
-
-
-def _problem(trouble: Trouble) -> Problem:
-    return Problem(Reason(trouble.reason), trouble.detail, trouble.hint, trouble.permanent)
 
 
 def safe_for_jobs(

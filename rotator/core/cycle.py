@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from rotator.core import leases, settle
 from rotator.core.conclude import conclude, safe_for_jobs
-from rotator.core.facts import Answered, Facts, Memory, Moment, Published
+from rotator.core.facts import Answered, Facts, Looked, Memory, Moment, Published
 from rotator.core.fetching import ask, is_better, offered
-from rotator.core.model import Held
+from rotator.core.looking import look_at_all
 from rotator.core.proving import accepted, prove, rejected
 from rotator.core.publish import carry_out
 from rotator.core.recall import Seen, best, is_alive, is_needed, is_waiting, recall
@@ -30,12 +30,13 @@ from rotator.core.wish import wish
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from rotator.core.model import Held
     from rotator.core.ports import Source, Target
     from rotator.core.record import Record
     from rotator.core.rotation import InHand, Ports, Rotation
 
 # Seconds after which a call that hangs is given up. Drivers have shorter timeouts of their own.
-READ, FETCH, WRITE, REVOKE = 20.0, 60.0, 60.0, 20.0
+FETCH, WRITE, REVOKE = 60.0, 60.0, 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,8 @@ class _Cycle:
     record: Record
 
     before: Record = field(init=False)
+    looked: dict[str, Looked] = field(default_factory=dict)
     held: dict[str, Held] = field(default_factory=dict)
-    unread: dict[str, Problem] = field(default_factory=dict)
     seen: Seen = field(default_factory=dict)
     hand: dict[str, InHand] = field(default_factory=dict)
     answers: dict[str, Answered] = field(default_factory=dict)
@@ -99,12 +100,10 @@ class _Cycle:
     def look(self, memory: Memory) -> None:
         """Read the targets, and prove what they and memory hold."""
         targets = [target for target in self.rotation.targets if target.policy.enabled]
-        answers = self.ports.each(lambda target: target.read(), targets, READ)
-        for target, answer in zip(targets, answers, strict=True):
-            if isinstance(answer, Held):
-                self.held[target.name] = answer
-            else:
-                self.unread[target.name] = Problem.of(answer)
+        self.looked = look_at_all(
+            targets, self.record, self.ports.each, self.started, force=self.options.force
+        )
+        self.held = {name: seen.held for name, seen in self.looked.items() if seen.held}
         fingerprint = self.ports.journal.fingerprint
         found = recall(
             self.rotation, self.held, memory, self.record, fingerprint=fingerprint, now=self.started
@@ -214,7 +213,7 @@ class _Cycle:
         everywhere = frozenset(
             registry
             for registry in self.hand
-            if not self.unread
+            if not self.looked.keys() - self.held.keys()
             and all(p.holds(self.hand[registry]) for p in self.published.values())
         )
         if not self.options.dry_run:
@@ -250,7 +249,7 @@ class _Cycle:
             answers=self.answers,
             refused=self.refused,
             rejected=self.rejected,
-            unread=self.unread,
+            looked=self.looked,
             published=self.published,
             notes=tuple(self.notes),
             dry_run=self.options.dry_run,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from rotator.core.model import Held
     from rotator.core.ports import Draw
     from rotator.core.record import Record
     from rotator.core.rotation import InHand, Rotation
@@ -40,6 +41,20 @@ class Answered:
     problem: Problem | None = None
     seconds: float = 0.0
     login_stamp: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What came of reading a target: what it holds, or a problem.
+
+    `stamp`: what its login secret looked like then. `again`: it was not asked, as its login was
+    refused before; the problem is the one from then.
+    """
+
+    held: Held | None = None
+    problem: Problem | None = None
+    stamp: str | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +101,7 @@ class Facts:
     answers: Mapping[str, Answered]
     refused: Mapping[str, InHand]
     rejected: frozenset[str]
-    unread: Mapping[str, Problem]
+    looked: Mapping[str, Looked]
     published: Mapping[str, Published]
     notes: tuple[str, ...]
     dry_run: bool

@@ -74,9 +74,10 @@ class Source(ABC):
         """
 
     def login_stamp(self) -> str | None:
-        """Return what changes when the secret that logs in changes; None: nothing to look at.
+        """Return what changes when the login does: its secret, or how it is configured.
 
-        Looks at the file (inode, size, mtime), asks no server and reads no secret.
+        None: nothing to look at. Asks no server and reads no file (inode, size, mtime tell enough);
+        it is kept over a restart, so it must not tell a secret.
         """
         return None
 
@@ -110,6 +111,13 @@ class Target(ABC):
 
         Creates what is missing. The answer is the write's own confirmation, no further read.
         """
+
+    def login_stamp(self) -> str | None:
+        """Return what changes when the login does; see `Source.login_stamp`.
+
+        None: a login that was refused may be offered again at any time.
+        """
+        return None
 
 
 class Journal(Protocol):

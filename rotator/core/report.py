@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from rotator.core.record import Trouble
     from rotator.core.view import Change
 
 GOOD_CREDENTIAL = frozenset({"fetched", "fresh"})
@@ -34,6 +35,11 @@ class Problem:
     retry_after: float | None = None
     gone: bool = False
     bug: Exception | None = None
+
+    @classmethod
+    def before(cls, trouble: Trouble) -> Problem:
+        """Return the problem of an earlier cycle, as the journal kept it."""
+        return cls(Reason(trouble.reason), trouble.detail, trouble.hint, trouble.permanent)
 
     @classmethod
     def of(cls, error: Exception) -> Problem:

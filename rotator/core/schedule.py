@@ -19,6 +19,7 @@ NOTHING = timedelta(0)
 # Five wrong AppRole secret ids lock the role for 15 minutes, the right one included.
 # https://developer.hashicorp.com/vault/docs/concepts/user-lockout
 LOGIN_REJECTED_WAIT = timedelta(minutes=20)
+LOGIN_REJECTED_LONGEST = 1.1 * LOGIN_REJECTED_WAIT
 
 # With nothing valid published, a person is waiting: never further apart than this.
 _URGENT = timedelta(seconds=15)

@@ -174,9 +174,14 @@ def source_failed(
     life = _shortest(before, source, hand, at)
     trouble = _trouble(before.trouble, problem, rotation, life, at)
     if problem.reason is Reason.LOGIN_REJECTED:
-        wait = LOGIN_REJECTED_WAIT * (1 + 0.1 * at.draw())
-        trouble = replace(trouble, retry_at=at.now + wait, login_stamp=stamp)
+        trouble = login_refused(trouble, stamp, at)
     return replace(before, attempted_at=at.now, trouble=trouble)
+
+
+def login_refused(trouble: Trouble, stamp: str | None, at: Moment) -> Trouble:
+    """Return the trouble with the wait of a login secret that was refused."""
+    wait = LOGIN_REJECTED_WAIT * (1 + 0.1 * at.draw())
+    return replace(trouble, retry_at=at.now + wait, login_stamp=stamp)
 
 
 def source_answered(

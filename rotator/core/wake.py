@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rotator.core.facts import Moment
+    from rotator.core.ports import Source, Target
     from rotator.core.record import Record
     from rotator.core.rotation import Rotation
 
@@ -59,10 +60,12 @@ def wake_reason(
         return Wake.CLOCK_FORWARD
     if armed.next_at - armed.now <= passed:
         return Wake.DUE
-    for source in rotation.sources:
-        trouble = record.source(source.name).trouble
+    drivers: tuple[Source | Target, ...] = (*rotation.sources, *rotation.targets)
+    troubles = [record.source(source.name).trouble for source in rotation.sources]
+    troubles += [record.target(target.name).trouble for target in rotation.targets]
+    for driver, trouble in zip(drivers, troubles, strict=True):
         offered = None if trouble is None else trouble.login_stamp
-        if offered is not None and offered != source.login_stamp():
+        if offered is not None and offered != driver.login_stamp():
             return Wake.LOGIN
     return None
 

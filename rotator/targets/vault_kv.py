@@ -69,6 +69,10 @@ class VaultKvTarget(Target):
         """When the login token ends; None where it has no known end, or there is none yet."""
         return self._session.token_expires_at
 
+    def login_stamp(self) -> str:
+        """Return what changes when the secret that logs in changes, or how it is configured."""
+        return self._session.login_stamp()
+
     def read(self) -> Held:
         """Return the field and the mark beside it; a deleted secret reads as nothing."""
         self._session.open()

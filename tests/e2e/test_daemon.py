@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 from tests.e2e.running import Daemon
+from tests.fakes.vault_door import VaultDoor
+from tests.servers.openbao import unique
 from tests.support import MARKED, until
 
 if TYPE_CHECKING:
@@ -159,6 +161,48 @@ def test_a_new_login_secret_is_tried_at_once(site: Site) -> None:
         assert len(daemon.events("fetch failed")) == tries
         site.token.write_text(good)
         until(site.file.exists, 40, "the new token to be tried")
+
+
+@pytest.mark.parametrize("how", ["reload", "restart"])
+def test_a_corrected_login_is_tried_at_once(site: Site, how: str) -> None:
+    """Where the secret is right and the configuration was not, or it stands in a variable."""
+    policy = site.bao.policy(f'path "{site.path}" {{ capabilities = ["read"] }}')
+    mount, role_id, secret_id = site.bao.approle([policy])
+    auth = {"method": "approle", "mount": mount, "role_id": role_id, "secret_id_env": "SECRET_ID"}
+    wrong = {"role_id": f"{MARKED}wrong"} if how == "reload" else {}
+    site.rotation["sources"] = [{**site.vault, "auth": {**auth, **wrong}}]
+    site.environment["SECRET_ID"] = secret_id if how == "reload" else f"{MARKED}wrong"
+    with Daemon(site) as daemon:
+        daemon.ready()
+        assert daemon.events("fetch failed")[0]["reason"] == "login_rejected"
+        if how == "reload":
+            site.rotation["sources"] = [{**site.vault, "auth": auth}]
+            site.write()
+            daemon.signal(signal.SIGHUP)
+            until(site.file.exists, 40, "the login that was corrected")
+        assert daemon.end() == 0
+    site.environment["SECRET_ID"] = secret_id
+    with Daemon(site):
+        until(site.file.exists, 40, "the secret that was corrected")
+
+
+def test_a_target_does_not_offer_a_refused_login_again(site: Site) -> None:
+    """A few wrong secret ids lock the role for everybody; a new one is tried at once."""
+    policy = site.bao.policy('path "secret/*" { capabilities = ["create", "read", "update"] }')
+    mount, role_id, secret_id = site.bao.approle([policy])
+    file = site.place / "secret-id"
+    file.write_text(f"{MARKED}wrong")
+    file.chmod(0o600)
+    auth = {"method": "approle", "mount": mount, "role_id": role_id, "secret_id_file": "secret-id"}
+    with VaultDoor(site.bao.url) as door:
+        hub = {"type": "vault_kv", "address": door.url, "auth": auth, "path": unique("secret/hub")}
+        site.rotation |= {"sources": [site.vault], "targets": [site.target, hub]}
+        with Daemon(site) as daemon:
+            daemon.ready()
+            until(lambda: len(daemon.events("write failed")) > 5, 40, "more cycles")
+            assert door.asked(part="login") == 1
+            file.write_text(secret_id)
+            until(lambda: len(daemon.events("published")) == 2, 40, "the new secret id")
 
 
 def test_memory_is_private(site: Site) -> None:

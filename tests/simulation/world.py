@@ -168,6 +168,7 @@ class WorldTarget(Target):
         self.hidden = False
         self.broken: Exception | None = None
         self.unreadable: Exception | None = None
+        self.stamp: str | None = None
         self.writes: list[str] = []
         self.meanwhile: Callable[[], None] | None = None
 
@@ -192,6 +193,10 @@ class WorldTarget(Target):
         self.put(text.reveal(), mark if self.marks else None)
         self.writes.append(text.reveal())
         return self.read()
+
+    def login_stamp(self) -> str | None:
+        """Return what the test says the login file looks like."""
+        return self.stamp
 
     def put(self, text: str | None, mark: Mark | None = None) -> None:
         """Let anybody put a text there; a person leaves the old mark."""

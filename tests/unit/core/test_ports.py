@@ -53,6 +53,7 @@ def test_a_target_compares_unless_it_says_otherwise() -> None:
     """The core reads again only where a driver says that it can't compare."""
     shelf = Shelf("shelf", Policy())
     assert (shelf.name, shelf.policy, shelf.compares) == ("shelf", Policy(), True)
+    assert shelf.login_stamp() is None
 
 
 @pytest.mark.parametrize("port", [Source, Target])

@@ -83,6 +83,17 @@ def test_a_source_that_works_wakes_nobody() -> None:
     assert reason(where, wall=15, boot=15) is None
 
 
+def test_a_new_login_secret_of_a_target_is_tried_at_the_next_heartbeat() -> None:
+    """It is looked at as a source's is."""
+    where = site()
+    where.place.stamp = "first"
+    where.place.unreadable = LoginRejectedError("wrong token", "write a new one")
+    where.cycle()
+    assert reason(where, wall=15, boot=15) is None
+    where.place.stamp = "second"
+    assert reason(where, wall=15, boot=15) is Wake.LOGIN
+
+
 def test_every_source_is_looked_at() -> None:
     """The second source's new secret wakes as the first one's does."""
     where = rejected()
