@@ -6,7 +6,9 @@ import os
 import shutil
 import socket
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
+from random import SystemRandom
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +20,9 @@ NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
 MARKED = "s3cr3t-"
 """How every secret in the tests begins, so that a search for it finds each place that leaks one."""
+
+
+_chance = SystemRandom()
 
 
 def missing(what: str, install: str) -> None:
@@ -38,11 +43,16 @@ def need(program: str, package: str) -> str:
 
 
 def free_port() -> int:
-    """Return a loopback TCP port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a loopback TCP port that was free a moment ago.
+
+    It is none of those that the system gives to whoever connects or asks for any: another test
+    would be given it before it is used.
+    """
+    while True:
+        port = _chance.randrange(10_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def until(condition: Callable[[], object], seconds: float = 30.0, what: str = "") -> None:

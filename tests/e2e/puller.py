@@ -136,10 +136,12 @@ class Puller:
         self.pulls += 1
         age = self._age(began)
         challenged, status = self._ask({}), self._ask({"Authorization": login})
-        if (challenged, status) == (401, 200):
-            return True
-        self.failures.append(Failure(began, began + age, f"{status} in a job of {age:.1f} s"))
-        return False
+        good = (challenged, status) == (401, 200)
+        # On a busy machine the answer may come when the job would have ended.
+        if not good and self._age(began) <= self._longest:
+            why = f"{status} in a job of {age:.1f} s"
+            self.failures.append(Failure(began, began + age, why))
+        return good
 
     def _ask(self, headers: dict[str, str]) -> int:
         connection = http.client.HTTPConnection(self._host, timeout=10)

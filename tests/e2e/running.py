@@ -78,7 +78,9 @@ class Daemon:
 
     def events(self, name: str) -> list[dict[str, object]]:
         """Return the events with this name that were logged so far."""
-        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line[:1] == "{"]
+        # The last line may be one that is being written.
+        whole = self.log.read_text().rpartition("\n")[0].splitlines()
+        lines = [json.loads(line) for line in whole if line[:1] == "{"]
         return [line for line in lines if line["event"] == name]
 
     def ready(self) -> None:

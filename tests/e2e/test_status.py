@@ -96,9 +96,10 @@ def test_reload(watched: Watched) -> None:
 
 def test_metrics_file(watched: Watched) -> None:
     """It is there after a cycle, readable for the collector, and written by `run-once` too."""
+    until(watched.metrics_file.exists, what="the file, which is written when the cycle is counted")
     assert 'rotator_job_safe{rotation="dind"} 1.0' in watched.metrics_file.read_text()
     assert watched.metrics_file.stat().st_mode & 0o777 == 0o644
-    assert not [path for path in watched.place.iterdir() if ".rotator-" in path.name]
+    until(lambda: not list(watched.place.glob("*.rotator-*")), what="the end of the next write")
 
 
 def test_run_once_writes_the_metrics_file(tmp_path: Path) -> None:

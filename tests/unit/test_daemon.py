@@ -89,9 +89,12 @@ class Place:
         os.mkfifo(self.gates / name)
 
     def go_on(self, name: str = "one") -> None:
-        """Let it go on, once it hangs."""
+        """Let it go on, or not begin to hang."""
         gate = self.gates / name
-        until(lambda: _opened(gate), 20, f"the helper of {name}")
+        # Opened both ways, a pipe waits for nobody, and whoever waits to read it does no longer.
+        opened = os.open(gate, os.O_RDWR)
+        gate.unlink()
+        os.close(opened)
 
     def called(self) -> list[str]:
         """Return whose helper was called, in order."""
@@ -110,7 +113,7 @@ class Place:
         """Have the daemon read it, and wait until it has."""
         before = len(self.events("configuration reloaded"))
         daemon.reload()
-        until(lambda: len(self.events("configuration reloaded")) > before, 10, "the reload")
+        until(lambda: len(self.events("configuration reloaded")) > before, what="the reload")
 
     def events(self, name: str) -> list[Any]:
         """Return what was logged under this name."""
@@ -132,31 +135,24 @@ class Place:
         try:
             yield daemon
         finally:
+            # First: a daemon whose cycles don't end in time ends its process, which is this one.
+            gates = tuple(self.gates.iterdir())
+            for gate in gates:
+                self.go_on(gate.name)
+            if gates:
+                until(lambda: not any(slot.running for slot in daemon.slots), 60, "the cycles")
             daemon.stop()
-            for name in self.called():
-                if (self.gates / name).exists():
-                    self.go_on(name)
             thread.join(20)
             assert not thread.is_alive()
 
     def ready(self) -> None:
         """Wait until the start has ended."""
-        until(lambda: "READY=1" in self.manager.told, 10, "READY=1")
+        until(lambda: "READY=1" in self.manager.told, what="READY=1")
 
     def published(self, name: str = "one") -> bool:
         """Tell whether a rotation's file holds its login."""
         file = self.file(name)
         return file.exists() and HOST in json.loads(file.read_text() or "{}").get("auths", {})
-
-
-def _opened(gate: Path) -> bool:
-    """Try to open the pipe that a helper reads, which lets it go on; it is gone then."""
-    try:
-        os.close(os.open(gate, os.O_WRONLY | os.O_NONBLOCK))
-    except OSError:  # nobody reads yet
-        return False
-    gate.unlink()
-    return True
 
 
 @pytest.fixture
@@ -181,7 +177,7 @@ def test_a_storm_of_reloads_changes_nothing(place: Place) -> None:
     place.rotations["one"]["schedule"] = {"poll": "1h"}
     with place.daemon() as daemon:
         place.ready()
-        until(lambda: idle(daemon), 10, "the timer")
+        until(lambda: idle(daemon), what="the timer")
         runner, armed = slot_runner(daemon), daemon.slots[0].armed
         for _ in range(100):
             daemon.reload()
@@ -194,7 +190,7 @@ def test_a_reload_before_the_start_has_ended(place: Place) -> None:
     """It is no READY: a manager would take the first cycles for done."""
     place.hang()
     with place.daemon() as daemon:
-        until(place.called, 10, "the fetch")
+        until(place.called, what="the fetch")
         place.reload(daemon)
         assert "READY=1" not in place.manager.told
         place.go_on()
@@ -207,7 +203,7 @@ def test_a_reload_while_its_cycle_runs(place: Place, how: str) -> None:
     place.add("two")
     place.hang()
     with place.daemon() as daemon:
-        until(lambda: "one" in place.called(), 10, "the fetch")
+        until(lambda: "one" in place.called(), what="the fetch")
         old = slot_runner(daemon)
         if how == "renamed":
             place.rotations["one"]["name"] = "three"
@@ -219,14 +215,14 @@ def test_a_reload_while_its_cycle_runs(place: Place, how: str) -> None:
             place.rotations["one"]["enabled"] = False
         place.reload(daemon)
         place.go_on()
-        until(lambda: place.published("one"), 20, "the end of the old cycle")
-        until(old.let_go, 10, "its lock")
+        until(lambda: place.published("one"), what="the end of the old cycle")
+        until(old.let_go, what="its lock")
         place.file().unlink()
         if how in {"changed", "renamed"}:
-            until(lambda: place.published("one"), 20, "the new rotation to repair it")
+            until(lambda: place.published("one"), what="the new rotation to repair it")
         else:
             cycles = daemon.slots[-1].record.ended_at
-            until(lambda: daemon.slots[-1].record.ended_at != cycles, 20, "cycles of the other")
+            until(lambda: daemon.slots[-1].record.ended_at != cycles, what="cycles of the other")
             assert not place.file().exists()
     assert not place.events("cycle failed: this is a bug in rotator")
 
@@ -238,15 +234,15 @@ def test_pause_and_back(place: Place) -> None:
         place.ready()
         place.rotations["one"]["enabled"] = False
         place.reload(daemon)
-        until(lambda: daemon.slots[0].report, 10, "the pause")
+        until(lambda: daemon.slots[0].report, what="the pause")
         place.file().write_text("{}")
         seen = daemon.slots[1].record.ended_at
-        until(lambda: daemon.slots[1].record.ended_at != seen, 20, "cycles of the other")
+        until(lambda: daemon.slots[1].record.ended_at != seen, what="cycles of the other")
         assert place.file().read_text() == "{}"
         assert daemon.slots[0].armed is None
         place.rotations["one"]["enabled"] = True
         place.reload(daemon)
-        until(place.published, 20, "the repair")
+        until(place.published, what="the repair")
     assert sorted(place.called()) == ["one", "two"]
 
 
@@ -254,13 +250,12 @@ def test_somebody_else_holds_the_lock(place: Place) -> None:
     """It is said and tried again; the other rotations and the start don't wait for it."""
     place.add("two")
     with cycle_lock(place.folder / "state", "one", 0, pytest.fail), place.daemon() as daemon:
-        until(lambda: place.published("two"), 20, "the other rotation")
-        until(lambda: place.events("cycle put off"), 20, "the message")
+        until(lambda: place.published("two"), what="the other rotation")
+        until(lambda: place.events("cycle put off"), what="the message")
         place.ready()
         assert not place.file().exists()
-        armed = daemon.slots[0].armed
-        assert armed is not None
-        assert armed.next_at > utc_now()
+        slot = daemon.slots[0]
+        until(lambda: slot.armed and slot.armed.next_at > utc_now(), what="the next try")
         # Nothing that waits for a lock keeps the daemon from ending.
 
 
@@ -272,12 +267,12 @@ def test_a_clock_step(place: Place, step: timedelta) -> None:
     place.rotations["one"]["schedule"] = {"poll": "1h"}
     with place.daemon() as daemon:
         place.ready()
-        until(lambda: idle(daemon), 10, "the timer")
+        until(lambda: idle(daemon), what="the timer")
         ended = daemon.slots[0].record.ended_at
         place.step = step
         daemon.reload()
-        until(lambda: place.events("cycle begins early"), 10, "the cycle")
-        until(lambda: daemon.slots[0].record.ended_at != ended, 10, "its end")
+        until(lambda: place.events("cycle begins early"), what="the cycle")
+        until(lambda: daemon.slots[0].record.ended_at != ended, what="its end")
     back = step < timedelta(0)
     assert place.called() == ["one"] * (2 if back else 1)
     assert place.events("cycle begins early")[0]["why"] == f"clock_{'back' if back else 'forward'}"
@@ -290,11 +285,11 @@ def test_the_watchdog_is_fed_while_sources_hang(place: Place) -> None:
         place.add(name, longest_job="1h")
         place.hang(name)
     with place.daemon() as daemon:
-        until(lambda: len(place.called()) == 81, 60, "every fetch")
-        until(place.published, 10, "the one that does not hang")
+        until(lambda: len(place.called()) == 81, 120, "every fetch")
+        until(place.published, what="the one that does not hang")
         before = place.manager.told.count("WATCHDOG=1")
         daemon.reload()
-        until(lambda: place.manager.told.count("WATCHDOG=1") > before, 10, "the watchdog")
+        until(lambda: place.manager.told.count("WATCHDOG=1") > before, what="the watchdog")
 
 
 def test_a_bug_in_one_cycle_ends_nothing(place: Place) -> None:
@@ -308,9 +303,9 @@ def test_a_bug_in_one_cycle_ends_nothing(place: Place) -> None:
     place.heard.append(hear)
     with place.daemon() as daemon:
         place.ready()
-        until(lambda: place.events("cycle failed: this is a bug in rotator"), 10, "the message")
-        until(lambda: place.published("two"), 10, "the other rotation")
-        until(lambda: idle(daemon), 10, "both timers")
+        until(lambda: place.events("cycle failed: this is a bug in rotator"), what="the message")
+        until(lambda: place.published("two"), what="the other rotation")
+        until(lambda: idle(daemon), what="both timers")
 
 
 def test_a_bug_in_a_reload_ends_nothing(place: Place) -> None:
@@ -319,9 +314,9 @@ def test_a_bug_in_a_reload_ends_nothing(place: Place) -> None:
         place.ready()
         place.fails = RuntimeError("a bug")
         daemon.reload()
-        until(lambda: place.events("configuration not reloaded: this is a bug in rotator"), 10)
+        until(lambda: place.events("configuration not reloaded: this is a bug in rotator"))
         place.file().unlink()
-        until(place.published, 20, "the repair")
+        until(place.published, what="the repair")
 
 
 def test_what_only_a_restart_changes(place: Place) -> None:
@@ -341,11 +336,11 @@ def test_a_hanging_write_keeps_the_lock(place: Place) -> None:
     gate = threading.Event()
     with place.daemon() as daemon:
         place.ready()
-        until(lambda: idle(daemon), 10, "the timer")
+        until(lambda: idle(daemon), what="the timer")
         runner = slot_runner(daemon)
         place.rotations["one"]["enabled"] = False
         place.reload(daemon)
-        until(lambda: daemon.slots[0].report, 10, "the pause")
+        until(lambda: daemon.slots[0].report, what="the pause")
         state = place.folder / "state"
         with runner.hold(10):
             runner.each(lambda _: gate.wait(60), runner.rotation.sources, 0.01)
@@ -356,6 +351,6 @@ def test_a_hanging_write_keeps_the_lock(place: Place) -> None:
         with pytest.raises(LockHeldError), cycle_lock(state, "one", 0, pytest.fail):
             pass
         gate.set()
-        until(runner.let_go, 10, "the lock")
+        until(runner.let_go, what="the lock")
         with cycle_lock(state, "one", 0, pytest.fail):
             pass
