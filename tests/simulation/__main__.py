@@ -37,7 +37,7 @@ def _tell(result: Result, *, whole: bool) -> None:
     print(*(lines if whole else [*lines[:1], "…", *lines[-25:]]), sep="\n")
     if result.violation:
         print(f"seed {result.seed} broke a promise: {result.violation}")
-        command = f"python -m tests.simulation --first {result.seed} --seeds 1 --trace"
+        command = f".venv/bin/python -m tests.simulation --first {result.seed} --seeds 1 --trace"
         print(f"to see it all again: {command}\n")
 
 

@@ -12,6 +12,6 @@ def test_promises_hold(seed: int) -> None:
     """A failing seed prints the end of its story, and the command that replays it."""
     result = simulate(seed)
     story = "\n".join(result.trace.splitlines()[-25:])
-    replay = f"python -m tests.simulation --first {seed} --seeds 1 --trace"
+    replay = f".venv/bin/python -m tests.simulation --first {seed} --seeds 1 --trace"
     assert result.violation is None, f"{story}\n{result.violation}\n{replay}"
     assert result.cycles
