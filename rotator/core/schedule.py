@@ -39,6 +39,10 @@ class Life:
     whole: timedelta = NOTHING
 
 
+ENDLESS = Life(timedelta(days=365), timedelta(days=365))
+"""The life of what has no end: as if it lasted this long, where a wait is a fraction of it."""
+
+
 def renew_at(
     issued_at: datetime, expires_at: datetime, schedule: Schedule, *, first: bool, u: float
 ) -> datetime:
@@ -77,7 +81,7 @@ def retry_wait(
     nothing valid is published, minutes apart with hours in hand. `retry_after` (seconds, the other
     side's wish) is obeyed as far as the credential's life allows, and spread a little.
     """
-    limit = _limit(schedule, life)
+    limit = longest_wait(schedule, life, throttled=False)
     if permanent:
         wait = limit * (0.5 + 0.5 * u)
     else:
@@ -93,7 +97,10 @@ def retry_wait(
 def longest_wait(schedule: Schedule, life: Life, *, throttled: bool) -> timedelta:
     """Return the longest wait after a failure that this much life allows."""
     limit = _limit(schedule, life)
-    return max(_THROTTLED, limit) if throttled else limit
+    if throttled:
+        return max(_THROTTLED, limit)
+    # What has no end is looked at each poll, and not more seldom where that failed.
+    return min(limit, schedule.poll) if life == ENDLESS else limit
 
 
 def start_wait(schedule: Schedule, life: Life, *, u: float) -> timedelta:

@@ -11,7 +11,7 @@ from rotator.core.errors import Reason
 from rotator.core.record import Known, Record, SourceRecord, TargetRecord, Trouble
 from rotator.core.report import Problem
 from rotator.core.rotation import DEAD, FOREVER, InHand, Rotation
-from rotator.core.schedule import LOGIN_REJECTED_WAIT, Life
+from rotator.core.schedule import ENDLESS, LOGIN_REJECTED_WAIT, Life
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from rotator.core.model import Credential
     from rotator.core.ports import Source
 
-# What has no end is treated as lasting this long where a wait is a fraction of it.
-_LONG = timedelta(days=365)
 _KEPT_FINGERPRINTS = 5
 _UNFINISHED = Problem(
     Reason.UNAVAILABLE,
@@ -36,7 +34,7 @@ def life_of(mine: InHand | None, now: datetime) -> Life:
     if mine is None or mine.end == DEAD:
         return Life(timedelta(0))
     if mine.end == FOREVER:
-        return Life(_LONG, _LONG)
+        return ENDLESS
     return Life(max(mine.end - now, timedelta(0)), mine.end - mine.credential.issued_at)
 
 
@@ -210,7 +208,7 @@ def target_settled(
     end = min(ends.values(), default=DEAD)
     trouble = None
     if problem is not None:
-        life = Life(timedelta(0) if end == DEAD else min(end - at.now, _LONG))
+        life = Life(timedelta(0) if end == DEAD else min(end - at.now, ENDLESS.left))
         trouble = _trouble(past.trouble, problem, rotation, life, at)
     return replace(
         past,

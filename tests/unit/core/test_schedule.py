@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from rotator.core.model import Schedule
-from rotator.core.schedule import Life, poll_at, renew_at, retry_wait, start_wait
+from rotator.core.schedule import ENDLESS, Life, poll_at, renew_at, retry_wait, start_wait
 from tests.support import NOW
 
 MINUTE = timedelta(minutes=1)
@@ -155,6 +155,7 @@ DAY_TOKEN = 12 * HOUR
             Life(10 * SECOND, 60 * SECOND), USUAL, 3 * SECOND, id="short lives: a part of a life"
         ),
         pytest.param(Life(2 * SECOND, 10 * SECOND), USUAL, SECOND, id="no closer than 1 s"),
+        pytest.param(ENDLESS, USUAL, 5 * MINUTE, id="no end: a poll"),
         pytest.param(Life(30 * MINUTE, DAY_TOKEN), USUAL, 90 * SECOND, id="not job-safe any more"),
     ],
 )
@@ -194,6 +195,7 @@ def test_what_waiting_does_not_mend_is_retried_slowly_from_the_start(
         pytest.param(Life(NOTHING), 3600, MINUTE, id="a minute at most where nothing works"),
         pytest.param(Life(11 * HOUR, DAY_TOKEN), 300, 5 * MINUTE, id="obeyed with hours left"),
         pytest.param(Life(11 * HOUR, DAY_TOKEN), 7200, 10 * MINUTE, id="as far as the life allows"),
+        pytest.param(ENDLESS, 7200, 10 * MINUTE, id="longer than a poll, without an end"),
     ],
 )
 def test_retry_after_is_obeyed_as_far_as_the_life_allows(

@@ -12,6 +12,7 @@ from tests.unit.core.builders import (
     HOST,
     HOUR,
     OTHER,
+    POLL,
     Fixed,
     Site,
     credential,
@@ -213,3 +214,17 @@ def test_a_fetch_that_was_asked_for_is_tried_again_until_it_is_answered() -> Non
     here.source.broken = None
     here.wait_until(trouble(here).retry_at)
     assert credential(here.cycle()).outcome == "fetched"
+
+
+@pytest.mark.parametrize("error", [down(), refused()])
+def test_a_secret_that_was_mended_is_picked_up_within_a_poll(error: Exception) -> None:
+    """What has no end is looked at each poll, and not more seldom because that failed."""
+    here = site(sources=[WorldSource(World(), life=None)])
+    here.source.world = here.world
+    here.world.draws = lambda: 0.99
+    here.cycle()
+    here.source.broken = error
+    for _ in range(12):
+        here.after(POLL.total_seconds())
+    assert trouble(here).count > 8
+    assert trouble(here).retry_at - here.world.now <= POLL
