@@ -28,6 +28,7 @@ class UnsafeRedirectError(http.RequestException):
 
 
 FORBIDDEN = 403
+NOT_FOUND = 404
 _LARGEST = 2**31
 _SERVER_FAULT = 500
 

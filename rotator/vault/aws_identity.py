@@ -21,9 +21,10 @@ _FORM = "application/x-www-form-urlencoded; charset=utf-8"
 _BODY = "Action=GetCallerIdentity&Version=2011-06-15"
 
 
-def signed_identity(region: str | None) -> dict[str, str | Secret]:
-    """Return what the aws login takes: a signed `GetCallerIdentity`, in parts.
+def signed_identity(region: str | None) -> tuple[dict[str, str | Secret], list[Secret]]:
+    """Return what the aws login takes, a signed `GetCallerIdentity` in parts, and what hides in it.
 
+    STS repeats the signed headers where it refuses the signature, the session token among them.
     `region` is that of the STS endpoint; None: the global one. The identity comes from the standard
     chain (environment, profile, container, instance). Raises `PermanentError` where there is none.
     """
@@ -42,12 +43,14 @@ def signed_identity(region: str | None) -> dict[str, str | Secret]:
         raise _no_identity(type(error).__name__) from None
     request = AWSRequest("POST", f"{url}/", data=_BODY, headers={"Content-Type": _FORM})
     SigV4Auth(frozen, "sts", region or _GLOBAL_REGION).add_auth(request)
-    return {
+    fields: dict[str, str | Secret] = {
         "iam_http_request_method": "POST",
         "iam_request_url": _base64(f"{url}/"),
         "iam_request_body": _base64(_BODY),
         "iam_request_headers": Secret(_base64(json.dumps(dict(request.headers.items())))),
     }
+    hidden = (frozen.token, request.headers["Authorization"])
+    return fields, [Secret(text) for text in hidden if text]
 
 
 def _no_identity(why: str) -> PermanentError:

@@ -16,6 +16,8 @@ from rotator.system.bounded_adapter import BoundedAdapter
 from rotator.vault.answers import UnsafeRedirectError, failed, json_object, no_vault, refused
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rotator.config.vault_auth import VaultServerSettings
     from rotator.core.errors import DriverError
 
@@ -53,8 +55,12 @@ class Connection:
             namespace=settings.namespace,
             adapter=hvac.adapters.RawAdapter,
         )
-        self._server = server_name(settings)
+        self.server = server_name(settings)
         self._sent: set[str] = set()
+
+    def hide(self, secrets: Iterable[Secret]) -> None:
+        """Blot these out, too, where the server repeats them."""
+        self._sent |= {secret.reveal() for secret in secrets}
 
     def use(self, token: Secret) -> None:
         """Send this token with every request from now on."""
@@ -82,7 +88,7 @@ class Connection:
                 raise_exception=False,
             )
         except Exception as error:  # noqa: BLE001  `failed` raises again what it does not know
-            problem = failed(error, f"{what} at {self._server}")
+            problem = failed(error, f"{what} at {self.server}")
         else:
             return response
         # Raised out here, so that the library's error does not come along as its context: it may
@@ -91,7 +97,7 @@ class Connection:
 
     def refusal(self, response: requests.Response, what: str, policy: str = "") -> DriverError:
         """Return the error for an answer that is no success."""
-        return refused(response, f"{what} at {self._server}", policy, self._sent)
+        return refused(response, f"{what} at {self.server}", policy, self._sent)
 
     def document(self, response: requests.Response, what: str) -> Mapping[str, Any]:
         """Return the JSON object in an answer, empty where it has no body.
@@ -102,7 +108,7 @@ class Connection:
             return {}
         document = json_object(response)
         if document is None:
-            raise no_vault(f"{what} at {self._server}")
+            raise no_vault(f"{what} at {self.server}")
         return document
 
     def close(self) -> None:

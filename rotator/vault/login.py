@@ -6,7 +6,7 @@ https://developer.hashicorp.com/vault/api-docs/auth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, assert_never
@@ -15,7 +15,7 @@ from rotator.config import vault_auth as auth
 from rotator.core.errors import LoginRejectedError, PermanentError, Reason
 from rotator.core.model import Secret
 from rotator.system.secret_input import SecretInput
-from rotator.vault.answers import FORBIDDEN, token_is_bad, whole_number
+from rotator.vault.answers import FORBIDDEN, NOT_FOUND, token_is_bad, whole_number
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -85,7 +85,8 @@ def log_in(settings: auth.VaultServerSettings, connection: Connection, clock: Cl
     if isinstance(settings.auth, auth.TokenAuthSettings):
         return _look_up(settings.auth, connection, clock)
     method = settings.auth.method
-    path, body = _request(settings)
+    path, body, hidden = _request(settings)
+    connection.hide(hidden)
     what = f"cannot log in ({path})"
     now = clock()
     response = connection.send(what, "POST", path, body)
@@ -95,6 +96,12 @@ def log_in(settings: auth.VaultServerSettings, connection: Connection, clock: Cl
             # The server says no more than that, also where nothing is mounted.
             hint += "; or correct `mount` or `namespace` if this login is elsewhere"
         raise LoginRejectedError(connection.refusal(response, what).detail, hint)
+    if response.status_code == NOT_FOUND:
+        raise PermanentError(
+            Reason.NOT_FOUND,
+            connection.refusal(response, what).detail,
+            "correct `mount` (vault auth list), or set `namespace`",
+        )
     if not response.ok:
         raise connection.refusal(response, what)
     return _granted(connection, connection.document(response, what), what, now)
@@ -153,7 +160,7 @@ def _granted(
     if not isinstance(text, str) or not text:
         raise PermanentError(
             Reason.MALFORMED,
-            f"{what}: the answer holds no token",
+            f"{what} at {connection.server}: the answer holds no token",
             "use a role without multi-factor authentication",
         )
     connection.use(Secret(text))
@@ -163,28 +170,30 @@ def _granted(
     return Token(bool(auth.get("renewable")), ttl, end, policies=policies)
 
 
-def _request(settings: auth.VaultServerSettings) -> tuple[str, Mapping[str, str | Secret]]:
-    """Return the path and the body of a login."""
+def _request(
+    settings: auth.VaultServerSettings,
+) -> tuple[str, Mapping[str, str | Secret], Sequence[Secret]]:
+    """Return the path and the body of a login, and what else is secret in it."""
     method = settings.auth
     path = f"auth/{method.mount}/login"
     given = secret_input(settings)
     match method:
         case auth.ApproleAuthSettings():
-            return path, {
-                "role_id": method.role_id,
-                **({"secret_id": given.read()} if given else {}),
-            }
+            secret_id = {"secret_id": given.read()} if given else {}
+            return path, {"role_id": method.role_id, **secret_id}, ()
         case auth.KubernetesAuthSettings() | auth.JwtAuthSettings():
-            return path, {**_role("role", method.role), "jwt": SecretInput(method.jwt_file).read()}
+            jwt = SecretInput(method.jwt_file).read()
+            return path, {**_role("role", method.role), "jwt": jwt}, ()
         case auth.UserpassAuthSettings():
             password = SecretInput(method.password_file).read()
-            return f"{path}/{method.username}", {"password": password}
+            return f"{path}/{method.username}", {"password": password}, ()
         case auth.CertAuthSettings():
-            return path, _role("name", method.role)
+            return path, _role("name", method.role), ()
         case auth.AwsAuthSettings():
             from rotator.vault.aws_identity import signed_identity  # noqa: PLC0415  botocore is slow
 
-            return path, {**_role("role", method.role), **signed_identity(method.region)}
+            identity, hidden = signed_identity(method.region)
+            return path, {**_role("role", method.role), **identity}, hidden
         case auth.TokenAuthSettings():
             raise TypeError("a token needs no login")
         case _:
