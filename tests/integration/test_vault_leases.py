@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.model import Secret
@@ -15,13 +17,15 @@ from rotator.system.each import ThreadedEach
 from tests.fakes.rabbitmq import RabbitMq
 from tests.fakes.vault_door import VaultDoor
 from tests.integration.vault_tools import Hands, token_login, vault_source
-from tests.support import free_port, need, until
+from tests.support import MARKED, free_port, need, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.servers.openbao import OpenBao
+
+EXAMPLES = Path(__file__).parents[2] / "config" / "vault-dynamic.yaml"
+FIELDS = {"engine", "username", "username_field", "password_field", "expires_at_field"}
 
 
 @pytest.fixture
@@ -192,55 +196,50 @@ def test_written_with_parameters(openbao: OpenBao, auth: dict[str, str]) -> None
     assert "`method`" in caught.value.hint
 
 
+def example(name: str) -> dict[str, Any]:
+    """Return the fields that an example in config/ names for an engine."""
+    (rotation,) = yaml.safe_load(EXAMPLES.read_text())["rotations"]
+    (source,) = (one for one in rotation["sources"] if one["name"] == name)
+    return {key: source[key] for key in source if key in FIELDS}
+
+
 @pytest.mark.parametrize(
-    ("answer", "settings", "username"),
+    ("engine", "answer", "username"),
     [
         pytest.param(
+            "artifactory",
             {"username": "ci", "access_token": "s3cr3t-artifactory", "expires_in": 3600},
-            {"password_field": "access_token"},
             "ci",
-            id="artifactory",
         ),
         pytest.param(
+            "google",
             {"token": "s3cr3t-gcp", "expires_at_seconds": 1900000000, "token_ttl": 3599},
-            {
-                "username": "oauth2accesstoken",
-                "password_field": "token",
-                "expires_at_field": "expires_at_seconds",
-            },
             "oauth2accesstoken",
-            id="gcp access token",
         ),
         pytest.param(
-            {"client_id": "5f5f4e0c", "client_secret": "s3cr3t-azure"},
-            {"username_field": "client_id", "password_field": "client_secret"},
-            "5f5f4e0c",
-            id="azure service principal",
+            "azure", {"client_id": "5f5f4e0c", "client_secret": "s3cr3t-azure"}, "5f5f4e0c"
         ),
         pytest.param(
+            "harbor",
             {"robot_account_name": "robot$ci", "robot_account_secret": "s3cr3t-harbor"},
-            {"username_field": "robot_account_name", "password_field": "robot_account_secret"},
             "robot$ci",
-            id="harbor robot",
         ),
     ],
 )
 def test_fields_of_known_engines(
-    openbao: OpenBao,
-    auth: dict[str, str],
-    answer: dict[str, Any],
-    settings: dict[str, str],
-    username: str,
+    openbao: OpenBao, auth: dict[str, str], engine: str, answer: dict[str, Any], username: str
 ) -> None:
-    """The fields of the engines that people use for registries, as these plugins answer."""
+    """The examples fit what the engines that people use for registries answer."""
     mount = openbao.enable_kv(1)
     openbao.api("POST", f"{mount}/token/ci", answer)
-    source = vault_source(openbao, auth, path=f"{mount}/token/ci", engine="dynamic", **settings)
+    source = vault_source(openbao, auth, path=f"{mount}/token/ci", **example(engine))
     (credential,) = source.fetch([])
     assert credential.username == username
+    assert credential.password.reveal() in answer.values()
+    assert credential.password.reveal().startswith(MARKED)
     assert credential.lease is None
-    ends = {None, datetime.fromtimestamp(1900000000, UTC)}
-    assert credential.expires_at in ends
+    end = answer.get("expires_at_seconds")
+    assert credential.expires_at == (datetime.fromtimestamp(end, UTC) if end else None)
 
 
 @pytest.fixture
