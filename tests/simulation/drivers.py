@@ -115,6 +115,10 @@ class SimTarget(Target):
         """Write to the place."""
         return self.host.effect(f"write {self.name}", lambda: self._write(text, mark, replacing))
 
+    def login_stamp(self) -> str | None:
+        """Look at the login's file."""
+        return str(self.place.stamp)
+
     def _read(self) -> Held:
         self._hangs()
         if self.place.no_read is not None:

@@ -407,16 +407,22 @@ class Faults:
         return True
 
     def unreadable(self) -> bool:
-        """A place can't be read."""
+        """A place can't be read, or it refuses the login until a person puts a new one."""
         place = self.chance.choice(self.watch.places)
         if place.no_read is not None:
             return False
+        refused = self.chance.random() < 0.5
 
         def mended() -> None:
             place.no_read = None
-            self._ends(place.name, self._wait())
+            place.stamp += refused
+            for host in self.watch.hosts:
+                host.nudge()
+            self._ends(place.name, HEARTBEAT + URGENT if refused else self._wait())
 
-        place.no_read = lambda: _temporary(Reason.UNREACHABLE)
+        place.no_read = lambda: (
+            LoginRejectedError("401", _HINT) if refused else _temporary(Reason.UNREACHABLE)
+        )
         self._begins("unreadable", place.name, self.duration(), mended)
         return True
 

@@ -98,7 +98,8 @@ class Place:
     """Where a document is published, with the habits of one kind of target.
 
     `stale`: for so many seconds after a write a read may answer with what was there before.
-    `edited_at`: when a person changed it last; `damaged`: it can't be decoded since.
+    `edited_at`: when a person changed it last; `damaged`: it can't be decoded since. `stamp`:
+    changes when somebody puts a new login for it.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Place:
     no_read: Callable[[], DriverError] | None = None
     no_write: Callable[[], DriverError] | None = None
     hangs_until: float = 0.0
+    stamp: int = 0
     past: deque[tuple[float, str | None, Mark | None]] = field(
         default_factory=lambda: deque(maxlen=8)
     )

@@ -18,7 +18,7 @@ import pytest
 from rotator.core import recall, schedule
 from rotator.core.cycle import USUAL, Options
 from rotator.core.cycle import run as real_run
-from tests.simulation.scenario import World, simulate
+from tests.simulation.scenario import World, draw, simulate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,11 +132,22 @@ BUGS = [
 ]
 
 
+# What only costs calls shows where nothing goes wrong: there the budget of calls is tight.
+ASKS_TOO_OFTEN = {fetch_before_reading, jitter_drawn_at_each_look}
+
+
+def calm_seeds() -> list[int]:
+    """Return the seeds of worlds without a fault, among many: most have some."""
+    return [seed for seed in range(1, 5 * MOST_SEEDS) if not draw(seed).kinds]
+
+
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.__name__)
 def test_is_found(bug: Callable[[World, ExitStack], None]) -> None:
     """Some seed among the first ones breaks a promise because of it."""
-    for seed in range(1, MOST_SEEDS):
+    seeds = calm_seeds() if bug in ASKS_TOO_OFTEN else range(1, MOST_SEEDS)
+    for seed in seeds:
         with ExitStack() as stack:
             if simulate(seed, plant=lambda world, s=stack: bug(world, s)).violation is not None:
                 return
-    pytest.fail(f"no seed up to {MOST_SEEDS} finds it")
+    pytest.fail("no seed finds it")
