@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-import structlog
 
 from rotator.commands.run_once import exit_code, sort_out
 from rotator.config.schema import LogSettings
@@ -15,16 +14,7 @@ from rotator.observe.logs import Teller, configure
 from tests.unit.observe.heard import report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rotator.core.report import Report
-
-
-@pytest.fixture(autouse=True)
-def unconfigured() -> Iterator[None]:
-    """Leave nothing to other tests: the log is one for the process."""
-    yield
-    structlog.reset_defaults()
 
 
 def test_a_cycle_that_crashes_takes_no_other_report_with_it(
@@ -36,7 +26,7 @@ def test_a_cycle_that_crashes_takes_no_other_report_with_it(
     assert sort_out(["broken", "good"], answers, teller) == ([good], False, 1)
     line = json.loads(capsys.readouterr().err)
     assert (line["event"], line["rotation"], line["reason"]) == ("cycle failed", "broken", "bug")
-    assert line["exception"][0]["exc_type"] == "OverflowError"
+    assert line["exception"].endswith("OverflowError")
 
 
 def test_a_lock_of_another_takes_no_report_with_it(capsys: pytest.CaptureFixture[str]) -> None:
