@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from contextlib import ExitStack, suppress
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING
 
 import pytest
@@ -217,15 +217,22 @@ def test_a_silent_client_is_cut_off(port: int) -> None:
 
 
 def test_many_connections(port: int) -> None:
-    """However many are opened, threads stay few and the next one is answered at once."""
+    """However many are opened, threads stay few and the next one is answered.
+
+    It may be refused for the moment that those before it take to end.
+    """
     threads = threading.active_count()
+
+    def answers() -> bool:
+        with suppress(HTTPException, OSError):
+            return ask(port, "/metrics")[0] == 200
+        return False
+
     with ExitStack() as stack:
         for _ in range(QUICK.connections * 20):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
             client.sendall(b"GET /met")
-        began = time.monotonic()
-        assert ask(port, "/metrics")[0] == 200
-        assert time.monotonic() - began < 3
+        until(answers, 10, "an answer among so many")
         assert threading.active_count() <= threads + QUICK.connections * 2
     until(lambda: threading.active_count() <= threads + 1, what="the threads' end")
 
