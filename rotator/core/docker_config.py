@@ -11,6 +11,7 @@ import base64
 import binascii
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 DOCKER_HUB = "https://index.docker.io/v1/"
 _HUB_NAMES = frozenset({"docker.io", "index.docker.io"})
 _API_VERSIONS = ("/v1", "/v2")
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 # A known field of another type makes docker reject the whole file, so such an entry can't stay.
 _TEXT_FIELDS = (
@@ -234,7 +236,7 @@ def _decode_auth(auth: str) -> bytes | None:
 
 def _is_text(value: str) -> bool:
     """Tell whether this can be encoded again: JSON can hold half a surrogate pair."""
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    return _HALF_A_PAIR.search(value) is None
 
 
 def _no_constant(name: str) -> None:
