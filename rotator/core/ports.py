@@ -38,6 +38,8 @@ class Each(Protocol):
 
     An exception is an answer. What has not answered after `seconds` gets a `TemporaryError` with
     reason `timeout` as its answer, and is not called again until the hanging call has returned.
+    Items with the same `server` (see `Target`) are called a few at a time; then the seconds count
+    from when each call begins.
     """
 
     def __call__(
@@ -90,12 +92,14 @@ class Target(ABC):
     """Where the document is published. `name` is unique in its rotation.
 
     `compares`: write() raises `ConflictError` where the target changed since `replacing` was read.
-    Where it can't, the core reads again just before it writes.
+    Where it can't, the core reads again just before it writes. `server`: the one that it is on,
+    where there may be so many targets on one that all at once are too much for it.
     """
 
     name: str
     policy: Policy
     compares: bool = True
+    server: str | None = None
 
     def __init__(self, name: str, policy: Policy) -> None:
         self.name = name

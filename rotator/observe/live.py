@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rotator.core.record import Record
 
 READ_SECONDS = 20.0
-"""How long all targets together may take."""
+"""How long one target may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,11 @@ class Asked:
     record: Record
     served: frozenset[str]
     fingerprint: Fingerprint
+
+    @property
+    def server(self) -> str | None:
+        """The target's server; see `Each`."""
+        return self.target.server
 
 
 def look(asked: Iterable[Asked], each: Each) -> Mapping[tuple[str, str], Found]:

@@ -1,12 +1,15 @@
-"""The fan-out: calls something on many items at once, each in a thread, with one deadline.
+"""The fan-out: calls something on many items at once, each in a thread, each with a deadline.
 
-The threads are daemon threads, not an executor's: those keep the process from ending while one of
-them hangs. Nothing runs on the caller's thread, not even a single call, because it may hang.
+Items of one server are called a few at a time, however many there are, and a call's time counts
+from when it begins: with many items it just takes longer. The threads are daemon threads, not an
+executor's: those keep the process from ending while one of them hangs. Nothing runs on the caller's
+thread, not even a single call, because it may hang.
 """
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from contextvars import copy_context
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -18,6 +21,12 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+
+AT_ONCE = 16
+"""Calls at the same time on the items of one server."""
+
+# In shares of a call's time: what is a quick answer, and how long a server may give none.
+_QUICK, _PATIENCE = 0.25, 1.5
 
 _HINT = "look at what it waits for: a mount, a name server, a proxy; nothing else waits for it"
 
@@ -36,16 +45,24 @@ class ThreadedEach:
     def __call__(
         self, call: Callable[[Item], Answer], items: Sequence[Item], seconds: float
     ) -> list[Answer | Exception]:
-        """Return one answer or exception for each item, in order, within `seconds`."""
+        """Return one answer or exception for each item, in order, each within `seconds`."""
         hanging = tuple(self._running)
-        started: list[_Call[Item, Answer] | TemporaryError] = []
+        asked: list[_Call[Item, Answer] | TemporaryError] = []
+        queues: dict[object, _Queue] = {}
         for item in items:
-            stuck = next((one for one in hanging if one.item == item), None)
-            started.append(self._still(stuck) if stuck else self._start(call, item))
-        deadline = self._clock() + seconds
-        return [
-            one.wait(deadline, self._clock) if isinstance(one, _Call) else one for one in started
-        ]
+            if stuck := next((one for one in hanging if one.item == item), None):
+                asked.append(self._still(stuck))
+                continue
+            server = getattr(item, "server", None) or object()  # who names none waits for nobody
+            if server not in queues:
+                queues[server] = _Queue(self._running, seconds, self._clock)
+            one = _Call(call, item, queues[server])
+            one.queue.waiting.append(one)
+            asked.append(one)
+        for queue in queues.values():
+            for _ in range(min(AT_ONCE, len(queue.waiting))):
+                queue.start()
+        return [one.queue.answer(one) if isinstance(one, _Call) else one for one in asked]
 
     def busy(self, items: Sequence[Any] | None = None) -> bool:
         """Tell whether a call is still running (on one of `items`, where these are given).
@@ -55,46 +72,102 @@ class ThreadedEach:
         running = tuple(self._running)
         return bool(running) if items is None else any(one.item in items for one in running)
 
-    def _start(self, call: Callable[[Item], Answer], item: Item) -> _Call[Item, Answer]:
-        one = _Call(call, item, self._clock())
-        # Context variables (which rotation, for the logs) don't follow into a thread by themselves.
-        context = copy_context()
-        self._running.add(one)
-        Thread(target=context.run, args=(one.run, self._running.discard), daemon=True).start()
-        return one
-
     def _still(self, stuck: _Call[Any, Any]) -> TemporaryError:
-        since = self._clock() - stuck.started
-        return TemporaryError(
-            Reason.TIMEOUT, f"not called: the last call still hangs, for {since:.3g} s now", _HINT
-        )
+        since = stuck.age(self._clock())
+        return _timeout(f"not called: the last call still hangs, for {since:.3g} s now")
 
 
 class _Call(Generic[Item, Answer]):
-    """One call on one item; `answer` counts once `done` is set."""
+    """One call on one item; `answer` counts once `done` is set. `started`: None while it waits."""
 
-    def __init__(self, call: Callable[[Item], Answer], item: Item, started: float) -> None:
+    answer: Answer | Exception
+
+    def __init__(self, call: Callable[[Item], Answer], item: Item, queue: _Queue) -> None:
         self.item = item
-        self.started = started
+        self.queue = queue
+        self.started: float | None = None
         self.done = Event()
-        self.answer: Answer | Exception
+        self.given_up = False
         self._call = call
 
-    def run(self, forget: Callable[[_Call[Item, Answer]], None]) -> None:
-        """Make the call, keep what comes of it, and say that it has returned."""
+    def age(self, now: float) -> float:
+        """Return the seconds since it began; 0 while it waits."""
+        return 0.0 if self.started is None else now - self.started
+
+    def run(self) -> None:
+        """Make the call and keep what comes of it."""
         try:
             self.answer = self._call(self.item)
         except Exception as error:  # noqa: BLE001  an exception is an answer
             self.answer = error
         except BaseException as error:  # noqa: BLE001  a library that calls sys.exit() ends nobody
             self.answer = RuntimeError(f"the call raised {type(error).__name__}")
-        finally:
-            forget(self)
-            self.done.set()
 
-    def wait(self, deadline: float, clock: Callable[[], float]) -> Answer | Exception:
-        """Return the answer, or an error when the deadline comes first."""
-        if self.done.wait(max(0.0, deadline - clock())):
-            return self.answer
-        took = clock() - self.started
-        return TemporaryError(Reason.TIMEOUT, f"no answer within {took:.3g} s", _HINT)
+
+class _Queue:
+    """The calls on one server, or a single one: made by threads that take the next that waits.
+
+    One that hangs takes its thread with it, and those behind it get another. Where no answer comes
+    quickly for longer than a call's time, what still waits is not called: a server that hangs costs
+    about two calls' time, whatever the number of its items.
+    """
+
+    def __init__(
+        self, running: set[_Call[Any, Any]], seconds: float, clock: Callable[[], float]
+    ) -> None:
+        self.waiting: deque[_Call[Any, Any]] = deque()
+        self._running = running
+        self._seconds = seconds
+        self._clock = clock
+        self._quick_at: float | None = None
+
+    def start(self) -> None:
+        """Start one more thread."""
+        # Context variables (which rotation, for the logs) don't follow into a thread by themselves.
+        Thread(target=copy_context().run, args=(self._work,), daemon=True).start()
+
+    def answer(self, one: _Call[Any, Any]) -> Any:
+        """Return a call's answer, or an error when its time ends first.
+
+        To be asked for in the calls' order: so there is a thread that takes the one that waits.
+        """
+        while not one.done.wait(max(0.0, self._seconds - one.age(self._clock()))):
+            if (age := one.age(self._clock())) >= self._seconds:
+                one.given_up = True
+                if self.waiting:
+                    self.start()
+                return _timeout(f"no answer within {age:.3g} s")
+        return one.answer
+
+    def _work(self) -> None:
+        while one := self._next():
+            copy_context().run(one.run)
+            self._running.discard(one)
+            one.done.set()
+            now = self._clock()
+            if one.age(now) < self._seconds * _QUICK:
+                self._quick_at = now
+            if one.given_up:
+                return
+
+    def _next(self) -> _Call[Any, Any] | None:
+        """Return the next call, to be made at once; None where none is left."""
+        while self.waiting:
+            try:
+                one = self.waiting.popleft()
+            except IndexError:  # another thread was quicker
+                break
+            now = self._clock()
+            if self._quick_at is None:
+                self._quick_at = now
+            if now - self._quick_at < self._seconds * _PATIENCE:
+                one.started = now
+                self._running.add(one)
+                return one
+            one.answer = _timeout("not called: no call before it on the same server was answered")
+            one.done.set()
+        return None
+
+
+def _timeout(what: str) -> TemporaryError:
+    return TemporaryError(Reason.TIMEOUT, what, _HINT)

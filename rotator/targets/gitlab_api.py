@@ -11,17 +11,18 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from http.cookiejar import DefaultCookiePolicy
 from threading import Semaphore
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import gitlab
 import requests
+from gitlab.utils import get_content_type
 
 from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.system.bounded_adapter import BoundedAdapter
 from rotator.system.bounded_reading import json_in
+from rotator.system.each import AT_ONCE
 from rotator.targets.gitlab_errors import Asked, RefusedError, answered, unanswered, unreadable
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ Got = TypeVar("Got")
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 15.0
-_AT_ONCE = 16
 _TURN_SECONDS = 60.0
 _SUCCESS = range(200, 300)
 
@@ -74,14 +74,15 @@ class GitlabApi:
     def call(self, do: Callable[[gitlab.Gitlab], Got]) -> Got:
         """Return what `do` gets from GitLab.
 
-        A server gets 16 calls at once, whatever the number of its targets. Raises the `DriverError`
+        A server gets 16 calls at once, whatever the number of rotations. Raises the `DriverError`
         that `gitlab_errors` has for the answer or its absence.
         """
+        token = self._readable_token()  # before its turn: the file may be on a mount that hangs
         turns = _turns(self._asked.url)
         if not turns.acquire(timeout=_TURN_SECONDS):
             raise TemporaryError(
                 Reason.TIMEOUT,
-                f"{self._asked}: not asked, as {_AT_ONCE} calls at once kept GitLab busy for "
+                f"{self._asked}: not asked, as {AT_ONCE} calls at once kept GitLab busy for "
                 f"{_TURN_SECONDS:g} s",
                 "nothing to do if it passes; else see how fast GitLab answers",
             )
@@ -89,7 +90,7 @@ class GitlabApi:
             return do(
                 gitlab.Gitlab(
                     self._asked.url,
-                    private_token=self._readable_token(),
+                    private_token=token,
                     ssl_verify=self._ca_file or True,
                     session=_session(self._timeouts),
                 )
@@ -131,43 +132,37 @@ class _Session(requests.Session):
 
     That is a JSON object, or a list where pages were asked for.
 
-    Redirects are not followed: requests would take the `PRIVATE-TOKEN` header to any host. No
-    cookie is kept, as what one token is given must not go out with another.
+    Of what a session does, a request needs nothing: it has its own headers, and redirects are not
+    followed (`requests` would take the `PRIVATE-TOKEN` header to any host), no cookie is sent (what
+    one token is given must not go out with another), and ~/.netrc is not read.
     """
 
     def __init__(self, timeouts: tuple[float, float]) -> None:
         super().__init__()
         self._timeouts = timeouts
         self._environments: dict[tuple[object, ...], Any] = {}
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("https://", "http://"):
-            self.mount(scheme, BoundedAdapter(2 * timeouts[1], pool_maxsize=_AT_ONCE))
+            self.mount(scheme, BoundedAdapter(2 * timeouts[1], pool_maxsize=AT_ONCE))
 
-    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002  requests' signature
-        """Return None: `requests` would look at where a redirect leads, and stumble over it."""
-        return None
-
-    def merge_environment_settings(
-        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
-    ) -> Any:
-        """Return what the environment says of a server (proxies, trust), asked once for each.
-
-        It is a quarter of the work of a call, and a thousand variables are two thousand calls.
-        """
-        key = (*urlsplit(url)[:2], verify)
-        if key not in self._environments:
-            self._environments[key] = super().merge_environment_settings(
-                url, proxies, stream, verify, cert
-            )
-        return self._environments[key]
-
-    def request(self, *args: Any, **options: Any) -> requests.Response:
-        options |= {"timeout": self._timeouts, "allow_redirects": False}
-        response = super().request(*args, **options)
-        wanted = list if "per_page" in (options.get("params") or {}) else dict
+    def request(self, method: Any, url: Any, *_: Any, **options: Any) -> requests.Response:
+        """Send one request, with no more work than it takes: there may be thousands."""
+        parts = {name: options[name] for name in ("headers", "data", "params", "auth", "json")}
+        request = requests.Request(method.upper(), url, **parts).prepare()
+        request.headers["Accept"] = "application/json"
+        response = self.get_adapter(url).send(
+            request, timeout=self._timeouts, **self._environment(url, options["verify"])
+        )
+        wanted = list if "per_page" in (options["params"] or {}) else dict
         if response.status_code not in _SUCCESS or not isinstance(_document(response), wanted):
             raise RefusedError(response)
         return response
+
+    def _environment(self, url: str, verify: bool | str) -> Any:  # noqa: FBT001  requests' word
+        """Return what the environment says of a server (proxies, trust), asked once for each."""
+        key = (*urlsplit(url)[:2], verify)
+        if key not in self._environments:
+            self._environments[key] = self.merge_environment_settings(url, {}, None, verify, None)
+        return self._environments[key]
 
 
 @functools.cache
@@ -182,7 +177,7 @@ def _session(timeouts: tuple[float, float]) -> _Session:
 
 @functools.cache
 def _turns(url: str) -> Semaphore:  # noqa: ARG001  one for each server
-    return Semaphore(_AT_ONCE)
+    return Semaphore(AT_ONCE)
 
 
 def _midnight(day: str) -> datetime | None:
@@ -193,6 +188,7 @@ def _midnight(day: str) -> datetime | None:
 
 
 def _document(response: requests.Response) -> object:
-    if "json" not in response.headers.get("Content-Type", ""):
+    # As python-gitlab has it, which else gives the whole answer instead of what is in it.
+    if get_content_type(response.headers.get("Content-Type")) != "application/json":
         return None
     return json_in(response.content)

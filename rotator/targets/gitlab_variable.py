@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gitlab.utils import EncodedId
+
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Content, Held, Mark, Policy, Secret
 from rotator.core.ports import Target
@@ -20,9 +22,6 @@ from rotator.targets.gitlab_errors import Asked, VariableMissingError
 from rotator.targets.gitlab_mark import describe, parse
 
 if TYPE_CHECKING:
-    import gitlab
-    from gitlab.v4.objects import GroupVariableManager, ProjectVariableManager
-
     from rotator.config.targets import GitlabVariableTargetSettings
     from rotator.core.ports import Clock
 
@@ -68,6 +67,7 @@ class GitlabVariableTarget(Target):
         timeouts: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
     ) -> None:
         super().__init__(settings.name, policy)
+        self.server = settings.url
         self._settings = settings
         self._token = SecretInput(settings.token_file, settings.token_env)
         self.asked = Asked(
@@ -79,18 +79,19 @@ class GitlabVariableTarget(Target):
             token=str(settings.token_file or f"${settings.token_env}"),
         )
         self.api = GitlabApi(self.asked, self._token, settings.ca_file, clock, timeouts)
+        # Plain addresses: python-gitlab's objects cost as much as the rest of a call.
+        self._list = f"/{self.asked.owner}s/{EncodedId(self.asked.path)}/variables"
+        self._path = f"{self._list}/{EncodedId(settings.key)}"
         # The scope is sent always: without it GitLab updates any one of several.
         self._filter = {"environment_scope": settings.environment_scope}
 
     def read(self) -> Held:
         """Return what the variable holds; one request. A hidden one withholds its value."""
         try:
-            answer = self.api.call(
-                lambda client: self._variables(client).get(self.asked.key, filter=self._filter)
-            )
+            answer = self.api.call(lambda client: client.http_get(self._path, filter=self._filter))
         except VariableMissingError:
             return Held(None)
-        return self._held(answer.attributes)
+        return self._held(answer)
 
     def write(self, text: Secret, mark: Mark, replacing: Held) -> Held:
         """Update the variable, or create it where `replacing` is nothing; one request.
@@ -104,13 +105,12 @@ class GitlabVariableTarget(Target):
         wanted = {"value": value, "raw": True, **self._attributes(mark, seen)}
         if seen is None:
             wanted |= {"key": self.asked.key, **self._filter}
-            created = self.api.call(lambda client: self._variables(client).create(wanted))
-            return self._held(created.attributes)
+            return self._held(
+                self.api.call(lambda client: client.http_post(self._list, post_data=wanted))
+            )
         return self._held(
             self.api.call(
-                lambda client: self._variables(client).update(
-                    self.asked.key, wanted, filter=self._filter
-                )
+                lambda client: client.http_put(self._path, post_data=wanted, filter=self._filter)
             )
         )
 
@@ -121,12 +121,6 @@ class GitlabVariableTarget(Target):
     def login_stamp(self) -> str:
         """Return what changes when the access token is replaced."""
         return self._token.stamp()
-
-    def _variables(self, client: gitlab.Gitlab) -> GroupVariableManager | ProjectVariableManager:
-        # lazy: the path goes into the variable's own address, nothing is looked up
-        if self.asked.owner == "group":
-            return client.groups.get(self.asked.path, lazy=True).variables
-        return client.projects.get(self.asked.path, lazy=True).variables
 
     def _attributes(self, mark: Mark, seen: _Seen | None) -> dict[str, Any]:
         """Return what is sent beside the value: what is ours or configured, and nothing else."""
@@ -161,7 +155,7 @@ class GitlabVariableTarget(Target):
                 "set `masked: false` for this target if job logs may show it, or change the login",
             )
 
-    def _held(self, answer: dict[str, Any]) -> Held:
+    def _held(self, answer: Any) -> Held:
         """Return what GitLab's answer tells of the variable."""
         scope = shown(str(answer.get("environment_scope", self.asked.scope)), ())
         if scope != self.asked.scope:

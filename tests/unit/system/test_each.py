@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import gc
 import sys
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.core.errors import Reason, TemporaryError
-from rotator.system.each import ThreadedEach
+from rotator.system.each import AT_ONCE, ThreadedEach
 from tests.support import until
 
 if TYPE_CHECKING:
@@ -106,6 +107,97 @@ def test_one_deadline_for_all(gate: threading.Event) -> None:
     answers = ThreadedEach()(lambda _: gate.wait(LONG), range(10), 0.1)
     assert all(map(timed_out, answers))
     assert time.monotonic() - began < 0.9
+
+
+class OnServer:
+    """An item of a server that others share."""
+
+    def __init__(self, server: str = "gitlab") -> None:
+        self.server = server
+
+
+class Waves:
+    """Calls that take `seconds` on a clock that only they move, as many at a time as are made."""
+
+    def __init__(self, seconds: float) -> None:
+        self.now = 0.0
+        self._seconds = seconds
+        self._wave = threading.Barrier(AT_ONCE, self._pass)
+
+    def clock(self) -> float:
+        """Return the time."""
+        return self.now
+
+    def call(self, _: object) -> None:
+        """Take that long."""
+        self._wave.wait(LONG)
+
+    def _pass(self) -> None:
+        self.now += self._seconds
+
+
+def test_a_server_s_items_are_called_a_few_at_a_time() -> None:
+    """However many they are; another server's, and those of none, don't wait for them."""
+    full = threading.Barrier(AT_ONCE + 3)
+    running: list[object] = []
+    most: list[int] = []
+
+    def call(item: object) -> None:
+        running.append(item)
+        most.append(sum(getattr(one, "server", "") == "gitlab" for one in running))
+        with contextlib.suppress(threading.BrokenBarrierError):
+            full.wait(LONG)
+            full.abort()  # who comes later does not wait
+        running.remove(item)
+
+    items = [OnServer() for _ in range(5 * AT_ONCE)]
+    each = ThreadedEach()
+    assert each(call, [*items, OnServer("other"), "a", "b"], LONG) == [None] * (len(items) + 3)
+    assert max(most) == AT_ONCE
+
+
+def test_a_call_s_time_counts_from_when_it_begins() -> None:
+    """Many items of a server take many times as long as one call may, and all are answered."""
+    waves = Waves(4.0)
+    items = [OnServer() for _ in range(20 * AT_ONCE)]
+    assert ThreadedEach(waves.clock)(waves.call, items, 20.0) == [None] * len(items)
+    assert waves.now == 80.0
+
+
+@pytest.mark.parametrize("hanging", [1, AT_ONCE, AT_ONCE + 3])
+def test_who_hangs_on_a_server_holds_nobody_back(gate: threading.Event, hanging: int) -> None:
+    """Others on the same server are called all the same, also behind as many as it is given."""
+    items = [OnServer() for _ in range(4 * AT_ONCE)]
+    stuck = items[:hanging]
+    each = ThreadedEach()
+    answers = each(lambda item: item not in stuck or gate.wait(LONG), items, 2.0)
+    assert all(map(timed_out, answers[:hanging]))
+    assert answers[hanging:] == [True] * (len(items) - hanging)
+    assert each.busy(stuck)
+
+
+def test_a_server_that_hangs_is_given_up(gate: threading.Event) -> None:
+    """After about two calls' time, those that have not begun are not called, and say so."""
+    items = [OnServer() for _ in range(20 * AT_ONCE)]
+    called: list[object] = []
+
+    def hang(item: object) -> None:
+        called.append(item)
+        gate.wait(LONG)
+
+    answers = ThreadedEach()(hang, items, 0.2)
+    assert all(map(timed_out, answers))
+    assert len(called) <= 3 * AT_ONCE
+    assert "not called" in str(answers[-1])
+
+
+def test_a_server_that_gives_no_answer_quickly_is_given_up() -> None:
+    """As one does whose every answer is a driver's own timeout, shorter than the fan-out's."""
+    waves = Waves(15.0)
+    answers = ThreadedEach(waves.clock)(waves.call, [OnServer() for _ in range(10 * AT_ONCE)], 20.0)
+    assert answers[: 2 * AT_ONCE] == [None] * 2 * AT_ONCE
+    assert all("not called" in str(answer) for answer in answers[2 * AT_ONCE :])
+    assert waves.now == 30.0
 
 
 def test_nothing_runs_on_the_callers_thread_nor_keeps_the_process() -> None:
