@@ -1,8 +1,9 @@
 """One short conversation with a server that may be hostile: bounded in time, in size and in reach.
 
-`requests` alone is not enough for that: its read timeout starts anew with every byte, it reads the
-whole body of a redirect that it does not follow, and it sends what `~/.netrc` says. Nothing is kept
-after a conversation: with an old cookie, a registry may accept a login that it would reject.
+`requests` alone is not enough for that: its read timeout starts anew with every byte. Its sessions
+are not used, only what is below them: they read the whole body of a redirect that they do not
+follow, send what `~/.netrc` says, and send cookies: with an old one, a registry may accept a login
+that it would reject.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
 
@@ -73,17 +75,14 @@ class BoundedHttp:
     ) -> None:
         self.deadline = deadline
         self._limits = limits
-        self._session = _Session()
-        self._session.trust_env = not direct
-        self._session.headers.update({"User-Agent": "rotator", "Accept-Encoding": "identity"})
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, _Adapter(trust, deadline))
+        self._direct = direct
+        self._adapter = _Adapter(trust, deadline)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._session.close()
+        self._adapter.close()
 
     def get(self, url: str, authorization: str | None = None) -> Answer:
         """Return what `url` answers, redirected at most three times, and only to the same origin.
@@ -106,15 +105,15 @@ class BoundedHttp:
         if left <= 0:
             raise NoAnswerError(f"no answer within {self._limits.overall:g} s")
         limits = (min(self._limits.connect, left), min(self._limits.read, left))
+        headers = {"User-Agent": "rotator", "Accept": "*/*", "Accept-Encoding": "identity"}
+        if authorization is not None:
+            headers["Authorization"] = authorization
         try:
-            response = self._session.get(
-                url,
-                auth=partial(_authorized, authorization),
-                stream=True,
-                allow_redirects=False,
-                timeout=limits,
-            )
-            with response:
+            request = requests.Request("GET", url, headers).prepare()
+            proxies = {} if self._direct else get_environ_proxies(url)
+            with self._adapter.send(
+                request, stream=True, timeout=limits, proxies=proxies
+            ) as response:
                 # The headers as they came: `requests` may have joined or lost some.
                 challenge = ", ".join(response.raw.headers.getlist("WWW-Authenticate"))
                 return (
@@ -145,12 +144,6 @@ class BoundedHttp:
         mute = not any(isinstance(cause, NewConnectionError) for cause in behind)
         told = [c.strerror for c in behind if isinstance(c, OSError) and c.strerror and c.errno]
         return NoAnswerError(told[-1].lower() if told else "it speaks no HTTP", mute=mute)
-
-
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002  requests' signature
-        """Return None: `requests` would read the whole body of a redirect to prepare the next."""
-        return None
 
 
 class _Adapter(HTTPAdapter):
@@ -192,15 +185,6 @@ class _TimedHttps(HTTPSConnection):
         super().connect()
         # Not verified only where the configuration allows it: urllib3 need not warn at each call.
         self.is_verified = True
-
-
-def _authorized(
-    authorization: str | None, request: requests.PreparedRequest
-) -> requests.PreparedRequest:
-    """Set the header, or none: with an `auth` of its own, requests leaves ~/.netrc alone."""
-    if authorization is not None:
-        request.headers["Authorization"] = authorization
-    return request
 
 
 def _body(response: requests.Response) -> bytes:
