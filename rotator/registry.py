@@ -16,6 +16,7 @@ import ipaddress
 import re
 import ssl
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
@@ -23,10 +24,10 @@ from rotator.core.docker_config import DOCKER_HUB
 from rotator.core.model import Credential, Proof, Verdict
 from rotator.system.bounded_http import Answer, BoundedHttp, Limits, NoAnswerError
 from rotator.system.bounded_reading import json_in
+from rotator.system.kept import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 # Docker Hub's key in `auths` is historical; its registry answers elsewhere.
 _HUB_HOST = "registry-1.docker.io"
@@ -45,7 +46,7 @@ class Challenge(NamedTuple):
 
 
 class RegistryProver:
-    """Proves credentials. Keeps nothing between two proofs: no connection, no cookie, no token.
+    """Proves credentials. Keeps nothing of a proof: no connection, no cookie, no token.
 
     `ca_file` is added to the system's trust. `insecure` are the registries (and token services,
     each `host[:port]`) that may be spoken to over plain HTTP or unverified TLS; loopback may.
@@ -60,6 +61,7 @@ class RegistryProver:
         self._ca_file = ca_file
         self._insecure = frozenset(name.lower() for name in insecure)
         self._limits = limits or Limits()
+        self._trusted: Kept[ssl.SSLContext] = Kept()
 
     def prove(self, credential: Credential) -> Proof:
         """Return what the credential's registry says of it. Never raises for what a server does.
@@ -150,12 +152,12 @@ class RegistryProver:
         return BoundedHttp(trust, self._limits, deadline, direct=_is_local(host))
 
     def _trust(self, *, lax: bool) -> ssl.SSLContext:
-        """Return whom to trust, read anew: a daemon outlives certificates."""
-        if lax:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-            return context
+        """Return whom to trust, read anew where that changed: a daemon outlives certificates."""
+        paths = ssl.get_default_verify_paths()
+        files = [Path(each) for each in (paths.cafile, paths.capath, self._ca_file) if each]
+        return self._trusted.get(lax, files, _trust_anybody if lax else self._trust_authorities)
+
+    def _trust_authorities(self) -> ssl.SSLContext:
         context = ssl.create_default_context()
         if self._ca_file is not None:
             try:
@@ -165,6 +167,13 @@ class RegistryProver:
                     f"the CA file {self._ca_file} can't be used: {error.strerror}"
                 ) from error
         return context
+
+
+def _trust_anybody() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def challenges(header: str) -> list[Challenge]:

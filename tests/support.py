@@ -15,6 +15,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
@@ -53,6 +54,13 @@ def free_port() -> int:
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+def settled(path: Path, seconds: float = 3600.0) -> Path:
+    """Make a file look as if it was written so long ago, and return it."""
+    then = time.time() - seconds
+    os.utime(path, (then, then))
+    return path
 
 
 def until(condition: Callable[[], object], seconds: float = 30.0, what: str = "") -> None:

@@ -10,6 +10,7 @@ import os
 import time
 import zlib
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore import exceptions as sdk
@@ -20,10 +21,10 @@ from botocore.utils import get_environ_proxies
 from urllib3 import exceptions as http
 
 from rotator.system.bounded_reading import unpacked
+from rotator.system.kept import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from botocore.session import Session
 
@@ -31,6 +32,9 @@ LIMIT = 256 * 1024
 """Bytes. A token has a few thousand."""
 
 _PIECE = 16 * 1024
+
+# For all clients: reading the authorities to trust takes longer than a call.
+_sessions: Kept[URLLib3Session] = Kept()
 
 
 def bound(session: Session, ca_file: Path | None, seconds: tuple[float, float]) -> None:
@@ -45,13 +49,19 @@ def bound(session: Session, ca_file: Path | None, seconds: tuple[float, float]) 
 
 
 def _answer(verify: str | bool, seconds: tuple[float, float], request: Any, **_: Any) -> Any:  # noqa: FBT001  as the SDK has it
-    connection = URLLib3Session(verify, get_environ_proxies(request.url), timeout=seconds)
+    proxies = get_environ_proxies(request.url)
+    http = _sessions.get(
+        (verify, seconds, *sorted(proxies.items())),
+        [Path(verify)] if isinstance(verify, str) else [],
+        partial(URLLib3Session, verify, proxies, timeout=seconds),
+    )
     request.stream_output = True
+    answer = http.send(request)
     try:
-        answer = connection.send(request)
         body = _Body(_whole(answer, request.url, time.monotonic() + 2 * seconds[1]))
-    finally:
-        connection.close()
+    except BaseException:
+        answer.raw.close()
+        raise
     return AWSResponse(request.url, answer.status_code, answer.headers, body)
 
 

@@ -5,8 +5,8 @@ One token is good for every registry in its region that the identity may read, i
 documentation ties its end to those 12 hours alone, so an AWS session that ends before does not
 count. Nothing revokes it.
 
-Each fetch resolves the AWS identity anew, because a session of the SDK never looks again at keys
-that it found in a file or a variable. What it reads of its own files is shared.
+A client is kept while the files that its keys are read from stay the same: the SDK never looks
+again at those. What else gives keys (a role, an instance, a program) is asked anew at each fetch.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from __future__ import annotations
 import base64
 import os
 import re
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
@@ -27,10 +26,11 @@ from rotator.core.docker_config import registry_key
 from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.core.model import Credential, Secret
 from rotator.core.ports import Source
-from rotator.sources.aws_descriptions import descriptions
 from rotator.sources.aws_errors import Call, explain, server_time
 from rotator.sources.aws_reading import bound
-from rotator.system.secret_input import SecretInput, aws_stamp, digest
+from rotator.sources.aws_session import new_session
+from rotator.system.kept import Kept
+from rotator.system.secret_input import SecretInput, aws_files, aws_stamp, digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +43,8 @@ READ_SECONDS = 15.0
 _CLOCKS_AGREE = timedelta(minutes=1)
 _SESSION_NAME = "rotator"
 _HOST = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?")
+# As the SDK names where it found keys.
+_FROM_FILES = frozenset({"env", "shared-credentials-file", "config-file"})
 # What the SDK's parser lets through when an answer does not fit its description.
 _UNPARSED = (
     ResponseParserError,
@@ -90,6 +92,7 @@ class EcrSource(Source):
         self._region = settings.region
         self._clock = clock
         self._seconds = seconds
+        self._clients: Kept[tuple[Any, str | None]] = Kept()
         self._config = Config(
             connect_timeout=seconds[0],
             read_timeout=seconds[1],
@@ -184,25 +187,41 @@ class EcrSource(Source):
             settings.role_arn if sts else None,
         )
         try:
-            core = botocore.session.Session(profile=settings.profile)
-            core.register_component("data_loader", descriptions())
-            core.set_default_client_config(self._config)  # the SDK's own calls to STS too
-            bound(core, settings.ca_file, self._seconds)
-            client = core.create_client(
-                service,
-                region_name=self._region,
-                endpoint_url=settings.sts_endpoint_url if sts else settings.endpoint_url,
-                verify=None if settings.ca_file is None else str(settings.ca_file),
-                **keys,
-            )
-            with closing(client):
-                answer: dict[str, Any] = getattr(client, operation)(**asked)
+            client = self._client(service, keys)
+            answer: dict[str, Any] = getattr(client, operation)(**asked)
         except (BotoCoreError, ClientError) as error:
             # Not `from error`: the SDK's texts repeat signed headers and what a helper printed.
             raise explain(error, call, self._clock()) from None
         except _UNPARSED:
             raise self._malformed("what the AWS SDK can't read", service) from None
         return answer
+
+    def _client(self, service: str, keys: Mapping[str, str]) -> Any:
+        """Return a client of the SDK with these keys, or else with the SDK's own identity."""
+        if keys:
+            return self._new_client(service, keys)[0]
+        make = partial(self._new_client, service, keys)
+        client, source = self._clients.get(
+            service, aws_files(self._settings.web_identity_token_file), make
+        )
+        if source not in _FROM_FILES:
+            self._clients.forget(service)
+        return client
+
+    def _new_client(self, service: str, keys: Mapping[str, str]) -> tuple[Any, str | None]:
+        """Return a client, and the SDK's word for where its keys are from; None: it has none."""
+        settings = self._settings
+        core = new_session(settings.profile)
+        core.set_default_client_config(self._config)  # the SDK's own calls to STS too
+        bound(core, settings.ca_file, self._seconds)
+        client = core.create_client(
+            service,
+            region_name=self._region,
+            endpoint_url=settings.sts_endpoint_url if service == "sts" else settings.endpoint_url,
+            verify=None if settings.ca_file is None else str(settings.ca_file),
+            **keys,
+        )
+        return client, None if keys else getattr(core.get_credentials(), "method", None)
 
     def _login(self, data: Mapping[str, Any]) -> tuple[str, Secret]:
         try:

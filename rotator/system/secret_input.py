@@ -93,6 +93,12 @@ def aws_stamp(*files: str | Path | None) -> str:
 
     `files`: what else it reads. The roles of an instance or a container leave no trace here.
     """
+    stamps = [SecretInput(file).stamp() for file in aws_files(*files)]
+    return " ".join([*stamps, *(SecretInput(env=name).stamp() for name in _AWS_VARIABLES)])
+
+
+def aws_files(*files: str | Path | None) -> list[Path]:
+    """Return the files in which the AWS SDK looks for an identity, and these."""
     home = os.path.expanduser("~/.aws")  # noqa: PTH111  Path.expanduser raises where there is no home
     found = (
         os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or f"{home}/credentials",
@@ -100,8 +106,7 @@ def aws_stamp(*files: str | Path | None) -> str:
         os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"),
         *files,
     )
-    stamps = [SecretInput(Path(file)).stamp() for file in found if file]
-    return " ".join([*stamps, *(SecretInput(env=name).stamp() for name in _AWS_VARIABLES)])
+    return [Path(file) for file in found if file]
 
 
 def digest(text: str) -> str:

@@ -154,15 +154,15 @@ class KubernetesTarget(Target):
 
     def call(self, request: Callable[[Client], Got]) -> Got:
         """Return what `request` gets from the API server; raises as `read` and `write`."""
-        with self.place.access.open() as client:
-            try:
-                return request(client)
-            except (httpx2.HTTPError, LookupError, ValueError, RecursionError) as error:
-                known = explain(error, self.place)
-                if known is None:
-                    raise
-                # The error's own text can quote the object.
-                raise known from None
+        client = self.place.access.open()
+        try:
+            return request(client)
+        except (httpx2.HTTPError, LookupError, ValueError, RecursionError) as error:
+            known = explain(error, self.place)
+            if known is None:
+                raise
+            # The error's own text can quote the object.
+            raise known from None
 
     def _held(self, found: ConfigMap | SecretObject) -> Held:
         metadata = found.metadata

@@ -1,9 +1,12 @@
 """Opens a client for a cluster's API server: from a kubeconfig, or from inside a pod.
 
-A client is built for each call, which takes half a millisecond: so a token that the kubelet has
-replaced, a renewed certificate or an edited kubeconfig counts from the next call on. What lightkube
-does not do by itself is done here: it runs no plugin of the API version v1, gives none a time
-limit, and looks for a relative token file in the working directory.
+A client and its connections are kept for all targets that are reached in the same way, while each
+file that it was made from stays the same: a token that the kubelet has replaced, a renewed
+certificate or an edited kubeconfig counts from the next call on. What a login plugin gives is not
+kept, as only the plugin knows whether it is still good.
+
+What lightkube does not do by itself is done here: it runs no plugin of the API version v1, gives
+none a time limit, and looks for a relative token file in the working directory.
 
 https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
 https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
@@ -15,8 +18,10 @@ import base64
 import json
 import os
 import shlex
+import weakref
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,12 +29,13 @@ import httpx2
 import msgspec
 import yaml
 from lightkube import Client, KubeConfig
-from lightkube.config.kubeconfig import DEFAULT_KUBECONFIG, SERVICE_ACCOUNT
+from lightkube.config.kubeconfig import DEFAULT_KUBECONFIG, SERVICE_ACCOUNT, SingleConfig
 from lightkube.config.models import User
 from lightkube.core.exceptions import ConfigError
 
 from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
 from rotator.system import program
+from rotator.system.kept import Kept
 from rotator.system.program_environment import passed_on
 from rotator.system.secret_input import SecretInput
 from rotator.targets.kubernetes_reading import bound
@@ -37,7 +43,6 @@ from rotator.targets.kubernetes_reading import bound
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lightkube.config.kubeconfig import SingleConfig
     from lightkube.config.models import UserExec
 
 FIELD_MANAGER = "rotator"
@@ -68,12 +73,25 @@ class Access:
     plugin_seconds: float = 15.0
 
     def open(self) -> Client:
-        """Return a client to be closed after use.
+        """Return a client, which closes its connections when nobody holds it any more.
 
         Raises `PermanentError` (unreadable, malformed, login_rejected) where the configuration or
         what it points to is of no use, `TemporaryError` (timeout) where a plugin hangs.
         """
-        config = self._select()
+        config = _configs.get(self, self._files(), self._select)
+        if config.user and config.user.exec and not config.user.token:
+            return self._connect(config)
+        return _clients.get(self, _named(config), partial(self._connect, config), also=config)
+
+    def _files(self) -> list[Path]:
+        """Return the files that may say where the server is and who we are."""
+        account = [self.service_account / name for name in ("token", "namespace", "ca.crt")]
+        return [*account, Path(self._kubeconfig()).expanduser()]
+
+    def _kubeconfig(self) -> Path | str:
+        return self.kubeconfig or os.environ.get("KUBECONFIG", DEFAULT_KUBECONFIG)
+
+    def _connect(self, config: SingleConfig) -> Client:
         user = config.user or User()
         if user.token_file:
             token = SecretInput(Path(config.abs_file(user.token_file))).read()
@@ -97,7 +115,9 @@ class Access:
             ) from error
         except (ConfigError, ValueError, TypeError) as error:
             raise self._unusable(Reason.MALFORMED, "its user or cluster is incomplete") from error
-        bound(client._client._client, 2 * self.read_seconds)  # noqa: SLF001  lightkube offers no way in
+        http = client._client._client  # noqa: SLF001  lightkube offers no way in
+        bound(http, 2 * self.read_seconds)
+        weakref.finalize(client, http.close)
         return client
 
     def kubectl(self, command: str) -> str:
@@ -113,9 +133,7 @@ class Access:
             if self.kubeconfig is None and self.context is None:
                 loaded = KubeConfig.from_env(str(self.service_account))
             else:
-                loaded = KubeConfig.from_file(
-                    self.kubeconfig or os.environ.get("KUBECONFIG", DEFAULT_KUBECONFIG)
-                )
+                loaded = KubeConfig.from_file(self._kubeconfig())
             selected = loaded.get(self.context)
         except ConfigError as error:
             raise self._unusable(Reason.MALFORMED, str(error)) from error
@@ -181,13 +199,31 @@ class Access:
         return f"see what it says, as the user that runs rotator: {self.kubectl('auth whoami')}"
 
     def _unusable(self, reason: Reason, why: str) -> DriverError:
-        source = self.kubeconfig or os.environ.get("KUBECONFIG", DEFAULT_KUBECONFIG)
         hint = (
             f"mend it, then try: {self.kubectl('config view --minify')}"
             if self.kubeconfig or self.context
             else "run rotator in a pod with a service account, or set the target's `kubeconfig`"
         )
-        return PermanentError(reason, f"cannot use the kubeconfig {source}: {why}", hint)
+        return PermanentError(
+            reason, f"cannot use the kubeconfig {self._kubeconfig()}: {why}", hint
+        )
+
+
+_configs: Kept[SingleConfig] = Kept()
+_clients: Kept[Client] = Kept()
+
+
+def _named(config: SingleConfig) -> list[Path]:
+    """Return the files that a kubeconfig names, and the one that names the trusted authorities."""
+    user = config.user or User()
+    names = (
+        config.cluster.certificate_auth,
+        user.client_cert,
+        user.client_key,
+        user.token_file,
+    )
+    trusted = Path(os.environ.get("SSL_CERT_FILE", "/"))
+    return [trusted, *(Path(config.abs_file(name)) for name in names if name)]
 
 
 def _plugin_error(command: str, reason: Reason, why: str | None, hint: str) -> DriverError:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from rotator.core.model import Credential, Secret, Verdict
 from rotator.registry import Challenge, RegistryProver, challenges
 from rotator.system.bounded_http import HEADER_LIMIT, Limits, NoAnswerError
-from tests.support import NOW, free_port
+from tests.fakes.certificates import Pki
+from tests.support import NOW, free_port, settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -385,6 +386,17 @@ def test_name_not_known() -> None:
     """A registry whose name can't be resolved tells nothing about the credential."""
     proof = RegistryProver(limits=Limits(overall=4)).prove(credential("registry.invalid"))
     assert proof.verdict is Verdict.UNKNOWN
+
+
+def test_authorities_are_read_once_until_they_change(tmp_path: Path) -> None:
+    """Reading the system's takes longer than a proof."""
+    ca = settled(Pki(tmp_path).ca)
+    prover = RegistryProver(ca_file=ca)
+    first = prover._trust(lax=False)
+    assert prover._trust(lax=False) is first
+    assert prover._trust(lax=True) is not first
+    settled(ca, 60)
+    assert prover._trust(lax=False) is not first
 
 
 def test_unreadable_ca_file(tmp_path: Path) -> None:

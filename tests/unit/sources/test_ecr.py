@@ -27,9 +27,18 @@ from rotator.core.model import Verdict
 from rotator.registry import RegistryProver
 from rotator.sources.aws_errors import Call, explain
 from rotator.sources.ecr import EcrSource, build
-from tests.fakes.ecr import FakeEcr, denied, key_in_environment, only_aws
+from tests.fakes.certificates import Pki
+from tests.fakes.ecr import (
+    ACCESS_KEY,
+    SECRET_KEY,
+    FakeEcr,
+    denied,
+    key_in_environment,
+    only_aws,
+)
+from tests.fakes.kubernetes import FakeKubernetes
 from tests.fakes.sigv4 import RefusalError
-from tests.support import NOW
+from tests.support import NOW, settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -331,6 +340,69 @@ def test_keys_are_read_anew(fake: FakeEcr, tmp_path: Path, monkeypatch: pytest.M
     made.fetch([])
     assert fake.signers == ["AKIDOLD", "AKIDNEW"]
     assert made.login_stamp() != stamp
+
+
+@pytest.mark.parametrize("where", ["environment", "file"])
+def test_a_client_is_kept_while_its_keys_are(
+    fake: FakeEcr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Other keys are another client; between two fetches with the same keys none is made."""
+    file = tmp_path / "credentials"
+
+    def use(key: str, age: float) -> None:
+        if where == "environment":
+            key_in_environment(monkeypatch)
+            monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
+        else:
+            only_aws(monkeypatch, AWS_SHARED_CREDENTIALS_FILE=str(file))
+            file.write_text(
+                f"[default]\naws_access_key_id={key}\naws_secret_access_key={SECRET_KEY}\n"
+            )
+            settled(file, age)
+
+    fake.keys = {"AKIDOLD": (SECRET_KEY, ""), "AKIDNEW": (SECRET_KEY, "")}
+    made = source(fake)
+    use("AKIDOLD", 3600)
+    clients = []
+    for key in (None, None, "AKIDNEW", None):
+        if key:
+            use(key, 60)
+        made.fetch([])
+        clients.append(made._client("ecr", {}))
+    assert clients[0] is clients[1]
+    assert clients[1] is not clients[2]
+    assert clients[2] is clients[3]
+    assert fake.signers == ["AKIDOLD", "AKIDOLD", "AKIDNEW", "AKIDNEW"]
+
+
+def test_a_program_that_gives_keys_is_run_anew(
+    fake: FakeEcr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only it knows whether what it gave is still right; no file tells."""
+    keys = {"Version": 1, "AccessKeyId": ACCESS_KEY, "SecretAccessKey": SECRET_KEY}
+    (tmp_path / "keys.json").write_text(json.dumps(keys))
+    program = f"sh -c 'echo run >>{tmp_path}/runs; cat {tmp_path}/keys.json'"
+    config = tmp_path / "config"
+    config.write_text(f"[default]\ncredential_process = {program}\n")
+    settled(config)
+    only_aws(monkeypatch, AWS_CONFIG_FILE=str(config))
+    made = source(fake)
+    made.fetch([])
+    made.fetch([])
+    assert (tmp_path / "runs").read_text().split() == ["run", "run"]
+
+
+def test_another_authority_counts_at_once(fake: FakeEcr, tmp_path: Path) -> None:
+    """Connections and trust are shared between fetches until `ca_file` is another."""
+    (tmp_path / "other").mkdir()
+    pki, other = Pki(tmp_path), Pki(tmp_path / "other")
+    settled(pki.ca)
+    with FakeKubernetes(pki.context()) as server:  # anything that speaks TLS
+        made = source(fake, endpoint_url=server.url, ca_file=pki.ca)
+        assert error_of(made).reason is not Reason.UNREACHABLE
+        pki.ca.write_bytes(other.ca.read_bytes())
+        settled(pki.ca, 60)
+        assert error_of(made).reason is Reason.UNREACHABLE
 
 
 def test_profile_that_is_not_there(fake: FakeEcr) -> None:

@@ -15,6 +15,7 @@ from rotator.targets.kubernetes_errors import Place
 from tests.fakes.certificates import Pki
 from tests.fakes.kubernetes import ADMIN, FakeKubernetes
 from tests.fakes.kubernetes_rbac import Account
+from tests.support import settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -187,6 +188,45 @@ def test_reads_a_token_file_beside_the_kubeconfig(fake: FakeKubernetes, tmp_path
 
     assert error.reason is Reason.UNREADABLE
     assert str(tmp_path / "token") in error.detail
+
+
+def test_a_client_is_kept_while_its_files_are(pod: Path) -> None:
+    """For all targets that are reached in the same way; another token is another client."""
+    for file in pod.iterdir():
+        settled(file)
+    first = Access(service_account=pod).open()
+    assert Access(service_account=pod).open() is first
+    for file in (pod / "token", pod / "ca.crt"):
+        settled(file, 60)
+        assert Access(service_account=pod).open() is not first
+        first = Access(service_account=pod).open()
+        assert Access(service_account=pod).open() is first
+
+
+def test_a_file_that_the_kubeconfig_names_counts(fake: FakeKubernetes, tmp_path: Path) -> None:
+    """Another token beside a kubeconfig that stays the same."""
+    token = tmp_path / "token"
+    token.write_text(ADMIN)
+    access = Access(settled(fake.kubeconfig(tmp_path / "config", user={"tokenFile": "token"})))
+    settled(token)
+    first = access.open()
+    assert access.open() is first
+    settled(token, 60)
+    assert access.open() is not first
+
+
+def test_a_client_that_nobody_holds_is_closed(pod: Path) -> None:
+    """Its connections don't stay behind when another has taken its place."""
+    for file in pod.iterdir():
+        settled(file)
+    client = Access(service_account=pod).open()
+    http = client._client._client
+    assert not http.is_closed
+    settled(pod / "token", 60)
+    Access(service_account=pod).open()
+    assert not http.is_closed, "it is still in use"
+    del client
+    assert http.is_closed
 
 
 BROKEN: dict[str, tuple[str | None, Reason, str]] = {

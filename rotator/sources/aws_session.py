@@ -1,15 +1,19 @@
-"""The AWS SDK's own descriptions of AWS: read once, and kept without what nobody here calls.
+"""What each session of the AWS SDK is made of, made once: what it knows of AWS, and its handlers.
 
-Reading them is most of the work of a fetch, and the endpoints of every service take 7 MB.
+That is most of the work of a fetch, and none of it depends on who we are. The endpoints of every
+service take 7 MB; they are kept without what nobody here calls.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 from pathlib import Path
 from typing import Any
 
+import botocore.session
+from botocore.hooks import HierarchicalEmitter
 from botocore.loaders import JSONFileLoader, Loader
 
 # As `endpoints.json` names what we call, and what the SDK calls to get an identity.
@@ -30,7 +34,24 @@ class _Reader(JSONFileLoader):  # type: ignore[misc]  # published without type i
         return document
 
 
+def new_session(profile: str | None) -> Any:
+    """Return a new session of the SDK, which looks for its identity anew."""
+    made = botocore.session.Session(
+        event_hooks=copy.copy(_handlers()), include_builtin_handlers=False, profile=profile
+    )
+    made.register_component("data_loader", _descriptions())
+    return made
+
+
 @functools.cache
-def descriptions() -> Loader:
-    """Return the process's one loader, for the component `data_loader` of an SDK session."""
+def _handlers() -> HierarchicalEmitter:
+    """Return the SDK's own handlers; registering one means inspecting it, and there are 120."""
+    hooks = HierarchicalEmitter()
+    botocore.session.Session(event_hooks=hooks)
+    return hooks
+
+
+@functools.cache
+def _descriptions() -> Loader:
+    """Return the process's one loader."""
     return Loader(file_loader=_Reader())
