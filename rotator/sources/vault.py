@@ -17,7 +17,7 @@ from rotator.core.model import Credential, Lease
 from rotator.core.ports import Source
 from rotator.vault.answers import whole_number
 from rotator.vault.connection import TIMEOUTS, Timeouts
-from rotator.vault.engines import Engine, find_engine, read_kv
+from rotator.vault.engines import Engine, find, read_kv
 from rotator.vault.fields import credentials_in, end_in
 from rotator.vault.session import Reply, VaultSession
 
@@ -97,19 +97,22 @@ class VaultSource(Source):
         if renewed:
             return renewed
         settings = self._settings
-        # Asked again each time that a read failed, as a mount may have been replaced.
-        engine = self._engine or find_engine(self._session, settings.path, settings.engine)
-        self._engine = None
-        found = self._made(engine) if engine.kind == "dynamic" else self._stored(engine)
+        # Looked for again each time that a read failed, as a mount may have been replaced.
+        engine, stored, self._engine = self._engine, None, None
+        if engine is None:
+            engine, stored = find(
+                self._session, settings.path, settings.engine, settings.kv_version_pin
+            )
+        found = self._made(engine) if engine.kind == "dynamic" else self._stored(engine, stored)
         self._engine = engine
         # Reading what is made on request makes another one.
         self.changes_early = engine.kind != "dynamic"
         return found
 
-    def _stored(self, engine: Engine) -> list[Credential]:
+    def _stored(self, engine: Engine, stored: Stored | None) -> list[Credential]:
         now = self._clock()
         pin = self._settings.kv_version_pin
-        stored = read_kv(self._session, engine, pin if engine.kind == "kv2" else None)
+        stored = stored or read_kv(self._session, engine, pin)
         place = f"{engine.path} at {self._session.server}"
         if stored.data is None:
             raise _missing(engine, stored, pin, place)

@@ -17,7 +17,7 @@ from rotator.core.model import Held, Mark, Policy, Secret
 from rotator.core.ports import Target
 from rotator.vault.answers import whole_number
 from rotator.vault.connection import TIMEOUTS, Timeouts
-from rotator.vault.engines import Engine, find_engine, read_kv
+from rotator.vault.engines import Engine, Stored, find, read_kv
 from rotator.vault.session import VaultSession
 
 if TYPE_CHECKING:
@@ -76,9 +76,11 @@ class VaultKvTarget(Target):
     def read(self) -> Held:
         """Return the field and the mark beside it; a deleted secret reads as nothing."""
         self._session.open()
-        # Asked again after each failure, as a mount may have been replaced.
-        engine, self._engine = self._engine or self._find(), None
-        stored = read_kv(self._session, engine)
+        # Looked for again after each failure, as a mount may have been replaced.
+        engine, stored, self._engine = self._engine, None, None
+        if engine is None:
+            engine, stored = self._find()
+        stored = stored or read_kv(self._session, engine)
         self._engine = engine
         self.compares = engine.kind == "kv2"
         fields = stored.data or {}
@@ -102,7 +104,7 @@ class VaultKvTarget(Target):
         Raises `ConflictError` where a KV 2 secret is no longer at the version that was read.
         """
         self._session.open()
-        engine = self._engine or self._find()
+        engine = self._engine or self._find()[0]
         seen = replacing.version if isinstance(replacing.version, _Version) else _Version()
         fields = {**seen.fields, **to_annotations(mark), self._settings.field: text}
         if engine.kind == "kv1":
@@ -138,15 +140,15 @@ class VaultKvTarget(Target):
             return (f"old versions were not destroyed: {error.detail}; {error.hint}",)
         return ()
 
-    def _find(self) -> Engine:
-        engine = find_engine(self._session, self._settings.path, self._settings.engine)
+    def _find(self) -> tuple[Engine, Stored | None]:
+        engine, stored = find(self._session, self._settings.path, self._settings.engine)
         if engine.kind == "dynamic":
             raise PermanentError(
                 Reason.INVALID,
                 f"{self._place(engine)} is in no key/value engine",
                 "set `path` to a secret in one: vault secrets list",
             )
-        return engine
+        return engine, stored
 
     def _place(self, engine: Engine) -> str:
         return f"{engine.path} at {self._session.server}"

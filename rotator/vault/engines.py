@@ -14,12 +14,13 @@ from rotator.core.errors import PermanentError, Reason
 from rotator.vault.answers import whole_number
 
 if TYPE_CHECKING:
-    from rotator.vault.session import VaultSession
+    from rotator.vault.session import Reply, VaultSession
 
 Kind = Literal["kv1", "kv2", "dynamic"]
 
 _FORBIDDEN = 403
 _NOT_FOUND = 404
+_NOTHING = (_FORBIDDEN, _NOT_FOUND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def find_engine(session: VaultSession, path: str, wanted: Kind | Literal["auto"]
 
     Raises `PermanentError` (forbidden) and what a request raises.
     """
-    accept = () if wanted == "auto" else (_FORBIDDEN, _NOT_FOUND)
+    accept = () if wanted == "auto" else _NOTHING
     try:
         data = session.call("GET", f"sys/internal/ui/mounts/{path}", accept=accept).data
     except PermanentError as error:
@@ -79,15 +80,52 @@ def find_engine(session: VaultSession, path: str, wanted: Kind | Literal["auto"]
     return Engine(_kind(data) if wanted == "auto" else wanted, mount, rest)
 
 
+def find(
+    session: VaultSession,
+    path: str,
+    wanted: Kind | Literal["auto"],
+    version: int | None = None,
+) -> tuple[Engine, Stored | None]:
+    """Return what answers at `path`, and what it holds if that had to be read to find out.
+
+    With `wanted` given, the first part of the path is tried as the mount, which saves a question;
+    where nothing is to be had there, the server is asked, as the mount may have more parts. With
+    `auto` it is asked at once: a try would cost every other engine a request that is refused.
+
+    Raises what `find_engine` raises.
+    """
+    mount, _, rest = path.partition("/")
+    if wanted == "dynamic":  # its paths are the same whatever the mount
+        return Engine(wanted, mount, rest), None
+    if wanted == "auto":
+        return find_engine(session, path, wanted), None
+    tried = Engine(wanted, mount, rest)
+    reply = session.call("GET", tried.read_path, params=_params(tried, version), accept=_NOTHING)
+    stored = _stored(tried, reply)
+    if stored.data is not None or stored.gone:
+        return tried, stored
+    engine = find_engine(session, path, wanted)
+    return engine, stored if engine == tried and reply.status == _NOT_FOUND else None
+
+
 def read_kv(session: VaultSession, engine: Engine, version: int | None = None) -> Stored:
     """Return what a KV engine holds at a path, the newest version or the one given.
 
     Raises what a request raises; a missing secret is an answer.
     """
-    params = {"version": version} if version else None
-    reply = session.call("GET", engine.read_path, params=params, accept=(_NOT_FOUND,))
+    params = _params(engine, version)
+    return _stored(
+        engine, session.call("GET", engine.read_path, params=params, accept=(_NOT_FOUND,))
+    )
+
+
+def _params(engine: Engine, version: int | None) -> dict[str, str | int] | None:
+    return {"version": version} if version and engine.kind == "kv2" else None
+
+
+def _stored(engine: Engine, reply: Reply) -> Stored:
     if engine.kind == "kv1":
-        return Stored(reply.data if reply.status != _NOT_FOUND else None)
+        return Stored(reply.data if reply.status not in _NOTHING else None)
     metadata = reply.data.get("metadata")
     metadata = metadata if isinstance(metadata, Mapping) else {}
     data = reply.data.get("data")

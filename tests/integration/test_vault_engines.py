@@ -74,6 +74,36 @@ def test_engine_is_asked_for_once(openbao: OpenBao, tmp_path: Path) -> None:
         assert door.asked(part="sys/internal") == 2
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_engine_given_is_not_asked_for(openbao: OpenBao, tmp_path: Path, version: int) -> None:
+    """A login and a read: the mount is taken to be the first part of the path."""
+    mount = openbao.enable_kv(version, unique("kv"))
+    read = f"{mount}/{'data/' if version == 2 else ''}harbor"
+    openbao.api("POST", read, {"data": LOGIN} if version == 2 else LOGIN)
+    with VaultDoor(openbao.url) as door:
+        auth = token_login(tmp_path, openbao.root)
+        source = vault_source(door.url, auth, path=f"{mount}/harbor", engine=f"kv{version}")
+        source.fetch([])
+        assert [each.path for each in door.seen] == ["auth/token/lookup-self", read]
+
+
+def test_engine_given_on_a_longer_mount(openbao: OpenBao, tmp_path: Path) -> None:
+    """It is asked for once the first part turns out not to be it; the login is not blamed."""
+    mount = openbao.enable_kv(2, f"{unique('team')}/kv")
+    openbao.api("POST", f"{mount}/data/harbor", {"data": LOGIN})
+    token = openbao.token(openbao.policy(f'path "{mount}/data/*" {{ capabilities = ["read"] }}'))
+    with VaultDoor(openbao.url) as door:
+        source = vault_source(
+            door.url, token_login(tmp_path, token), path=f"{mount}/harbor", engine="kv2"
+        )
+        source.fetch([])
+        assert len(door.seen) == 4
+        assert door.asked(part="auth/") == 1
+        source.fetch([])
+        assert door.seen[-1].path == f"{mount}/data/harbor"
+        assert len(door.seen) == 5
+
+
 def test_version_pin(openbao: OpenBao, auth: dict[str, str]) -> None:
     """A pinned version is read however many follow; one that is not there is said."""
     name = unique("harbor")
