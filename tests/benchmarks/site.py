@@ -28,7 +28,6 @@ from tests.servers.openbao import OpenBao
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from socketserver import BaseServer
 
     from tests.fakes.gitlab import FakeGitlab
     from tests.fakes.kubernetes import _Handler
@@ -186,33 +185,28 @@ class Site:
     @contextmanager
     def slow(self, seconds: float) -> Iterator[None]:
         """Let each request to the stand-ins take this much longer."""
-        servers = (self.ecr._server, self.gitlab._server, self.cluster._server)
-        with ExitStack() as stack:
-            for server in servers:
-                stack.enter_context(_delayed(server, seconds))
-            yield
+        servers: list[Any] = [self.ecr._server, self.gitlab._server, self.cluster._server]
+        for server in servers:
+            server.latency = seconds
+        yield
+        for server in servers:
+            server.latency = 0.0
 
 
-def _prompt(handler: Any) -> Any:
-    """Return a handler whose answers are not held back for the client's confirmation."""
-    return type("Prompt", (handler,), {"disable_nagle_algorithm": True})
-
-
-@contextmanager
-def _delayed(server: BaseServer, seconds: float) -> Iterator[None]:
+def _delayable(server: Any) -> None:
+    """Let a server have a latency, which counts on connections that are open already, too."""
     usual: Any = server.RequestHandlerClass
 
-    class Delayed(usual):  # type: ignore[misc]
+    class Delayable(usual):  # type: ignore[misc]
+        disable_nagle_algorithm = True  # answers don't wait for the client's confirmation
+
         def parse_request(self) -> bool:
             understood: bool = super().parse_request()
-            time.sleep(seconds)
+            time.sleep(self.server.latency)
             return understood
 
-    server.RequestHandlerClass = Delayed
-    try:
-        yield
-    finally:
-        server.RequestHandlerClass = usual
+    server.latency = 0.0
+    server.RequestHandlerClass = Delayable
 
 
 @contextmanager
@@ -222,12 +216,13 @@ def site(place: Path) -> Iterator[Site]:
         # Over TLS, because kubectl sends no token without it.
         cluster = stack.enter_context(Cluster(Pki(place).context()))
         ecr = stack.enter_context(FakeEcr())
-        for server in (cluster._server, ecr._server):
-            server.RequestHandlerClass = _prompt(server.RequestHandlerClass)
+        gitlab = stack.enter_context(running())
+        for server in (cluster._server, ecr._server, gitlab._server):
+            _delayable(server)
         yield Site(
             place,
             ecr,
-            stack.enter_context(running()),
+            gitlab,
             cluster,
             stack.enter_context(OpenBao(place / "openbao")),
             stack.enter_context(BasicRegistry({"robot": PASSWORD})),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 
 from tests.benchmarks.site import GROUP
 from tests.fakes.gitlab import running
@@ -12,13 +11,17 @@ from tests.fakes.gitlab_access import OWNER
 
 
 def main() -> None:
-    """Serve until a signal comes; the first line says where, and the access token."""
+    """Serve until the input ends; the first line says where, and the access token.
+
+    Each line that comes in is answered with the number of requests so far.
+    """
     with running() as server:
         server.add_group(GROUP)
         server.latency = float(sys.argv[1])
         token = server.add_token({GROUP: OWNER}).text
         print(json.dumps({"url": server.url, "token": token}), flush=True)  # noqa: T201  its output
-        threading.Event().wait()
+        for _ in sys.stdin:
+            print(len(server.calls), flush=True)  # noqa: T201  its output
 
 
 if __name__ == "__main__":
