@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 import pytest
-import structlog
 
 from rotator.cli import cli, main
 from rotator.config.schema import LogSettings
@@ -21,14 +20,7 @@ from tests.support import MARKED
 from tests.unit.observe.heard import report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-
-@pytest.fixture(autouse=True)
-def unconfigured() -> Iterator[None]:
-    """Leave nothing to other tests: the log is one for the process."""
-    yield
-    structlog.reset_defaults()
+    from collections.abc import Callable
 
 
 def fail(password: str) -> None:
