@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from rotator.core.rotation import InHand, Ports, Rotation
 
 # Seconds after which a call that hangs is given up. Drivers have shorter timeouts of their own.
-FETCH, WRITE, REVOKE = 60.0, 60.0, 20.0
+FETCH, WRITE = 60.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,26 +218,14 @@ class _Cycle:
         )
         if not self.options.dry_run:
             self.record = leases.retire(self.record, self.rotation, self.hand, everywhere, now)
-        sources = {source.name: source for source in self.rotation.sources}
         unwanted, hand = [*self.refused.values(), *self.unwanted], self.hand
         if self.options.dry_run:
             unwanted, hand = [*unwanted, *(m for m in hand.values() if m.fresh)], {}
         self.record = leases.discard(self.record, unwanted, hand, now)
         # A dry run could not write down that it ended what others retired.
         others = self.before.retired if self.options.dry_run else ()
-        ready = [
-            retired
-            for retired in self.record.retired
-            if retired.revoke_at <= now.now and retired.source in sources and retired not in others
-        ]
-        answers = self.ports.each(lambda r: sources[r.source].revoke(r.lease), ready, REVOKE)
-        for retired, answer in zip(ready, answers, strict=True):
-            problem = Problem.of(answer) if isinstance(answer, Exception) else None
-            self.record = leases.revoked(self.record, self.rotation, retired, problem, now)
-            if problem is not None:
-                self.notes.append(
-                    f"a replaced lease of {retired.source} lives on: {problem.detail}"
-                )
+        self.record, notes = leases.end(self.record, self.rotation, others, self.ports.each, now)
+        self.notes += notes
 
     def settle(self, memory: Memory) -> tuple[Report, Memory]:
         """Write down how it ended, and tell it."""

@@ -6,14 +6,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rotator.core.record import Record, Retired
+from rotator.core.report import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from rotator.core.facts import Moment
     from rotator.core.model import Lease
-    from rotator.core.report import Problem
+    from rotator.core.ports import Each
     from rotator.core.rotation import InHand, Rotation
+
+# Seconds after which a call that hangs is given up. Drivers have shorter timeouts of their own.
+REVOKE = 20.0
 
 
 def retire(
@@ -68,11 +72,27 @@ def discard(
     return replace(record, retired=(*record.retired, *leases.values()))
 
 
-def revoked(
-    record: Record, rotation: Rotation, retired: Retired, problem: Problem | None, at: Moment
-) -> Record:
-    """Return the record after a try to end a lease: tried again only where waiting helps."""
-    others = tuple(other for other in record.retired if other != retired)
-    if problem is not None and not problem.permanent:
-        others += (replace(retired, revoke_at=at.now + rotation.schedule.poll),)
-    return replace(record, retired=others)
+def end(
+    record: Record, rotation: Rotation, others: Collection[Retired], each: Each, at: Moment
+) -> tuple[Record, tuple[str, ...]]:
+    """Return the record after a try to end the leases whose time has come, except `others`.
+
+    And a note for each that lives on; it is tried again only where waiting helps.
+    """
+    sources = {source.name: source for source in rotation.sources}
+    ready = [
+        one
+        for one in record.retired
+        if one.revoke_at <= at.now and one.source in sources and one not in others
+    ]
+    notes = []
+    answers = each(lambda one: sources[one.source].revoke(one.lease), ready, REVOKE)
+    for one, answer in zip(ready, answers, strict=True):
+        left = tuple(other for other in record.retired if other != one)
+        if isinstance(answer, Exception):
+            problem = Problem.of(answer)
+            notes.append(f"a replaced lease of {one.source} lives on: {problem.detail}")
+            if not problem.permanent:
+                left += (replace(one, revoke_at=at.now + rotation.schedule.poll),)
+        record = replace(record, retired=left)
+    return record, tuple(notes)
