@@ -15,31 +15,15 @@ from rotator.core.errors import (
     Reason,
     TemporaryError,
 )
-from tests.fakes.vault_door import Answer, VaultDoor, refusal
+from tests.fakes.vault_door import VaultDoor, refusal
 from tests.integration.vault_tools import token_login, vault_source
 from tests.support import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 TOKEN = "s3cr3t-token/+of=root"
-NOWHERE = "http://127.0.0.1:1"
 JSON = {"Content-Type": "application/json"}
-HTTP_DATE = {
-    "Retry-After": "Mon, 23 Nov 2026 10:00:30 GMT",
-    "Date": "Mon, 23 Nov 2026 10:00:00 GMT",
-}
-
-
-@pytest.fixture
-def door() -> Iterator[VaultDoor]:
-    """Give a server that knows the token and the mount, and nothing else yet."""
-    with VaultDoor(NOWHERE) as stub:
-        stub.rude["lookup-self"] = Answer(200, '{"data": {"ttl": 0}}', JSON)
-        mount = '{"data": {"path": "secret/", "type": "kv", "options": {"version": "2"}}}'
-        stub.rude["sys/internal"] = Answer(200, mount, JSON)
-        yield stub
 
 
 def test_refused_connection(tmp_path: Path) -> None:

@@ -7,54 +7,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from rotator.core.errors import DriverError, PermanentError, Reason
-from rotator.core.model import Policy
-from rotator.targets.kubernetes import KubernetesTarget
+from rotator.core.errors import PermanentError, Reason
 from rotator.targets.kubernetes_access import Access
-from rotator.targets.kubernetes_errors import Place
 from tests.fakes.certificates import Pki
 from tests.fakes.kubernetes import ADMIN, FakeKubernetes
 from tests.fakes.kubernetes_rbac import Account
 from tests.support import settled
+from tests.unit.targets.cluster import ALL, NEXT_TOKEN, TOKEN, error_of, target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-ALL = [{"apiGroups": [""], "resources": ["*"], "verbs": ["*"]}]
-TOKEN = "s3cr3t-first-token"
-NEXT_TOKEN = "s3cr3t-next-token"
-
-
-def target(access: Access) -> KubernetesTarget:
-    """Return a target that is enough to ask the server something."""
-    return KubernetesTarget("t", Policy(), Place("configmap", "ci", "docker", "c", access))
-
-
-def error_of(access: Access) -> DriverError:
-    """Return what a read fails with."""
-    with pytest.raises(DriverError) as caught:
-        target(access).read()
-    told = f"{caught.value} {caught.value.detail} {caught.value.hint}"
-    assert "s3cr3t" not in told
-    return caught.value
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeKubernetes]:
-    with FakeKubernetes() as fake:
-        yield fake
-
-
-@pytest.fixture
-def pki(tmp_path: Path) -> Pki:
-    return Pki(tmp_path)
-
-
-@pytest.fixture
-def secure(pki: Pki) -> Iterator[FakeKubernetes]:
-    with FakeKubernetes(pki.context()) as fake:
-        yield fake
 
 
 @pytest.fixture

@@ -1,0 +1,33 @@
+"""What the tests of the way to an API server have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rotator.core.errors import DriverError
+from rotator.core.model import Policy
+from rotator.targets.kubernetes import KubernetesTarget
+from rotator.targets.kubernetes_errors import Place
+
+if TYPE_CHECKING:
+    from rotator.targets.kubernetes_access import Access
+
+ALL = [{"apiGroups": [""], "resources": ["*"], "verbs": ["*"]}]
+TOKEN = "s3cr3t-first-token"
+NEXT_TOKEN = "s3cr3t-next-token"
+
+
+def target(access: Access) -> KubernetesTarget:
+    """Return a target that is enough to ask the server something."""
+    return KubernetesTarget("t", Policy(), Place("configmap", "ci", "docker", "c", access))
+
+
+def error_of(access: Access) -> DriverError:
+    """Return what a read fails with."""
+    with pytest.raises(DriverError) as caught:
+        target(access).read()
+    told = f"{caught.value} {caught.value.detail} {caught.value.hint}"
+    assert "s3cr3t" not in told
+    return caught.value
