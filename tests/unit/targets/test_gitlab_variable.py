@@ -82,6 +82,11 @@ def test_two_requests_a_cycle(make: Make, fake_gitlab: FakeGitlab, kind: str, by
     assert fake_gitlab.count("POST") == fake_gitlab.count("PUT") == 1
 
 
+def test_targets_of_one_gitlab_share_it(make: Make, fake_gitlab: FakeGitlab) -> None:
+    """So that thousands of them are not called all at once."""
+    assert make(key="ONE").server == make(key="OTHER").server == fake_gitlab.url
+
+
 def test_scope_is_always_sent(make: Make, fake_gitlab: FakeGitlab) -> None:
     """With one key under two scopes only the configured one is read and written."""
     space = fake_gitlab.space(GROUP)
