@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from contextvars import copy_context
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -123,8 +122,7 @@ class _Queue:
 
     def start(self) -> None:
         """Start one more thread."""
-        # Context variables (which rotation, for the logs) don't follow into a thread by themselves.
-        Thread(target=copy_context().run, args=(self._work,), daemon=True).start()
+        Thread(target=self._work, daemon=True).start()
 
     def answer(self, one: _Call[Any, Any]) -> Any:
         """Return a call's answer, or an error when its time ends first.
@@ -141,7 +139,7 @@ class _Queue:
 
     def _work(self) -> None:
         while one := self._next():
-            copy_context().run(one.run)
+            one.run()
             self._running.discard(one)
             one.done.set()
             now = self._clock()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import gc
 import sys
 import threading
@@ -206,20 +205,6 @@ def test_nothing_runs_on_the_callers_thread_nor_keeps_the_process() -> None:
     assert isinstance(thread, threading.Thread)
     assert thread is not threading.current_thread()
     assert thread.daemon
-
-
-def test_context_variables_are_copied() -> None:
-    """A call sees the caller's context variables; what it sets stays its own."""
-    variable = contextvars.ContextVar("variable", default="nothing")
-    variable.set("caller's")
-
-    def look(item: str) -> str:
-        found = variable.get()
-        variable.set(item)
-        return found
-
-    assert ThreadedEach()(look, ["a", "b"], LONG) == ["caller's", "caller's"]
-    assert variable.get() == "caller's"
 
 
 def test_keeps_nothing_of_what_is_done() -> None:
