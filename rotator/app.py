@@ -165,4 +165,4 @@ def _prover(configuration: Configuration) -> Prove:
 
 def _wanted(settings: SourceSettings) -> str:
     """Return what tells whether two sources ask for the same: everything but the name."""
-    return settings.model_dump_json(exclude={"name"})
+    return repr(settings.but(name=""))

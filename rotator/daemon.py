@@ -195,7 +195,7 @@ class Daemon:
         if keys:
             hint = "restart rotator"
             self._log.warning("changed, but counts from the next start on", keys=keys, hint=hint)
-        return new.model_copy(update={key: getattr(old, key) for key in keys})
+        return new.but(**{key: getattr(old, key) for key in keys})
 
     def _arm(self, slot: Slot, armed: Armed, *, force: bool = False) -> None:
         slot.armed = armed

@@ -19,7 +19,7 @@ _LONGEST = timedelta(seconds=2.5)
 
 def check(settings: CredentialHelperSourceSettings, case: Case, sheet: Sheet) -> None:
     """Run the helper as a fetch does; it has less time here than it has there."""
-    hurried = settings.model_copy(update={"timeout": min(settings.timeout, _LONGEST)})
+    hurried = settings.but(timeout=min(settings.timeout, _LONGEST))
     try:
         credentials = build(hurried, case.clock).fetch(())
     except TemporaryError as error:

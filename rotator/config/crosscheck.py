@@ -9,40 +9,35 @@ from __future__ import annotations
 
 from datetime import timedelta
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rotator.config.document import Document, Path, Problem
-from rotator.config.draft import Draft, Found, drafts, valid
-from rotator.config.explain import meant_keys
+from rotator.config.draft import Draft, Found, drafts
+from rotator.config.explain import Problem, meant_keys
 from rotator.config.rules import names
 from rotator.config.schema import RetrySettings
 from rotator.config.sources import AwsSettings, DockerConfigSourceSettings
 from rotator.config.targets import FileTargetSettings
-from rotator.config.types import rules_of
 from rotator.core.model import Content, Merge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
-    from rotator.config.parts import Part
+    from rotator.config.document import Document
+    from rotator.config.explain import Part, Path
+    from rotator.config.settings import Reading
     from rotator.config.target_common import TargetSettings
 
 # A token lives 12 h, and even with the earliest renewal a tenth of that is over before the next.
 ECR_COVERS = timedelta(hours=12) * 0.9
 
 
-def crosscheck(
-    document: Document, parts: Mapping[Path, Part], context: Mapping[str, Any]
-) -> Iterator[Problem]:
-    """Yield every problem between keys, parts and rotations.
-
-    `parts`: the document's mappings by their path; `context`: as for the settings' validation.
-    """
-    for part in parts.values():
+def crosscheck(document: Document, reading: Reading) -> Iterator[Problem]:
+    """Yield every problem between keys, parts and rotations of a document that has been read."""
+    for part in reading.parts.values():
         yield from _rules(part)
         yield from _login_without_certificate(part)
-        yield from _retry_backwards(part)
-    rotations = drafts(document.data, context)
+        yield from _retry_backwards(part, reading)
+    rotations = drafts(reading)
     named = [(rotation.path, rotation.name) for rotation in rotations if rotation.name]
     yield from _names_twice(document, named, "rotation")
     for rotation in rotations:
@@ -65,8 +60,8 @@ def crosscheck(
 def _rules(part: Part) -> Iterator[Problem]:
     """Check one mapping; a key that is missing only because it is misspelt is not missed."""
     meant = meant_keys(part)
-    for broken in (broken for rule in rules_of(part.settings) for broken in rule.broken(part.data)):
-        if not any((*part.path, key) in meant for key in broken.missing):
+    for broken in (broken for rule in part.settings.rules() for broken in rule.broken(part.data)):
+        if meant.isdisjoint(broken.missing):
             path = part.path if broken.key is None else (*part.path, broken.key)
             yield Problem(path, broken.message, at_key=broken.key is not None)
 
@@ -75,13 +70,14 @@ def _login_without_certificate(part: Part) -> Iterator[Problem]:
     auth = part.data.get("auth")
     if not isinstance(auth, dict) or auth.get("method") != "cert":
         return
-    if "auth" in part.settings.model_fields and part.data.get("client_cert_file") is None:
+    keys = part.settings.keys()
+    if "auth" in keys and part.data.get("client_cert_file") is None:
         yield Problem((*part.path, "auth"), "`method: cert` needs `client_cert_file` beside `auth`")
 
 
-def _retry_backwards(part: Part) -> Iterator[Problem]:
-    retry = valid(RetrySettings, part.data, {}) if part.settings is RetrySettings else None
-    if retry is not None and retry.initial > retry.max:
+def _retry_backwards(part: Part, reading: Reading) -> Iterator[Problem]:
+    retry = reading.right.get(part.path)
+    if isinstance(retry, RetrySettings) and retry.initial > retry.max:
         yield Problem(part.path, "`initial` is longer than `max`")
 
 

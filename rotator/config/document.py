@@ -15,13 +15,12 @@ from rotator.core.errors import ConfigError
 if TYPE_CHECKING:
     from pathlib import Path as FilePath
 
+    from rotator.config.explain import Path
+
 # Far above what anybody writes, and low enough that no document takes more than seconds.
 LARGEST_FILE = 256 * 1024
 MOST_VALUES = 10_000
 DEEPEST = 40
-
-Path = tuple[str | int, ...]
-"""Where something is in the document: keys and list positions from the root."""
 
 _TOO_MANY = f"there are more than {MOST_VALUES} values"
 _CORE = "tag:yaml.org,2002:"
@@ -38,14 +37,6 @@ class Place(NamedTuple):
 
     line: int
     column: int
-
-
-class Problem(NamedTuple):
-    """What is wrong at a path: `at_key` points at the key there instead of its value."""
-
-    path: Path
-    message: str
-    at_key: bool = False
 
 
 class Document:

@@ -5,27 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-
-from rotator.config.parts import SOURCES, TARGETS, items
-from rotator.config.places import Registry
+from rotator.config.schema import RotationSettings
 from rotator.config.sources import SourceSettings
 from rotator.config.target_common import TargetSettings
-from rotator.config.types import Duration, Flag
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import timedelta
 
-    from rotator.config.document import Path
-    from rotator.config.types import Settings
+    from rotator.config.explain import Part, Path
+    from rotator.config.settings import Reading
 
 Kind = TypeVar("Kind", bound=SourceSettings | TargetSettings)
-Value = TypeVar("Value")
-
-_DURATION: TypeAdapter[timedelta] = TypeAdapter(Duration)
-_FLAG: TypeAdapter[bool] = TypeAdapter(Flag)
-_REGISTRIES: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[Registry, ...])
 
 
 @dataclass(frozen=True)
@@ -66,52 +57,38 @@ class Draft:
         return self.known_registries() or frozenset()
 
 
-def drafts(data: Any, context: Mapping[str, Any]) -> list[Draft]:
-    """Return the rotations of a document."""
-    if not isinstance(data, dict):
-        return []
+def drafts(reading: Reading) -> list[Draft]:
+    """Return the rotations of a document that has been read."""
     return [
-        Draft(
-            path=path,
-            name=name if isinstance(name := rotation.get("name"), str) else "",
-            enabled=_value(_FLAG, rotation, "enabled") is not False,
-            longest_job=_value(_DURATION, rotation, "longest_job"),
-            remove=_value(_REGISTRIES, rotation, "remove") or (),
-            sources=_found(rotation.get("sources"), (*path, "sources"), SOURCES, context),
-            targets=_found(rotation.get("targets"), (*path, "targets"), TARGETS, context),
-        )
-        for path, rotation in items(data, "rotations", ())
+        _draft(part, reading)
+        for part in reading.parts.values()
+        if part.settings is RotationSettings
     ]
 
 
-def valid(settings: type[Settings], data: Any, context: Mapping[str, Any]) -> Any:
-    """Return a part's settings, None where they are wrong."""
-    try:
-        return settings.model_validate(data, context=dict(context))
-    except ValidationError:
-        return None
+def _draft(part: Part, reading: Reading) -> Draft:
+    path, data = part.path, part.data
+    right = reading.right
+    return Draft(
+        path=path,
+        name=name if isinstance(name := data.get("name"), str) else "",
+        enabled=right.get((*path, "enabled")) is not False,
+        longest_job=right.get((*path, "longest_job")),
+        remove=right.get((*path, "remove"), ()),
+        sources=_found(data.get("sources"), (*path, "sources"), reading),
+        targets=_found(data.get("targets"), (*path, "targets"), reading),
+    )
 
 
-def _value(adapter: TypeAdapter[Value], data: Mapping[str, Any], key: str) -> Value | None:
-    try:
-        return adapter.validate_python(data.get(key))
-    except ValidationError:
-        return None
-
-
-def _found(
-    data: Any, path: Path, known: Mapping[str, type[Settings]], context: Mapping[str, Any]
-) -> list[Found[Any]]:
+def _found(data: Any, path: Path, reading: Reading) -> list[Found[Any]]:
     if not isinstance(data, list):
         return [Found(path, None, None)]
-    return [_one(item, (*path, number), known, context) for number, item in enumerate(data)]
+    return [_one((*path, number), reading) for number in range(len(data))]
 
 
-def _one(
-    item: Any, path: Path, known: Mapping[str, type[Settings]], context: Mapping[str, Any]
-) -> Found[Any]:
-    if not isinstance(item, dict) or item.get("type") not in list(known):
+def _one(path: Path, reading: Reading) -> Found[Any]:
+    part, settings = reading.parts.get(path), reading.right.get(path)
+    if part is None:
         return Found(path, None, None)
-    settings = valid(known[item["type"]], item, context)
-    name = getattr(settings, "target_name", None) or item.get("name")
+    name = getattr(settings, "target_name", None) or part.data.get("name")
     return Found(path, name if isinstance(name, str) else None, settings)

@@ -1,4 +1,4 @@
-"""Turns what pydantic found into sentences for a person who was woken by them.
+"""Says what is wrong with a document in sentences for a person who was woken by them.
 
 Each names the key, says what is wrong, and what to write instead where that can be guessed. Values
 are repeated only where one of a few words is wanted: anything else may be a secret.
@@ -6,97 +6,44 @@ are repeated only where one of a few words is wanted: anything else may be a sec
 
 from __future__ import annotations
 
-import difflib
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rotator.config.document import Path, Problem
-from rotator.config.parts import PLAIN, Part
 from rotator.config.rules import names
-from rotator.config.schema import Configuration, RotationSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-    from pydantic_core import ErrorDetails
+    from rotator.config.settings import Settings
 
 SECRETS = re.compile(r"(.*_)?(token|password|passwd|pass|secret|secret_id|jwt|access_key(_id)?)")
 LONGEST_ECHO = 40
+MAPPING = "a mapping (`key: value`) is wanted"
+LIST = "a list is wanted (`- item`, or `[item, item]`)"
+EMPTY = "is empty; at least one item is wanted"
 
-_MAPPING = "a mapping (`key: value`) is wanted"
-_WANTED = {
-    "dict_type": _MAPPING,
-    "model_type": _MAPPING,
-    "model_attributes_type": _MAPPING,
-    "tuple_type": "a list is wanted (`- item`, or `[item, item]`)",
-    "too_short": "is empty; at least one item is wanted",
-}
-_ELSEWHERE = {
-    **{key: f"in `{name}`" for name, part in PLAIN.items() for key in part.model_fields},
-    **dict.fromkeys(RotationSettings.model_fields, "in a rotation"),
-    **dict.fromkeys(Configuration.model_fields, "at the top of the file"),
-}
+Path = tuple[str | int, ...]
+"""Where something is in the document: keys and list positions from the root."""
 
 
-def explain(errors: Iterable[ErrorDetails], parts: Mapping[Path, Part]) -> list[Problem]:
-    """Return a problem for each error, but none for a key that is only missing as it is misspelt.
+class Problem(NamedTuple):
+    """What is wrong at a path: `at_key` points at the key there instead of its value."""
 
-    `parts`: the document's mappings by their path.
-    """
-    meant = {path for part in parts.values() for path in meant_keys(part)}
-    problems = []
-    for error in errors:
-        path = _path(error["loc"])
-        if error["type"] == "too_short" and error["input"]:
-            continue  # pydantic counts only the items that are right
-        if error["type"] != "missing":
-            problems.append(_problem(error, path, parts))
-        elif path not in meant:
-            title = parts[path[:-1]].title
-            problems.append(Problem(path[:-1], f"`{path[-1]}` is missing in {title}"))
-    return problems
+    path: Path
+    message: str
+    at_key: bool = False
 
 
-def meant_keys(part: Part) -> set[Path]:
-    """Return the paths of the keys that a mapping's unknown keys were probably meant to be."""
-    known = part.settings.model_fields
-    guesses = {_guess(key, list(known)) for key in part.data if key not in known}
-    return {(*part.path, guess) for guess in guesses if guess is not None}
+class Part(NamedTuple):
+    """A mapping of the document: where it is, the settings it should be, and what to call it."""
+
+    path: Path
+    settings: type[Settings]
+    data: dict[str, Any]
+    called: str
 
 
-def _path(loc: tuple[str | int, ...]) -> Path:
-    """Return an error's path in the document: pydantic's, without the unions' tags."""
-    return tuple(
-        step
-        for n, step in enumerate(loc)
-        if not (n > 0 and loc[n - 1] == "auth")
-        and not (n > 1 and isinstance(loc[n - 1], int) and loc[n - 2] in ("sources", "targets"))
-    )
-
-
-def _problem(error: ErrorDetails, path: Path, parts: Mapping[Path, Part]) -> Problem:
-    kind, context = error["type"], error.get("ctx", {})
-    if path[-1:] == ("[key]",):
-        return Problem(path[:-1], f"this key: {context['error']}", at_key=True)
-    if kind == "extra_forbidden":
-        return Problem(path, _unknown_key(str(path[-1]), parts[path[:-1]]), at_key=True)
-    tag = str(context.get("discriminator")).strip("'")
-    if kind == "union_tag_not_found":
-        return Problem(path, f"`{tag}` is missing, which says what kind this is")
-    if kind == "union_tag_invalid":
-        return _about((*path, tag), _one_of(context["expected_tags"], error["input"][tag]))
-    return _about(path, _sentence(error, context))
-
-
-def _sentence(error: ErrorDetails, context: Mapping[str, Any]) -> str:
-    if "expected" in context:
-        return _one_of(context["expected"], error["input"])
-    if "error" in context:
-        return str(context["error"])
-    return _WANTED.get(error["type"], error["msg"])
-
-
-def _about(path: Path, message: str) -> Problem:
+def about(path: Path, message: str) -> Problem:
     """Return a problem whose sentence names the key, and the item of a list where it is one."""
     if not path:
         return Problem(path, f"{message}; begin with `version: 1` and `rotations:`")
@@ -106,18 +53,47 @@ def _about(path: Path, message: str) -> Problem:
     return Problem(path, f"`{parents[-1]}`, item {last + 1}: {message}")
 
 
-def _one_of(expected: str, given: object) -> str:
-    """Return which words are wanted. `expected` is pydantic's list of them: 'a', 'b' or 'c'."""
-    words = re.findall(r"'([^']*)'", expected) or [expected]
-    sentence = f"{names(words, 'or')} is wanted"
+def one_of(words: Iterable[str], given: object) -> str:
+    """Return which words are wanted, and which of them was probably meant."""
+    known = list(words)
+    sentence = f"{names(known, 'or')} is wanted"
     if not isinstance(given, str) or len(given) > LONGEST_ECHO:
         return sentence
-    close = difflib.get_close_matches(given.lower(), words, n=1)
-    return f"{sentence}, not `{given}`" + (f"; did you mean `{close[0]}`?" if close else "")
+    close = _closest(given, known)
+    return f"{sentence}, not `{given}`" + (f"; did you mean `{close}`?" if close else "")
 
 
-def _unknown_key(key: str, part: Part) -> str:
-    known = list(part.settings.model_fields)
+def wrong_keys(part: Part, root: type[Settings]) -> list[Problem]:
+    """Return what is wrong with the keys of a mapping: those unknown and those missing.
+
+    None for a key that is only missing as it is misspelt. `root`: the settings of the document.
+    """
+    keys = part.settings.keys()
+    problems = [
+        Problem((*part.path, key), _unknown_key(key, part, root), at_key=True)
+        for key in part.data
+        if key not in keys
+    ]
+    missing = [key for key, one in keys.items() if one.required and key not in part.data]
+    if missing:
+        meant = meant_keys(part)
+        problems += [
+            Problem(part.path, f"`{key}` is missing in {part.called}")
+            for key in missing
+            if key not in meant
+        ]
+    return problems
+
+
+def meant_keys(part: Part) -> set[str]:
+    """Return the keys that a mapping's unknown keys were probably meant to be."""
+    known = part.settings.keys()
+    guesses = {_guess(key, list(known)) for key in part.data if key not in known}
+    return {guess for guess in guesses if guess is not None}
+
+
+def _unknown_key(key: str, part: Part, root: type[Settings]) -> str:
+    known = list(part.settings.keys())
     guess = _guess(key, known)
     if SECRETS.fullmatch(key):
         where = f"`{guess}: PATH`" if guess else "a key that ends in `_file`"
@@ -125,19 +101,34 @@ def _unknown_key(key: str, part: Part) -> str:
             f"`{key}`: no secret is written in the configuration; write it to a file and name"
             f" that file with {where}{' in `auth`' if 'auth' in known else ''}"
         )
-    sentence = f"`{key}` is not known in {part.title}"
+    sentence = f"`{key}` is not known in {part.called}"
     if guess is not None:
         return f"{sentence}; did you mean `{guess}`?"
-    if key in _ELSEWHERE:
-        return f"{sentence}; it belongs {_ELSEWHERE[key]}"
+    homes = _homes(root, "at the top of the file")
+    if key in homes:
+        return f"{sentence}; it belongs {homes[key]}"
     return f"{sentence}; known are {names(known, 'and')}"
+
+
+def _homes(settings: type[Settings], where: str) -> dict[str, str]:
+    """Return where each key belongs: those of the settings, and of what is in them, untagged."""
+    homes: dict[str, str] = {}
+    for name, key in settings.keys().items():
+        inner = key.nested
+        if inner is not None:
+            homes |= _homes(inner, f"in {inner.CALLED or f'`{name}`'}")
+    return homes | dict.fromkeys(settings.keys(), where)
 
 
 def _guess(key: str, known: list[str]) -> str | None:
     """Return the known key that was probably meant."""
     if f"{key}_file" in known:
         return f"{key}_file"
-    if SECRETS.fullmatch(key):
-        return None
-    close = difflib.get_close_matches(key.lower(), known, n=1)
+    return None if SECRETS.fullmatch(key) else _closest(key, known)
+
+
+def _closest(word: str, known: list[str]) -> str | None:
+    from difflib import get_close_matches  # noqa: PLC0415  only a mistake needs it
+
+    close = get_close_matches(word.lower(), known, n=1)
     return close[0] if close else None

@@ -12,56 +12,88 @@ from datetime import timedelta
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rotator.config.parts import LOGINS, PLAIN, SOURCES, TARGETS
-from rotator.config.schema import Configuration, RotationSettings
-from rotator.config.types import SECONDS, Settings, rules_of
+from rotator.config.schema import Configuration
+from rotator.config.settings import Settings
+from rotator.config.shapes import Choice, Items, Maybe, Nested, Shape, TextMap, Value, Words
+from rotator.config.types import SECONDS
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+TAGS = ("type", "method")
 
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a configuration file."""
-    schema = Configuration.model_json_schema()
-    definitions = schema.pop("$defs")
-    for settings in _all_settings():
-        _complete(definitions[settings.__name__], settings)
-    _complete(schema, Configuration)
+    definitions: dict[str, Any] = {}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **schema,
         "title": "rotator's configuration",
+        **_mapping(Configuration, definitions),
         "$defs": definitions,
     }
 
 
-def _all_settings() -> Iterator[type[Settings]]:
-    yield RotationSettings
-    for table in (PLAIN, SOURCES, TARGETS, LOGINS):
-        yield from table.values()
-
-
-def _complete(schema: dict[str, Any], settings: type[Settings]) -> None:
-    """Add what pydantic doesn't know: descriptions, defaults as one writes them, and rules."""
+def _mapping(settings: type[Settings], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a mapping; what it refers to is added to the definitions."""
     described = _descriptions(settings)
-    for name, field in settings.model_fields.items():
-        shown = schema["properties"][name]
-        shown.pop("title", None)
-        shown.pop("default", None)
-        if "patternProperties" in shown:
-            shown["additionalProperties"] = False
+    properties: dict[str, Any] = {}
+    required: list[str] = []
+    for name, key in settings.keys().items():
+        shown = properties[name] = _value(key.shape, definitions)
         if name in described:
             shown["description"] = described[name]
-        if (written := _written(field.default)) is not None:
+        is_tag = name in TAGS and "const" in shown
+        if not is_tag and (written := _written(key.default)) is not None:
             shown["default"] = written
-    tags = [name for name in ("type", "method") if "const" in schema["properties"].get(name, {})]
-    for name in tags:
-        schema["properties"][name].pop("default", None)
-    schema["required"] = [*tags, *schema.get("required", [])]
-    if rules := rules_of(settings):
+        if is_tag or key.required:
+            required.append(name)
+    schema: dict[str, Any] = {
+        "type": "object",
+        "description": inspect.getdoc(settings),
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }
+    if rules := settings.rules():
         schema["allOf"] = [rule.json_schema() for rule in rules]
+    return schema
+
+
+def _value(shape: Shape, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: PLR0911  a shape a case
+    match shape:
+        case Value(schema=schema):
+            return dict(schema)
+        case Words(words=(word,)):
+            return {"type": "string", "const": word}
+        case Words(words=words):
+            return {"type": "string", "enum": [str(word) for word in words]}
+        case Maybe(inner=inner):
+            return {"anyOf": [_value(inner, definitions), {"type": "null"}]}
+        case Items(inner=inner):
+            limits: dict[str, Any] = {"minItems": 1} if shape.filled else {}
+            limits |= {"uniqueItems": True} if shape.unique else {}
+            return {"type": "array", "items": _value(inner, definitions), **limits}
+        case TextMap(inner=inner):
+            text = _value(inner, definitions)
+            by_pattern = {text["pattern"]: text}
+            return {
+                "type": "object",
+                "patternProperties": by_pattern,
+                "additionalProperties": False,
+            }
+        case Choice(known=known):
+            return {"oneOf": [_reference(settings, definitions) for settings in known.values()]}
+        case Nested(settings=settings):
+            return _reference(settings, definitions)
+    raise TypeError(shape)
+
+
+def _reference(settings: type[Settings], definitions: dict[str, Any]) -> dict[str, Any]:
+    name = settings.__name__
+    if name not in definitions:
+        definitions[name] = {}  # known from here on, whatever refers to it
+        definitions[name] = _mapping(settings, definitions)
+    return {"$ref": f"#/$defs/{name}"}
 
 
 def _written(default: object) -> object:
@@ -92,7 +124,7 @@ def _descriptions(settings: type[Settings]) -> dict[str, str]:
     """Return the text that stands below each key in the class, or in a class that it builds on."""
     found: dict[str, str] = {}
     for kind in reversed(settings.__mro__):
-        if not issubclass(kind, Settings):
+        if not issubclass(kind, Settings) or kind is Settings:
             continue
         body = ast.parse(inspect.getsource(kind)).body[0].body  # type: ignore[attr-defined]
         for field, text in pairwise(body):

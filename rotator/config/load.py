@@ -6,13 +6,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from rotator.config.crosscheck import crosscheck
 from rotator.config.document import read
-from rotator.config.explain import explain
-from rotator.config.parts import walk
 from rotator.config.schema import Configuration
+from rotator.config.settings import Reading
+from rotator.config.shapes import shape_of
 from rotator.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -58,19 +56,15 @@ def load(path: Path, environ: Mapping[str, str]) -> Configuration:
     """
     document = read(path)
     credentials = environ.get("CREDENTIALS_DIRECTORY", "")
-    context = {"base": Path(credentials) if credentials else path.absolute().parent}
-    parts = {part.path: part for part in walk(document.data)}
-    problems = list(crosscheck(document, parts, context))
-    try:
-        configuration = Configuration.model_validate(document.data, context=context)
-    except ValidationError as error:
-        problems += explain(error.errors(include_url=False), parts)
+    reading = Reading(Path(credentials) if credentials else path.absolute().parent)
+    configuration: Configuration = reading.read(shape_of(Configuration), document.data)
+    problems = [*reading.problems, *crosscheck(document, reading)]
     found = [(document.place(one.path, at_key=one.at_key), one.message) for one in problems]
     found += document.problems
     if found:
         raise ConfigError(
             [f"{path}:{line}:{column}: {message}" for (line, column), message in sorted(set(found))]
         )
-    if "state_dir" in configuration.model_fields_set:
+    if "state_dir" in configuration.given:
         return configuration
-    return configuration.model_copy(update={"state_dir": default_state_dir(environ, os.getuid())})
+    return configuration.but(state_dir=default_state_dir(environ, os.getuid()))

@@ -6,8 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
-
+from rotator.config.shapes import Value
 from rotator.config.types import text_of
 from rotator.core.docker_config import registry_key
 
@@ -80,13 +79,12 @@ def _file(value: object) -> Path:
     return _directory(value)
 
 
-def _input_file(value: object, info: ValidationInfo) -> Path:
+def _input_file(value: object, base: Path | None) -> Path:
     text = _path_text(value)
     if SECRET_SHAPES.match(text):
         raise ValueError("this looks like the secret itself; write it to a file and name that file")
     if text.endswith("/"):
         raise ValueError("the path of a file is wanted, not of a directory")
-    base = (info.context or {}).get("base")
     if base is None and not text.startswith("/"):
         raise ValueError("an absolute path is wanted, one that begins with /")
     return Path(base or "/", text)
@@ -100,14 +98,14 @@ def _variable(value: object) -> str:
     return text
 
 
-def _form(pattern: str, **more: Any) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", **more})
+def _form(pattern: str, **more: Any) -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^{pattern}$", **more}
 
 
-Registry = Annotated[str, BeforeValidator(_registry), _form(REGISTRY)]
-Url = Annotated[str, BeforeValidator(_url), _form(URL)]
-Listen = Annotated[str, BeforeValidator(_listen), _form(LISTEN, examples=["127.0.0.1:9465"])]
-FilePath = Annotated[Path, BeforeValidator(_file), _form("/.*[^/]")]
-Directory = Annotated[Path, BeforeValidator(_directory), _form("/.*")]
-InputFile = Annotated[Path, BeforeValidator(_input_file), _form("[^~$](.*[^/])?")]
-VariableName = Annotated[str, BeforeValidator(_variable), _form(VARIABLE)]
+Registry = Annotated[str, Value(_registry, _form(REGISTRY))]
+Url = Annotated[str, Value(_url, _form(URL))]
+Listen = Annotated[str, Value(_listen, _form(LISTEN, examples=["127.0.0.1:9465"]))]
+FilePath = Annotated[Path, Value(_file, _form("/.*[^/]"))]
+Directory = Annotated[Path, Value(_directory, _form("/.*"))]
+InputFile = Annotated[Path, Value(_input_file, _form("[^~$](.*[^/])?"), beside=True)]
+VariableName = Annotated[str, Value(_variable, _form(VARIABLE))]

@@ -2,24 +2,29 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
-
+from rotator.config.explain import one_of
 from rotator.config.places import Directory, FilePath, InputFile, Listen, Registry
+from rotator.config.settings import Settings
+from rotator.config.shapes import Filled, Value
 from rotator.config.sources import Source
 from rotator.config.targets import Target
-from rotator.config.types import Duration, Flag, Matching, Percent, Settings
+from rotator.config.types import Duration, Flag, Percent, matching
 from rotator.core.model import ProofMode, Schedule
 
 RotationName = Annotated[
-    str, Matching(r"[a-z0-9-]{1,63}", "a name of small letters, digits and -", number=True)
+    str, matching(r"[a-z0-9-]{1,63}", "a name of small letters, digits and -", number=True)
 ]
-Version = Annotated[
-    Literal[1],
-    BeforeValidator(lambda value: 1 if value == "1" else value),
-    WithJsonSchema({"enum": [1, "1"]}),
-]
+
+
+def _version(value: object) -> int:
+    if value not in (1, "1"):
+        raise ValueError(one_of(("1",), value))
+    return 1
+
+
+Version = Annotated[int, Value(_version, {"enum": [1, "1"]})]
 
 
 class LogSettings(Settings):
@@ -83,6 +88,8 @@ class ScheduleSettings(Settings):
 class RotationSettings(Settings):
     """Sources whose credentials are kept fresh in targets, on one schedule."""
 
+    CALLED: ClassVar[str] = "a rotation"
+
     name: RotationName
     """Its name: small letters, digits and -; unique."""
     enabled: Flag = True
@@ -93,15 +100,15 @@ class RotationSettings(Settings):
     """lenient: don't publish what its registry rejects; strict: publish only what it accepts;
     off: don't ask."""
     schedule: ScheduleSettings = ScheduleSettings()
-    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    sources: Annotated[tuple[Source, ...], Filled()]
     """Where the credentials come from."""
-    targets: Annotated[tuple[Target, ...], Field(min_length=1)]
+    targets: Annotated[tuple[Target, ...], Filled()]
     """Where they are published."""
     remove: tuple[Registry, ...] = ()
     """Entries to take out of every target, whoever wrote them."""
 
-    @model_validator(mode="after")
-    def _name_sources(self) -> Self:
+    def complete(self) -> None:
+        """Name the sources that have no name."""
         taken = {source.name for source in self.sources}
         named = []
         for source in self.sources:
@@ -110,9 +117,8 @@ class RotationSettings(Settings):
                 continue
             name = free_name(source.type, taken)
             taken.add(name)
-            named.append(source.model_copy(update={"name": name}))
+            named.append(source.but(name=name))
         self.__dict__["sources"] = tuple(named)
-        return self
 
     def timing(self) -> Schedule:
         """Return what the core needs to know."""
@@ -129,6 +135,8 @@ class RotationSettings(Settings):
 class Configuration(Settings):
     """The whole configuration."""
 
+    CALLED: ClassVar[str] = "the configuration"
+
     version: Version
     """The version of this format."""
     state_dir: Directory = Path("/var/lib/rotator")
@@ -140,7 +148,7 @@ class Configuration(Settings):
     metrics_file: FilePath | None = None
     """Metrics for node_exporter's textfile collector, written after each cycle."""
     registry_access: RegistryAccessSettings = RegistryAccessSettings()
-    rotations: Annotated[tuple[RotationSettings, ...], Field(min_length=1)]
+    rotations: Annotated[tuple[RotationSettings, ...], Filled()]
     """The rotations."""
 
 

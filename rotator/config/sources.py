@@ -4,34 +4,30 @@ from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
-
 from rotator.config.places import FilePath, InputFile, Registry, Url
 from rotator.config.rules import OneOf, Rule, When
-from rotator.config.types import Duration, Matching, Settings, Text, Whole, without_repeats
+from rotator.config.settings import Settings
+from rotator.config.shapes import Filled, Tagged
+from rotator.config.types import NO_TEXTS, Duration, Text, Texts, Whole, matching
 from rotator.config.vault_auth import VaultPath, VaultServerSettings
 
-AccountId = Annotated[str, Matching(r"[0-9]{12}", "an AWS account id of 12 digits", number=True)]
-Accounts = Annotated[
-    tuple[AccountId, ...],
-    Field(min_length=1, json_schema_extra={"uniqueItems": True}),
-    AfterValidator(without_repeats),
-]
+AccountId = Annotated[str, matching(r"[0-9]{12}", "an AWS account id of 12 digits", number=True)]
+Accounts = Annotated[tuple[AccountId, ...], Filled(unique=True)]
 Region = Annotated[
-    str, Matching(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", "an AWS region such as eu-west-1")
+    str, matching(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", "an AWS region such as eu-west-1")
 ]
 RoleArn = Annotated[
     str,
-    Matching(
+    matching(
         r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+",
         "a role's ARN such as arn:aws:iam::123456789012:role/NAME",
     ),
 ]
 SessionName = Annotated[
-    str, Matching(r"[A-Za-z0-9_+=,.@-]{2,64}", "2 to 64 letters, digits or _+=,.@-")
+    str, matching(r"[A-Za-z0-9_+=,.@-]{2,64}", "2 to 64 letters, digits or _+=,.@-")
 ]
 HelperName = Annotated[
-    str, Matching(r"[A-Za-z0-9][A-Za-z0-9._-]*", "the name after docker-credential-, such as gcr")
+    str, matching(r"[A-Za-z0-9][A-Za-z0-9._-]*", "the name after docker-credential-, such as gcr")
 ]
 
 ECR_SUFFIXES = {
@@ -160,7 +156,7 @@ class VaultSourceSettings(VaultServerSettings, SourceSettings):
     """The field that holds a whole docker config, instead of `registry` and its fields."""
     expires_at_field: Text | None = None
     """The field that holds the end of the credential's life (RFC 3339, or seconds since 1970)."""
-    parameters: dict[Text, Text] = Field(default_factory=dict)
+    parameters: Texts = NO_TEXTS
     """What is sent with the read or write of a dynamic secret."""
     method: Literal["read", "write"] = "read"
     """How a dynamic secret is asked for."""
@@ -178,7 +174,7 @@ class CredentialHelperSourceSettings(SourceSettings):
     type: Literal["credential_helper"] = "credential_helper"
     helper: HelperName
     """The helper's name: `gcr` runs `docker-credential-gcr get`."""
-    registries: Annotated[tuple[Registry, ...], Field(min_length=1)]
+    registries: Annotated[tuple[Registry, ...], Filled()]
     """The registries to ask it for."""
     lifetime: Duration | None = None
     """How long what it prints is good for; default: not known."""
@@ -196,7 +192,7 @@ class DockerConfigSourceSettings(SourceSettings):
     type: Literal["docker_config"] = "docker_config"
     path: FilePath
     """The docker config file."""
-    registries: Annotated[tuple[Registry, ...], Field(min_length=1)] | None = None
+    registries: Annotated[tuple[Registry, ...], Filled()] | None = None
     """Take only these entries; default: all."""
 
     def known_registries(self) -> frozenset[str] | None:
@@ -210,5 +206,5 @@ Source = Annotated[
     | VaultSourceSettings
     | CredentialHelperSourceSettings
     | DockerConfigSourceSettings,
-    Field(discriminator="type"),
+    Tagged("type"),
 ]

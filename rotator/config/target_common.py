@@ -1,12 +1,12 @@
 """What the settings of all targets have in common."""
 
-from typing import Annotated, Any, ClassVar, Self
-
-from pydantic import Field, model_validator
+from typing import Annotated, Any, ClassVar
 
 from rotator.config.places import Registry
 from rotator.config.rules import Rule, When
-from rotator.config.types import Flag, Settings, Text, fill
+from rotator.config.settings import Settings
+from rotator.config.shapes import Filled
+from rotator.config.types import Flag, Text
 from rotator.core.model import Content, Merge, Policy
 
 
@@ -26,7 +26,7 @@ class TargetSettings(Settings):
 
     enabled: Flag = True
     """false: paused, nothing is written here."""
-    registries: Annotated[tuple[Registry, ...], Field(min_length=1)] | None = None
+    registries: Annotated[tuple[Registry, ...], Filled()] | None = None
     """Publish only these; default: all that the sources give."""
     follows: Flag = False
     """true: running jobs see updates, so `longest_job` may exceed a credential's life here."""
@@ -63,20 +63,12 @@ class TargetSettings(Settings):
     @property
     def target_name(self) -> str:
         """The target's name in logs, metrics and commands: its type and place by default."""
-        return f"{type(self).model_fields['type'].default}:{self.where()}"
-
-    def complete(self) -> None:
-        """Fill in the defaults that depend on other keys."""
+        return f"{vars(type(self))['type']}:{self.where()}"
 
     def by_content(self, document: str, username: str, password: str) -> str:
         """Return the one that goes with the content."""
         choices = {Content.DOCKER_CONFIG: document, Content.USERNAME: username}
         return choices.get(self.content, password)
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        self.complete()
-        return self
 
 
 class NamedTargetSettings(TargetSettings):
@@ -92,4 +84,4 @@ class NamedTargetSettings(TargetSettings):
 
     def complete(self) -> None:
         """Fill in the name; called last, as the place may be made of other defaults."""
-        fill(self, "name", super().target_name)
+        self.fill("name", super().target_name)

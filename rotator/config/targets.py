@@ -2,12 +2,11 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
-
 from rotator.config.places import FilePath, InputFile, Url, VariableName
 from rotator.config.rules import OneOf, Rule, When
+from rotator.config.shapes import Tagged
 from rotator.config.target_common import NamedTargetSettings, TargetSettings
-from rotator.config.types import FileMode, Flag, Matching, Text, Whole, fill
+from rotator.config.types import NO_TEXTS, FileMode, Flag, Text, Texts, Whole, matching
 from rotator.config.vault_auth import VaultPath, VaultServerSettings
 from rotator.core.model import Content
 
@@ -16,25 +15,25 @@ DOCKER_CONFIG_JSON_KEY = ".dockerconfigjson"
 
 KubernetesLabel = Annotated[
     str,
-    Matching(
+    matching(
         r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a Kubernetes name: small letters, digits and -"
     ),
 ]
 KubernetesName = Annotated[
     str,
-    Matching(
+    matching(
         r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", "a Kubernetes name: small letters, digits, - and ."
     ),
 ]
-DataKey = Annotated[str, Matching(r"[A-Za-z0-9._-]{1,253}", "a key of letters, digits, - _ or .")]
+DataKey = Annotated[str, matching(r"[A-Za-z0-9._-]{1,253}", "a key of letters, digits, - _ or .")]
 VariableKey = Annotated[
-    str, Matching(r"[A-Za-z0-9_]{1,255}", "a variable's name: letters, digits and _")
+    str, matching(r"[A-Za-z0-9_]{1,255}", "a variable's name: letters, digits and _")
 ]
-Description = Annotated[str, Matching(r".{1,255}", "a text of 255 characters at most")]
-FieldName = Annotated[str, Matching(r"\S+", "a field's name without white space")]
+Description = Annotated[str, matching(r".{1,255}", "a text of 255 characters at most")]
+FieldName = Annotated[str, matching(r"\S+", "a field's name without white space")]
 GitlabPath = Annotated[
     str,
-    Matching(
+    matching(
         r"[A-Za-z0-9_]([A-Za-z0-9_./-]*[A-Za-z0-9_.-])?",
         "a path such as team/apps, or an id, without slash at either end,",
         number=True,
@@ -73,9 +72,9 @@ class KubernetesTargetSettings(TargetSettings):
     """The object's name."""
     key: DataKey = ""
     """The key in it; default: config.json, or what the secret's type or the content asks for."""
-    labels: dict[Text, Text] = Field(default_factory=dict)
+    labels: Texts = NO_TEXTS
     """Labels to put on it."""
-    annotations: dict[Text, Text] = Field(default_factory=dict)
+    annotations: Texts = NO_TEXTS
     """Annotations to put on it."""
     kubeconfig: FilePath | None = None
     """How to reach the cluster; default: the pod's own service account, else $KUBECONFIG."""
@@ -89,7 +88,7 @@ class KubernetesTargetSettings(TargetSettings):
 
     def complete(self) -> None:
         """Fill in the defaults that depend on other keys."""
-        fill(self, "key", self.by_content("config.json", "username", "password"))
+        self.fill("key", self.by_content("config.json", "username", "password"))
 
 
 class KubernetesSecretTargetSettings(KubernetesTargetSettings):
@@ -111,7 +110,7 @@ class KubernetesSecretTargetSettings(KubernetesTargetSettings):
     def complete(self) -> None:
         """Fill in the defaults that depend on other keys."""
         if self.secret_type == DOCKER_CONFIG_JSON:
-            fill(self, "key", DOCKER_CONFIG_JSON_KEY)
+            self.fill("key", DOCKER_CONFIG_JSON_KEY)
         else:
             super().complete()
 
@@ -168,9 +167,9 @@ class GitlabVariableTargetSettings(NamedTargetSettings):
     def complete(self) -> None:
         """Fill in the defaults that depend on other keys."""
         key = self.by_content("DOCKER_AUTH_CONFIG", "DOCKER_REGISTRY_USER", "DOCKER_REGISTRY_PASS")
-        fill(self, "key", key)
+        self.fill("key", key)
         # GitLab refuses to mask a value under 8 characters, and user names are often shorter.
-        fill(self, "masked", self.content is not Content.USERNAME)
+        self.fill("masked", self.content is not Content.USERNAME)
         super().complete()
 
 
@@ -197,7 +196,7 @@ class VaultKvTargetSettings(VaultServerSettings, NamedTargetSettings):
 
     def complete(self) -> None:
         """Fill in the defaults that depend on other keys."""
-        fill(self, "field", self.by_content("config.json", "username", "password"))
+        self.fill("field", self.by_content("config.json", "username", "password"))
         super().complete()
 
 
@@ -207,5 +206,5 @@ Target = Annotated[
     | KubernetesConfigMapTargetSettings
     | GitlabVariableTargetSettings
     | VaultKvTargetSettings,
-    Field(discriminator="type"),
+    Tagged("type"),
 ]

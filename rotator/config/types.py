@@ -6,21 +6,12 @@ and is written to be read after the key's name. Paths, hosts and URLs are in `pl
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar
+from types import MappingProxyType
+from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    WithJsonSchema,
-)
-from pydantic_core import CoreSchema, core_schema
-
-from rotator.config.rules import Rule
+from rotator.config.shapes import TextMap, Value
 
 DURATION = r"([1-9][0-9]{0,8}s|[1-9][0-9]{0,6}m|[1-9][0-9]{0,4}h|[1-9][0-9]{0,3}d)"
 PERCENT = r"[0-9]{1,2}(\.[0-9]{1,3})?%"
@@ -31,34 +22,11 @@ FALSE = ("false", "no", "off")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-class Settings(BaseModel):
-    """What all parts of a configuration have in common: unchangeable, no unknown key.
-
-    `RULES` are what one key says about another. They are not checked here but by `crosscheck`,
-    over the file's own keys, so that they are told together with every other mistake.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-    RULES: ClassVar[tuple[Rule, ...]] = ()
-
-
-def rules_of(settings: type[Settings]) -> list[Rule]:
-    """Return the rules of a class and of those that it builds on."""
-    return [rule for kind in settings.__mro__ for rule in kind.__dict__.get("RULES", ())]
-
-
-def fill(settings: Settings, field: str, value: object) -> None:
-    """Give a field that was left out its value, while the settings are being built."""
-    if field not in settings.model_fields_set:
-        settings.__dict__[field] = value
-
-
 def text_of(value: object, wanted: str) -> str:
     """Return the value if it is a text that can be shown on one line; raise ValueError else."""
     if not isinstance(value, str):
         kind = {dict: "a mapping", list: "a list", type(None): "nothing"}.get(type(value), "this")
-        raise ValueError(f"{wanted} is wanted, not {kind}")  # noqa: TRY004  pydantic's protocol
+        raise ValueError(f"{wanted} is wanted, not {kind}")  # noqa: TRY004  what every check raises
     if not value.strip():
         raise ValueError(f"{wanted} is wanted, not an empty text")
     if not value.isprintable():
@@ -66,39 +34,19 @@ def text_of(value: object, wanted: str) -> str:
     return value
 
 
-@dataclass(frozen=True)
-class Matching:
-    """Annotates a text that has one form. `number`: it may look like a number, quoted or not."""
+def matching(pattern: str, wanted: str, *, number: bool = False) -> Value:
+    """Annotate a text that has one form. `number`: it may look like a number, quoted or not."""
 
-    pattern: str
-    wanted: str
-    number: bool = False
-
-    def check(self, value: object) -> str:
-        """Return the text if it has the form; raise ValueError else."""
-        text = text_of(value, self.wanted)
-        if not re.fullmatch(self.pattern, text):
-            raise ValueError(f"{self.wanted} is wanted")
+    def check(value: object) -> str:
+        text = text_of(value, wanted)
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"{wanted} is wanted")
         return text
 
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(self.check, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        text = {"type": "string", "pattern": f"^{self.pattern}$"}
-        return {"anyOf": [text, {"type": "integer", "minimum": 0}]} if self.number else text
-
-
-def without_repeats(items: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the items if each is there once; raise ValueError else."""
-    for number, item in enumerate(items):
-        if item in items[:number]:
-            raise ValueError(f"`{item}` is there twice")
-    return items
+    schema = {"type": "string", "pattern": f"^{pattern}$"}
+    return Value(
+        check, {"anyOf": [schema, {"type": "integer", "minimum": 0}]} if number else schema
+    )
 
 
 def _text(value: object) -> str:
@@ -158,35 +106,25 @@ def _mode(value: object) -> int:
     raise ValueError(f"{wanted} is wanted")
 
 
-def _either(text: str, other: dict[str, Any]) -> WithJsonSchema:
-    return WithJsonSchema({"anyOf": [{"type": "string", "pattern": f"^{text}$"}, other]})
+def _either(text: str, other: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [{"type": "string", "pattern": f"^{text}$"}, other]}
+
+
+def _form(pattern: str, *examples: str) -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^{pattern}$", "examples": list(examples)}
 
 
 _FLAG_WORDS = tuple(form for word in TRUE + FALSE for form in (word, word.title(), word.upper()))
 
-Text = Annotated[
-    str,
-    BeforeValidator(_text),
-    WithJsonSchema({"type": ["string", "number", "boolean"], "pattern": r"\S"}),
-]
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(_duration),
-    WithJsonSchema({"type": "string", "pattern": f"^{DURATION}$", "examples": ["90s", "12h"]}),
-]
-Percent = Annotated[
-    float,
-    BeforeValidator(_percent),
-    WithJsonSchema({"type": "string", "pattern": f"^{PERCENT}$", "examples": ["50%"]}),
-]
-Flag = Annotated[
-    bool, BeforeValidator(_flag), _either(f"({'|'.join(_FLAG_WORDS)})", {"type": "boolean"})
-]
+Text = Annotated[str, Value(_text, {"type": ["string", "number", "boolean"], "pattern": r"\S"})]
+NO_TEXTS: Mapping[str, str] = MappingProxyType({})
+Texts = Annotated[Mapping[str, str], TextMap(Text)]
+Duration = Annotated[timedelta, Value(_duration, _form(DURATION, "90s", "12h"))]
+Percent = Annotated[float, Value(_percent, _form(PERCENT, "50%"))]
+Flag = Annotated[bool, Value(_flag, _either(f"({'|'.join(_FLAG_WORDS)})", {"type": "boolean"}))]
 Whole = Annotated[
-    int,
-    BeforeValidator(_whole),
-    _either(WHOLE, {"type": "integer", "minimum": 1, "maximum": 999999999}),
+    int, Value(_whole, _either(WHOLE, {"type": "integer", "minimum": 1, "maximum": 999999999}))
 ]
 FileMode = Annotated[
-    int, BeforeValidator(_mode), _either(MODE, {"type": "integer", "minimum": 100, "maximum": 775})
+    int, Value(_mode, _either(MODE, {"type": "integer", "minimum": 100, "maximum": 775}))
 ]

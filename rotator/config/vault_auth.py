@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
-
 from rotator.config.places import InputFile, Url, VariableName
 from rotator.config.rules import OneOf, Rule, When
-from rotator.config.types import Matching, Settings, Text
+from rotator.config.settings import Settings
+from rotator.config.shapes import Tagged
+from rotator.config.types import Text, matching
 
 SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 VaultPath = Annotated[
-    str, Matching(r"[^/\s?#]([^\s?#]*[^/\s?#])?", "a path without slash at either end")
+    str, matching(r"[^/\s?#]([^\s?#]*[^/\s?#])?", "a path without slash at either end")
 ]
 
 
@@ -114,7 +114,7 @@ AuthSettings = Annotated[
     | CertAuthSettings
     | UserpassAuthSettings
     | AwsAuthSettings,
-    Field(discriminator="method"),
+    Tagged("method"),
 ]
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+import msgspec
 
 from rotator.core.model import Lease  # noqa: TC001
 
@@ -109,15 +109,15 @@ class Record:
 
     def dump(self) -> str:
         """Return the record as JSON."""
-        return _CODEC.dump_json(self).decode()
+        return msgspec.json.encode(self).decode()
 
     @staticmethod
     def parse(text: str) -> Record:
         """Return the record that `dump` wrote; raise `RecordError` where it is not one."""
         try:
-            record = _CODEC.validate_json(text)
-        except ValidationError as error:
-            raise RecordError(f"it is not a record: {error.error_count()} problems") from None
+            record = msgspec.json.decode(text, type=Record)
+        except msgspec.DecodeError as error:
+            raise RecordError(f"it is not a record: {error}") from None
         if not all(moment.tzinfo for moment in _moments(asdict(record))):
             raise RecordError("it is not a record: it holds a time without a zone")
         if record.version > VERSION:
@@ -148,6 +148,3 @@ def _moments(value: Any) -> list[datetime]:
     if isinstance(value, tuple):
         return [moment for part in value for moment in _moments(part)]
     return []
-
-
-_CODEC = TypeAdapter(Record)

@@ -136,7 +136,7 @@ class EcrSource(Source):
     def login_stamp(self) -> str:
         """Return what changes when AWS keys, the identity token or the configuration change."""
         settings = self._settings
-        return f"{digest(settings.model_dump_json())} {aws_stamp(settings.web_identity_token_file)}"
+        return f"{digest(repr(settings))} {aws_stamp(settings.web_identity_token_file)}"
 
     def _keys(self) -> Mapping[str, str]:
         """Return the keys of the role to assume; none where the SDK's own identity will do."""

@@ -76,7 +76,7 @@ class FileTarget(Target):
         self._path = settings.path
         self._mode = settings.mode
         # The default is for a new file; one that is there keeps its mode unless told otherwise.
-        self._mode_is_set = "mode" in settings.model_fields_set
+        self._mode_is_set = "mode" in settings.given
         self._owner = settings.owner
         self._group = settings.group
         self._in_place = settings.write == "in_place"

@@ -56,7 +56,7 @@ class VaultSession:
         self.server = server_name(settings)
         self.logins = 0
         self._settings = settings
-        self._configured = digest(settings.model_dump_json())
+        self._configured = digest(repr(settings))
         self._clock = clock
         self._timeouts = timeouts
         self._connection: Connection | None = None

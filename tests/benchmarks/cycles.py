@@ -21,7 +21,7 @@ from rotator.core.cycle import Options
 def main() -> None:
     """Build the first rotation of the configuration, then run cycles until the input ends."""
     document = json.loads(Path(sys.argv[1]).read_text())
-    configuration = Configuration.model_validate(document)
+    configuration = Configuration(**document)
     runner = Builder(configuration, print).runner(configuration.rotations[0])
     print(json.dumps([0.0, 0.0, _memory()]), flush=True)  # noqa: T201  its answer
     for _ in sys.stdin:

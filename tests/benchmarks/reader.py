@@ -53,7 +53,7 @@ def reader(here: Site) -> list[Row]:
 def main() -> None:
     """Rotate the file, then do the same bare; print the seconds of one in both."""
     path, rotations = Path(sys.argv[1]), int(sys.argv[2])
-    settings = FileTargetSettings.model_validate({"path": str(path), "durable": False})
+    settings = FileTargetSettings(path=path, durable=False)
     target = FileTarget(settings, Policy())
     held = target.read()
     mark = Mark({"registry.example.com": datetime.now(UTC)}, "hmac:0123456789ab", "reader")

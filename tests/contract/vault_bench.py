@@ -40,19 +40,17 @@ class VaultBench:
 
     def source(self) -> VaultSource:
         """Build the driver anew, with short timeouts."""
-        settings = VaultSourceSettings.model_validate(
-            {
-                "name": "vault",
-                "address": self.door.url,
-                "auth": {
-                    "method": "approle",
-                    "mount": self.mount,
-                    "role_id": self.role_id,
-                    "secret_id_file": str(self.secret_id_file),
-                },
-                "path": f"secret/{self.secret}",
-                "registry": REGISTRY,
-            }
+        settings = VaultSourceSettings(
+            name="vault",
+            address=self.door.url,
+            auth={
+                "method": "approle",
+                "mount": self.mount,
+                "role_id": self.role_id,
+                "secret_id_file": str(self.secret_id_file),
+            },
+            path=f"secret/{self.secret}",
+            registry=REGISTRY,
         )
         return VaultSource(settings, lambda: NOW, (1.0, 0.5))
 

@@ -37,13 +37,11 @@ class VaultKvBench:
 
     def target(self, policy: Policy) -> VaultKvTarget:
         """Build the driver anew, with short timeouts."""
-        settings = VaultKvTargetSettings.model_validate(
-            {
-                "name": f"vault_kv:secret/{self.path}",
-                "address": self.door.url,
-                "auth": {"method": "token", "token_file": str(self.token_file)},
-                "path": f"secret/{self.path}",
-            }
+        settings = VaultKvTargetSettings(
+            name=f"vault_kv:secret/{self.path}",
+            address=self.door.url,
+            auth={"method": "token", "token_file": str(self.token_file)},
+            path=f"secret/{self.path}",
         )
         return VaultKvTarget(settings, policy, lambda: NOW, (1.0, 0.5))
 

@@ -88,15 +88,13 @@ def vault(url: str, folder: Path) -> Driver:
     """Return a source that reads a stored login."""
     token = _token(folder)
     source = VaultSource(
-        VaultSourceSettings.model_validate(
-            {
-                "name": "vault",
-                "address": url,
-                "auth": {"method": "token", "token_file": str(token)},
-                "path": "secret/harbor",
-                "registry": HOST,
-                "expires_at_field": "end",
-            }
+        VaultSourceSettings(
+            name="vault",
+            address=url,
+            auth={"method": "token", "token_file": str(token)},
+            path="secret/harbor",
+            registry=HOST,
+            expires_at_field="end",
         ),
         clock,
         TIMEOUTS,
@@ -108,15 +106,13 @@ def vault(url: str, folder: Path) -> Driver:
 def vault_dynamic(url: str, folder: Path) -> Driver:
     """Return a source with leases, behind an AppRole login; it renews what it has."""
     secret_id = _token(folder)
-    settings = VaultSourceSettings.model_validate(
-        {
-            "name": "vault",
-            "address": url,
-            "auth": {"method": "approle", "role_id": "r", "secret_id_file": str(secret_id)},
-            "path": "rabbitmq/creds/ci",
-            "registry": HOST,
-            "expires_at_field": "end",
-        }
+    settings = VaultSourceSettings(
+        name="vault",
+        address=url,
+        auth={"method": "approle", "role_id": "r", "secret_id_file": str(secret_id)},
+        path="rabbitmq/creds/ci",
+        registry=HOST,
+        expires_at_field="end",
     )
 
     def use() -> object:
@@ -138,14 +134,12 @@ def vault_kv(url: str, folder: Path) -> Driver:
     """Return a target in KV 2 that also destroys old versions."""
     token = _token(folder)
     target = VaultKvTarget(
-        VaultKvTargetSettings.model_validate(
-            {
-                "name": "vault_kv:x",
-                "address": url,
-                "auth": {"method": "token", "token_file": str(token)},
-                "path": "secret/fleet",
-                "keep_versions": 2,
-            }
+        VaultKvTargetSettings(
+            name="vault_kv:x",
+            address=url,
+            auth={"method": "token", "token_file": str(token)},
+            path="secret/fleet",
+            keep_versions=2,
         ),
         Policy(),
         clock,

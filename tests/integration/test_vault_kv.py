@@ -30,7 +30,7 @@ def auth(openbao: OpenBao, tmp_path: Path) -> dict[str, str]:
 def make(server: OpenBao, auth: dict[str, str], path: str, **settings: Any) -> VaultKvTarget:
     """Return the target as the configuration would describe it."""
     fields = {"name": "hub", "address": server.url, "auth": auth, "path": path, **settings}
-    return build(VaultKvTargetSettings.model_validate(fields), Policy(), Hands())
+    return build(VaultKvTargetSettings(**fields), Policy(), Hands())
 
 
 @pytest.mark.parametrize("version", [1, 2])

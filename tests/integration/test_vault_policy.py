@@ -84,14 +84,12 @@ def _lease(server: OpenBao, auth: dict[str, str]) -> list[str]:
 
 
 def _publish(server: OpenBao, auth: dict[str, str]) -> list[str]:
-    settings = VaultKvTargetSettings.model_validate(
-        {
-            "name": "hub",
-            "address": server.url,
-            "auth": auth,
-            "path": "secret/fleet/docker",
-            "keep_versions": 1,
-        }
+    settings = VaultKvTargetSettings(
+        name="hub",
+        address=server.url,
+        auth=auth,
+        path="secret/fleet/docker",
+        keep_versions=1,
     )
     target = VaultKvTarget(settings, Policy(), Hands())
     held = target.write(Secret("{}"), MARK, target.read())

@@ -49,4 +49,4 @@ def vault_source(
         **({} if "docker_config_field" in settings else {"registry": REGISTRY}),
         **settings,
     }
-    return VaultSource(VaultSourceSettings.model_validate(fields), clock or Hands(), (5.0, 10.0))
+    return VaultSource(VaultSourceSettings(**fields), clock or Hands(), (5.0, 10.0))

@@ -25,7 +25,7 @@ DOCKERFILE = PROJECT / "deploy" / "docker" / "Dockerfile"
 IMAGE = "localhost/rotator:test"
 TOOLS = ("sh", "install")
 """What the Dockerfile's RUN lines call, beside Python."""
-COMPILED = ("msgspec", "pydantic_core", "yaml")
+COMPILED = ("msgspec", "yaml")
 """Packages in the image whose extension modules may need more than Python itself: gcc's library."""
 LEFT_OUT = ("test", "*-packages", "idlelib", "tkinter", "lib2to3", "config-*", "*.opt-?.pyc")
 """What Python's own library has and nobody here needs."""
@@ -138,6 +138,8 @@ def make_base(root: Path) -> None:
     )
     (binaries / "pip").chmod(0o755)
     needed = libraries(program)
+    # What the C library loads by itself, once a thread of Python is ended from outside.
+    needed |= {one.with_name("libgcc_s.so.1") for one in needed if one.name == "libc.so.6"}
     extensions = list(standard.glob("lib-dynload/*.so"))
     for name in COMPILED:
         found = importlib.util.find_spec(name)

@@ -30,9 +30,7 @@ def clock() -> datetime:
 
 def look(place: Path, *rotations: dict[str, Any], consume: bool = False) -> list[Finding]:
     """Return what the doctor finds about these rotations; their state is kept in `place`."""
-    configuration = Configuration.model_validate(
-        {"version": 1, "state_dir": str(place / "state"), "rotations": rotations}
-    )
+    configuration = Configuration(version=1, state_dir=place / "state", rotations=rotations)
     found = examine(configuration, configuration.rotations, clock, consume=consume)
     assert not [bug for one in found for bug in one.bugs]
     findings = [finding for one in found for finding in one.findings]
@@ -79,7 +77,7 @@ def remember(place: Path, record: Record, name: str = "dind") -> FileJournal:
 def case(settings: dict[str, Any], record: Record | None = None, **more: Any) -> Case:
     """Return a case in which every registry accepts everything."""
     return Case(
-        RotationSettings.model_validate(settings),
+        RotationSettings(**settings),
         record or Record(),
         lambda: NOW,
         more.pop("prove", accept),

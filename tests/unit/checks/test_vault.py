@@ -218,13 +218,11 @@ def test_root_token(ward: Ward) -> None:
 )  # fmt: skip
 def test_token_worth(tmp_path: Path, worth: Token, level: str, words: str) -> None:
     """A token near its end that should have been renewed, one without end, one that is used up."""
-    settings = VaultSourceSettings.model_validate(
-        {
-            "address": "http://127.0.0.1:1",
-            "auth": {"method": "token", "token_env": "NOBODY"},
-            "path": "a/b",
-            "registry": "r.example.com",
-        }
+    settings = VaultSourceSettings(
+        address="http://127.0.0.1:1",
+        auth={"method": "token", "token_env": "NOBODY"},
+        path="a/b",
+        registry="r.example.com",
     )
     visit, sheet = Visit(settings, lambda: NOW), Sheet("vault")
     visit._token = worth

@@ -140,7 +140,7 @@ def test_aliases_and_merge_keys(loaded: Loaded) -> None:
             "{type: vault, address: https://w, auth: *l, path: s/z, registry: d.io}",
         )
     )
-    sources = [source.model_dump() for source in loaded(text).rotations[0].sources]
+    sources = [vars(source) for source in loaded(text).rotations[0].sources]
     assert [(s["registry"], s["path"], s["address"]) for s in sources] == [
         ("a.io", "s/x", "https://v"),
         ("b.io", "s/x", "https://v"),

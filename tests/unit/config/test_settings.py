@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from pydantic import ValidationError
 
 from rotator.config.schema import ScheduleSettings
+from rotator.config.settings import Settings
 from rotator.config.sources import VaultSourceSettings
 from rotator.config.targets import FileTargetSettings, VaultKvTargetSettings
+from rotator.config.types import Text
 from rotator.config.vault_auth import ApproleAuthSettings, AwsAuthSettings, KubernetesAuthSettings
 from rotator.core.model import Content, Merge, Policy, ProofMode, Schedule
 from tests.unit.config.documents import (
@@ -56,10 +57,9 @@ def test_unquoted_numbers_keep_their_digits(loaded: Loaded) -> None:
     ).rotations[0]
     registry = "012345670123.dkr.ecr.cn-north-1.amazonaws.com.cn"
     assert rotation.sources[0].known_registries() == {registry}
-    assert rotation.targets[0].model_dump(include={"mode", "owner"}) == {
-        "mode": 0o640,
-        "owner": "0100",
-    }
+    file = rotation.targets[0]
+    assert isinstance(file, FileTargetSettings)
+    assert (file.mode, file.owner) == (0o640, "0100")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_targets_are_named_and_filled(
     """A target is called by its type and place; defaults that depend on other keys are there."""
     settings = loaded(with_target(target)).rotations[0].targets[0]
     assert settings.target_name == name
-    assert settings.model_dump(include=set(filled)) == filled
+    assert {key: getattr(settings, key) for key in filled} == filled
 
 
 def test_what_the_core_gets(loaded: Loaded) -> None:
@@ -206,12 +206,8 @@ def test_service_account(loaded: Loaded) -> None:
     assert isinstance(settings, VaultSourceSettings)
     assert isinstance(settings.auth, KubernetesAuthSettings)
     token = "/var/run/secrets/kubernetes.io/serviceaccount/token"
-    assert settings.auth.model_dump() == {
-        "method": "kubernetes",
-        "mount": "kubernetes",
-        "role": "r",
-        "jwt_file": Path(token),
-    }
+    assert (settings.auth.role, settings.auth.mount) == ("r", "kubernetes")
+    assert settings.auth.jwt_file == Path(token)
 
 
 def test_settings_made_by_code_need_whole_paths() -> None:
@@ -233,7 +229,32 @@ def test_settings_made_by_code_take_values() -> None:
     assert kv.keep_versions == 3
 
 
+def test_settings_made_by_code_tell_all_that_is_wrong() -> None:
+    """Unknown and missing keys and wrong values come together."""
+    with pytest.raises(ValueError, match="absolute path") as caught:
+        FileTargetSettings(path="f", mode="0666", colour="red")  # type: ignore[call-arg, arg-type]
+    assert str(caught.value).count(";") == 4
+    assert "`colour` is not known in FileTargetSettings" in str(caught.value)
+
+
+def test_a_key_may_be_called_like_a_method() -> None:
+    """Only the line of a key gives it a default."""
+    Odd = type("Odd", (Settings,), {"__annotations__": {"rules": Text}})  # noqa: N806  a class
+    with pytest.raises(ValueError, match="`rules` is missing"):
+        Odd()
+    assert Odd(rules="x").rules == "x"
+
+
+def test_other_values() -> None:
+    """A copy has some other values; which keys were given stays the same."""
+    file = FileTargetSettings(path=Path("/f"))
+    other = file.but(mode=0o644)
+    assert (other.mode, file.mode, other.given) == (0o644, 0o600, {"path"})
+    assert other != file
+    assert file.but() == file
+
+
 def test_settings_do_not_change() -> None:
     """What was checked stays as it was."""
-    with pytest.raises(ValidationError, match="frozen"):
+    with pytest.raises(AttributeError, match="frozen"):
         FileTargetSettings(path=Path("/f")).mode = 0o644  # type: ignore[misc]

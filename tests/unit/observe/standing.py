@@ -41,15 +41,13 @@ def settings(name: str = "dind", **more: Any) -> RotationSettings:
         "token_file": "/run/gitlab-token",
         "name": VARIABLE,
     }
-    return RotationSettings.model_validate(
-        {
-            "name": name,
-            "longest_job": "3h",
-            "sources": [ecr, vault],
-            "targets": [{"type": "file", "path": "/opt/.docker/config.json"}, variable],
-            **more,
-        }
-    )
+    settings = {
+        "name": name,
+        "longest_job": "3h",
+        "sources": [ecr, vault],
+        "targets": [{"type": "file", "path": "/opt/.docker/config.json"}, variable],
+    }
+    return RotationSettings(**{**settings, **more})
 
 
 WELL = Record(

@@ -26,7 +26,7 @@ def settings(**fields: Any) -> VaultSourceSettings:
         **({} if "docker_config_field" in fields else {"registry": "registry.example.com"}),
         **fields,
     }
-    return VaultSourceSettings.model_validate(given)
+    return VaultSourceSettings(**given)
 
 
 def test_user_name_from_the_configuration() -> None:

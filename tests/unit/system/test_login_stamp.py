@@ -77,7 +77,7 @@ def test_how_a_login_is_configured(changed: dict[str, object]) -> None:
     settings = {"address": "https://vault.example.com", "auth": {"method": "aws", "role": "ci"}}
 
     def stamp(**more: object) -> str:
-        valid = VaultServerSettings.model_validate({**settings, **more})
+        valid = VaultServerSettings(**{**settings, **more})
         return VaultSession(valid, lambda: NOW).login_stamp()
 
     assert stamp() == stamp()
@@ -88,7 +88,7 @@ def test_an_aws_login_to_vault(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other AWS keys are another login."""
     auth = {"method": "aws", "role": "ci"}
     settings = {"address": "https://vault.example.com", "auth": auth}
-    session = VaultSession(VaultServerSettings.model_validate(settings), lambda: NOW)
+    session = VaultSession(VaultServerSettings(**settings), lambda: NOW)
     before = session.login_stamp()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDOTHER")
     assert session.login_stamp() != before

@@ -27,7 +27,7 @@ STRANGER, SOMEBODY = 12345, 54321
 
 def target(path: Path, *, content: Content = Content.DOCKER_CONFIG, **keys: Any) -> Target:
     """Return the target as a new process builds it."""
-    settings = FileTargetSettings.model_validate({"path": str(path), **keys})
+    settings = FileTargetSettings(path=path, **keys)
     return build(settings, Policy(content=content), lambda: NOW)
 
 

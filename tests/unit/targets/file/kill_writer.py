@@ -22,7 +22,7 @@ MARK = Mark({"one.example.com": None}, "hmac:0123456789ab", "dind")
 
 def main(path: Path, how: str, old: str, new: str) -> None:
     """Go on until a write is not killed any more."""
-    settings = FileTargetSettings.model_validate({"path": str(path), "write": how})
+    settings = FileTargetSettings(path=path, write=how)
     target = build(settings, Policy(), lambda: NOW)
     killed, number = True, 0
     while killed:
