@@ -6,10 +6,15 @@ import hmac
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time that says in which zone it is; the journal's codec refuses others."""
 
 
 class Secret:
@@ -62,7 +67,7 @@ class Lease:
     """
 
     id: str
-    expires_at: datetime
+    expires_at: Moment
     renewable: bool
 
 

@@ -77,7 +77,20 @@ def test_a_record_comes_back_as_it_went(record: Record) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "null", "[]", "7", '{"version": "x"}', '{"credentials": []}', '{"next_at": "soon"}'],
+    [
+        "",
+        "{",
+        "null",
+        "[]",
+        "7",
+        '{"version": "x"}',
+        '{"credentials": []}',
+        '{"next_at": "soon"}',
+        '{"next_at": "2026-11-23T19:00:00"}',
+        '{"retired": [{"lease": {"expires_at": "2026-11-23T19:00:00"}}]}',
+        pytest.param('{"outcome": "\ud800"}', id="half a character"),
+        pytest.param('{"x": ' + "[" * 100_000, id="deep"),
+    ],
 )
 def test_what_is_no_record_is_said_to_be_none(text: str) -> None:
     """A damaged journal is told from an empty one, and nothing of it is quoted."""
