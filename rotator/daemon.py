@@ -11,9 +11,11 @@ import os
 import signal
 import sys
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from rotator.app import Builder, Runner
 from rotator.core.cycle import Options

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
 
 from rotator.app import Builder, Runner, utc_now
 from rotator.commands.choose import rotations
@@ -29,8 +29,7 @@ OK, FAILED, PARTIAL, LOCKED = 0, 1, 10, 75
 _LONGEST = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """What `run-once` was asked for; `names` and `targets` are all where empty."""
 
     names: tuple[str, ...] = ()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from rotator.app import Builder, utc_now
 from rotator.commands.choose import rotations

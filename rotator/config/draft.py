@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from msgspec import Struct
 
 from rotator.config.schema import RotationSettings
 from rotator.config.sources import SourceSettings
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 Kind = TypeVar("Kind", bound=SourceSettings | TargetSettings)
 
 
-@dataclass(frozen=True)
-class Found(Generic[Kind]):
+class Found(Struct, Generic[Kind], frozen=True):
     """A source or target of the file: its name as written, its settings where they are right."""
 
     path: Path
@@ -28,8 +28,7 @@ class Found(Generic[Kind]):
     settings: Kind | None
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """A rotation as far as it is right."""
 
     path: Path

@@ -6,8 +6,9 @@ checked while other keys of the same mapping are still wrong. A key that is null
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,8 +37,7 @@ class Rule(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class OneOf:
+class OneOf(Struct, frozen=True):
     """At most one of these keys may be there; exactly one where `required`."""
 
     keys: tuple[str, ...]
@@ -58,8 +58,7 @@ class OneOf:
         return {"oneOf": one if self.required else [*one, none]}
 
 
-@dataclass(frozen=True)
-class When:
+class When(Struct, frozen=True):
     """While `key` has one of `values` (None: any), `needs` must be there and `forbids` must not.
 
     `by_default`: the condition also holds where the key is left out.

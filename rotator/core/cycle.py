@@ -11,8 +11,11 @@ so that a crash between a write and the end does not make our own entry look for
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rotator.core import leases, settle
 from rotator.core.conclude import conclude, safe_for_jobs
@@ -39,8 +42,7 @@ if TYPE_CHECKING:
 FETCH, WRITE = 60.0, 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """How a cycle differs from the usual one.
 
     `force`: fetch whatever the schedule says. `dry_run`: fetch and prove, write nothing, and end

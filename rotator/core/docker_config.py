@@ -15,6 +15,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Credential, Secret
 
@@ -94,8 +96,7 @@ class DockerConfig:
         return told + [(what, todo) for key, what, todo in _TRAPS if self.rest.get(key)]
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(Struct, frozen=True):
     """A merged document, and the keys of other people's entries that had to be left out of it."""
 
     config: DockerConfig

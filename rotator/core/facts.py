@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from rotator.core.model import Credential
 from rotator.core.report import Problem
@@ -22,16 +23,14 @@ Memory = tuple[Credential, ...]
 """The credentials in hand at the end of a cycle: a daemon gives them to the next one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """The time and the chance that a step of the record is made with."""
 
     now: datetime
     draw: Draw
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """What a source answered: credentials or a problem, and how many seconds it took.
 
     `login_stamp`: what its login secret looked like when it was asked.
@@ -43,8 +42,7 @@ class Answered:
     login_stamp: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
+class Looked(Struct, frozen=True):
     """What came of reading a target: what it holds, or a problem.
 
     `stamp`: what its login secret looked like then. `again`: it was not asked, as its login was
@@ -57,8 +55,7 @@ class Looked:
     again: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(Struct, frozen=True):
     """What came of a target's wish; `view` and `wish` are those of the last try."""
 
     view: View
@@ -87,8 +84,7 @@ class Published:
         return self.trouble is None and not self.wish.stale
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """Everything that a cycle found and did.
 
     `rejected`: registries that no longer accept what was in hand when the last cycle ended.
@@ -106,4 +102,4 @@ class Facts:
     notes: tuple[str, ...]
     dry_run: bool
     started: datetime
-    served: Mapping[str, str] = field(default_factory=dict)
+    served: Mapping[str, str] = {}

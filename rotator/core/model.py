@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import msgspec
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,8 +58,7 @@ class Secret:
         raise TypeError("a Secret is not copied into another process or a file")
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Struct, frozen=True):
     """What a Vault-like server gave with a dynamic credential: the right to renew or revoke it.
 
     The id is no secret: it allows nothing without a login. `expires_at` is the earlier of the
@@ -71,8 +70,7 @@ class Lease:
     renewable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(Struct, frozen=True):
     """A login for one registry.
 
     `registry` is the key it has in `auths` (see `core.docker_config.registry_key`). `issued_at` is
@@ -87,8 +85,7 @@ class Credential:
     lease: Lease | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """What a rotator leaves beside the document it wrote, so that others need not guess.
 
     `expires` tells when each registry's entry ends (None: no known end). `fingerprint` is the keyed
@@ -100,8 +97,7 @@ class Mark:
     rotation: str
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """What a target holds at the moment of a read, or after a write.
 
     `text` is None where there is nothing, or where the target withholds it (`withheld`). `version`
@@ -148,16 +144,14 @@ class Verdict(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(Struct, frozen=True):
     """A registry's verdict on a credential, and where there is more to say, what it answered."""
 
     verdict: Verdict
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """What the configuration says about any target, whatever its driver.
 
     `registries`: publish only these (None: all). `registry`: the one whose username or password is
@@ -178,8 +172,7 @@ class Policy:
         return self.registries is None or registry in self.registries
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True):
     """When to renew and when to retry; `renew_after` and `jitter` are shares of a life (0.5)."""
 
     renew_after: float = 0.5
@@ -187,4 +180,4 @@ class Schedule:
     poll: timedelta = timedelta(minutes=5)
     retry_initial: timedelta = timedelta(seconds=5)
     retry_max: timedelta = timedelta(minutes=10)
-    longest_job: timedelta = field(default=timedelta(hours=1))
+    longest_job: timedelta = timedelta(hours=1)

@@ -6,9 +6,10 @@ published, that works and lasts, is adopted instead of fetched again.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from rotator.core import docker_config
 from rotator.core.errors import DriverError

@@ -6,9 +6,9 @@ Never a secret: credentials are named by keyed fingerprints. Losing the record c
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003  the codec looks at it
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import Struct
 
 from rotator.core.model import Lease, Moment  # noqa: TC001  as Mapping
 
@@ -19,8 +19,7 @@ class RecordError(ValueError):
     """The text is no record, or one of a newer version."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """A credential that we fetched or adopted, named by its fingerprint.
 
     `renew_at` is drawn once, when the credential is first seen. `issued_at` of an adopted one is
@@ -36,8 +35,7 @@ class Known:
     adopted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     """The last of `count` failures in a row, and when it is tried again."""
 
     count: int
@@ -50,8 +48,7 @@ class Trouble:
     login_stamp: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRecord:
+class SourceRecord(Struct, frozen=True):
     """One source: what it served last, when it was asked, and its trouble if it has any."""
 
     registries: tuple[str, ...] = ()
@@ -61,8 +58,7 @@ class SourceRecord:
     trouble: Trouble | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TargetRecord:
+class TargetRecord(Struct, frozen=True):
     """One target: fingerprints of the documents that we meant to write there, newest first.
 
     `written`: the fingerprint of the last one whose write was confirmed, at `written_at`.
@@ -76,11 +72,10 @@ class TargetRecord:
     end: Moment | None = None
     trouble: Trouble | None = None
     written: str = ""
-    ends: Mapping[str, Moment] = field(default_factory=dict)
+    ends: Mapping[str, Moment] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Retired:
+class Retired(Struct, frozen=True):
     """A lease whose credential was replaced everywhere, and when it may be revoked."""
 
     source: str
@@ -88,14 +83,13 @@ class Retired:
     revoke_at: Moment
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """Everything the journal keeps of one rotation; `credentials` by registry, newest first."""
 
     version: int = VERSION
-    credentials: Mapping[str, tuple[Known, ...]] = field(default_factory=dict)
-    sources: Mapping[str, SourceRecord] = field(default_factory=dict)
-    targets: Mapping[str, TargetRecord] = field(default_factory=dict)
+    credentials: Mapping[str, tuple[Known, ...]] = {}
+    sources: Mapping[str, SourceRecord] = {}
+    targets: Mapping[str, TargetRecord] = {}
     retired: tuple[Retired, ...] = ()
     outcome: str = ""
     started_at: Moment | None = None

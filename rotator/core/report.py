@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from rotator.core.errors import DriverError, GoneError, PermanentError, Reason, TemporaryError
 from rotator.core.rotation import DEAD, FOREVER
@@ -19,8 +20,7 @@ GOOD_CREDENTIAL = frozenset({"fetched", "fresh"})
 GOOD_TARGET = frozenset({"written", "unchanged", "planned", "paused"})
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """Why something failed: the reason's one word, what happened, and what to do.
 
     `permanent`: waiting does not help. `retry_after`: the seconds that the other side asked for.
@@ -57,8 +57,7 @@ class Problem:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialReport:
+class CredentialReport(Struct, frozen=True):
     """One registry; `registry` is None where the source never told which it serves."""
 
     registry: str | None
@@ -70,8 +69,7 @@ class CredentialReport:
     problem: Problem | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SourceReport:
+class SourceReport(Struct, frozen=True):
     """One source that was asked: how long it took, and its problem if it had one."""
 
     name: str
@@ -79,8 +77,7 @@ class SourceReport:
     problem: Problem | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TargetReport:
+class TargetReport(Struct, frozen=True):
     """One target; `changes` are the entries that were written (or would be, in a dry run)."""
 
     name: str
@@ -92,8 +89,7 @@ class TargetReport:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """One cycle of one rotation. `safe_until` is None where it never ends or was never safe."""
 
     name: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from rotator.core.model import Credential, Proof, ProofMode, Schedule, Verdict
 
@@ -17,14 +18,13 @@ FOREVER = datetime.max.replace(tzinfo=UTC)
 DEAD = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Rotation:
+class Rotation(Struct, frozen=True):
     """What the configuration says about one rotation, with its drivers built."""
 
     name: str
     sources: tuple[Source, ...]
     targets: tuple[Target, ...]
-    schedule: Schedule = field(default_factory=Schedule)
+    schedule: Schedule = Schedule()
     proof: ProofMode = ProofMode.LENIENT
     remove: frozenset[str] = frozenset()
     enabled: bool = True
@@ -42,8 +42,7 @@ class Rotation:
         return all(s.registries or record.source(s.name).registries for s in self.sources)
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(Struct, frozen=True):
     """The outside, as one cycle needs it."""
 
     journal: Journal
@@ -56,8 +55,7 @@ class Ports:
 UNPROVEN = Proof(Verdict.UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class InHand:
+class InHand(Struct, frozen=True):
     """A credential that could be published now.
 
     `fresh`: fetched in this cycle and not seen before. `adopted`: somebody else fetched it.

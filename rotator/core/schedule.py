@@ -6,9 +6,10 @@ stored, because a wait that is drawn again at each look is no wait at all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from rotator.core.model import Schedule
@@ -28,8 +29,7 @@ _URGENT = timedelta(seconds=15)
 _THROTTLED = timedelta(seconds=60)
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
+class Life(Struct, frozen=True):
     """How long what is published still works: `left` is zero where nothing is, or it is rejected.
 
     `whole` is the length of its whole life, zero where that is not known.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from rotator.core import docker_config
 from rotator.core.errors import DriverError
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from rotator.core.record import TargetRecord
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """What a wish is made from: one target, what it holds, and what is in hand.
 
     `served`: the rotation's registries that belong in this target. `hand`: the best credential of
@@ -39,7 +39,7 @@ class View:
     rejected: frozenset[str]
     remove: frozenset[str]
     now: datetime
-    fingerprint: Fingerprint = field(repr=False)
+    fingerprint: Fingerprint
     told: bool = True
 
     @property
@@ -136,8 +136,7 @@ class View:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One entry of a target that a write changes: fingerprints before and after, and why."""
 
     registry: str
@@ -146,16 +145,14 @@ class Change:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """A text to be written, and the mark that goes with it."""
 
     text: Secret
     mark: Mark
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """What to do with a target.
 
     `document` is what is to be written, None where nothing is; `held_back` says why nothing can be.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from rotator.core import schedule
 
@@ -34,8 +35,7 @@ class Wake(StrEnum):
     CLOCK_FORWARD = "clock_forward"
 
 
-@dataclass(frozen=True, slots=True)
-class Armed:
+class Armed(Struct, frozen=True):
     """What a daemon waits for, and both clocks just before the cycle that decided it.
 
     `boot`: seconds on a clock that counts suspended time and is never set (CLOCK_BOOTTIME).

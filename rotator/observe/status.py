@@ -6,8 +6,10 @@ runs and when it is dead. Where there is a report of the same cycle, it adds wha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rotator.core.report import GOOD_CREDENTIAL, GOOD_TARGET
 from rotator.core.rotation import FOREVER
@@ -27,8 +29,7 @@ RUNNING, STOPPED, UNKNOWN = "running", "stopped", "unknown"
 _GOOD_ROTATION = frozenset({"rotated", "fresh", "paused"})
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialStatus:
+class CredentialStatus(Struct, frozen=True):
     """One registry's credential; `registry` is None where its source never told which it serves.
 
     `outcome` is None before the first cycle. `proof` is None where only the journal was read.
@@ -66,8 +67,7 @@ class CredentialStatus:
         return min(max((now - self.issued_at) / whole, 0.0), 1.0), renewal
 
 
-@dataclass(frozen=True, slots=True)
-class EntryFound:
+class EntryFound(Struct, frozen=True):
     """What stands in a target for one registry.
 
     `entry`: `current` (what rotator published last) · `older` (it published that before) ·
@@ -79,8 +79,7 @@ class EntryFound:
     expires_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What a target held when it was looked at: entries, or why it could not be read.
 
     `mark` tells whose mark is on it: `ours` · `foreign` · None where there is none.
@@ -93,8 +92,7 @@ class Found:
     hint: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TargetStatus:
+class TargetStatus(Struct, frozen=True):
     """One target, and what it should hold.
 
     `end` is the earliest end of the rotation's entries in it: `FOREVER` where none ends, None where
@@ -121,8 +119,7 @@ class TargetStatus:
         return None if self.end == FOREVER else self.end
 
 
-@dataclass(frozen=True, slots=True)
-class RotationStatus:
+class RotationStatus(Struct, frozen=True):
     """One rotation. `outcome` is None before its first cycle; `safe_until` as in a report."""
 
     name: str
@@ -155,8 +152,7 @@ class RotationStatus:
         return ((", ".join(names), trouble) for trouble, names in befell.items())
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """How everything stands at one moment; `daemon` is `running`, `stopped` or `unknown`."""
 
     at: datetime

@@ -7,10 +7,11 @@ https://developer.hashicorp.com/vault/docs/concepts/lease
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.model import Credential, Lease

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+
+from msgspec import Struct
 
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Secret
@@ -19,8 +20,7 @@ _LARGEST = 1 << 20
 """Bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class SecretInput:
+class SecretInput(Struct, frozen=True):
     """A `…_file` or `…_env` setting: where a secret stands. Exactly one of the two is set.
 
     It is read again at each use, so that a file replaced on disk counts from the next call on.

@@ -12,8 +12,10 @@ import errno
 import os
 import stat
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rotator.core.errors import ConflictError, GoneError, PermanentError, Reason
 from rotator.core.model import Content, Held, Secret
@@ -38,8 +40,7 @@ def build(settings: FileTargetSettings, policy: Policy, clock: Clock) -> Target:
     return FileTarget(settings, policy)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """An open directory and a name in it; `path` is for people. Nothing here follows a link."""
 
     path: Path

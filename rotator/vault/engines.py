@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from msgspec import Struct
+
 from rotator.core.errors import PermanentError, Reason
 from rotator.vault.answers import whole_number
 
@@ -23,8 +25,7 @@ _NOT_FOUND = 404
 _NOTHING = (_FORBIDDEN, _NOT_FOUND)
 
 
-@dataclass(frozen=True, slots=True)
-class Engine:
+class Engine(Struct, frozen=True):
     """What answers at a path: its kind, where it is mounted, and the rest of the path."""
 
     kind: Kind

@@ -7,9 +7,11 @@ https://developer.hashicorp.com/vault/api-docs/auth
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rotator.config import vault_auth as auth
 from rotator.core.errors import LoginRejectedError, PermanentError, Reason
@@ -39,8 +41,7 @@ _HINTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """A login token: `ttl` is its whole life, `expires_at` its end; None where it has none.
 
     `uses`: how often it can still be used, 0 where that is not counted. `periodic`: renewals never

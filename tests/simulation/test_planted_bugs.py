@@ -7,13 +7,13 @@ and nowhere else in the tests.
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
+from msgspec.structs import replace
 
 from rotator.core import recall, schedule
 from rotator.core.cycle import USUAL, Options

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from rotator.core.errors import LoginRejectedError
 from rotator.core.wake import Armed, Wake, wake_reason

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import b64encode
-from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
+
+from msgspec.structs import replace
 
 from rotator.core.errors import Reason, TemporaryError
 from rotator.core.model import Content, Held, Mark, Policy, Secret

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from rotator.config.targets import GitlabVariableTargetSettings
 from rotator.core.errors import ConflictError, DriverError, PermanentError, Reason
