@@ -16,6 +16,8 @@ from random import SystemRandom
 from threading import Lock
 from typing import TYPE_CHECKING, cast
 
+from msgspec import structs
+
 from rotator import sources, targets
 from rotator.core.cycle import USUAL, Options, run
 from rotator.core.model import Proof, ProofMode, Verdict
@@ -165,4 +167,4 @@ def _prover(configuration: Configuration) -> Prove:
 
 def _wanted(settings: SourceSettings) -> str:
     """Return what tells whether two sources ask for the same: everything but the name."""
-    return repr(settings.but(name=""))
+    return repr(structs.replace(settings, name=""))

@@ -197,7 +197,7 @@ class Daemon:
         if keys:
             hint = "restart rotator"
             self._log.warning("changed, but counts from the next start on", keys=keys, hint=hint)
-        return new.but(**{key: getattr(old, key) for key in keys})
+        return replace(new, **{key: getattr(old, key) for key in keys})
 
     def _arm(self, slot: Slot, armed: Armed, *, force: bool = False) -> None:
         slot.armed = armed

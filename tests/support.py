@@ -9,13 +9,18 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from random import SystemRandom
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
+
+from rotator.config.reading import Reading
+from rotator.config.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
@@ -41,6 +46,24 @@ def need(program: str, package: str) -> str:
         missing(program, f"apt-get install {package}")
     assert path is not None
     return path
+
+
+def made(kind: type[SettingsT], **keys: Any) -> SettingsT:
+    """Return settings from keys as a file has them; paths and numbers are written as there."""
+    reading = Reading()
+    settings: SettingsT = reading.read(kind, _written(keys))
+    assert not reading.problems, reading.problems
+    return settings
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _written(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_written(item) for item in value]
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if value is None else str(value)
 
 
 def free_port() -> int:

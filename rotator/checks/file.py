@@ -99,7 +99,9 @@ def _mode(
     daemon: Path = DOCKER_DAEMON,
 ) -> None:
     """Say who may read the file by its mode, as far as that matters to jobs."""
-    mode = stat.S_IMODE(status.st_mode) if status is not None else settings.mode
+    mode = settings.mode or access.NEW_FILE_MODE
+    if status is not None:
+        mode = stat.S_IMODE(status.st_mode)
     if mode & _EVERYBODY:
         who = "everybody on this machine" if mode & _OTHERS else "its group"
         sheet.ok(f"mode {mode:04o}: {who} can read it")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from rotator.checks import registry
 from rotator.core.errors import Reason, TemporaryError
 from rotator.sources.credential_helper import build
@@ -19,7 +21,7 @@ _LONGEST = timedelta(seconds=2.5)
 
 def check(settings: CredentialHelperSourceSettings, case: Case, sheet: Sheet) -> None:
     """Run the helper as a fetch does; it has less time here than it has there."""
-    hurried = settings.but(timeout=min(settings.timeout, _LONGEST))
+    hurried = structs.replace(settings, timeout=min(settings.timeout, _LONGEST))
     try:
         credentials = build(hurried, case.clock).fetch(())
     except TemporaryError as error:

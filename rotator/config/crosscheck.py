@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rotator.config.document import Document
     from rotator.config.explain import Part, Path
-    from rotator.config.settings import Reading
+    from rotator.config.reading import Reading
     from rotator.config.target_common import TargetSettings
 
 # A token lives 12 h, and even with the earliest renewal a tenth of that is over before the next.

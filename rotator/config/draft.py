@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from rotator.config.explain import Part, Path
-    from rotator.config.settings import Reading
+    from rotator.config.reading import Reading
 
 Kind = TypeVar("Kind", bound=SourceSettings | TargetSettings)
 

@@ -35,12 +35,19 @@ class Problem(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A mapping of the document: where it is, the settings it should be, and what to call it."""
+    """A mapping of the document: where it is, and the settings that it should be."""
 
     path: Path
     settings: type[Settings]
     data: dict[str, Any]
-    called: str
+
+    @property
+    def called(self) -> str:
+        """What it is called in a sentence."""
+        config = self.settings.__struct_config__
+        if config.tag_field:
+            return f"`{config.tag_field}: {config.tag}`"
+        return self.settings.CALLED or f"`{self.path[-1]}`"
 
 
 def about(path: Path, message: str) -> Problem:
@@ -114,8 +121,7 @@ def _homes(settings: type[Settings], where: str) -> dict[str, str]:
     """Return where each key belongs: those of the settings, and of what is in them, untagged."""
     homes: dict[str, str] = {}
     for name, key in settings.keys().items():
-        inner = key.nested
-        if inner is not None:
+        if (inner := key.nested) is not None:
             homes |= _homes(inner, f"in {inner.CALLED or f'`{name}`'}")
     return homes | dict.fromkeys(settings.keys(), where)
 

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import ast
 import inspect
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from rotator.config.schema import Configuration
 from rotator.config.settings import Settings
-from rotator.config.shapes import Choice, Items, Maybe, Nested, Shape, TextMap, Value, Words
-from rotator.config.types import SECONDS
-
-TAGS = ("type", "method")
+from rotator.config.types import SECONDS, Value
 
 
 def json_schema() -> dict[str, Any]:
@@ -39,10 +38,10 @@ def _mapping(settings: type[Settings], definitions: dict[str, Any]) -> dict[str,
     properties: dict[str, Any] = {}
     required: list[str] = []
     for name, key in settings.keys().items():
-        shown = properties[name] = _value(key.shape, definitions)
+        shown = properties[name] = _value(key.type, definitions)
         if name in described:
             shown["description"] = described[name]
-        is_tag = name in TAGS and "const" in shown
+        is_tag = name == settings.__struct_config__.tag_field
         if not is_tag and (written := _written(key.default)) is not None:
             shown["default"] = written
         if is_tag or key.required:
@@ -59,33 +58,26 @@ def _mapping(settings: type[Settings], definitions: dict[str, Any]) -> dict[str,
     return schema
 
 
-def _value(shape: Shape, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: PLR0911  a shape a case
-    match shape:
-        case Value(schema=schema):
-            return dict(schema)
-        case Words(words=(word,)):
-            return {"type": "string", "const": word}
-        case Words(words=words):
-            return {"type": "string", "enum": [str(word) for word in words]}
-        case Maybe(inner=inner):
-            return {"anyOf": [_value(inner, definitions), {"type": "null"}]}
-        case Items(inner=inner):
-            limits: dict[str, Any] = {"minItems": 1} if shape.filled else {}
-            limits |= {"uniqueItems": True} if shape.unique else {}
-            return {"type": "array", "items": _value(inner, definitions), **limits}
-        case TextMap(inner=inner):
-            text = _value(inner, definitions)
-            by_pattern = {text["pattern"]: text}
-            return {
-                "type": "object",
-                "patternProperties": by_pattern,
-                "additionalProperties": False,
-            }
-        case Choice(known=known):
-            return {"oneOf": [_reference(settings, definitions) for settings in known.values()]}
-        case Nested(settings=settings):
-            return _reference(settings, definitions)
-    raise TypeError(shape)
+def _value(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: PLR0911  a kind of type a case
+    bare, note = get_args(kind) if get_origin(kind) is Annotated else (kind, None)
+    origin, parts = get_origin(bare), get_args(bare)
+    if isinstance(note, Value):
+        return dict(note.schema)
+    if NoneType in parts:
+        return {"anyOf": [_value(parts[0], definitions), {"type": "null"}]}
+    if origin is tuple:
+        limits = {"minItems": note.min_length, **(note.extra_json_schema or {})} if note else {}
+        return {"type": "array", "items": _value(parts[0], definitions), **limits}
+    if origin is Mapping:
+        text = _value(parts[1], definitions)
+        by_pattern = {text["pattern"]: text}
+        return {"type": "object", "patternProperties": by_pattern, "additionalProperties": False}
+    if origin in (Union, UnionType):
+        return {"oneOf": [_reference(settings, definitions) for settings in parts]}
+    if isinstance(bare, type) and issubclass(bare, Settings):
+        return _reference(bare, definitions)
+    words = [str(word) for word in parts or bare]
+    return {"type": "string", **({"enum": words} if words[1:] else {"const": words[0]})}
 
 
 def _reference(settings: type[Settings], definitions: dict[str, Any]) -> dict[str, Any]:

@@ -6,11 +6,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from rotator.config.crosscheck import crosscheck
 from rotator.config.document import read
+from rotator.config.reading import Reading
 from rotator.config.schema import Configuration
-from rotator.config.settings import Reading
-from rotator.config.shapes import shape_of
 from rotator.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Configuration:
     document = read(path)
     credentials = environ.get("CREDENTIALS_DIRECTORY", "")
     reading = Reading(Path(credentials) if credentials else path.absolute().parent)
-    configuration: Configuration = reading.read(shape_of(Configuration), document.data)
+    configuration: Configuration = reading.read(Configuration, document.data)
     problems = [*reading.problems, *crosscheck(document, reading)]
     found = [(document.place(one.path, at_key=one.at_key), one.message) for one in problems]
     found += document.problems
@@ -65,6 +66,6 @@ def load(path: Path, environ: Mapping[str, str]) -> Configuration:
         raise ConfigError(
             [f"{path}:{line}:{column}: {message}" for (line, column), message in sorted(set(found))]
         )
-    if "state_dir" in configuration.given:
+    if ("state_dir",) in reading.right:
         return configuration
-    return configuration.but(state_dir=default_state_dir(environ, os.getuid()))
+    return replace(configuration, state_dir=default_state_dir(environ, os.getuid()))

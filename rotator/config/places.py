@@ -4,10 +4,9 @@ import ipaddress
 import os.path
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from rotator.config.shapes import Value
-from rotator.config.types import text_of
+from rotator.config.types import Value, form, matching, text_of
 from rotator.core.docker_config import registry_key
 
 # What tokens look like, so that one that was pasted where a file's or variable's name belongs is
@@ -25,15 +24,6 @@ URL = rf"{SCHEME}{HOST}{PORT}(/[^\s?#@]*)?"
 LISTEN = r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]):[1-9][0-9]{0,4}"
 VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,254}"
 HIGHEST_PORT = 65535
-
-
-def _registry(value: object) -> str:
-    text = text_of(value, "a registry")
-    if not re.fullmatch(REGISTRY, text):
-        raise ValueError(
-            "a registry is wanted: host, host:port or host/path, without user, `*` or white space"
-        )
-    return registry_key(text)
 
 
 def _url(value: object) -> str:
@@ -58,7 +48,7 @@ def _listen(value: object) -> str:
 
 
 def _path_text(value: object) -> str:
-    text = str(value) if isinstance(value, Path) else text_of(value, "a path")
+    text = text_of(value, "a path")
     if text.startswith("~"):
         raise ValueError("`~` is not expanded; write the whole path, such as /home/USER/…")
     if text.startswith("$"):
@@ -98,14 +88,18 @@ def _variable(value: object) -> str:
     return text
 
 
-def _form(pattern: str, **more: Any) -> dict[str, Any]:
-    return {"type": "string", "pattern": f"^{pattern}$", **more}
-
-
-Registry = Annotated[str, Value(_registry, _form(REGISTRY))]
-Url = Annotated[str, Value(_url, _form(URL))]
-Listen = Annotated[str, Value(_listen, _form(LISTEN, examples=["127.0.0.1:9465"]))]
-FilePath = Annotated[Path, Value(_file, _form("/.*[^/]"))]
-Directory = Annotated[Path, Value(_directory, _form("/.*"))]
-InputFile = Annotated[Path, Value(_input_file, _form("[^~$](.*[^/])?"), beside=True)]
-VariableName = Annotated[str, Value(_variable, _form(VARIABLE))]
+Registry = Annotated[
+    str,
+    matching(
+        REGISTRY,
+        "a registry",
+        registry_key,
+        ": host, host:port or host/path, without user, `*` or white space",
+    ),
+]
+Url = Annotated[str, Value(_url, form(URL))]
+Listen = Annotated[str, Value(_listen, form(LISTEN, examples=["127.0.0.1:9465"]))]
+FilePath = Annotated[Path, Value(_file, form("/.*[^/]"))]
+Directory = Annotated[Path, Value(_directory, form("/.*"))]
+InputFile = Annotated[Path, Value(_input_file, form("[^~$](.*[^/])?"), beside=True)]
+VariableName = Annotated[str, Value(_variable, form(VARIABLE))]

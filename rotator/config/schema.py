@@ -4,17 +4,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
+from msgspec.structs import force_setattr, replace
+
 from rotator.config.explain import one_of
 from rotator.config.places import Directory, FilePath, InputFile, Listen, Registry
 from rotator.config.settings import Settings
-from rotator.config.shapes import Filled, Value
 from rotator.config.sources import Source
 from rotator.config.targets import Target
-from rotator.config.types import Duration, Flag, Percent, matching
+from rotator.config.types import FILLED, NUMBER, Duration, Flag, Percent, Value, matching
 from rotator.core.model import ProofMode, Schedule
 
 RotationName = Annotated[
-    str, matching(r"[a-z0-9-]{1,63}", "a name of small letters, digits and -", number=True)
+    str, matching(r"[a-z0-9-]{1,63}", "a name of small letters, digits and -", also=NUMBER)
 ]
 
 
@@ -100,14 +101,14 @@ class RotationSettings(Settings):
     """lenient: don't publish what its registry rejects; strict: publish only what it accepts;
     off: don't ask."""
     schedule: ScheduleSettings = ScheduleSettings()
-    sources: Annotated[tuple[Source, ...], Filled()]
+    sources: Annotated[tuple[Source, ...], FILLED]
     """Where the credentials come from."""
-    targets: Annotated[tuple[Target, ...], Filled()]
+    targets: Annotated[tuple[Target, ...], FILLED]
     """Where they are published."""
     remove: tuple[Registry, ...] = ()
     """Entries to take out of every target, whoever wrote them."""
 
-    def complete(self) -> None:
+    def __post_init__(self) -> None:
         """Name the sources that have no name."""
         taken = {source.name for source in self.sources}
         named = []
@@ -117,8 +118,8 @@ class RotationSettings(Settings):
                 continue
             name = free_name(source.type, taken)
             taken.add(name)
-            named.append(source.but(name=name))
-        self.__dict__["sources"] = tuple(named)
+            named.append(replace(source, name=name))
+        force_setattr(self, "sources", tuple(named))
 
     def timing(self) -> Schedule:
         """Return what the core needs to know."""
@@ -148,7 +149,7 @@ class Configuration(Settings):
     metrics_file: FilePath | None = None
     """Metrics for node_exporter's textfile collector, written after each cycle."""
     registry_access: RegistryAccessSettings = RegistryAccessSettings()
-    rotations: Annotated[tuple[RotationSettings, ...], Filled()]
+    rotations: Annotated[tuple[RotationSettings, ...], FILLED]
     """The rotations."""
 
 

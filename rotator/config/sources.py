@@ -7,12 +7,21 @@ from urllib.parse import urlsplit
 from rotator.config.places import FilePath, InputFile, Registry, Url
 from rotator.config.rules import OneOf, Rule, When
 from rotator.config.settings import Settings
-from rotator.config.shapes import Filled, Tagged
-from rotator.config.types import NO_TEXTS, Duration, Text, Texts, Whole, matching
+from rotator.config.types import (
+    EACH_ONCE,
+    FILLED,
+    NO_TEXTS,
+    NUMBER,
+    Duration,
+    Text,
+    Texts,
+    Whole,
+    matching,
+)
 from rotator.config.vault_auth import VaultPath, VaultServerSettings
 
-AccountId = Annotated[str, matching(r"[0-9]{12}", "an AWS account id of 12 digits", number=True)]
-Accounts = Annotated[tuple[AccountId, ...], Filled(unique=True)]
+AccountId = Annotated[str, matching(r"[0-9]{12}", "an AWS account id of 12 digits", also=NUMBER)]
+Accounts = Annotated[tuple[AccountId, ...], EACH_ONCE]
 Region = Annotated[
     str, matching(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", "an AWS region such as eu-west-1")
 ]
@@ -44,7 +53,7 @@ DUAL_STACK_APIS = (".api.aws", ".api.amazonwebservices.com.cn")
 """How the addresses of AWS's IPv4 and IPv6 APIs end."""
 
 
-class SourceSettings(Settings):
+class SourceSettings(Settings, shared=True):
     """What every source has."""
 
     name: Text = ""
@@ -55,7 +64,7 @@ class SourceSettings(Settings):
         raise NotImplementedError
 
 
-class AwsSettings(SourceSettings):
+class AwsSettings(SourceSettings, shared=True):
     """What both kinds of ECR have: where the AWS identity comes from."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (When("external_id", needs=("role_arn",)),)
@@ -174,7 +183,7 @@ class CredentialHelperSourceSettings(SourceSettings):
     type: Literal["credential_helper"] = "credential_helper"
     helper: HelperName
     """The helper's name: `gcr` runs `docker-credential-gcr get`."""
-    registries: Annotated[tuple[Registry, ...], Filled()]
+    registries: Annotated[tuple[Registry, ...], FILLED]
     """The registries to ask it for."""
     lifetime: Duration | None = None
     """How long what it prints is good for; default: not known."""
@@ -192,7 +201,7 @@ class DockerConfigSourceSettings(SourceSettings):
     type: Literal["docker_config"] = "docker_config"
     path: FilePath
     """The docker config file."""
-    registries: Annotated[tuple[Registry, ...], Filled()] | None = None
+    registries: Annotated[tuple[Registry, ...], FILLED] | None = None
     """Take only these entries; default: all."""
 
     def known_registries(self) -> frozenset[str] | None:
@@ -200,11 +209,10 @@ class DockerConfigSourceSettings(SourceSettings):
         return None if self.registries is None else frozenset(self.registries)
 
 
-Source = Annotated[
+Source = (
     EcrSourceSettings
     | EcrPublicSourceSettings
     | VaultSourceSettings
     | CredentialHelperSourceSettings
-    | DockerConfigSourceSettings,
-    Tagged("type"),
-]
+    | DockerConfigSourceSettings
+)

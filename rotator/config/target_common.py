@@ -5,12 +5,11 @@ from typing import Annotated, Any, ClassVar
 from rotator.config.places import Registry
 from rotator.config.rules import Rule, When
 from rotator.config.settings import Settings
-from rotator.config.shapes import Filled
-from rotator.config.types import Flag, Text
+from rotator.config.types import FILLED, Flag, Text
 from rotator.core.model import Content, Merge, Policy
 
 
-class TargetSettings(Settings):
+class TargetSettings(Settings, shared=True):
     """What every target has."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
@@ -26,7 +25,7 @@ class TargetSettings(Settings):
 
     enabled: Flag = True
     """false: paused, nothing is written here."""
-    registries: Annotated[tuple[Registry, ...], Filled()] | None = None
+    registries: Annotated[tuple[Registry, ...], FILLED] | None = None
     """Publish only these; default: all that the sources give."""
     follows: Flag = False
     """true: running jobs see updates, so `longest_job` may exceed a credential's life here."""
@@ -71,7 +70,7 @@ class TargetSettings(Settings):
         return choices.get(self.content, password)
 
 
-class NamedTargetSettings(TargetSettings):
+class NamedTargetSettings(TargetSettings, shared=True):
     """A target that can be given a name (a Kubernetes target can't: `name` is the object's)."""
 
     name: Text = ""
@@ -82,6 +81,6 @@ class NamedTargetSettings(TargetSettings):
         """The target's name in logs, metrics and commands."""
         return self.name
 
-    def complete(self) -> None:
+    def __post_init__(self) -> None:
         """Fill in the name; called last, as the place may be made of other defaults."""
         self.fill("name", super().target_name)

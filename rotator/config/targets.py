@@ -4,9 +4,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from rotator.config.places import FilePath, InputFile, Url, VariableName
 from rotator.config.rules import OneOf, Rule, When
-from rotator.config.shapes import Tagged
 from rotator.config.target_common import NamedTargetSettings, TargetSettings
-from rotator.config.types import NO_TEXTS, FileMode, Flag, Text, Texts, Whole, matching
+from rotator.config.types import NO_TEXTS, NUMBER, FileMode, Flag, Text, Texts, Whole, matching
 from rotator.config.vault_auth import VaultPath, VaultServerSettings
 from rotator.core.model import Content
 
@@ -36,7 +35,7 @@ GitlabPath = Annotated[
     matching(
         r"[A-Za-z0-9_]([A-Za-z0-9_./-]*[A-Za-z0-9_.-])?",
         "a path such as team/apps, or an id, without slash at either end,",
-        number=True,
+        also=NUMBER,
     ),
 ]
 
@@ -47,8 +46,8 @@ class FileTargetSettings(NamedTargetSettings):
     type: Literal["file"] = "file"
     path: FilePath
     """The file to write."""
-    mode: FileMode = 0o600
-    """Its mode."""
+    mode: FileMode | None = None
+    """Its mode; default: 0600 for a new file, and one that is there keeps its own."""
     owner: Text | None = None
     """Its owner, a name or a number; default: who runs rotator."""
     group: Text | None = None
@@ -63,7 +62,7 @@ class FileTargetSettings(NamedTargetSettings):
         return str(self.path)
 
 
-class KubernetesTargetSettings(TargetSettings):
+class KubernetesTargetSettings(TargetSettings, shared=True):
     """What Secret and ConfigMap have in common."""
 
     namespace: KubernetesLabel
@@ -86,7 +85,7 @@ class KubernetesTargetSettings(TargetSettings):
         cluster = [str(part) for part in (self.kubeconfig, self.context) if part is not None]
         return "@".join([f"{self.namespace}/{self.name}", *cluster])
 
-    def complete(self) -> None:
+    def __post_init__(self) -> None:
         """Fill in the defaults that depend on other keys."""
         self.fill("key", self.by_content("config.json", "username", "password"))
 
@@ -107,12 +106,12 @@ class KubernetesSecretTargetSettings(KubernetesTargetSettings):
     secret_type: Literal["Opaque", "kubernetes.io/dockerconfigjson"] = "Opaque"  # noqa: S105  no secret
     """Opaque, or the type that `imagePullSecrets` take."""
 
-    def complete(self) -> None:
+    def __post_init__(self) -> None:
         """Fill in the defaults that depend on other keys."""
         if self.secret_type == DOCKER_CONFIG_JSON:
             self.fill("key", DOCKER_CONFIG_JSON_KEY)
         else:
-            super().complete()
+            super().__post_init__()
 
 
 class KubernetesConfigMapTargetSettings(KubernetesTargetSettings):
@@ -143,7 +142,7 @@ class GitlabVariableTargetSettings(NamedTargetSettings):
     key: VariableKey = ""
     """The variable's name; default: DOCKER_AUTH_CONFIG, or by content DOCKER_REGISTRY_USER
     or DOCKER_REGISTRY_PASS."""
-    masked: Flag = True
+    masked: Flag | None = None
     """Hide the value in job logs; default: true, false for `content: username`."""
     protected: Flag | None = None
     """Only for pipelines on protected refs; default: as it is, false for a new variable."""
@@ -164,13 +163,13 @@ class GitlabVariableTargetSettings(NamedTargetSettings):
         """Return what makes the variable one of its kind."""
         return (self.url, self.group, self.project, self.key, self.environment_scope)
 
-    def complete(self) -> None:
+    def __post_init__(self) -> None:
         """Fill in the defaults that depend on other keys."""
         key = self.by_content("DOCKER_AUTH_CONFIG", "DOCKER_REGISTRY_USER", "DOCKER_REGISTRY_PASS")
         self.fill("key", key)
         # GitLab refuses to mask a value under 8 characters, and user names are often shorter.
         self.fill("masked", self.content is not Content.USERNAME)
-        super().complete()
+        super().__post_init__()
 
 
 class VaultKvTargetSettings(VaultServerSettings, NamedTargetSettings):
@@ -194,17 +193,16 @@ class VaultKvTargetSettings(VaultServerSettings, NamedTargetSettings):
         """Return what makes the secret one of its kind."""
         return (self.address, self.namespace, self.path)
 
-    def complete(self) -> None:
+    def __post_init__(self) -> None:
         """Fill in the defaults that depend on other keys."""
         self.fill("field", self.by_content("config.json", "username", "password"))
-        super().complete()
+        super().__post_init__()
 
 
-Target = Annotated[
+Target = (
     FileTargetSettings
     | KubernetesSecretTargetSettings
     | KubernetesConfigMapTargetSettings
     | GitlabVariableTargetSettings
-    | VaultKvTargetSettings,
-    Tagged("type"),
-]
+    | VaultKvTargetSettings
+)

@@ -1,17 +1,18 @@
 """The kinds of values that a configuration holds: texts, numbers, durations, switches.
 
-Each takes the text as it stands in the file (`0600`, `off`, `012345670123` keep every character)
-and, from code, the value itself. An error says what is wanted, never repeats what may be a secret,
-and is written to be read after the key's name. Paths, hosts and URLs are in `places`.
+Each takes the text as it stands in the file: `0600`, `off`, `012345670123` keep every character. An
+error says what is wanted, never repeats what may be a secret, and is written to be read after the
+key's name. Paths, hosts and URLs are in `places`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from rotator.config.shapes import TextMap, Value
+from msgspec import Meta
 
 DURATION = r"([1-9][0-9]{0,8}s|[1-9][0-9]{0,6}m|[1-9][0-9]{0,4}h|[1-9][0-9]{0,3}d)"
 PERCENT = r"[0-9]{1,2}(\.[0-9]{1,3})?%"
@@ -20,6 +21,32 @@ WHOLE = r"[1-9][0-9]{0,8}"
 TRUE = ("true", "yes", "on")
 FALSE = ("false", "no", "off")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Value:
+    """Annotates a type whose values a function makes from a text.
+
+    `check` raises ValueError with words to be read after the key's name; `schema` says the same to
+    editors. `beside`: `check` also gets the directory in which a relative path is looked up.
+    """
+
+    def __init__(
+        self, check: Callable[..., Any], schema: dict[str, Any], *, beside: bool = False
+    ) -> None:
+        self._check = check
+        self.schema = schema
+        self._beside = beside
+
+    def read(self, value: object, base: Path | None) -> Any:
+        """Return what is made of the value, with relative paths below `base`."""
+        return self._check(value, base) if self._beside else self._check(value)
+
+
+FILLED = Meta(min_length=1)
+"""Annotates a list of at least one item."""
+
+EACH_ONCE = Meta(min_length=1, extra_json_schema={"uniqueItems": True})
+"""Annotates a list of at least one item in which none is there twice."""
 
 
 def text_of(value: object, wanted: str) -> str:
@@ -34,67 +61,31 @@ def text_of(value: object, wanted: str) -> str:
     return value
 
 
-def matching(pattern: str, wanted: str, *, number: bool = False) -> Value:
-    """Annotate a text that has one form. `number`: it may look like a number, quoted or not."""
+def form(pattern: str, also: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """Return the JSON Schema of a text; `also`: what an editor takes it for without quotes."""
+    text = {"type": "string", "pattern": f"^{pattern}$", **more}
+    return {"anyOf": [text, also]} if also else text
 
-    def check(value: object) -> str:
+
+def matching(
+    pattern: str, wanted: str, make: Callable[[str], Any] = str, hint: str = "", **schema: Any
+) -> Value:
+    """Annotate what is made of a text of one form; `hint`: what an error adds to what is wanted."""
+
+    def check(value: object) -> Any:
         text = text_of(value, wanted)
         if not re.fullmatch(pattern, text):
-            raise ValueError(f"{wanted} is wanted")
-        return text
+            raise ValueError(f"{wanted} is wanted{hint}")
+        return make(text)
 
-    schema = {"type": "string", "pattern": f"^{pattern}$"}
-    return Value(
-        check, {"anyOf": [schema, {"type": "integer", "minimum": 0}]} if number else schema
-    )
+    return Value(check, form(pattern, **schema))
 
 
 def _text(value: object) -> str:
     return text_of(value, "a text")
 
 
-def _duration(value: object) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    wanted = "a duration such as 90s, 30m, 12h or 7d"
-    text = text_of(value, wanted)
-    if not re.fullmatch(DURATION, text):
-        raise ValueError(f"{wanted} is wanted (one whole number above 0 and one unit)")
-    return timedelta(seconds=int(text[:-1]) * SECONDS[text[-1]])
-
-
-def _percent(value: object) -> float:
-    if isinstance(value, float):
-        return value
-    wanted = "a percentage below 100 such as 50%"
-    text = text_of(value, wanted)
-    if not re.fullmatch(PERCENT, text):
-        raise ValueError(f"{wanted} is wanted")
-    return float(text[:-1]) / 100
-
-
-def _flag(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    word = text_of(value, "true or false")
-    if word not in _FLAG_WORDS:
-        raise ValueError("true or false is wanted")
-    return word.lower() in TRUE
-
-
-def _whole(value: object) -> int:
-    if isinstance(value, int):
-        return value
-    wanted = "a whole number above 0"
-    text = text_of(value, wanted)
-    if not re.fullmatch(WHOLE, text):
-        raise ValueError(f"{wanted} is wanted")
-    return int(text)
-
-
 def _mode(value: object) -> int:
-    if isinstance(value, int):
-        return value
     wanted = 'a mode of three octal digits such as "0600"'
     text = text_of(value, wanted)
     if re.fullmatch(MODE, text):
@@ -106,25 +97,38 @@ def _mode(value: object) -> int:
     raise ValueError(f"{wanted} is wanted")
 
 
-def _either(text: str, other: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [{"type": "string", "pattern": f"^{text}$"}, other]}
-
-
-def _form(pattern: str, *examples: str) -> dict[str, Any]:
-    return {"type": "string", "pattern": f"^{pattern}$", "examples": list(examples)}
-
-
-_FLAG_WORDS = tuple(form for word in TRUE + FALSE for form in (word, word.title(), word.upper()))
+_FLAG_WORDS = [one for word in TRUE + FALSE for one in (word, word.title(), word.upper())]
+FLAG = f"({'|'.join(_FLAG_WORDS)})"
+WHOLES = {"type": "integer", "minimum": 1, "maximum": 999999999}
+NUMBER = {"type": "integer", "minimum": 0}
 
 Text = Annotated[str, Value(_text, {"type": ["string", "number", "boolean"], "pattern": r"\S"})]
 NO_TEXTS: Mapping[str, str] = MappingProxyType({})
-Texts = Annotated[Mapping[str, str], TextMap(Text)]
-Duration = Annotated[timedelta, Value(_duration, _form(DURATION, "90s", "12h"))]
-Percent = Annotated[float, Value(_percent, _form(PERCENT, "50%"))]
-Flag = Annotated[bool, Value(_flag, _either(f"({'|'.join(_FLAG_WORDS)})", {"type": "boolean"}))]
-Whole = Annotated[
-    int, Value(_whole, _either(WHOLE, {"type": "integer", "minimum": 1, "maximum": 999999999}))
+Texts = Mapping[Text, Text]
+Duration = Annotated[
+    timedelta,
+    matching(
+        DURATION,
+        "a duration such as 90s, 30m, 12h or 7d",
+        lambda text: timedelta(seconds=int(text[:-1]) * SECONDS[text[-1]]),
+        " (one whole number above 0 and one unit)",
+        examples=["90s", "12h"],
+    ),
 ]
+Percent = Annotated[
+    float,
+    matching(
+        PERCENT,
+        "a percentage below 100 such as 50%",
+        lambda text: float(text[:-1]) / 100,
+        examples=["50%"],
+    ),
+]
+Flag = Annotated[
+    bool,
+    matching(FLAG, "true or false", lambda text: text.lower() in TRUE, also={"type": "boolean"}),
+]
+Whole = Annotated[int, matching(WHOLE, "a whole number above 0", int, also=WHOLES)]
 FileMode = Annotated[
-    int, Value(_mode, _either(MODE, {"type": "integer", "minimum": 100, "maximum": 775}))
+    int, Value(_mode, form(MODE, {"type": "integer", "minimum": 100, "maximum": 775}))
 ]

@@ -6,7 +6,6 @@ from typing import Annotated, ClassVar, Literal
 from rotator.config.places import InputFile, Url, VariableName
 from rotator.config.rules import OneOf, Rule, When
 from rotator.config.settings import Settings
-from rotator.config.shapes import Tagged
 from rotator.config.types import Text, matching
 
 SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
@@ -106,19 +105,18 @@ class AwsAuthSettings(Settings):
     """The region of the STS endpoint; default: the global one."""
 
 
-AuthSettings = Annotated[
+AuthSettings = (
     TokenAuthSettings
     | ApproleAuthSettings
     | KubernetesAuthSettings
     | JwtAuthSettings
     | CertAuthSettings
     | UserpassAuthSettings
-    | AwsAuthSettings,
-    Tagged("method"),
-]
+    | AwsAuthSettings
+)
 
 
-class VaultServerSettings(Settings):
+class VaultServerSettings(Settings, shared=True):
     """A Vault (or OpenBao) server, and the login to it."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (When("client_key_file", needs=("client_cert_file",)),)

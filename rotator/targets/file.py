@@ -76,8 +76,6 @@ class FileTarget(Target):
         super().__init__(settings.name, policy)
         self._path = settings.path
         self._mode = settings.mode
-        # The default is for a new file; one that is there keeps its mode unless told otherwise.
-        self._mode_is_set = "mode" in settings.given
         self._owner = settings.owner
         self._group = settings.group
         self._in_place = settings.write == "in_place"
@@ -153,7 +151,7 @@ class FileTarget(Target):
             place.directory,
             place.path.name,
             f"{document}\n",
-            mode=self._mode if mode == access.AS_IT_IS else mode,
+            mode=access.NEW_FILE_MODE if mode == access.AS_IT_IS else mode,
             uid=uid,
             gid=gid,
             durable=self._durable,
@@ -195,7 +193,7 @@ class FileTarget(Target):
 
     def _configured(self) -> tuple[int, int, int]:
         """Return mode, uid and gid; `AS_IT_IS` for those that nobody configured."""
-        mode = self._mode if self._mode_is_set else access.AS_IT_IS
+        mode = access.AS_IT_IS if self._mode is None else self._mode
         return mode, access.uid_of(self._owner), access.gid_of(self._group)
 
     def _trusted(self) -> set[int]:

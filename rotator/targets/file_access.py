@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 AS_IT_IS = -1
 """What `chown(2)` takes for a uid or gid that it leaves alone; here for a mode, too."""
 
+NEW_FILE_MODE = 0o600
+
 MODES = 0o775
 """What is kept of a mode: a file that everybody can write is no place for a credential."""
 

@@ -12,7 +12,7 @@ from rotator.core.model import Secret
 from rotator.sources.vault import VaultSource
 from tests.fakes.vault_door import VaultDoor, refusal
 from tests.servers.openbao import OpenBao, unique
-from tests.support import NOW
+from tests.support import NOW, made
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,7 +40,8 @@ class VaultBench:
 
     def source(self) -> VaultSource:
         """Build the driver anew, with short timeouts."""
-        settings = VaultSourceSettings(
+        settings = made(
+            VaultSourceSettings,
             name="vault",
             address=self.door.url,
             auth={

@@ -12,7 +12,7 @@ from rotator.core.model import Secret
 from rotator.targets.vault_kv import VaultKvTarget
 from tests.fakes.vault_door import VaultDoor, refusal
 from tests.servers.openbao import OpenBao, unique
-from tests.support import NOW
+from tests.support import NOW, made
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,7 +37,8 @@ class VaultKvBench:
 
     def target(self, policy: Policy) -> VaultKvTarget:
         """Build the driver anew, with short timeouts."""
-        settings = VaultKvTargetSettings(
+        settings = made(
+            VaultKvTargetSettings,
             name=f"vault_kv:secret/{self.path}",
             address=self.door.url,
             auth={"method": "token", "token_file": str(self.token_file)},

@@ -210,7 +210,7 @@ def test_adding_a_target_works_as_written(tmp_path: Path) -> None:
         name, _, text = block.removeprefix("# ").partition("\n")
         path = tmp_path / name
         if name.endswith("config/targets.py"):
-            before, union, after = path.read_text().partition("\nTarget = Annotated[\n    ")
+            before, union, after = path.read_text().partition("\nTarget = (\n    ")
             path.write_text(f"{before}\n{text}\n{union}SqliteTargetSettings\n    | {after}")
         elif name.endswith("__init__.py"):
             path.write_text(path.read_text().replace("DRIVERS = {\n", f"DRIVERS = {{\n{text}"))

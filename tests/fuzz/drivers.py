@@ -21,7 +21,7 @@ from rotator.targets.gitlab_variable import GitlabVariableTarget
 from rotator.targets.kubernetes import build as build_kubernetes
 from rotator.targets.kubernetes_access import Access
 from rotator.targets.vault_kv import VaultKvTarget
-from tests.support import MARKED
+from tests.support import MARKED, made
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +88,8 @@ def vault(url: str, folder: Path) -> Driver:
     """Return a source that reads a stored login."""
     token = _token(folder)
     source = VaultSource(
-        VaultSourceSettings(
+        made(
+            VaultSourceSettings,
             name="vault",
             address=url,
             auth={"method": "token", "token_file": str(token)},
@@ -106,7 +107,8 @@ def vault(url: str, folder: Path) -> Driver:
 def vault_dynamic(url: str, folder: Path) -> Driver:
     """Return a source with leases, behind an AppRole login; it renews what it has."""
     secret_id = _token(folder)
-    settings = VaultSourceSettings(
+    settings = made(
+        VaultSourceSettings,
         name="vault",
         address=url,
         auth={"method": "approle", "role_id": "r", "secret_id_file": str(secret_id)},
@@ -134,7 +136,8 @@ def vault_kv(url: str, folder: Path) -> Driver:
     """Return a target in KV 2 that also destroys old versions."""
     token = _token(folder)
     target = VaultKvTarget(
-        VaultKvTargetSettings(
+        made(
+            VaultKvTargetSettings,
             name="vault_kv:x",
             address=url,
             auth={"method": "token", "token_file": str(token)},

@@ -12,6 +12,7 @@ from rotator.core.model import Mark, Policy, Secret
 from rotator.targets.vault_kv import VaultKvTarget, build
 from tests.integration.vault_tools import Hands, token_login, vault_source
 from tests.servers.openbao import OpenBao, unique
+from tests.support import made
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +31,7 @@ def auth(openbao: OpenBao, tmp_path: Path) -> dict[str, str]:
 def make(server: OpenBao, auth: dict[str, str], path: str, **settings: Any) -> VaultKvTarget:
     """Return the target as the configuration would describe it."""
     fields = {"name": "hub", "address": server.url, "auth": auth, "path": path, **settings}
-    return build(VaultKvTargetSettings(**fields), Policy(), Hands())
+    return build(made(VaultKvTargetSettings, **fields), Policy(), Hands())
 
 
 @pytest.mark.parametrize("version", [1, 2])

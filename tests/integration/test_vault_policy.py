@@ -16,6 +16,7 @@ from rotator.targets.vault_kv import VaultKvTarget
 from tests.fakes.rabbitmq import RabbitMq
 from tests.integration.vault_tools import Hands, token_login, vault_source
 from tests.servers.openbao import OpenBao
+from tests.support import made
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +85,8 @@ def _lease(server: OpenBao, auth: dict[str, str]) -> list[str]:
 
 
 def _publish(server: OpenBao, auth: dict[str, str]) -> list[str]:
-    settings = VaultKvTargetSettings(
+    settings = made(
+        VaultKvTargetSettings,
         name="hub",
         address=server.url,
         auth=auth,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rotator.config.sources import VaultSourceSettings
 from rotator.sources.vault import VaultSource
+from tests.support import made
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,4 +50,4 @@ def vault_source(
         **({} if "docker_config_field" in settings else {"registry": REGISTRY}),
         **settings,
     }
-    return VaultSource(VaultSourceSettings(**fields), clock or Hands(), (5.0, 10.0))
+    return VaultSource(made(VaultSourceSettings, **fields), clock or Hands(), (5.0, 10.0))

@@ -27,7 +27,6 @@ SLOW = frozenset(
     }
 )  # fmt: skip
 CONFIGURATION = {"msgspec", "yaml"}
-
 CYCLE = CONFIGURATION | {"structlog"}
 OVER_REQUESTS = {"charset_normalizer", "requests", "urllib3"}
 AWS = {"botocore", "urllib3"}

@@ -11,7 +11,7 @@ from rotator.config.schema import Configuration, RotationSettings
 from rotator.core.model import Proof, Verdict
 from rotator.core.record import Record
 from rotator.system.journal import FileJournal
-from tests.support import MARKED, NOW
+from tests.support import MARKED, NOW, made
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ def clock() -> datetime:
 
 def look(place: Path, *rotations: dict[str, Any], consume: bool = False) -> list[Finding]:
     """Return what the doctor finds about these rotations; their state is kept in `place`."""
-    configuration = Configuration(version=1, state_dir=place / "state", rotations=rotations)
+    configuration = made(Configuration, version=1, state_dir=place / "state", rotations=rotations)
     found = examine(configuration, configuration.rotations, clock, consume=consume)
     assert not [bug for one in found for bug in one.bugs]
     findings = [finding for one in found for finding in one.findings]
@@ -77,7 +77,7 @@ def remember(place: Path, record: Record, name: str = "dind") -> FileJournal:
 def case(settings: dict[str, Any], record: Record | None = None, **more: Any) -> Case:
     """Return a case in which every registry accepts everything."""
     return Case(
-        RotationSettings(**settings),
+        made(RotationSettings, **settings),
         record or Record(),
         lambda: NOW,
         more.pop("prove", accept),

@@ -18,7 +18,7 @@ from tests.fakes.rabbitmq import RabbitMq
 from tests.fakes.registry import BasicRegistry
 from tests.fakes.vault_door import Answer, VaultDoor
 from tests.servers.openbao import ROBOT_PASSWORD, OpenBao, sealed
-from tests.support import NOW, free_port, until
+from tests.support import NOW, free_port, made, until
 from tests.unit.checks.room import (
     bad,
     case,
@@ -218,7 +218,8 @@ def test_root_token(ward: Ward) -> None:
 )  # fmt: skip
 def test_token_worth(tmp_path: Path, worth: Token, level: str, words: str) -> None:
     """A token near its end that should have been renewed, one without end, one that is used up."""
-    settings = VaultSourceSettings(
+    settings = made(
+        VaultSourceSettings,
         address="http://127.0.0.1:1",
         auth={"method": "token", "token_env": "NOBODY"},
         path="a/b",

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import asdict
 
 from tests.unit.config.documents import document
 
@@ -140,7 +141,7 @@ def test_aliases_and_merge_keys(loaded: Loaded) -> None:
             "{type: vault, address: https://w, auth: *l, path: s/z, registry: d.io}",
         )
     )
-    sources = [vars(source) for source in loaded(text).rotations[0].sources]
+    sources = [asdict(source) for source in loaded(text).rotations[0].sources]
     assert [(s["registry"], s["path"], s["address"]) for s in sources] == [
         ("a.io", "s/x", "https://v"),
         ("b.io", "s/x", "https://v"),

@@ -11,7 +11,7 @@ from rotator.config.schema import RotationSettings
 from rotator.core.record import Known, Record, SourceRecord, TargetRecord, Trouble
 from rotator.core.rotation import FOREVER
 from rotator.observe.status import RUNNING, RotationStatus, Status, rotation_status
-from tests.support import NOW
+from tests.support import NOW, made
 
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 HARBOR = "harbor.example.com"
@@ -48,7 +48,7 @@ def settings(name: str = "dind", **more: Any) -> RotationSettings:
         "sources": [ecr, vault],
         "targets": [{"type": "file", "path": "/opt/.docker/config.json"}, variable],
     }
-    return RotationSettings(**{**settings, **more})
+    return made(RotationSettings, **{**settings, **more})
 
 
 WELL = Record(

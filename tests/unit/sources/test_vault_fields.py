@@ -10,7 +10,7 @@ import pytest
 from rotator.config.sources import VaultSourceSettings
 from rotator.core.errors import PermanentError, Reason
 from rotator.vault.fields import credentials_in, end_in
-from tests.support import NOW
+from tests.support import NOW, made
 
 GOOD = {"username": "robot", "password": "s3cr3t-harbor"}
 PLACE = "secret/harbor at https://vault"
@@ -26,7 +26,7 @@ def settings(**fields: Any) -> VaultSourceSettings:
         **({} if "docker_config_field" in fields else {"registry": "registry.example.com"}),
         **fields,
     }
-    return VaultSourceSettings(**given)
+    return made(VaultSourceSettings, **given)
 
 
 def test_user_name_from_the_configuration() -> None:

@@ -6,13 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotator.config.vault_auth import VaultServerSettings
+from rotator.config.sources import VaultSourceSettings
 from rotator.system.secret_input import SecretInput, aws_stamp, digest
 from rotator.vault.session import VaultSession
-from tests.support import MARKED, NOW
+from tests.support import MARKED, NOW, made
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+VAULT = {
+    "address": "https://vault.example.com",
+    "auth": {"method": "aws", "role": "ci"},
+    "path": "secret/harbor",
+    "registry": "harbor.example.com",
+}
 
 
 def test_a_file(tmp_path: Path) -> None:
@@ -74,11 +81,11 @@ def test_an_aws_identity(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: 
 )
 def test_how_a_login_is_configured(changed: dict[str, object]) -> None:
     """A role, mount or address that was corrected is tried as a new secret is."""
-    settings = {"address": "https://vault.example.com", "auth": {"method": "aws", "role": "ci"}}
 
     def stamp(**more: object) -> str:
-        valid = VaultServerSettings(**{**settings, **more})
-        return VaultSession(valid, lambda: NOW).login_stamp()
+        return VaultSession(
+            made(VaultSourceSettings, **{**VAULT, **more}), lambda: NOW
+        ).login_stamp()
 
     assert stamp() == stamp()
     assert stamp(**changed) != stamp()
@@ -86,9 +93,7 @@ def test_how_a_login_is_configured(changed: dict[str, object]) -> None:
 
 def test_an_aws_login_to_vault(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other AWS keys are another login."""
-    auth = {"method": "aws", "role": "ci"}
-    settings = {"address": "https://vault.example.com", "auth": auth}
-    session = VaultSession(VaultServerSettings(**settings), lambda: NOW)
+    session = VaultSession(made(VaultSourceSettings, **VAULT), lambda: NOW)
     before = session.login_stamp()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDOTHER")
     assert session.login_stamp() != before

@@ -13,7 +13,7 @@ from rotator.config.targets import FileTargetSettings
 from rotator.core.errors import DriverError
 from rotator.core.model import Content, Held, Mark, Policy, Secret
 from rotator.targets.file import build
-from tests.support import NOW
+from tests.support import NOW, made
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ STRANGER, SOMEBODY = 12345, 54321
 
 def target(path: Path, *, content: Content = Content.DOCKER_CONFIG, **keys: Any) -> Target:
     """Return the target as a new process builds it."""
-    settings = FileTargetSettings(path=path, **keys)
+    settings = made(FileTargetSettings, path=path, **keys)
     return build(settings, Policy(content=content), lambda: NOW)
 
 
