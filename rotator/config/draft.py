@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from rotator.config.schema import RotationSettings
 from rotator.config.sources import SourceSettings
-from rotator.config.target_common import TargetSettings
+from rotator.config.target_common import NamedTargetSettings, TargetSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,5 +89,7 @@ def _one(path: Path, reading: Reading) -> Found[Any]:
     part, settings = reading.parts.get(path), reading.right.get(path)
     if part is None:
         return Found(path, None, None)
-    name = getattr(settings, "target_name", None) or part.data.get("name")
+    # The key `name` of a Kubernetes target is its object's name, not its own.
+    is_own = issubclass(part.settings, SourceSettings | NamedTargetSettings)
+    name = getattr(settings, "target_name", part.data.get("name") if is_own else None)
     return Found(path, name if isinstance(name, str) else None, settings)

@@ -38,6 +38,12 @@ SessionName = Annotated[
 HelperName = Annotated[
     str, matching(r"[A-Za-z0-9][A-Za-z0-9._-]*", "the name after docker-credential-, such as gcr")
 ]
+HelperTimeout = Annotated[
+    timedelta,
+    matching(
+        r"([1-9]|[1-4][0-9]|50)s", "1s to 50s", lambda text: timedelta(seconds=int(text[:-1]))
+    ),
+]
 
 ECR_SUFFIXES = {
     "cn-": "amazonaws.com.cn",
@@ -187,8 +193,8 @@ class CredentialHelperSourceSettings(SourceSettings):
     """The registries to ask it for."""
     lifetime: Duration | None = None
     """How long what it prints is good for; default: not known."""
-    timeout: Duration = timedelta(seconds=10)
-    """How long it may run."""
+    timeout: HelperTimeout = timedelta(seconds=10)
+    """How long it may run, 50s at most: a cycle waits a minute for its sources."""
 
     def known_registries(self) -> frozenset[str] | None:
         """Return the registries that the helper is asked for."""

@@ -10,8 +10,15 @@ from rotator.config.types import Text, matching
 
 SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
+# A segment `..` would lead to another endpoint of the API.
+_SEGMENT = r"(?!\.\.?(/|$))[^/\s?#]+"
 VaultPath = Annotated[
-    str, matching(r"[^/\s?#]([^\s?#]*[^/\s?#])?", "a path without slash at either end")
+    str,
+    matching(
+        rf"{_SEGMENT}(/{_SEGMENT})*",
+        "a path such as secret/registries/harbor",
+        hint=", without slash at either end, white space, `?`, `#`, `.` or `..`",
+    ),
 ]
 
 

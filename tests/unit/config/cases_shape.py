@@ -15,6 +15,8 @@ NO_SECRET = "no secret is written in the configuration; write it to a file and n
 TYPES = "`ecr`, `ecr_public`, `vault`, `credential_helper` or `docker_config`"
 METHODS = "`token`, `approle`, `kubernetes`, `jwt`, `cert`, `userpass` or `aws`"
 
+OBJECT = "namespace: ci, name: a, follows: perhaps"
+
 SHAPE: dict[str, tuple[str, list[str]]] = {
     "empty": (
         "",
@@ -181,5 +183,13 @@ SHAPE: dict[str, tuple[str, list[str]]] = {
     "key without _file": (
         with_source("{type: ecr, region: eu-west-1, ca: /c}"),
         ["7:36: `ca` is not known in `type: ecr`; did you mean `ca_file`?"],
+    ),
+    "two objects of one name, both wrong elsewhere": (
+        document(targets=(f"{{type: kubernetes_secret, {OBJECT}}}",) * 2),
+        [f"{line}:64: `follows`: true or false is wanted" for line in (9, 10)],
+    ),
+    "a helper that may run for too long": (
+        document(sources=("{type: credential_helper, helper: gcr, registries: [a], timeout: 1m}",)),
+        ["7:70: `timeout`: 1s to 50s is wanted"],
     ),
 }

@@ -139,5 +139,10 @@ VALUES = [
         "x | arn:aws:iam::1:role/x | arn:aws:iam::123456789012:user/x",
     ),
     *_cases("helper", "helper", "gcr | ecr-login | pass", "/usr/bin/x | -x | a b | ''"),
-    *_cases("secret path", "vault path", "secret/a | a", "/secret/a | secret/a/ | a b | 'a?x'"),
+    *_cases(
+        "secret path",
+        "vault path",
+        "secret/a | a | a/.b/..c",
+        "/secret/a | secret/a/ | a b | 'a?x' | a//b | a/../b | a/. | ..",
+    ),
 ]
