@@ -65,12 +65,13 @@ class DockerConfig:
     def logins(self) -> dict[str, tuple[str, Secret]]:
         """Return username and password of every registry whose entry holds them.
 
-        Where two keys mean one registry, the key as we would write it counts.
+        Where two keys mean one registry, the key as we would write it counts. A key with half a
+        surrogate pair in it is no registry's.
         """
         found: dict[str, tuple[str, Secret]] = {}
         for key, entry in self.auths.items():
             registry = registry_key(key)
-            pair = _login(entry)
+            pair = _login(entry) if _is_text(key) else None
             if pair is not None and (registry not in found or key == registry):
                 found[registry] = pair
         return found

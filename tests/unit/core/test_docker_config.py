@@ -190,6 +190,11 @@ def test_no_logins(entry: Any) -> None:
     assert DockerConfig({HOST: entry}).logins() == {}
 
 
+def test_a_key_that_is_no_text() -> None:
+    """JSON can hold half a surrogate pair; no registry is called so, and no journal can hold it."""
+    assert DockerConfig({"\ud800": GOOD}).logins() == {}
+
+
 def test_two_keys_for_one_registry() -> None:
     """Where two keys mean one registry, the one that all clients find counts."""
     other = {"auth": base64_of("a:other")}
