@@ -24,6 +24,7 @@ from rotator.core.record import Record
 from rotator.core.wake import Armed, Wake, wake_reason
 from rotator.observe.logs import Teller
 from rotator.observe.sentence import sentence
+from rotator.system.bell import Bell
 from rotator.system.timetable import Timetable
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Daemon:
         self._configuration = load()
         self._slots: dict[str, Slot] = {}
         self._leaving: list[Slot] = []
-        self._wake = threading.Event()
+        self._bell = Bell()
         self._stopping = False
         self._reload_wanted = False
         self._ready = False
@@ -122,12 +123,12 @@ class Daemon:
     def stop(self) -> None:
         """Have `serve` return soon; may be called from anywhere, and again."""
         self._stopping = True
-        self._wake.set()
+        self._bell.ring()
 
     def reload(self) -> None:
         """Have `serve` read the configuration again; may be called from anywhere."""
         self._reload_wanted = True
-        self._wake.set()
+        self._bell.ring()
 
     def serve(self) -> None:
         """Run until `stop`."""
@@ -138,8 +139,7 @@ class Daemon:
                 self._reload_wanted = False
                 self._reload()
             self._look()
-            self._wake.wait(HEARTBEAT)
-            self._wake.clear()
+            self._bell.wait(HEARTBEAT)
         self._end()
 
     def _swap(self, configuration: Configuration) -> None:
@@ -231,7 +231,7 @@ class Daemon:
             slot.turn.release()
             if next_at is not None and self._is_current(slot):
                 self._arm(slot, replace(begun, next_at=next_at))
-            self._wake.set()
+            self._bell.ring()
 
     def _run(self, slot: Slot, options: Options) -> datetime | None:
         """Run a cycle, tell what it did, and return when the next begins; None: never."""
@@ -284,8 +284,7 @@ class Daemon:
         deadline = self._outside.steady() + _STOP_WITHIN
         slots = [*self.slots, *self._leaving]
         while (stuck := [s for s in slots if s.running]) and self._outside.steady() < deadline:
-            self._wake.wait(0.1)
-            self._wake.clear()
+            self._bell.wait(0.1)
         if stuck:
             names = sorted({slot.settings.name for slot in stuck})
             self._log.warning("stopped while a cycle was running", rotations=names)
