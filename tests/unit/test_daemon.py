@@ -75,7 +75,7 @@ class Place:
             "name": name,
             "prove": "off",
             "schedule": {"poll": "1s"},
-            "sources": [{**source, "lifetime": "12h", "timeout": "1h"}],
+            "sources": [{**source, "lifetime": "12h", "timeout": "50s"}],
             "targets": [{"type": "file", "path": str(self.file(name))}],
             **settings,
         }
