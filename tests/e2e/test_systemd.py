@@ -171,7 +171,7 @@ def test_stop(host: Host) -> None:
     """It ends within 10 s even while a source hangs, and counts as ended well."""
     host.put("/usr/local/bin/docker-credential-slow", HELPER, mode=0o755)
     host.start()
-    source = {"type": "credential_helper", "helper": "slow", "timeout": "60s"}
+    source = {"type": "credential_helper", "helper": "slow", "timeout": "50s"}
     host.rotation["sources"] = [{**source, "registries": ["slow.example.com"]}]
     host.configure()
     host.run("systemctl", "reload", "rotator")
