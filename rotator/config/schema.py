@@ -28,7 +28,7 @@ def _version(value: object) -> int:
 Version = Annotated[int, Value(_version, {"enum": [1, "1"]})]
 
 
-class LogSettings(Settings):
+class LogSettings(Settings, kw_only=True):
     """How the log is written; it goes to standard error."""
 
     format: Literal["auto", "console", "json"] = "auto"
@@ -37,7 +37,7 @@ class LogSettings(Settings):
     """The least that is logged."""
 
 
-class HttpSettings(Settings):
+class HttpSettings(Settings, kw_only=True):
     """What the daemon serves: metrics, health and the status page."""
 
     listen: Listen
@@ -56,7 +56,7 @@ class HttpSettings(Settings):
         return int(self.listen.rpartition(":")[2])
 
 
-class RegistryAccessSettings(Settings):
+class RegistryAccessSettings(Settings, kw_only=True):
     """How registries are reached for the proof."""
 
     ca_file: InputFile | None = None
@@ -65,7 +65,7 @@ class RegistryAccessSettings(Settings):
     """Registries where plain HTTP or TLS that can't be verified is allowed."""
 
 
-class RetrySettings(Settings):
+class RetrySettings(Settings, kw_only=True):
     """The waits between tries after a failure."""
 
     initial: Duration = timedelta(seconds=5)
@@ -74,7 +74,7 @@ class RetrySettings(Settings):
     """The longest wait; shorter where little life is left."""
 
 
-class ScheduleSettings(Settings):
+class ScheduleSettings(Settings, kw_only=True):
     """When credentials are renewed and targets looked at."""
 
     renew_after: Percent = 0.5
@@ -86,7 +86,7 @@ class ScheduleSettings(Settings):
     retry: RetrySettings = RetrySettings()
 
 
-class RotationSettings(Settings):
+class RotationSettings(Settings, kw_only=True):
     """Sources whose credentials are kept fresh in targets, on one schedule."""
 
     CALLED: ClassVar[str] = "a rotation"
@@ -133,7 +133,7 @@ class RotationSettings(Settings):
         )
 
 
-class Configuration(Settings):
+class Configuration(Settings, kw_only=True):
     """The whole configuration."""
 
     CALLED: ClassVar[str] = "the configuration"

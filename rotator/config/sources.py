@@ -18,7 +18,7 @@ from rotator.config.types import (
     Whole,
     matching,
 )
-from rotator.config.vault_auth import VaultPath, VaultServerSettings
+from rotator.config.vault_auth import SERVER_RULES, Auth, VaultPath
 
 AccountId = Annotated[str, matching(r"[0-9]{12}", "an AWS account id of 12 digits", also=NUMBER)]
 Accounts = Annotated[tuple[AccountId, ...], EACH_ONCE]
@@ -59,18 +59,23 @@ DUAL_STACK_APIS = (".api.aws", ".api.amazonwebservices.com.cn")
 """How the addresses of AWS's IPv4 and IPv6 APIs end."""
 
 
-class SourceSettings(Settings, shared=True):
+class SourceSettings(Settings, tag_field="type", kw_only=True):
     """What every source has."""
 
     name: Text = ""
     """The source's name, unique in its rotation; default: the type, numbered where needed."""
+
+    @property
+    def type(self) -> str:
+        """The source's type."""
+        return str(self.__struct_config__.tag)
 
     def known_registries(self) -> frozenset[str] | None:
         """Return the registries that the source serves; None where only a fetch can tell."""
         raise NotImplementedError
 
 
-class AwsSettings(SourceSettings, shared=True):
+class AwsSettings(SourceSettings, kw_only=True):
     """What both kinds of ECR have: where the AWS identity comes from."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (When("external_id", needs=("role_arn",)),)
@@ -93,10 +98,9 @@ class AwsSettings(SourceSettings, shared=True):
     """Certificates to trust for AWS instead of the system's."""
 
 
-class EcrSourceSettings(AwsSettings):
+class EcrSourceSettings(AwsSettings, tag="ecr", kw_only=True):
     """Amazon ECR: one token that is good for every registry in a region that the role may read."""
 
-    type: Literal["ecr"] = "ecr"
     region: Region
     """The region of the registries, such as eu-west-1."""
     accounts: Accounts | None = None
@@ -125,10 +129,9 @@ class EcrSourceSettings(AwsSettings):
         return frozenset(f"{account}.{hosts}" for account in self.accounts)
 
 
-class EcrPublicSourceSettings(AwsSettings):
+class EcrPublicSourceSettings(AwsSettings, tag="ecr_public", kw_only=True):
     """Amazon ECR Public: the registry public.ecr.aws, whose API is in us-east-1 only."""
 
-    type: Literal["ecr_public"] = "ecr_public"
     region: Literal["us-east-1"] = "us-east-1"
     """The API's region; there is no other."""
 
@@ -137,10 +140,11 @@ class EcrPublicSourceSettings(AwsSettings):
         return frozenset({"public.ecr.aws"})
 
 
-class VaultSourceSettings(VaultServerSettings, SourceSettings):
+class VaultSourceSettings(SourceSettings, tag="vault", kw_only=True):
     """A secret in Vault or OpenBao: from a key/value engine, or made on request."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
+        *SERVER_RULES,
         OneOf(("registry", "docker_config_field")),
         OneOf(("username", "username_field"), required=False),
         When(
@@ -152,7 +156,20 @@ class VaultSourceSettings(VaultServerSettings, SourceSettings):
         When("engine", ("kv1", "kv2"), forbids=("parameters", "method", "revoke_after")),
     )
 
-    type: Literal["vault"] = "vault"
+    address: Url
+    """The Vault or OpenBao server, such as https://vault.example.com:8200."""
+    auth: Auth
+    """How to log in."""
+    namespace: Text | None = None
+    """The namespace, where the server has them."""
+    ca_file: InputFile | None = None
+    """Certificates to trust for this server instead of the system's."""
+    client_cert_file: InputFile | None = None
+    """The TLS certificate to show."""
+    client_key_file: InputFile | None = None
+    """Its key, where it is not in the same file."""
+    tls_server_name: Text | None = None
+    """The name to expect in the server's certificate; default: the one in `address`."""
     path: VaultPath
     """The secret's path as `vault kv get` takes it: secret/registries/harbor, not secret/data/…."""
     engine: Literal["auto", "kv1", "kv2", "dynamic"] = "auto"
@@ -183,10 +200,9 @@ class VaultSourceSettings(VaultServerSettings, SourceSettings):
         return None if self.registry is None else frozenset({self.registry})
 
 
-class CredentialHelperSourceSettings(SourceSettings):
+class CredentialHelperSourceSettings(SourceSettings, tag="credential_helper", kw_only=True):
     """A Docker credential helper: whatever `docker-credential-NAME get` prints."""
 
-    type: Literal["credential_helper"] = "credential_helper"
     helper: HelperName
     """The helper's name: `gcr` runs `docker-credential-gcr get`."""
     registries: Annotated[tuple[Registry, ...], FILLED]
@@ -201,10 +217,9 @@ class CredentialHelperSourceSettings(SourceSettings):
         return frozenset(self.registries)
 
 
-class DockerConfigSourceSettings(SourceSettings):
+class DockerConfigSourceSettings(SourceSettings, tag="docker_config", kw_only=True):
     """The entries of another docker config file."""
 
-    type: Literal["docker_config"] = "docker_config"
     path: FilePath
     """The docker config file."""
     registries: Annotated[tuple[Registry, ...], FILLED] | None = None

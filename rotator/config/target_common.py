@@ -9,7 +9,7 @@ from rotator.config.types import FILLED, Flag, Text
 from rotator.core.model import Content, Merge, Policy
 
 
-class TargetSettings(Settings, shared=True):
+class TargetSettings(Settings, tag_field="type", kw_only=True):
     """What every target has."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
@@ -35,6 +35,11 @@ class TargetSettings(Settings, shared=True):
     """What is published: a whole docker config, or one registry's user name or password."""
     registry: Registry | None = None
     """The registry whose user name or password is published."""
+
+    @property
+    def type(self) -> str:
+        """The target's type."""
+        return str(self.__struct_config__.tag)
 
     def where(self) -> str:
         """Return the place in one word, as it stands in the default name."""
@@ -62,7 +67,7 @@ class TargetSettings(Settings, shared=True):
     @property
     def target_name(self) -> str:
         """The target's name in logs, metrics and commands: its type and place by default."""
-        return f"{vars(type(self))['type']}:{self.where()}"
+        return f"{self.type}:{self.where()}"
 
     def by_content(self, document: str, username: str, password: str) -> str:
         """Return the one that goes with the content."""
@@ -70,7 +75,7 @@ class TargetSettings(Settings, shared=True):
         return choices.get(self.content, password)
 
 
-class NamedTargetSettings(TargetSettings, shared=True):
+class NamedTargetSettings(TargetSettings, kw_only=True):
     """A target that can be given a name (a Kubernetes target can't: `name` is the object's)."""
 
     name: Text = ""

@@ -6,7 +6,7 @@ from rotator.config.places import FilePath, InputFile, Url, VariableName
 from rotator.config.rules import OneOf, Rule, When
 from rotator.config.target_common import NamedTargetSettings, TargetSettings
 from rotator.config.types import NO_TEXTS, NUMBER, FileMode, Flag, Text, Texts, Whole, matching
-from rotator.config.vault_auth import VaultPath, VaultServerSettings
+from rotator.config.vault_auth import SERVER_RULES, Auth, VaultPath
 from rotator.core.model import Content
 
 DOCKER_CONFIG_JSON = "kubernetes.io/dockerconfigjson"
@@ -40,10 +40,9 @@ GitlabPath = Annotated[
 ]
 
 
-class FileTargetSettings(NamedTargetSettings):
+class FileTargetSettings(NamedTargetSettings, tag="file", kw_only=True):
     """A file on this machine, such as /opt/.docker/config.json."""
 
-    type: Literal["file"] = "file"
     path: FilePath
     """The file to write."""
     mode: FileMode | None = None
@@ -62,7 +61,7 @@ class FileTargetSettings(NamedTargetSettings):
         return str(self.path)
 
 
-class KubernetesTargetSettings(TargetSettings, shared=True):
+class KubernetesTargetSettings(TargetSettings, kw_only=True):
     """What Secret and ConfigMap have in common."""
 
     namespace: KubernetesLabel
@@ -90,7 +89,9 @@ class KubernetesTargetSettings(TargetSettings, shared=True):
         self.fill("key", self.by_content("config.json", "username", "password"))
 
 
-class KubernetesSecretTargetSettings(KubernetesTargetSettings):
+class KubernetesSecretTargetSettings(
+    KubernetesTargetSettings, tag="kubernetes_secret", kw_only=True
+):
     """A Secret."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
@@ -102,7 +103,6 @@ class KubernetesSecretTargetSettings(KubernetesTargetSettings):
         ),
     )
 
-    type: Literal["kubernetes_secret"] = "kubernetes_secret"
     secret_type: Literal["Opaque", "kubernetes.io/dockerconfigjson"] = "Opaque"  # noqa: S105  no secret
     """Opaque, or the type that `imagePullSecrets` take."""
 
@@ -114,13 +114,13 @@ class KubernetesSecretTargetSettings(KubernetesTargetSettings):
             super().__post_init__()
 
 
-class KubernetesConfigMapTargetSettings(KubernetesTargetSettings):
+class KubernetesConfigMapTargetSettings(
+    KubernetesTargetSettings, tag="kubernetes_configmap", kw_only=True
+):
     """A ConfigMap; the stock `view` role reads these, so a Secret is the better choice."""
 
-    type: Literal["kubernetes_configmap"] = "kubernetes_configmap"
 
-
-class GitlabVariableTargetSettings(NamedTargetSettings):
+class GitlabVariableTargetSettings(NamedTargetSettings, tag="gitlab_variable", kw_only=True):
     """A CI/CD variable of a GitLab group or project."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
@@ -128,7 +128,6 @@ class GitlabVariableTargetSettings(NamedTargetSettings):
         OneOf(("token_file", "token_env")),
     )
 
-    type: Literal["gitlab_variable"] = "gitlab_variable"
     url: Url
     """The GitLab server, such as https://gitlab.example.com."""
     group: GitlabPath | None = None
@@ -172,10 +171,25 @@ class GitlabVariableTargetSettings(NamedTargetSettings):
         super().__post_init__()
 
 
-class VaultKvTargetSettings(VaultServerSettings, NamedTargetSettings):
+class VaultKvTargetSettings(NamedTargetSettings, tag="vault_kv", kw_only=True):
     """A secret in a key/value engine, from which a fleet of hosts reads."""
 
-    type: Literal["vault_kv"] = "vault_kv"
+    RULES: ClassVar[tuple[Rule, ...]] = SERVER_RULES
+
+    address: Url
+    """The Vault or OpenBao server, such as https://vault.example.com:8200."""
+    auth: Auth
+    """How to log in."""
+    namespace: Text | None = None
+    """The namespace, where the server has them."""
+    ca_file: InputFile | None = None
+    """Certificates to trust for this server instead of the system's."""
+    client_cert_file: InputFile | None = None
+    """The TLS certificate to show."""
+    client_key_file: InputFile | None = None
+    """Its key, where it is not in the same file."""
+    tls_server_name: Text | None = None
+    """The name to expect in the server's certificate; default: the one in `address`."""
     path: VaultPath
     """The secret's path as `vault kv put` takes it: secret/fleet/docker."""
     engine: Literal["auto", "kv1", "kv2"] = "auto"

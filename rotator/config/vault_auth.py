@@ -1,9 +1,9 @@
-"""How a Vault (or OpenBao) server is reached, and the ways to log in to it."""
+"""The ways to log in to a Vault (or OpenBao) server."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
-from rotator.config.places import InputFile, Url, VariableName
+from rotator.config.places import InputFile, VariableName
 from rotator.config.rules import OneOf, Rule, When
 from rotator.config.settings import Settings
 from rotator.config.types import Text, matching
@@ -22,12 +22,20 @@ VaultPath = Annotated[
 ]
 
 
-class TokenAuthSettings(Settings):
+class AuthSettings(Settings, tag_field="method", kw_only=True):
+    """What every way to log in has."""
+
+    @property
+    def method(self) -> str:
+        """The login method."""
+        return str(self.__struct_config__.tag)
+
+
+class TokenAuthSettings(AuthSettings, tag="token", kw_only=True):
     """A token that somebody else made."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (OneOf(("token_file", "token_env")),)
 
-    method: Literal["token"] = "token"
     mount: VaultPath = "token"
     """Where the login method is mounted; default: the method's name."""
     token_file: InputFile | None = None
@@ -36,14 +44,13 @@ class TokenAuthSettings(Settings):
     """The environment variable that holds the token."""
 
 
-class ApproleAuthSettings(Settings):
+class ApproleAuthSettings(AuthSettings, tag="approle", kw_only=True):
     """A role id and, where the role asks for one, a secret id."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         OneOf(("secret_id_file", "secret_id_env"), required=False),
     )
 
-    method: Literal["approle"] = "approle"
     mount: VaultPath = "approle"
     """Where the login method is mounted; default: the method's name."""
     role_id: Text
@@ -54,10 +61,9 @@ class ApproleAuthSettings(Settings):
     """The environment variable that holds the secret id."""
 
 
-class KubernetesAuthSettings(Settings):
+class KubernetesAuthSettings(AuthSettings, tag="kubernetes", kw_only=True):
     """The pod's service account."""
 
-    method: Literal["kubernetes"] = "kubernetes"
     mount: VaultPath = "kubernetes"
     """Where the login method is mounted; default: the method's name."""
     role: Text
@@ -66,10 +72,9 @@ class KubernetesAuthSettings(Settings):
     """The service account's token; default: where Kubernetes puts it."""
 
 
-class JwtAuthSettings(Settings):
+class JwtAuthSettings(AuthSettings, tag="jwt", kw_only=True):
     """A JWT from a file that somebody keeps fresh."""
 
-    method: Literal["jwt"] = "jwt"
     mount: VaultPath = "jwt"
     """Where the login method is mounted; default: the method's name."""
     role: Text | None = None
@@ -78,20 +83,18 @@ class JwtAuthSettings(Settings):
     """The file that holds the JWT."""
 
 
-class CertAuthSettings(Settings):
+class CertAuthSettings(AuthSettings, tag="cert", kw_only=True):
     """The TLS certificate in `client_cert_file`."""
 
-    method: Literal["cert"] = "cert"
     mount: VaultPath = "cert"
     """Where the login method is mounted; default: the method's name."""
     role: Text | None = None
     """The role to log in as; default: the first one that fits the certificate."""
 
 
-class UserpassAuthSettings(Settings):
+class UserpassAuthSettings(AuthSettings, tag="userpass", kw_only=True):
     """A user and a password."""
 
-    method: Literal["userpass"] = "userpass"
     mount: VaultPath = "userpass"
     """Where the login method is mounted; default: the method's name."""
     username: Text
@@ -100,10 +103,9 @@ class UserpassAuthSettings(Settings):
     """The file that holds the password."""
 
 
-class AwsAuthSettings(Settings):
+class AwsAuthSettings(AuthSettings, tag="aws", kw_only=True):
     """The AWS identity of this machine or pod, shown by a signed STS request."""
 
-    method: Literal["aws"] = "aws"
     mount: VaultPath = "aws"
     """Where the login method is mounted; default: the method's name."""
     role: Text | None = None
@@ -112,7 +114,7 @@ class AwsAuthSettings(Settings):
     """The region of the STS endpoint; default: the global one."""
 
 
-AuthSettings = (
+Auth = (
     TokenAuthSettings
     | ApproleAuthSettings
     | KubernetesAuthSettings
@@ -122,23 +124,5 @@ AuthSettings = (
     | AwsAuthSettings
 )
 
-
-class VaultServerSettings(Settings, shared=True):
-    """A Vault (or OpenBao) server, and the login to it."""
-
-    RULES: ClassVar[tuple[Rule, ...]] = (When("client_key_file", needs=("client_cert_file",)),)
-
-    address: Url
-    """The server, such as https://vault.example.com:8200."""
-    auth: AuthSettings
-    """How to log in."""
-    namespace: Text | None = None
-    """The namespace, where the server has them."""
-    ca_file: InputFile | None = None
-    """Certificates to trust for this server instead of the system's."""
-    client_cert_file: InputFile | None = None
-    """The TLS certificate to show."""
-    client_key_file: InputFile | None = None
-    """Its key, where it is not in the same file."""
-    tls_server_name: Text | None = None
-    """The name to expect in the server's certificate; default: the one in `address`."""
+SERVER_RULES: tuple[Rule, ...] = (When("client_key_file", needs=("client_cert_file",)),)
+"""What a Vault server's keys say about each other."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from rotator.config.sources import VaultSourceSettings
+from rotator.config.targets import GitlabVariableTargetSettings, VaultKvTargetSettings
 from rotator.core.errors import DriverError
 from rotator.observe.words import in_words
 
@@ -80,7 +82,9 @@ class AccessTokens:
         for settings, rotation in self._rotations():
             targets = {target.name: target for target in rotation.targets}
             for one in settings.targets:
-                if one.type != "gitlab_variable" or not (settings.enabled and one.enabled):
+                if not isinstance(one, GitlabVariableTargetSettings):
+                    continue
+                if not (settings.enabled and one.enabled):
                     continue
                 place = str(one.token_file or f"${one.token_env}")
                 name = f"{settings.name}/{one.target_name}"
@@ -106,9 +110,15 @@ class AccessTokens:
         for settings, rotation in self._rotations():
             drivers: dict[str, Any] = {source.name: source for source in rotation.sources}
             drivers |= {target.name: target for target in rotation.targets}
-            sources = [(one.name, one.auth) for one in settings.sources if one.type == "vault"]
+            sources = [
+                (one.name, one.auth)
+                for one in settings.sources
+                if isinstance(one, VaultSourceSettings)
+            ]
             targets = [
-                (one.target_name, one.auth) for one in settings.targets if one.type == "vault_kv"
+                (one.target_name, one.auth)
+                for one in settings.targets
+                if isinstance(one, VaultKvTargetSettings)
             ]
             for name, auth in (*sources, *targets):
                 end = getattr(drivers.get(name), "token_expires_at", None)

@@ -18,8 +18,11 @@ from rotator.vault.answers import UnsafeRedirectError, failed, json_object, no_v
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rotator.config.vault_auth import VaultServerSettings
+    from rotator.config.sources import VaultSourceSettings
+    from rotator.config.targets import VaultKvTargetSettings
     from rotator.core.errors import DriverError
+
+    VaultSettings = VaultSourceSettings | VaultKvTargetSettings
 
 Timeouts = tuple[float, float]
 
@@ -34,7 +37,7 @@ class Connection:
     when it is made; raises `PermanentError` (unreadable) where one can't be used.
     """
 
-    def __init__(self, settings: VaultServerSettings, timeouts: Timeouts = TIMEOUTS) -> None:
+    def __init__(self, settings: VaultSettings, timeouts: Timeouts = TIMEOUTS) -> None:
         session = _Session()
         session.verify = str(settings.ca_file) if settings.ca_file else True
         most = 2 * timeouts[1]
@@ -126,7 +129,7 @@ class Connection:
         return value
 
 
-def server_name(settings: VaultServerSettings) -> str:
+def server_name(settings: VaultSettings) -> str:
     """Return server and namespace as they may be shown: without user and password."""
     parts = urlsplit(settings.address)
     name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
@@ -173,7 +176,7 @@ class _TlsAdapter(BoundedAdapter):
         return super().proxy_manager_for(proxy, **options, **self._options)
 
 
-def _context(settings: VaultServerSettings) -> ssl.SSLContext:
+def _context(settings: VaultSettings) -> ssl.SSLContext:
     file = settings.ca_file
     try:
         context = ssl.create_default_context(cafile=str(file) if file else None)

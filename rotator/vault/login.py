@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rotator.core.ports import Clock
-    from rotator.vault.connection import Connection
+    from rotator.vault.connection import Connection, VaultSettings
 
 _REJECTED = frozenset({400, 401, FORBIDDEN})
 
@@ -56,7 +56,7 @@ class Token(Struct, frozen=True):
     policies: tuple[str, ...] | None = None
 
 
-def secret_input(settings: auth.VaultServerSettings) -> SecretInput | None:
+def secret_input(settings: VaultSettings) -> SecretInput | None:
     """Return where the secret that logs in stands; None where no file or variable holds it."""
     method = settings.auth
     match method:
@@ -77,7 +77,7 @@ def secret_input(settings: auth.VaultServerSettings) -> SecretInput | None:
     return SecretInput(file, env) if file or env else None
 
 
-def log_in(settings: auth.VaultServerSettings, connection: Connection, clock: Clock) -> Token:
+def log_in(settings: VaultSettings, connection: Connection, clock: Clock) -> Token:
     """Log in with the secret read anew; the connection uses the token from now on.
 
     Raises `LoginRejectedError` where the server refuses the secret itself, `PermanentError` where
@@ -172,7 +172,7 @@ def _granted(
 
 
 def _request(
-    settings: auth.VaultServerSettings,
+    settings: VaultSettings,
 ) -> tuple[str, Mapping[str, str | Secret], Sequence[Secret]]:
     """Return the path and the body of a login, and what else is secret in it."""
     method = settings.auth

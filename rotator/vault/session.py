@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    from rotator.config.vault_auth import VaultServerSettings
     from rotator.core.ports import Clock
+    from rotator.vault.connection import VaultSettings
 
 # A token that ends while a request is under way would be refused.
 _MARGIN = timedelta(seconds=5)
@@ -51,7 +51,7 @@ class VaultSession:
     """
 
     def __init__(
-        self, settings: VaultServerSettings, clock: Clock, timeouts: Timeouts = TIMEOUTS
+        self, settings: VaultSettings, clock: Clock, timeouts: Timeouts = TIMEOUTS
     ) -> None:
         self.server = server_name(settings)
         self.logins = 0
