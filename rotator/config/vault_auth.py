@@ -125,4 +125,5 @@ Auth = (
 )
 
 SERVER_RULES: tuple[Rule, ...] = (When("client_key_file", needs=("client_cert_file",)),)
-"""What a Vault server's keys say about each other."""
+"""What a Vault server's keys say about each other. The keys themselves stand in the source's and in
+the target's class: a Struct takes fields from one base only."""
