@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from rotator.app import Builder
+from rotator.config.reading import Reading
 from rotator.config.schema import Configuration
 from rotator.core.cycle import Options
 
@@ -21,7 +22,10 @@ from rotator.core.cycle import Options
 def main() -> None:
     """Build the first rotation of the configuration, then run cycles until the input ends."""
     document = json.loads(Path(sys.argv[1]).read_text())
-    configuration = Configuration(**document)
+    reading = Reading()
+    configuration: Configuration = reading.read(Configuration, document)
+    if reading.problems:
+        sys.exit(f"the configuration is wrong: {reading.problems}")
     runner = Builder(configuration, print).runner(configuration.rotations[0])
     print(json.dumps([0.0, 0.0, _memory()]), flush=True)  # noqa: T201  its answer
     for _ in sys.stdin:

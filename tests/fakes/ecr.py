@@ -149,6 +149,7 @@ def denied(action: str = "ecr:GetAuthorizationToken") -> RefusalError:
 class _Handler(BaseHTTPRequestHandler):
     fake: FakeEcr
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # answers don't wait for an acknowledgement
 
     def handle(self) -> None:
         """Hang up at once on who speaks TLS; `http.server` would wait for the end of a line."""

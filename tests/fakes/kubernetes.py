@@ -244,6 +244,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # as a real API server: answers wait for no acknowledgement
     server: _Server
 
     def body(self) -> bytes:
