@@ -22,6 +22,7 @@ from urllib3 import exceptions as http
 from urllib3.connection import HTTPConnection
 
 from rotator.system.bounded_reading import unpacked
+from rotator.system.idle import Idle
 from rotator.system.kept import Kept
 
 if TYPE_CHECKING:
@@ -37,8 +38,22 @@ _PIECE = 16 * 1024
 # As the SDK's own clients have it: else a body waits 40 ms until its head is acknowledged.
 _AT_ONCE = HTTPConnection.default_socket_options
 
+
+class _Http(URLLib3Session):  # type: ignore[misc]  # published without type information
+    """The SDK's HTTP: hours pass between two calls, so a connection is for those of one moment."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._idle = Idle(self.close)
+
+    def send(self, request: Any) -> Any:
+        """Return the answer to a request."""
+        self._idle.end()
+        return super().send(request)
+
+
 # For all clients: reading the authorities to trust takes longer than a call.
-_sessions: Kept[URLLib3Session] = Kept()
+_sessions: Kept[_Http] = Kept()
 
 
 def bound(session: Session, ca_file: Path | None, seconds: tuple[float, float]) -> None:
@@ -57,7 +72,7 @@ def _answer(verify: str | bool, seconds: tuple[float, float], request: Any, **_:
     http = _sessions.get(
         (verify, seconds, *sorted(proxies.items())),
         [Path(verify)] if isinstance(verify, str) else [],
-        partial(URLLib3Session, verify, proxies, timeout=seconds, socket_options=_AT_ONCE),
+        partial(_Http, verify, proxies, timeout=seconds, socket_options=_AT_ONCE),
     )
     request.stream_output = True
     answer = http.send(request)

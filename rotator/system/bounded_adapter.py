@@ -18,9 +18,10 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from rotator.system.bounded_reading import TimedResponse, unpacked
+from rotator.system.idle import Idle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 LIMIT = 4 * 1024 * 1024
 """Bytes of one answer. The documents that rotator keeps are some kilobytes."""
@@ -38,8 +39,11 @@ class BoundedAdapter(HTTPAdapter):
     Besides what `requests` raises, `send` raises `AnswerTooLongError`.
     """
 
-    def __init__(self, seconds: float, **options: Any) -> None:
+    def __init__(
+        self, seconds: float, clock: Callable[[], float] = time.monotonic, **options: Any
+    ) -> None:
         self._seconds = seconds
+        self._idle = Idle(self.close, clock)
         super().__init__(**options)
 
     def get_connection_with_tls_context(self, *args: Any, **named: Any) -> Any:
@@ -60,6 +64,7 @@ class BoundedAdapter(HTTPAdapter):
     ) -> requests.Response:
         """Send a request, and return the answer with its whole body."""
         request.headers["Accept-Encoding"] = "identity"
+        self._idle.end()
         response = super().send(request, True, timeout, verify, cert, proxies)  # noqa: FBT003  as above
         try:
             response.raw = io.BytesIO(_whole(response))
