@@ -12,13 +12,17 @@ from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from rotator.config.load import load
 from rotator.config.sources import VaultSourceSettings
+from rotator.config.targets import KubernetesTargetSettings
 from rotator.config.vault_auth import KubernetesAuthSettings
 from rotator.core.model import Mark, Secret
 from rotator.targets import DRIVERS
+from tests.contract.kubernetes_benches import GIVEN
 from tests.fakes.kubernetes import FakeKubernetes
+from tests.servers.kubernetes_account import account
 from tests.support import NOW, missing
 
 ROOT = Path(__file__).parents[2] / "deploy/kubernetes"
@@ -134,24 +138,36 @@ def test_its_configuration_is_right(variant: str, tmp_path: Path) -> None:
         assert mounts["config"] == "/etc/rotator"
 
 
+def configured(variant: str, folder: Path) -> KubernetesTargetSettings:
+    """Return the settings of the variant's only target."""
+    path = folder / "rotator.yaml"
+    path.write_text(one(variant, "ConfigMap")["data"]["rotator.yaml"])
+    (settings,) = load(path, {}).rotations[0].targets
+    assert isinstance(settings, KubernetesTargetSettings)
+    return settings
+
+
+def publish(settings: KubernetesTargetSettings) -> None:
+    """Create the object and change it, as the first two rotations do."""
+    driver = importlib.import_module(DRIVERS[settings.type])
+    target = driver.build(settings, settings.policy(), lambda: NOW)
+    mark = Mark({}, "hmac:0123456789ab", "dind")
+
+    target.write(Secret('{"auths":{}}'), mark, target.read())
+    target.write(Secret("{}"), mark, target.read())
+
+    assert target.read().text == Secret("{}")
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_its_role_is_enough(variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The configured target lives with the rendered Role: each verb used, each verb needed."""
-    path = tmp_path / "rotator.yaml"
-    path.write_text(one(variant, "ConfigMap")["data"]["rotator.yaml"])
-    (settings,) = load(path, {}).rotations[0].targets
-    driver = importlib.import_module(DRIVERS[settings.type])
+    settings = configured(variant, tmp_path)
     with FakeKubernetes() as fake:
         fake.objects.namespaces[JOBS] = "Active"
         token = fake.apply_manifest(render(variant))["rotator"]
         monkeypatch.setenv("KUBECONFIG", str(fake.kubeconfig(tmp_path / "kube", token=token)))
-        target = driver.build(settings, settings.policy(), lambda: NOW)
-        mark = Mark({}, "hmac:0123456789ab", "dind")
-
-        target.write(Secret('{"auths":{}}'), mark, target.read())
-        target.write(Secret("{}"), mark, target.read())
-
-        assert target.read().text == Secret("{}")
+        publish(settings)
         used = {call.verb for call in fake.calls}
     role = one(variant, "Role")
     assert role["metadata"]["namespace"] == JOBS
@@ -160,6 +176,27 @@ def test_its_role_is_enough(variant: str, tmp_path: Path, monkeypatch: pytest.Mo
         assert rule.get("resourceNames") == (
             None if rule["verbs"] == ["create"] else [settings.name]
         )
+
+
+if GIVEN:  # no machine that is set up anew has an API server
+
+    @pytest.mark.parametrize("variant", VARIANTS)
+    def test_its_role_is_enough_on_a_real_server(variant: str, tmp_path: Path) -> None:
+        """With the rendered Role the target is written there, and nothing else is allowed."""
+        settings = configured(variant, tmp_path)
+        with account(render(variant), kubectl(), Path(GIVEN), tmp_path) as one_account:
+            place = {"namespace": one_account.namespaces[JOBS]}
+            publish(replace(settings, kubeconfig=one_account.kubeconfig, **place))
+
+            rights = {
+                (verb, what): one_account.may(verb, what, JOBS)
+                for verb in ("get", "patch", "update", "delete", "list", "watch", "create")
+                for what in (f"secrets/{settings.name}", "secrets/another", "configmaps")
+            }
+        allowed = {right for right, may in rights.items() if may and right[0] != "create"}
+        assert allowed == {(verb, f"secrets/{settings.name}") for verb in ("get", "patch")}
+        assert rights["create", f"secrets/{settings.name}"]
+        assert not rights["create", "configmaps"]
 
 
 @pytest.mark.parametrize("variant", [v for v in VARIANTS if v != "overlays/cronjob"])
