@@ -98,6 +98,7 @@ activate() {
 uninstall() {
     if [ -z "$DESTDIR" ] && [ -d /run/systemd/system ]; then
         systemctl disable --now rotator.service rotator-once.timer rotator-once.service
+        systemctl stop 'rotator-failure@*' # it may be telling of one that was stopped half way
     fi
     if is_ours; then
         rm -rf "$home"
@@ -109,6 +110,8 @@ uninstall() {
         "$bash_completion" "$zsh_completion" "$fish_completion" "$local/share/man/man1/rotator.1"
     if [ -z "$DESTDIR" ] && [ -d /run/systemd/system ]; then
         systemctl daemon-reload
+        # A run that was stopped half way counts as failed, and would be listed for ever.
+        systemctl reset-failed 'rotator*' || :
     fi
     echo "removed; these are left: /etc/rotator, /etc/credstore, /etc/systemd/system/rotator*.d,"
     echo "  /var/lib/rotator, /opt/.docker, the user rotator"

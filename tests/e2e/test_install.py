@@ -67,6 +67,12 @@ def test_uninstall_stops_what_runs(other_machine: SystemdMachine) -> None:
     """On a host: daemon and timer are gone at once, and jobs keep their file."""
     machine = other_machine
     Host(machine).start()
+    # What the timer started may be stopped half way, which systemd takes for a failure.
+    dropin = "/run/systemd/system/rotator-once.service.d"
+    fails = "printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n'"
+    machine.run("sh", "-c", f"mkdir {dropin} && {fails} >{dropin}/fails.conf")
+    machine.run("systemctl", "daemon-reload")
+    assert machine.attempt("systemctl", "start", "rotator-once")[0] != 0
     machine.run("systemctl", "enable", "--now", "rotator", "rotator-once.timer")
     machine.installer("uninstall")
     left = machine.run("systemctl", "list-units", "--all", "--plain", "--no-legend", "rotator*")
