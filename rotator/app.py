@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
@@ -20,22 +20,25 @@ from msgspec import structs
 
 from rotator import sources, targets
 from rotator.core.cycle import USUAL, Options, run
+from rotator.core.errors import LockHeldError, Reason
+from rotator.core.failure import Failure
 from rotator.core.model import Proof, ProofMode, Verdict
+from rotator.core.ports import Target
+from rotator.core.recall import Memory
 from rotator.core.rotation import Ports, Rotation
 from rotator.system.each import ThreadedEach
 from rotator.system.journal import FileJournal
-from rotator.system.lock import cycle_lock
+from rotator.system.lock import cycle_lock, target_hangs, target_lock
 from rotator.system.shared_source import Fetches, SharedSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from rotator.config.schema import Configuration, RotationSettings
     from rotator.config.sources import Source as SourceSettings
     from rotator.config.targets import Target as TargetSettings
-    from rotator.core.facts import Memory
-    from rotator.core.ports import Clock, Prove, Source, Target
+    from rotator.core.ports import Clock, Prove, Source
     from rotator.core.report import Report
 
 
@@ -53,9 +56,8 @@ class Runner:
     each: ThreadedEach
     state_dir: Path
     warn: Callable[[str], None]
-    memory: Memory = ()
-    _lock: ExitStack | None = field(default=None, repr=False)
-    _inside: bool = field(default=False, repr=False)
+    memory: Memory = field(default_factory=Memory)
+    _locks: dict[str, ExitStack] = field(default_factory=dict, repr=False)
     _guard: Lock = field(default_factory=Lock, repr=False)
 
     def cycle(self, wait: float, options: Options = USUAL) -> Report:
@@ -65,6 +67,7 @@ class Runner:
 
     def locked_cycle(self, options: Options = USUAL) -> Report:
         """Run one cycle; the caller holds the lock."""
+        options = structs.replace(options, out_of_reach=self._out_of_reach)
         report, self.memory = run(self.rotation, self.memory, self.ports, options)
         return report
 
@@ -72,33 +75,49 @@ class Runner:
     def hold(self, wait: float) -> Iterator[None]:
         """Hold the rotation's lock for the block, waiting for it up to `wait` seconds.
 
-        Raises `LockHeldError` where another process keeps the lock. It is kept beyond the block
-        while a call on a target hangs: a late write must not undo what somebody publishes
-        meanwhile. `let_go` then releases it.
+        Raises `LockHeldError` where another process has the lock. The locks of targets whose calls
+        hang are held beyond the block: a late write must not undo what somebody publishes
+        meanwhile, and other processes leave these targets out. `release` then gives them free.
         """
-        with self._guard:
-            self._inside = True
-        try:
-            if self._lock is None:
-                with ExitStack() as stack:
-                    name = self.rotation.name
-                    stack.enter_context(cycle_lock(self.state_dir, name, wait, self.warn))
-                    self._lock = stack.pop_all()
-            yield
-        finally:
-            with self._guard:
-                self._inside = False
-            self.let_go()
+        with cycle_lock(self.state_dir, self.rotation.name, wait, self.warn):
+            try:
+                yield
+            finally:
+                self._hold_hanging()
 
-    def let_go(self) -> bool:
-        """Release the lock unless something still needs it; tell whether it is free."""
+    def release(self) -> bool:
+        """Release the locks of targets that no longer hang; tell whether none is left."""
         with self._guard:
-            if self._inside or self.each.busy(self.rotation.targets):
-                return False
-            if self._lock is not None:
-                self._lock.close()
-                self._lock = None
-            return True
+            running = self._hanging()
+            for name in self._locks.keys() - running:
+                self._locks.pop(name).close()
+            return not running
+
+    def _hold_hanging(self) -> None:
+        with self._guard:
+            for name in self._hanging() - self._locks.keys():
+                lock = target_lock(self.state_dir, self.rotation.name, name, self.warn)
+                stack = ExitStack()
+                with suppress(LockHeldError):  # another process hangs in it, too
+                    stack.enter_context(lock)
+                    self._locks[name] = stack
+
+    def _hanging(self) -> set[str]:
+        return {item.name for item in self.each.running() if isinstance(item, Target)}
+
+    def _out_of_reach(self, target: str) -> Failure | None:
+        """Return why a target is left alone: a call of another process on it hangs."""
+        if target in self._locks:
+            return None  # it is our own: the fan-out leaves it alone
+        held = target_hangs(self.state_dir, self.rotation.name, target)
+        if held is None:
+            return None
+        return Failure(
+            Reason.TIMEOUT,
+            f"left out, as a call on it hangs in another process: {held}",
+            "see what that call waits for (a mount, a name server, a proxy); "
+            "it is written once the call has ended",
+        )
 
 
 class Builder:
@@ -119,25 +138,22 @@ class Builder:
         )
         self._shared: dict[str, Fetches] = {}
 
-    def runner(self, settings: RotationSettings, only_targets: Collection[str] = ()) -> Runner:
-        """Return a rotation with its drivers; `only_targets`: names to keep, all where empty."""
+    def runner(self, settings: RotationSettings) -> Runner:
+        """Return a rotation with its drivers."""
         rotation = Rotation(
             name=settings.name,
             sources=tuple(self._source(source, settings.name) for source in settings.sources),
-            targets=tuple(
-                self._target(target)
-                for target in settings.targets
-                if not only_targets or target.target_name in only_targets
-            ),
+            targets=tuple(self._target(target) for target in settings.targets),
             schedule=settings.timing(),
             proof=settings.prove,
             remove=frozenset(settings.remove),
             enabled=settings.enabled,
+            settle=settings.settle,
         )
         state_dir = self._configuration.state_dir
         journal = FileJournal(state_dir, settings.name, self._warn)
         each = ThreadedEach()
-        ports = Ports(journal, self._prove, each, self._clock, SystemRandom().random)
+        ports = Ports(journal, self._prove, each, self._clock, SystemRandom().random, time.sleep)
         return Runner(rotation, ports, each, state_dir, self._warn)
 
     def _source(self, settings: SourceSettings, rotation: str) -> Source:

@@ -19,9 +19,9 @@ from msgspec.structs import replace
 
 from rotator.app import Builder, Runner
 from rotator.core.cycle import Options
+from rotator.core.due import Armed, Wake, wake_reason
 from rotator.core.errors import ConfigError, LockHeldError
 from rotator.core.record import Record
-from rotator.core.wake import Armed, Wake, wake_reason
 from rotator.observe.logs import Teller
 from rotator.observe.sentence import sentence
 from rotator.system.bell import Bell
@@ -157,7 +157,8 @@ class Daemon:
                 slots[settings.name] = old
                 continue
             new = Slot(settings, builder.runner(settings))
-            new.runner.memory = old.runner.memory if old is not None else ()
+            if old is not None:
+                new.runner.memory = old.runner.memory
             slots[settings.name] = new
         self._configuration, self._slots = configuration, slots
         for name, slot in kept.items():
@@ -253,10 +254,10 @@ class Daemon:
         now, steady = self._outside.clock(), self._outside.steady()
         slots = self.slots
         for slot in slots:
-            slot.runner.let_go()
+            slot.runner.release()
             if slot.armed is not None:
                 self._wake_early(slot, slot.armed, now, steady)
-        self._leaving = [s for s in self._leaving if s.running or not s.runner.let_go()]
+        self._leaving = [s for s in self._leaving if s.running or not s.runner.release()]
         if not self._ready and all(slot.tried for slot in slots):
             self._ready = True
             self._outside.notify.ready()

@@ -41,7 +41,7 @@ class Patient:
     def wanted(self, target: TargetSettings) -> list[str]:
         """Return the registries for a target, with those that only a fetch could tell."""
         fetched = {login.registry for sheet in self.sources for login in sheet.credentials}
-        return sorted(filter(target.policy().wants, fetched | self.case.served().keys()))
+        return sorted(filter(target.policy().wants, fetched | self.case.registries().keys()))
 
 
 def compare(patients: Sequence[Patient]) -> None:
@@ -77,7 +77,7 @@ def _known_lives(source: str, sheet: Sheet, case: Case) -> dict[str, timedelta]:
     lives = {
         registry: known[0].expires_at - known[0].issued_at
         for registry, known in case.record.credentials.items()
-        if known and known[0].source == source and not known[0].adopted and known[0].expires_at
+        if known and known[0].source == source and not known[0].foreign and known[0].expires_at
     }
     for credential in sheet.credentials:
         lives.pop(credential.registry, None)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rotator.checks import registry
 from rotator.checks.case import TIMEOUTS
 from rotator.core.errors import DriverError
-from rotator.core.report import Problem
+from rotator.core.failure import Failure
 from rotator.sources.ecr import EcrSource
 from rotator.system.each import ThreadedEach
 
@@ -39,7 +39,7 @@ def check(settings: EcrSourceSettings | EcrPublicSourceSettings, case: Case, she
         sheet.ok(f"AWS takes us for {identity}")
     elif not isinstance(token, Exception):
         # A network with an endpoint for ECR alone is well enough.
-        why = Problem.of(identity).detail if isinstance(identity, DriverError) else "no answer"
+        why = Failure.of(identity).detail if isinstance(identity, DriverError) else "no answer"
         sheet.ok(f"whom AWS takes us for can't be told: {why}")
     if isinstance(token, Exception):
         raise token

@@ -33,7 +33,7 @@ class Case:
     fingerprint: Fingerprint | None = field(default=None, repr=False)
     consume: bool = False
 
-    def served(self) -> dict[str, str]:
+    def registries(self) -> dict[str, str]:
         """Return the registries of this rotation and the source of each, as far as is known."""
         return {
             registry: source.name
@@ -43,9 +43,9 @@ class Case:
 
     def wanted(self, target: TargetSettings) -> list[str]:
         """Return the registries of this rotation that belong in a target."""
-        return sorted(filter(target.policy().wants, self.served()))
+        return sorted(filter(target.policy().wants, self.registries()))
 
     def works_lately(self, source: str) -> bool:
         """Tell whether the journal's last word on a source is that it gave something."""
         past = self.record.source(source)
-        return past.fetched_at is not None and past.trouble is None
+        return past.fetched_at is not None and past.failure is None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rotator.checks.case import Case
     from rotator.checks.finding import Finding
     from rotator.config.targets import Target as TargetSettings
-    from rotator.core.record import Known
+    from rotator.core.record import KnownCredential
 
 LARGEST = 1 << 20
 """Bytes that are read of a document: a docker config is some kilobytes."""
@@ -52,7 +52,7 @@ class _Ours:
     """What the journal knows of an entry: `newest` where nothing has replaced it."""
 
     case: Case
-    known: Known
+    known: KnownCredential
     newest: bool
 
 
@@ -218,8 +218,8 @@ def _ours(login: Credential, cases: Sequence[Case]) -> _Ours | None:
     return None
 
 
-def _age(known: Known, now: datetime) -> str:
-    began = f"{'first seen' if known.adopted else 'fetched'} {relative(known.issued_at, now)}"
+def _age(known: KnownCredential, now: datetime) -> str:
+    began = f"{'first seen' if known.foreign else 'fetched'} {relative(known.issued_at, now)}"
     if known.expires_at is None:
         return f"{began}, without a known end"
     return f"{began}, {'ends' if known.expires_at > now else 'ended'} " + relative(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from rotator.core.report import Problem
+from rotator.core.failure import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,7 +60,7 @@ class Sheet:
 
     def error(self, error: Exception) -> None:
         """Write down what a driver's error tells; an error nobody meant to raise is a bug."""
-        problem = Problem.of(error)
+        problem = Failure.of(error)
         self.bug = problem.bug
         self.failure(problem.detail, problem.hint)
 

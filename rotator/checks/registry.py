@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from rotator.checks.case import SECONDS
 from rotator.core import docker_config
 from rotator.core.docker_config import login_text, shown
+from rotator.core.failure import Failure
 from rotator.core.model import Content, Credential, Proof, ProofMode, Secret, Verdict
-from rotator.core.report import Problem
 from rotator.observe.words import relative
 from rotator.system.each import ThreadedEach
 
@@ -120,7 +120,7 @@ def proofs(credentials: Sequence[Credential], case: Case) -> list[Proof]:
         return [Proof(Verdict.SKIPPED)] * len(credentials)
     answers = ThreadedEach()(case.prove, credentials, SECONDS)
     return [
-        answer if isinstance(answer, Proof) else Proof(Verdict.UNKNOWN, Problem.of(answer).detail)
+        answer if isinstance(answer, Proof) else Proof(Verdict.UNKNOWN, Failure.of(answer).detail)
         for answer in answers
     ]
 

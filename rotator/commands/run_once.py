@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -28,6 +29,9 @@ OK, FAILED, PARTIAL, LOCKED = 0, 1, 10, 75
 # Seconds that all cycles of a run may take; each of their steps has a shorter deadline of its own.
 _LONGEST = 600.0
 
+# How long a run waits for a registry to know a new credential.
+_PATIENCE = timedelta(seconds=15)
+
 
 class Options(Struct, frozen=True):
     """What `run-once` was asked for; `names` and `targets` are all where empty."""
@@ -46,10 +50,15 @@ def execute(configuration: Configuration, options: Options) -> int:
     teller = Teller(log)
     chosen = rotations(configuration, options.names, options.targets)
     builder = Builder(configuration, log.warning)
-    ready = [builder.runner(one, options.targets) for one in chosen]
+    ready = [builder.runner(one) for one in chosen]
 
     def turn(one: Runner) -> Report:
-        how = cycle.Options(force=not options.only_due, dry_run=options.dry_run)
+        how = cycle.Options(
+            force=not options.only_due,
+            dry_run=options.dry_run,
+            only=frozenset(options.targets),
+            patience=_PATIENCE,
+        )
         return one.cycle(options.wait, how)
 
     names = [one.name for one in chosen]
@@ -67,8 +76,7 @@ def execute(configuration: Configuration, options: Options) -> int:
             utc_now,
             log,
         )
-    outcomes = [report.outcome for report in reports] + ["failed"] * crashed
-    return LOCKED if locked else exit_code(outcomes)
+    return LOCKED if locked else exit_code(reports, crashed, dry_run=options.dry_run)
 
 
 def sort_out(
@@ -93,12 +101,15 @@ def sort_out(
     return reports, locked, crashed
 
 
-def exit_code(outcomes: Sequence[str]) -> int:
-    """Return 0 where everything is published and fresh, 1 where all failed, 10 in between."""
-    outcomes = [outcome for outcome in outcomes if outcome != "paused"]
-    if all(outcome in {"rotated", "fresh"} for outcome in outcomes):
+def exit_code(reports: Sequence[Report], crashed: int = 0, *, dry_run: bool = False) -> int:
+    """Return 0 where everything is published, fresh and job-safe, 1 where all failed, else 10."""
+    active = [report for report in reports if report.outcome != "paused"]
+    # A dry run publishes nothing that could be job-safe.
+    good = all(one.outcome in {"rotated", "fresh"} for one in active)
+    good = good and (dry_run or all(one.job_safe for one in active))
+    if good and not crashed:
         return OK
-    return FAILED if all(outcome == "failed" for outcome in outcomes) else PARTIAL
+    return FAILED if all(report.outcome == "failed" for report in active) else PARTIAL
 
 
 def _tell(reports: Sequence[Report], options: Options, teller: Teller) -> None:

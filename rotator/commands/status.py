@@ -96,7 +96,7 @@ def _look(
     for settings in chosen:
         built = builder.runner(settings)
         record = records[settings.name]
-        served = frozenset(built.rotation.served(record))
+        served = frozenset(built.rotation.registries(record))
         print_of = built.ports.journal.fingerprint
         asked += [
             Asked(settings.name, target, record, served, print_of)

@@ -75,7 +75,7 @@ class RetrySettings(Settings, kw_only=True):
 
 
 class ScheduleSettings(Settings, kw_only=True):
-    """When credentials are renewed and targets looked at."""
+    """When credentials are renewed and targets read."""
 
     renew_after: Percent = 0.5
     """The share of a credential's life after which it is renewed."""
@@ -101,6 +101,8 @@ class RotationSettings(Settings, kw_only=True):
     """lenient: don't publish what its registry rejects; strict: publish only what it accepts;
     off: don't ask."""
     schedule: ScheduleSettings = ScheduleSettings()
+    settle: Duration = timedelta(minutes=2)
+    """How long a fresh credential may need until its registry knows it."""
     sources: Annotated[tuple[Source, ...], FILLED]
     """Where the credentials come from."""
     targets: Annotated[tuple[Target, ...], FILLED]

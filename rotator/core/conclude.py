@@ -1,256 +1,458 @@
-"""How a cycle ended: the record that is kept of it, and the report that tells it."""
+"""The last step: the record that is stored of a cycle, and the report that describes it."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from rotator.core import settle, wake
+from rotator.core import updates
+from rotator.core.candidate import DEAD, FOREVER, Candidate
+from rotator.core.docker_config import DockerConfig, registry_key
+from rotator.core.due import next_at
 from rotator.core.errors import Reason
-from rotator.core.model import Verdict
+from rotator.core.failure import Failure
+from rotator.core.plan import HoldBack, Keep, Write
+from rotator.core.recall import Memory
 from rotator.core.report import (
     CredentialReport,
-    Problem,
     Report,
     SourceReport,
     TargetReport,
     earliest,
+    iso,
     outcome_of,
 )
-from rotator.core.rotation import DEAD, FOREVER, InHand, Rotation
-from rotator.core.view import recorded_ends
+from rotator.core.worth import entries_now, entries_read, safe_until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from rotator.core.facts import Facts, Moment
-    from rotator.core.ports import Source, Target
-    from rotator.core.record import Record, SourceRecord, TargetRecord
+    from rotator.core.candidate import Candidates
+    from rotator.core.fetch import Answer
+    from rotator.core.observe import Observation
+    from rotator.core.plan import Situation
+    from rotator.core.record import Record, TargetRecord
+    from rotator.core.rotation import Rotation
+    from rotator.core.updates import At
+    from rotator.core.write import Written
+
+_HOUR = timedelta(hours=1)
+_OFTEN = 2
+_EMPTY = DockerConfig()
 
 
-def conclude(facts: Facts, at: Moment) -> tuple[Record, Report]:
-    """Return the record after the cycle, and its report."""
-    rotation = facts.rotation
-    if not rotation.enabled:
-        return facts.record, _paused(facts, at)
-    sources = dict(facts.record.sources)
+def refusals(
+    candidates: Candidates, given: Candidates, rotation: Rotation, record: Record, now: datetime
+) -> dict[str, tuple[Candidate, Failure]]:
+    """Return the fetched credentials that can't be published, by registry, and why.
+
+    `given`: those of this cycle; beside them, those that were pending until now.
+    """
+    found = {}
+    for key, one in candidates.items():
+        pending = record.pending.get(one.registry)
+        waited = pending is not None and pending.fingerprint == one.fingerprint
+        if one.foreign or not (key in given or waited):
+            continue
+        if one.rejected:
+            found[one.registry] = one, _rejection(one, pending.since if pending else now, rotation)
+        elif not one.accepted and rotation.proof == "strict":
+            found[one.registry] = one, _unproven(one)
+    return found
+
+
+def with_sources(
+    record: Record,
+    before: Record,
+    rotation: Rotation,
+    answers: Mapping[str, Answer],
+    refused: Mapping[str, tuple[Candidate, Failure]],
+    chosen: Mapping[str, Candidate],
+    at: At,
+) -> Record:
+    """Note how each source did that was asked, or whose credential was refused."""
+    sources = dict(record.sources)
     for source in rotation.sources:
-        if source.name in facts.answers:
-            sources[source.name] = _source_record(facts, source, at)
-    record = replace(facts.record, sources=sources)
-    facts = replace(facts, record=record, served=rotation.served(record))
-    targets, target_records = [], dict(record.targets)
-    ends: dict[str, Mapping[str, datetime]] = {}
-    for target in rotation.targets:
-        told, ends[target.name] = _target(facts, target)
-        targets.append(told)
-        if target.policy.enabled:
-            target_records[target.name] = _target_record(facts, target, told, ends[target.name], at)
-    credentials = _credentials(facts)
-    outcome = outcome_of(credentials, targets)
-    safe_until = safe_for_jobs(rotation, facts.record, ends)
-    job_safe = safe_until > at.now
-    record = replace(
-        record,
-        targets=target_records,
-        outcome=outcome,
-        started_at=facts.started,
-        ended_at=at.now,
-        succeeded_at=at.now if outcome in {"rotated", "fresh"} else record.succeeded_at,
-        safe_until=None if safe_until == DEAD else safe_until,
-        job_safe=job_safe,
-    )
-    record = replace(record, next_at=wake.next_at(record, rotation, at))
-    return record, Report(
-        name=rotation.name,
-        outcome=outcome,
-        job_safe=job_safe,
-        safe_until=None if safe_until in {DEAD, FOREVER} else safe_until,
-        started_at=facts.started,
-        duration_seconds=(at.now - facts.started).total_seconds(),
-        next_at=record.next_at,
-        credentials=tuple(credentials),
-        sources=tuple(
-            SourceReport(name, answer.seconds, answer.problem)
-            for name, answer in facts.answers.items()
-        ),
-        targets=tuple(targets),
-        notes=(*facts.notes, *_left_behind(facts)),
-    )
+        answer = answers.get(source.name)
+        failure = answer.failure if answer is not None else None
+        for one, refusal in refused.values():
+            if one.source == source.name and not one.pending:
+                failure = refusal
+        past = before.source(source.name)
+        if failure is not None:
+            given = answer.credentials if answer is not None else ()
+            registries = tuple(sorted({login.registry for login in given}))
+            past = replace(past, registries=registries or past.registries)
+            stamp = answer.login_stamp if answer is not None else None
+            sources[source.name] = updates.source_failed(
+                past, source, failure, rotation, chosen, at, stamp
+            )
+        elif answer is not None:
+            sources[source.name] = updates.source_gave(source, answer.credentials, rotation, at)
+    return replace(record, sources=sources)
 
 
-def _source_record(facts: Facts, source: Source, at: Moment) -> SourceRecord:
-    answer = facts.answers[source.name]
-    served = {login.registry for login in answer.credentials}
-    past = facts.before.source(source.name)
-    problem = answer.problem
-    for registry in served & facts.refused.keys():
-        problem = _refusal(facts.refused[registry])
-    if problem is None:
-        return settle.source_answered(source, answer.credentials, facts.rotation, at)
-    past = replace(past, registries=tuple(sorted(served)) or past.registries)
-    stamp = answer.login_stamp
-    return settle.source_failed(past, source, problem, facts.rotation, facts.hand, at, stamp)
-
-
-def _target(facts: Facts, target: Target) -> tuple[TargetReport, Mapping[str, datetime]]:
-    """Return what became of a target, and when the entries that it holds end."""
-    past = facts.record.target(target.name)
-    done = facts.published.get(target.name)
-    if done is None:
-        outcome = "failed" if target.policy.enabled else "paused"
-        wanted = filter(target.policy.wants, facts.served)
-        looked = facts.looked.get(target.name)
-        problem = looked.problem if looked else None
-        if problem is not None and problem.gone:
-            ends = dict.fromkeys(wanted, DEAD)
+def with_drifts(record: Record, situations: Mapping[str, Situation], now: datetime) -> Record:
+    """Note where somebody took our entries out since the last write of ours was confirmed."""
+    targets = dict(record.targets)
+    for name, s in situations.items():
+        past = record.target(name)
+        recent = tuple(when for when in past.drifts if now - _HOUR < when <= now)
+        if _has_drifted(s, past):
+            past = replace(past, drifts=(*recent, now)[-9:], drifted=past.drifted + 1)
         else:
-            ends = recorded_ends(past, wanted, facts.hand, facts.rejected)
-        return TargetReport(target.name, outcome, earliest(ends.values()), problem=problem), ends
-    wish, trouble = done.wish, done.trouble
-    if done.problem is not None or (trouble and trouble.reason is Reason.MALFORMED):
-        outcome = "failed"
-    elif trouble is not None:
-        outcome = "held_back"
-    elif wish.document is not None:
-        outcome = "planned" if facts.dry_run else "written"
-    else:
-        outcome = "unchanged"
-    return TargetReport(
-        name=target.name,
-        outcome=outcome,
-        expires_at=earliest(done.ends.values()),
-        seconds=done.seconds,
-        problem=trouble,
-        changes=wish.changes if outcome in {"written", "planned"} else (),
-        notes=(*done.view.held.notes, *wish.notes, *done.notes),
-    ), done.ends
+            past = replace(past, drifts=recent, drifted=0)
+        targets[name] = past
+    return replace(record, targets=targets)
+
+
+def with_targets(
+    record: Record,
+    rotation: Rotation,
+    observations: Mapping[str, Observation],
+    written: Mapping[str, Written],
+    reports: Iterable[TargetReport],
+    ends: Mapping[str, Mapping[str, datetime]],
+    at: At,
+) -> Record:
+    """Note what each target holds and how the cycle ended for it; forget members that are gone."""
+    listed = {o.target.group for o in observations.values()} - {None}
+    here = {target.name for target in rotation.targets}
+    targets = {
+        name: past
+        for name, past in record.targets.items()
+        if past.group not in listed or name in here
+    }
+    for report in reports:
+        observation = observations.get(report.name)
+        if observation is None or observation.left_out:
+            continue
+        past = record.target(report.name)
+        done = written.get(report.name)
+        targets[report.name] = _target_record(
+            past, report, observation, done, ends[report.name], rotation, at
+        )
+    return replace(record, targets=targets)
 
 
 def _target_record(
-    facts: Facts,
-    target: Target,
-    told: TargetReport,
+    past: TargetRecord,
+    report: TargetReport,
+    observation: Observation,
+    done: Written | None,
     ends: Mapping[str, datetime],
-    at: Moment,
+    rotation: Rotation,
+    at: At,
 ) -> TargetRecord:
-    past = facts.record.target(target.name)
-    done = facts.published.get(target.name)
-    outcome = "stale" if done is not None and done.wish.stale else told.outcome
-    trouble = told.problem
-    settled = settle.target_settled(past, outcome, ends, trouble, facts.rotation, at)
-    looked = facts.looked[target.name]
-    if looked.again:
-        return replace(settled, trouble=past.trouble)
-    refused = trouble is not None and trouble.reason is Reason.LOGIN_REJECTED
-    if refused and settled.trouble is not None and looked.stamp is not None:
-        waits = settle.login_refused(settled.trouble, looked.stamp, at)
-        settled = replace(settled, trouble=waits)
-    if told.outcome != "written" or done is None or done.wish.document is None:
-        return settled
+    end = min(ends.values(), default=DEAD)
+    stale = done is not None and isinstance(done.decision, Keep) and done.decision.stale
+    record = replace(
+        past,
+        outcome="stale" if stale else report.outcome,
+        end=None if end == DEAD else end,
+        ends={registry: one for registry, one in ends.items() if one != DEAD},
+        entries=past.entries if done is None or stale else dict(entries_now(done)),
+        group=observation.target.group,
+        failure=past.failure if observation.repeated else None,
+    )
+    if report.failure is not None and not observation.repeated:
+        failure = updates.target_failure(past, report.failure, ends.values(), rotation, at)
+        if report.failure.reason is Reason.LOGIN_REJECTED and observation.login_stamp is not None:
+            failure = updates.login_refused(failure, observation.login_stamp, at)
+        record = replace(record, failure=failure)
+    if report.outcome != "written" or done is None or not isinstance(done.decision, Write):
+        return record
     # After a conflict another document was written than the one that was claimed.
-    written = done.wish.document.mark.fingerprint
-    return replace(settle.claimed(settled, written), written=written)
+    fingerprint = done.decision.mark.fingerprint
+    record = updates.with_document(record, fingerprint)
+    return replace(record, written=fingerprint, written_at=at.now)
 
 
-def _credentials(facts: Facts) -> list[CredentialReport]:
-    told = []
-    for source in facts.rotation.sources:
-        registries = [r for r, name in facts.served.items() if name == source.name]
-        told += [_credential(facts, source, registry) for registry in registries]
-        if not registries:
-            told.append(_credential(facts, source, None))
-    return told
+def credential_reports(
+    rotation: Rotation,
+    record: Record,
+    chosen: Mapping[str, Candidate],
+    standby: Collection[Candidate],
+    answers: Mapping[str, Answer],
+    refused: Mapping[str, tuple[Candidate, Failure]],
+) -> list[CredentialReport]:
+    """Return what became of each registry's credential; one a source where none is known yet."""
+    sources = rotation.registries(record)
+    unproven = {one.registry: one for one in standby if not one.rejected}
+    reports = []
+    for source in rotation.sources:
+        past = record.source(source.name).failure
+        failure = Failure.recorded(past) if past is not None else None
+        answer = answers.get(source.name)
+        gave = answer is not None and answer.failure is None
+        registries: list[str | None] = [r for r, name in sources.items() if name == source.name]
+        for registry in registries or [None]:
+            one, waits = chosen.get(registry or ""), unproven.get(registry or "")
+            refusal = refused.get(registry or "")
+            if refusal is not None:
+                outcome = _refused_outcome(refusal[0], one)
+                reports.append(_report(registry, source.name, outcome, refusal[0], refusal[1]))
+            elif waits is not None and one is not None:
+                reports.append(_report(registry, source.name, "kept", one, _unproven(waits)))
+            elif one is not None and (gave or failure is None):
+                reports.append(
+                    _report(registry, source.name, "fetched" if gave else "fresh", one, None)
+                )
+            else:
+                outcome = "failed" if one is None else "kept"
+                reports.append(_report(registry, source.name, outcome, one, failure))
+    return reports
 
 
-def _credential(facts: Facts, source: Source, registry: str | None) -> CredentialReport:
-    mine = facts.hand.get(registry or "")
-    refused = facts.refused.get(registry or "")
-    answer = facts.answers.get(source.name)
-    trouble = facts.record.source(source.name).trouble
-    problem = Problem.before(trouble) if trouble is not None else None
-    if refused is not None:
-        problem = _refusal(refused)
-        outcome = "rejected" if refused.proof.verdict is Verdict.REJECTED else "kept"
-        outcome = outcome if mine is not None or outcome == "rejected" else "failed"
-        return _told(registry, source, outcome, refused, problem)
-    if answer is not None and answer.problem is None and mine is not None:
-        return _told(registry, source, "fetched", mine, None)
-    if problem is None and mine is not None:
-        return _told(registry, source, "fresh", mine, None)
-    return _told(registry, source, "failed" if mine is None else "kept", mine, problem)
-
-
-def _told(
-    registry: str | None, source: Source, outcome: str, mine: InHand | None, problem: Problem | None
-) -> CredentialReport:
-    if mine is None:
-        return CredentialReport(registry, source.name, outcome, "skipped", problem=problem)
-    return CredentialReport(
-        registry=registry,
-        source=source.name,
-        outcome=outcome,
-        proof=str(mine.proof.verdict),
-        expires_at=mine.credential.expires_at,
-        fingerprint=mine.fingerprint,
-        problem=problem,
-    )
-
-
-def _refusal(mine: InHand) -> Problem:
-    registry = mine.credential.registry
-    if mine.proof.verdict is Verdict.REJECTED:
-        return Problem(
-            Reason.REJECTED,
-            f"{registry} rejects the credential that {mine.source} gave: {mine.proof.detail}",
-            f"try it by hand: docker login {registry}; then mend what {mine.source} holds",
-        )
-    return Problem(
-        Reason.UNREACHABLE,
-        f"{registry} could not be asked about the new credential: {mine.proof.detail}",
-        "`prove: strict` publishes only what its registry accepts; `prove: lenient` would publish",
-    )
-
-
-def safe_for_jobs(
-    rotation: Rotation, record: Record, ends: Mapping[str, Mapping[str, datetime]]
-) -> datetime:
-    """Return until when a job that starts can pull for `longest_job` from these targets.
-
-    `ends`: when the entry of each registry ends, by the target's name.
-    """
-    limits = [FOREVER if rotation.told(record) else DEAD]
+def target_reports(
+    rotation: Rotation,
+    observations: Mapping[str, Observation],
+    written: Mapping[str, Written],
+    ends: Mapping[str, Mapping[str, datetime]],
+    record: Record,
+    *,
+    dry_run: bool,
+) -> list[TargetReport]:
+    """Return what became of each target; those that the cycle left out are not in it."""
+    reports = []
     for target in rotation.targets:
-        if target.name not in ends or not target.policy.enabled:
+        observation, done = observations.get(target.name), written.get(target.name)
+        if observation is None:
+            reports.append(TargetReport(target.name, "paused", group=target.group))
+        elif done is not None:
+            expires_at = earliest(ends[target.name].values())
+            reports.append(_target_report(done, expires_at, record, dry_run=dry_run))
+        elif observation.failure is not None:
+            expires_at = earliest(ends[target.name].values())
+            reports.append(
+                TargetReport(
+                    target.name,
+                    "failed",
+                    expires_at,
+                    failure=observation.failure,
+                    group=target.group,
+                )
+            )
+    return reports
+
+
+def _target_report(
+    done: Written, expires_at: datetime | None, record: Record, *, dry_run: bool
+) -> TargetReport:
+    s, decision, failure = done.situation, done.decision, done.failure
+    target = s.observation.target
+    if isinstance(decision, HoldBack) and failure is None:
+        failure = decision.failure
+        outcome = "failed" if failure.reason is Reason.MALFORMED else "held_back"
+    elif failure is not None:
+        outcome = "failed"
+    elif isinstance(decision, Write):
+        outcome = "planned" if dry_run else "written"
+    else:
+        outcome = "unchanged"
+    moved = outcome in {"written", "planned"}
+    return TargetReport(
+        name=target.name,
+        outcome=outcome,
+        expires_at=expires_at,
+        seconds=done.seconds,
+        failure=failure,
+        changes=decision.changes if isinstance(decision, Write) and moved else (),
+        notes=(
+            *s.held.notes,
+            *decision.notes,
+            *_unproven_notes(s, decision if moved else None),
+            *_drift_notes(s, record.target(target.name)),
+            *done.notes,
+        ),
+        group=target.group,
+    )
+
+
+def remembered(
+    memory: Memory, written: Mapping[str, Written], credentials: Iterable[Candidate]
+) -> Memory:
+    """Return what a daemon carries to its next cycle."""
+    documents = dict(memory.documents)
+    for name, done in written.items():
+        s, decision = done.situation, done.decision
+        config = s.observation.config
+        if isinstance(decision, Write) and done.failure is None:
+            config = decision.config
+        if config is None:
             continue
-        reserve = rotation.schedule.longest_job * (not target.policy.follows)
-        limits += [
-            end if end in {DEAD, FOREVER} else end - reserve for end in ends[target.name].values()
-        ]
-    return min(limits)
+        others = {k: v for k, v in config.auths.items() if registry_key(k) not in s.registries}
+        found = others or config.rest
+        documents[name] = DockerConfig(others, config.rest) if found else _EMPTY
+    return Memory(tuple(one.credential for one in credentials if one.end_known), documents)
 
 
-def _left_behind(facts: Facts) -> list[str]:
-    """Name the registries that left the configuration and stay in targets."""
-    gone = facts.record.credentials.keys() - facts.served.keys() - facts.rotation.remove
-    return [
+def notes(
+    rotation: Rotation, record: Record, surplus: Iterable[Candidate], unwanted: Iterable[Candidate]
+) -> list[str]:
+    """Return what a person should know of the whole rotation."""
+    sources = rotation.registries(record)
+    double = [
+        f"what {one.source} gave for {one.registry} is not used: {sources[one.registry]} is first"
+        for one in surplus
+    ]
+    sooner = [
+        f"what {one.source} gave ends sooner than what is published for {one.registry}, which stays"
+        for one in unwanted
+        if not one.rejected and sources.get(one.registry) == one.source
+    ]
+    gone = record.credentials.keys() - sources.keys() - rotation.remove
+    left = [
         f"{registry} is no longer configured; its entry stays where it is. "
         f"To take it out everywhere: remove: [{registry}]"
         for registry in sorted(gone)
     ]
+    return [*double, *sooner, *left]
 
 
-def _paused(facts: Facts, at: Moment) -> Report:
-    record = facts.record
+def conclude(
+    record: Record,
+    rotation: Rotation,
+    credentials: Sequence[CredentialReport],
+    targets: Sequence[TargetReport],
+    answers: Mapping[str, Answer],
+    ends: Mapping[str, Mapping[str, datetime]],
+    noted: Sequence[str],
+    started: datetime,
+    at: At,
+) -> tuple[Record, Report]:
+    """Return the record of the whole cycle, and its report."""
+    outcome = outcome_of(credentials, targets)
+    end = safe_until(rotation, record, ends)
+    record = replace(
+        record,
+        outcome=outcome,
+        started_at=started,
+        ended_at=at.now,
+        succeeded_at=at.now if outcome in {"rotated", "fresh"} else record.succeeded_at,
+        safe_until=None if end == DEAD else end,
+        job_safe=end > at.now,
+    )
+    record = replace(record, next_at=next_at(record, rotation, at.now, at.random))
+    return record, Report(
+        name=rotation.name,
+        outcome=outcome,
+        job_safe=record.job_safe,
+        safe_until=None if end in {DEAD, FOREVER} else end,
+        started_at=started,
+        duration_seconds=(at.now - started).total_seconds(),
+        next_at=record.next_at,
+        credentials=tuple(credentials),
+        sources=tuple(
+            SourceReport(name, answer.seconds, answer.failure) for name, answer in answers.items()
+        ),
+        targets=tuple(targets),
+        notes=tuple(noted),
+    )
+
+
+def paused(rotation: Rotation, record: Record, now: datetime) -> Report:
+    """Return the report of a rotation that is not enabled."""
+    safe_until = record.safe_until
     return Report(
-        name=facts.rotation.name,
+        name=rotation.name,
         outcome="paused",
-        job_safe=record.safe_until is not None and record.safe_until > at.now,
-        safe_until=None if record.safe_until == FOREVER else record.safe_until,
-        started_at=facts.started,
+        job_safe=safe_until is not None and safe_until > now,
+        safe_until=None if safe_until == FOREVER else safe_until,
+        started_at=now,
         duration_seconds=0.0,
         next_at=None,
-        targets=tuple(TargetReport(t.name, "paused") for t in facts.rotation.targets),
+        targets=tuple(TargetReport(t.name, "paused") for t in rotation.targets),
     )
+
+
+def _refused_outcome(refused: Candidate, chosen: Candidate | None) -> str:
+    if refused.rejected:
+        return "pending" if refused.pending else "rejected"
+    return "failed" if chosen is None else "kept"
+
+
+def _report(
+    registry: str | None,
+    source: str,
+    outcome: str,
+    one: Candidate | None,
+    failure: Failure | None,
+) -> CredentialReport:
+    if one is None:
+        return CredentialReport(registry, source, outcome, "skipped", failure=failure)
+    return CredentialReport(
+        registry=registry,
+        source=source,
+        outcome=outcome,
+        proof=str(one.proof.verdict),
+        expires_at=one.credential.expires_at,
+        fingerprint=one.fingerprint,
+        failure=failure,
+    )
+
+
+def _rejection(one: Candidate, since: datetime, rotation: Rotation) -> Failure:
+    if one.pending:
+        until = iso(since + rotation.settle)
+        return Failure(
+            Reason.REJECTED,
+            f"{one.registry} does not accept the new credential of {one.source} yet: "
+            f"{one.proof.detail}",
+            f"wait: a running daemon asks again until {until} (`settle`), then fetches another; "
+            "without one type: rotator run-once",
+        )
+    return Failure(
+        Reason.REJECTED,
+        f"{one.registry} rejects the credential that {one.source} gave: {one.proof.detail}",
+        f"try it by hand: docker login {one.registry}; then repair what {one.source} holds",
+    )
+
+
+def _unproven(one: Candidate) -> Failure:
+    return Failure(
+        Reason.UNREACHABLE,
+        f"{one.registry} could not be asked about the new credential: {one.proof.detail}",
+        "it is published when the registry accepts it; `prove: lenient` publishes it without that "
+        "when what is published now no longer lasts for `longest_job`",
+    )
+
+
+def _unproven_notes(s: Situation, decision: object) -> list[str]:
+    """Say once, when it is written, that a credential was published unproven."""
+    if not isinstance(decision, Write):
+        return []
+    changed = {change.registry for change in decision.changes}
+    return [
+        f"published without proof for {registry}: {one.proof.detail or 'it could not be asked'}"
+        for registry, one in sorted(s.chosen.items())
+        if registry in changed and one.proof.verdict == "unknown" and not one.accepted
+    ]
+
+
+def _has_drifted(s: Situation, past: TargetRecord) -> bool:
+    """Tell whether an entry that we published is gone or edited, and no rotator did that."""
+    if not past.written or s.one_writer or s.foreign_mark is not None:
+        return False
+    there = entries_read(s)
+    return any(
+        past.entries.get(registry) and registry in past.ends and _is_not_ours(s, registry, there)
+        for registry in s.registries
+    )
+
+
+def _is_not_ours(s: Situation, registry: str, there: Mapping[str, str]) -> bool:
+    name = there.get(registry)
+    one = s.candidates.get((registry, name)) if name else None
+    return one is None or (one.foreign and name != s.past.entries.get(registry))
+
+
+def _drift_notes(s: Situation, past: TargetRecord) -> list[str]:
+    if len(past.drifts) < _OFTEN:
+        return []
+    who = s.observation.target.other_manager(s.held) or "somebody"
+    often = f"{who} took our entries out of it {len(past.drifts)} times within an hour"
+    return [f"{often}; they were put back. Make an exception for this key there"]

@@ -1,45 +1,46 @@
-"""One pass of one rotation, from what targets hold to what they should hold.
+"""One cycle of one rotation, from what its targets hold to what they should hold.
 
-read each target ─► recall what is in hand ─► prove it ─► which sources are due?
-  ─► journal: attempt ─► fetch ─► prove ─► journal: what is known now
-  ─► each target: merge, write if that changes it ─► revoke what is replaced ─► journal: settled
+observe each target ─► recall candidates ─► prove them ─► choose one a registry
+  ─► which sources are due? ─► journal: attempt ─► fetch ─► prove ─► choose again
+  ─► plan each target ─► journal: what is known ─► write ─► retire leases
+  ─► conclude: record and report ─► next_at
 
-Reading comes first because it decides what to fetch. The journal is written before the fetch, so
+Observing comes first because it decides what to fetch. The journal is written before the fetch, so
 that a crash loop is a failure with backoff and not a lease per restart, and before the first write,
 so that a crash between a write and the end does not make our own entry look foreign.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rotator.core import leases, settle
-from rotator.core.conclude import conclude, safe_for_jobs
-from rotator.core.facts import Answered, Facts, Looked, Memory, Moment, Published
-from rotator.core.fetching import ask, is_better, offered
-from rotator.core.looking import look_at_all
-from rotator.core.proving import accepted, prove, rejected
-from rotator.core.publish import carry_out
-from rotator.core.recall import Seen, best, is_alive, is_needed, is_waiting, recall
-from rotator.core.report import Problem, Report
-from rotator.core.rotation import UNPROVEN
-from rotator.core.view import View
-from rotator.core.wish import wish
+from rotator.core import conclude, leases, updates
+from rotator.core.choose import choose, standby_of
+from rotator.core.due import is_waiting, needed_sources
+from rotator.core.failure import Failure
+from rotator.core.fetch import fetch, fetched_candidates, until_accepted, with_fetched
+from rotator.core.observe import observe, with_members
+from rotator.core.plan import HoldBack, Keep, Situation, Write, plan
+from rotator.core.prove import prove
+from rotator.core.recall import Memory, recall
+from rotator.core.updates import At
+from rotator.core.worth import entries_now, safe_until, worth_of_target
+from rotator.core.write import WRITE, Written, probe, write
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
-    from rotator.core.model import Held
-    from rotator.core.ports import Source, Target
+    from rotator.core.candidate import Candidate, Candidates
+    from rotator.core.observe import Observation
+    from rotator.core.ports import Clock, Target
     from rotator.core.record import Record
-    from rotator.core.rotation import InHand, Ports, Rotation
-
-# Seconds after which a call that hangs is given up. Drivers have shorter timeouts of their own.
-FETCH, WRITE = 60.0, 60.0
+    from rotator.core.report import Report
+    from rotator.core.rotation import Ports, Rotation
 
 
 class Options(Struct, frozen=True):
@@ -48,255 +49,234 @@ class Options(Struct, frozen=True):
     `force`: fetch whatever the schedule says. `dry_run`: fetch and prove, write nothing, and end
     the leases that this made. `starting`: a daemon's first cycle, which puts off what is overdue
     where jobs are safe meanwhile: ten thousand hosts that come back together don't ask together.
+    `only`: the names of the targets to deal with, all where empty. `out_of_reach` tells why a
+    target is left alone: a call on it hangs in another process. `patience`: how long to wait for a
+    registry to know a new credential.
     """
 
     force: bool = False
     dry_run: bool = False
     starting: bool = False
+    only: frozenset[str] = frozenset()
+    out_of_reach: Callable[[str], Failure | None] = lambda _: None
+    patience: timedelta = timedelta(0)
 
 
 USUAL = Options()
 
 
-def run(
+def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     rotation: Rotation, memory: Memory, ports: Ports, options: Options = USUAL
 ) -> tuple[Report, Memory]:
-    """Run one cycle; return what it did and what is in hand for the next one.
+    """Run one cycle; return what it did and what a daemon carries to the next one.
 
     What a driver raises is in the report, never raised here.
     """
-    cycle = _Cycle(rotation, ports, options, ports.clock(), ports.journal.load())
-    if rotation.enabled:
-        cycle.look(memory)
-        cycle.fetch()
-        cycle.publish()
-        cycle.revoke()
-    return cycle.settle(memory)
+    now, before = ports.clock(), ports.journal.load()
+    if not rotation.enabled:
+        return conclude.paused(rotation, before, now), memory
+
+    # What is there, and the best of it.
+    rotation, unlisted = with_members(rotation, ports.each, options.only)
+    failures = unlisted | _out_of_reach(rotation, options)
+    observed = observe(
+        rotation, before, ports.each, now, failures, force=options.force, only=options.only
+    )
+    found = recall(rotation, observed, memory, before, ports.journal.fingerprint, now)
+    candidates = prove(found, rotation.proof, ports, now)
+    chosen = choose(candidates, rotation, now)
+
+    # Which sources are due? The attempt is noted before they are asked.
+    record = before
+    if options.starting:
+        late = updates.with_later_start(record, rotation, chosen, _at(ports))
+        record = _journal(before, late, ports, options)
+    needed = needed_sources(rotation, chosen, candidates, record, now, force=options.force)
+    asked = [s for s in needed if options.force or not is_waiting(s, record, now)]
+    waits = updates.with_waits(record, rotation, needed, chosen, _at(ports))
+    attempts = updates.with_attempts(waits, rotation, asked, chosen, _at(ports))
+    record = _journal(record, attempts, ports, options)
+
+    # Fetch, and prove what was given; then choose again.
+    answers = fetch(asked, chosen, ports)
+    known = rotation.registries(record)
+    noted = updates.with_registries(record, answers)
+    found = recall(rotation, observed, memory, noted, ports.journal.fingerprint, now)
+    new = {key: one for key, one in found.items() if key[0] not in known}
+    candidates |= prove(new, rotation.proof, ports, now)
+    given, surplus = fetched_candidates(answers, candidates, before, ports.journal.fingerprint)
+    given = until_accepted(given, rotation, before, ports, options.patience)
+    candidates = with_fetched(candidates, given, asked, force=options.force)
+    chosen = choose(candidates, rotation, now)
+    standby = standby_of(candidates, chosen, now)
+    refused = conclude.refusals(candidates, given, rotation, before, now)
+
+    # Plan each target. What is known is noted before the first write.
+    situations = _situations(rotation, observed, memory, noted, chosen, candidates, ports, now)
+    noted = conclude.with_drifts(noted, situations, now)
+    planned = {name: Written(s, plan(s)) for name, s in situations.items()}
+    ends = _ends(rotation, observed, planned, noted, chosen, candidates)
+    noted = updates.with_verdicts(noted, candidates.values())
+    noted = updates.with_pending(noted, rotation, candidates.values(), now)
+    renewed = {one.registry for one in given.values()} - refused.keys()
+    viable = [*chosen.values(), *(one for one in standby if not one.rejected)]
+    noted = updates.with_known(noted, rotation, viable, renewed, _at(ports))
+    noted = updates.with_documents(noted, planned)
+    noted = updates.with_sooner_end(noted, safe_until(rotation, noted, ends), now)
+    record = _journal(record, noted, ports, options)
+
+    # Write, then end the leases that nothing needs any more.
+    written = _carry_out(planned, probe if options.dry_run else write, ports)
+    unwanted = [*surplus, *_unwanted(given, chosen, standby)]
+    record, notes = leases.end_unneeded(
+        record,
+        before,
+        rotation,
+        replaced=_replaced_everywhere(observed, written, chosen),
+        published={name for one in written.values() for name in entries_now(one).values()},
+        unwanted=[*unwanted, *(given.values() if options.dry_run else ())],
+        needed=() if options.dry_run else (*chosen.values(), *standby),
+        dry_run=options.dry_run,
+        each=ports.each,
+        at=_at(ports),
+    )
+
+    # Conclude: what the journal holds of it, and what is reported.
+    record = conclude.with_sources(record, before, rotation, answers, refused, chosen, _at(ports))
+    as_it_is = _not_carried_out(written) if options.dry_run else written
+    ends = _ends(rotation, observed, as_it_is, record, chosen, candidates)
+    credentials = conclude.credential_reports(rotation, record, chosen, standby, answers, refused)
+    targets = conclude.target_reports(
+        rotation, observed, written, ends, record, dry_run=options.dry_run
+    )
+    record = conclude.with_targets(record, rotation, observed, written, targets, ends, _at(ports))
+    notes += conclude.notes(rotation, record, surplus, unwanted)
+    record, report = conclude.conclude(
+        record, rotation, credentials, targets, answers, ends, notes, now, _at(ports)
+    )
+    if not options.dry_run:
+        ports.journal.save(record)
+    return report, conclude.remembered(memory, written, (*chosen.values(), *standby))
 
 
-@dataclass(slots=True)
-class _Cycle:
-    """The cycle's steps in their order; each reads what the ones before it found."""
+def _at(ports: Ports) -> At:
+    return At(ports.clock(), ports.random)
 
-    rotation: Rotation
-    ports: Ports
-    options: Options
-    started: datetime
-    record: Record
 
-    before: Record = field(init=False)
-    looked: dict[str, Looked] = field(default_factory=dict)
-    held: dict[str, Held] = field(default_factory=dict)
-    seen: Seen = field(default_factory=dict)
-    hand: dict[str, InHand] = field(default_factory=dict)
-    answers: dict[str, Answered] = field(default_factory=dict)
-    refused: dict[str, InHand] = field(default_factory=dict)
-    unwanted: list[InHand] = field(default_factory=list)
-    rejected: frozenset[str] = frozenset()
-    published: dict[str, Published] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+def _journal(saved: Record, record: Record, ports: Ports, options: Options) -> Record:
+    """Save a record that differs from the one that was saved last, and return it."""
+    if record != saved and not options.dry_run:
+        ports.journal.save(record)
+    return record
 
-    def __post_init__(self) -> None:
-        self.before = self.record
 
-    def look(self, memory: Memory) -> None:
-        """Read the targets, and prove what they and memory hold."""
-        targets = [target for target in self.rotation.targets if target.policy.enabled]
-        self.looked = look_at_all(
-            targets, self.record, self.ports.each, self.started, force=self.options.force
+def _out_of_reach(rotation: Rotation, options: Options) -> dict[str, Failure]:
+    found = {target.name: options.out_of_reach(target.name) for target in rotation.targets}
+    return {name: failure for name, failure in found.items() if failure is not None}
+
+
+def _situations(
+    rotation: Rotation,
+    observed: Mapping[str, Observation],
+    memory: Memory,
+    record: Record,
+    chosen: Mapping[str, Candidate],
+    candidates: Candidates,
+    ports: Ports,
+    now: datetime,
+) -> dict[str, Situation]:
+    """Return what the plan of each target that was read is made from."""
+    registries = rotation.registries(record).keys()
+    return {
+        name: Situation(
+            observation=observation,
+            past=record.target(name),
+            rotation=rotation.name,
+            registries=frozenset(filter(observation.target.policy.wants, registries)),
+            chosen={r: c for r, c in chosen.items() if observation.target.policy.wants(r)},
+            candidates=candidates,
+            remove=rotation.remove,
+            now=now,
+            poll=rotation.schedule.poll,
+            fingerprint=ports.journal.fingerprint,
+            complete=rotation.is_complete(record),
+            remembered=memory.documents.get(name),
         )
-        self.held = {name: seen.held for name, seen in self.looked.items() if seen.held}
-        fingerprint = self.ports.journal.fingerprint
-        found = recall(
-            self.rotation, self.held, memory, self.record, fingerprint=fingerprint, now=self.started
+        for name, observation in observed.items()
+        if observation.held is not None
+    }
+
+
+def _ends(
+    rotation: Rotation,
+    observed: Mapping[str, Observation],
+    written: Mapping[str, Written],
+    record: Record,
+    chosen: Mapping[str, Candidate],
+    candidates: Candidates,
+) -> dict[str, Mapping[str, datetime]]:
+    """Return until when a job can pull, by the target and the registry."""
+    registries = rotation.registries(record)
+    return {
+        name: worth_of_target(
+            observation,
+            written.get(name),
+            [r for r in registries if observation.target.policy.wants(r)],
+            candidates,
+            record,
+            chosen,
         )
-        alive = {key: mine for key, mine in found.items() if is_alive(mine, self.started)}
-        self.seen = found | self._prove(alive)
-        self.rejected = rejected(self.seen, self.before)
-        self.hand = best(self.seen, self.started)
-        if self.options.starting:
-            self._keep(settle.put_off(self.record, self.rotation, self.hand, self._moment()))
+        for name, observation in observed.items()
+    }
 
-    def fetch(self) -> None:
-        """Ask the sources that are due; what they give counts when it is proven."""
-        now = self._moment()
-        needed = [
-            source
-            for source in self.rotation.sources
-            if self.options.force or is_needed(source, self.hand, self.record, self.started)
-        ]
-        due = [
-            source
-            for source in needed
-            if self.options.force or not is_waiting(source, self.record, self.started)
-        ]
-        self.record = settle.waiting(self.record, self.rotation, needed, self.hand, now)
-        self._keep(settle.attempting(self.record, self.rotation, due, self.hand, now))
-        answers = self.ports.each(self._ask, due, FETCH)
-        for source, answer in zip(due, answers, strict=True):
-            if isinstance(answer, Exception):
-                answer = Answered(problem=Problem.of(answer))  # noqa: PLW2901  an answer too
-            self.answers[source.name] = answer
-        self._look_at_new_registries()
-        fingerprint = self.ports.journal.fingerprint
-        given, others = offered(self.answers, self.seen, self.before, fingerprint)
-        given |= self._prove({key: mine for key, mine in given.items() if mine.proof == UNPROVEN})
-        self.seen |= given
-        sources = {source.name: source for source in due}
-        for (registry, _), mine in given.items():
-            if not accepted(mine, self.rotation.proof):
-                self.refused[registry] = mine
-            elif self.options.force or is_better(
-                mine, self.hand.get(registry), sources[mine.source]
-            ):
-                self.hand[registry] = mine
-            else:
-                self._leave(mine, f"ends sooner than what is in hand for {registry}, which stays")
-        for mine in others:
-            registry = mine.credential.registry
-            owner = self.rotation.served(self.record)[registry]
-            self._leave(mine, f"for {registry} is not used: {owner} comes first")
 
-    def _look_at_new_registries(self) -> None:
-        """Recall and prove what targets hold for registries that only the fetch has told."""
-        known = self.rotation.served(self.record)
-        self.record = settle.serving(self.record, self.answers)
-        found = recall(
-            self.rotation,
-            self.held,
-            (),
-            self.record,
-            fingerprint=self.ports.journal.fingerprint,
-            now=self.started,
-        )
-        new = {key: mine for key, mine in found.items() if key[0] not in known}
-        self.seen |= new
-        self.seen |= self._prove({k: m for k, m in new.items() if is_alive(m, self.started)})
-        self.hand = best(self.seen, self.started)
+def _carry_out(
+    planned: Mapping[str, Written], action: Callable[[Written, Clock], Written], ports: Ports
+) -> dict[str, Written]:
+    """Carry every plan out at once; return what came of each."""
 
-    def _leave(self, mine: InHand, why: str) -> None:
-        """Let go of something that a source gave, and say so."""
-        self.unwanted.append(mine)
-        self.notes.append(f"what {mine.source} gave {why}")
+    # Called with targets, not with plans: the fan-out knows by them which one still hangs.
+    def act(target: Target) -> Written:
+        return action(planned[target.name], ports.clock)
 
-    def publish(self) -> None:
-        """Write every target that should hold something else than it does."""
-        targets = [target for target in self.rotation.targets if target.name in self.held]
-        for target in targets:
-            view = self._view(target)
-            self.published[target.name] = Published(view, wish(view))
-        claims = {
-            name: plan.wish.document.mark.fingerprint
-            for name, plan in self.published.items()
-            if plan.wish.document is not None
-        }
-        asked = {name for name, answer in self.answers.items() if answer.credentials}
-        answered = {r for r, m in self.hand.items() if m.source in asked} - self.refused.keys()
-        ends = {name: plan.wish.ends for name, plan in self.published.items()}
-        safe = safe_for_jobs(self.rotation, self.record, ends)
-        self._keep(
-            settle.knowing(
-                self.record, self.rotation, self.hand, claims, answered, safe, self._moment()
-            )
-        )
-        if self.options.dry_run:
-            return
-        # Called with targets, not with plans: the fan-out knows by them which one still hangs.
-        answers = self.ports.each(self._write, targets, WRITE)
-        for target, answer in zip(targets, answers, strict=True):
-            if isinstance(answer, Exception):
-                plan = self.published[target.name]
-                answer = replace(plan, problem=Problem.of(answer))  # noqa: PLW2901
-            self.published[target.name] = answer
+    targets = [one.situation.observation.target for one in planned.values()]
+    answers = zip(planned.items(), ports.each(act, targets, WRITE), strict=True)
+    return {
+        name: replace(one, failure=Failure.of(answer)) if isinstance(answer, Exception) else answer
+        for (name, one), answer in answers
+    }
 
-    def revoke(self) -> None:
-        """End the leases that nothing needs any more; a refusal is said once."""
-        now = self._moment()
-        everywhere = frozenset(
-            registry
-            for registry in self.hand
-            if not self.looked.keys() - self.held.keys()
-            and all(p.holds(self.hand[registry]) for p in self.published.values())
-        )
-        if not self.options.dry_run:
-            self.record = leases.retire(self.record, self.rotation, self.hand, everywhere, now)
-        unwanted, hand = [*self.refused.values(), *self.unwanted], self.hand
-        if self.options.dry_run:
-            unwanted, hand = [*unwanted, *(m for m in hand.values() if m.fresh)], {}
-        self.record = leases.discard(self.record, unwanted, hand, now)
-        # A dry run could not write down that it ended what others retired.
-        others = self.before.retired if self.options.dry_run else ()
-        self.record, notes = leases.end(self.record, self.rotation, others, self.ports.each, now)
-        self.notes += notes
 
-    def settle(self, memory: Memory) -> tuple[Report, Memory]:
-        """Write down how it ended, and tell it."""
-        facts = Facts(
-            rotation=self.rotation,
-            before=self.before,
-            record=self.record,
-            hand=self.hand,
-            answers=self.answers,
-            refused=self.refused,
-            rejected=self.rejected,
-            looked=self.looked,
-            published=self.published,
-            notes=tuple(self.notes),
-            dry_run=self.options.dry_run,
-            started=self.started,
-        )
-        record, report = conclude(facts, self._moment())
-        self._keep(record)
-        if not self.rotation.enabled:
-            return report, memory
-        return report, tuple(mine.credential for mine in self.hand.values() if mine.vouched)
+def _unwanted(
+    given: Candidates, chosen: Mapping[str, Candidate], standby: Collection[Candidate]
+) -> list[Candidate]:
+    """Return what sources gave and nobody will use: it was rejected, or it ends sooner."""
+    used = {(one.registry, one.fingerprint) for one in (*chosen.values(), *standby)}
+    return [one for key, one in given.items() if one.fetched and key not in used]
 
-    def _ask(self, source: Source) -> Answered:
-        """Fetch from one source; runs in the fan-out, so it changes nothing of the cycle."""
-        mine = tuple(m.credential for m in self.hand.values() if m.source == source.name)
-        return ask(source, mine, self.ports.clock)
 
-    def _prove(self, offered: Seen) -> Seen:
-        return prove(offered, self.rotation.proof, self.ports)
+def _replaced_everywhere(
+    observed: Mapping[str, Observation],
+    written: Mapping[str, Written],
+    chosen: Mapping[str, Candidate],
+) -> frozenset[str]:
+    """Return the registries whose chosen credential is in every target that wants it."""
+    if observed.keys() - written.keys():
+        return frozenset()
+    undone = [
+        one
+        for one in written.values()
+        if one.failure is not None
+        or isinstance(one.decision, HoldBack)
+        or (isinstance(one.decision, Keep) and one.decision.stale)
+    ]
+    wanted = {registry for one in undone for registry in one.situation.registries}
+    return frozenset(chosen.keys() - wanted)
 
-    def _view(self, target: Target) -> View:
-        served = set(self.rotation.served(self.record))
-        served |= {c.registry for answer in self.answers.values() for c in answer.credentials}
-        wanted = frozenset(filter(target.policy.wants, served))
-        return View(
-            target=target,
-            held=self.held[target.name],
-            record=self.before.target(target.name),
-            rotation=self.rotation.name,
-            served=wanted,
-            hand={registry: self.hand[registry] for registry in self._publishable() & wanted},
-            seen=self.seen,
-            rejected=self.rejected,
-            remove=self.rotation.remove,
-            now=self.started,
-            fingerprint=self.ports.journal.fingerprint,
-            told=self.rotation.told(self.record),
-        )
 
-    def _publishable(self) -> frozenset[str]:
-        """Return the registries whose credential in hand may be written where it is not yet.
-
-        What another rotator left and its registry did not accept is not copied in strict mode.
-        """
-        return frozenset(
-            registry
-            for registry, mine in self.hand.items()
-            if not mine.adopted or accepted(mine, self.rotation.proof)
-        )
-
-    def _write(self, target: Target) -> Published:
-        """Write one target; runs in the fan-out, so it changes nothing of the cycle."""
-        return carry_out(target, self.published[target.name], self.ports.clock)
-
-    def _moment(self) -> Moment:
-        return Moment(self.ports.clock(), self.ports.draw)
-
-    def _keep(self, record: Record) -> None:
-        if record != self.record and not self.options.dry_run:
-            self.ports.journal.save(record)
-        self.record = record
+def _not_carried_out(planned: Mapping[str, Written]) -> dict[str, Written]:
+    """Return what a dry run leaves: every target as it was read."""
+    return {
+        name: replace(one, decision=Keep()) if isinstance(one.decision, Write) else one
+        for name, one in planned.items()
+    }

@@ -12,21 +12,22 @@ import binascii
 import json
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from rotator.core.errors import PermanentError, Reason
+from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.model import Credential, Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 DOCKER_HUB = "https://index.docker.io/v1/"
 _HUB_NAMES = frozenset({"docker.io", "index.docker.io"})
 _API_VERSIONS = ("/v1", "/v2")
-_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 # A known field of another type makes docker reject the whole file, so such an entry can't stay.
 _TEXT_FIELDS = (
@@ -40,19 +41,51 @@ _TEXT_FIELDS = (
 )
 
 
-_NO_HELPER = "clients fail in images that don't have it (BuildKit, skopeo, podman)"
-_TRAPS = (
-    ("credsStore", f"credsStore names a credential helper, and {_NO_HELPER}", "take it out"),
-    ("credHelpers", f"credHelpers name credential helpers, and {_NO_HELPER}", "take them out"),
-    (
-        "currentContext",
-        "currentContext names a context of docker, and without it every command of docker fails",
-        "take it out",
+_TEXT, _TEXTS, _TEXT_LIST, _TEXTS_BY_NAME = "text", "texts", "list of texts", "texts by name"
+_KNOWN_FIELDS = {
+    "httpheaders": _TEXTS,
+    "credhelpers": _TEXTS,
+    "aliases": _TEXTS,
+    "features": _TEXTS,
+    "plugins": _TEXTS_BY_NAME,
+    "proxies": _TEXTS_BY_NAME,
+    "prunefilters": _TEXT_LIST,
+    "clipluginsextradirs": _TEXT_LIST,
+    **dict.fromkeys(
+        (
+            "psformat",
+            "imagesformat",
+            "networksformat",
+            "pluginsformat",
+            "volumesformat",
+            "statsformat",
+            "detachkeys",
+            "credsstore",
+            "serviceinspectformat",
+            "servicesformat",
+            "tasksformat",
+            "secretformat",
+            "configformat",
+            "nodesformat",
+            "currentcontext",
+        ),
+        _TEXT,
     ),
+}
+"""The top-level fields of docker/cli's `ConfigFile` (cli/config/configfile/file.go), by type.
+
+Docker reads no login at all from a document that has one of them with another type. Go folds the
+case of a field's name, and takes null as absent.
+"""
+
+_HELPER_MISSING = (
+    "where its program is missing, GitLab Runner drops the whole document, and Docker 29, "
+    "docker build, crane and oras fail"
 )
-"""Top-level keys that work where the document was made, and break jobs elsewhere."""
 
 _LONGEST_NAME = 200
+# A document of ours that is longer than this many entries is cut off in its last ones.
+_MOST_CUTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +95,44 @@ class DockerConfig:
     auths: Mapping[str, Any] = field(default_factory=dict, repr=False)
     rest: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
-    def logins(self) -> dict[str, tuple[str, Secret]]:
+    def logins(self, *, exact: bool = False) -> dict[str, tuple[str, Secret]]:
         """Return username and password of every registry whose entry holds them.
 
-        Where two keys mean one registry, the key as we would write it counts. A key with half a
-        surrogate pair in it is no registry's.
+        Where two keys mean one registry, the key as we would write it counts. `exact`: only keys
+        that are written so, as other spellings are not found by all clients. A key with one code
+        unit of a surrogate pair is no registry's.
         """
         found: dict[str, tuple[str, Secret]] = {}
         for key, entry in self.auths.items():
             registry = registry_key(key)
+            if exact and key != registry:
+                continue
             pair = _login(entry) if _is_text(key) else None
             if pair is not None and (registry not in found or key == registry):
                 found[registry] = pair
         return found
+
+    @property
+    def helpers(self) -> Mapping[str, Any]:
+        """Return `credHelpers`: the credential helper of each registry, as the document has it."""
+        found = self._field("credhelpers")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def store(self) -> str:
+        """Return `credsStore`: the credential helper that clients ask instead of `auths`."""
+        found = self._field("credsstore")
+        return found if isinstance(found, str) else ""
+
+    def mistyped(self) -> tuple[str, ...]:
+        """Return the top-level fields whose type makes every Docker client read no login at all."""
+        return tuple(
+            sorted(
+                name
+                for name, value in self.rest.items()
+                if value is not None and not _has_type(value, _KNOWN_FIELDS.get(fold(name)))
+            )
+        )
 
     def warnings(self) -> list[tuple[str, str]]:
         """Return what a person should know of this document, each with what to do about it.
@@ -84,24 +142,42 @@ class DockerConfig:
         named: dict[str, list[str]] = {}
         for key in sorted(self.auths):
             named.setdefault(registry_key(key), []).append(key)
-        told = []
+        found = []
         for registry, keys in named.items():
             host, path, _ = registry.partition("/")
             if path and host in named:
                 what = f"{shown(registry)} and {shown(host)} are both in the document: Docker "
                 what += "ignores the one with a path"
-                told.append((what, "keep one of the two, if both are not for different clients"))
+                found.append((what, "keep one of the two, if both are not for different clients"))
             if any(self.auths[key] != self.auths[keys[0]] for key in keys):
                 what = f"{' and '.join(map(shown, keys))} are one registry with different logins"
-                told.append((f"{what}: clients use either, at random", "take out all but one"))
-        return told + [(what, todo) for key, what, todo in _TRAPS if self.rest.get(key)]
+                found.append((f"{what}: clients use either, at random", "take out all but one"))
+        if self.store:
+            what = f"credsStore names `{shown(self.store)}`, which clients ask instead of `auths`"
+            found.append((f"{what}; {_HELPER_MISSING}", "take credsStore out of the document"))
+        if self.helpers:
+            hosts = ", ".join(sorted(map(shown, self.helpers)))
+            what = f"credHelpers names a credential helper for {hosts}: {_HELPER_MISSING}"
+            found.append((what, "take credHelpers out of the document"))
+        if self._field("currentcontext"):
+            what = "currentContext names a context of docker, and without it every command fails"
+            found.append((what, "take currentContext out of the document"))
+        return found
+
+    def _field(self, name: str) -> Any:
+        return next((value for key, value in self.rest.items() if fold(key) == name), None)
 
 
 class Merged(Struct, frozen=True):
-    """A merged document, and the keys of other people's entries that had to be left out of it."""
+    """A merged document, and what had to be taken out of it.
+
+    `left_out`: keys of other people's entries, and top-level fields, that clients can't decode.
+    `helpers`: the registries of ours that `credHelpers` gave to a credential helper.
+    """
 
     config: DockerConfig
     left_out: tuple[str, ...]
+    helpers: tuple[str, ...] = ()
 
 
 def registry_key(name: str) -> str:
@@ -126,30 +202,67 @@ def shown(key: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in bare) or "an empty name"
 
 
+def fold(name: str) -> str:
+    """Return a field's name as Go compares it: it folds two letters beside ASCII's capitals."""
+    return name.replace("\u017f", "s").replace("\u212a", "k").lower()
+
+
 def decode(text: str) -> DockerConfig:
-    """Read a docker config.
+    """Read a docker config, as Go's decoder does: two members `auths` are one, in any case.
 
     Raises `PermanentError` (malformed) where the text is empty, no JSON object, or has `auths` that
     are no object. Single entries are not judged here: `merge` leaves out what no client can decode.
     """
     if not text.strip():
         raise _malformed("it is empty")
+    if text.startswith("\ufeff"):
+        raise _malformed("it begins with a byte order mark, which no client reads")
     try:
-        document = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        members = json.loads(
+            text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_Members
+        )
     except RecursionError:
         raise _malformed("it is nested too deeply") from None
     except ValueError as error:
         # The parser's own message may quote the document, so only the place is passed on.
         where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
         raise _malformed(f"it is not JSON{where}") from None
-    if not isinstance(document, dict):
+    if not isinstance(members, _Members):
         raise _malformed("it is not a JSON object")
-    auths = document.pop("auths", None)
-    if auths is None:
-        auths = {}
-    if not isinstance(auths, dict):
-        raise _malformed("its `auths` is not a JSON object")
-    return DockerConfig(auths, document)
+    auths: dict[str, Any] = {}
+    rest: dict[str, Any] = {}
+    for name, value in members:
+        if fold(name) != "auths":
+            rest[name] = _plain(value)
+        elif isinstance(value, _Members):
+            auths |= _plain(value)
+        elif value is None:
+            auths = {}
+        else:
+            raise _malformed("its `auths` is not a JSON object")
+    return DockerConfig(auths, rest)
+
+
+def salvage(text: str) -> DockerConfig | None:
+    """Return the document that a damaged text begins with, with every entry that is whole.
+
+    For a document of ours that was cut off, and for text after a document. None where the text is
+    damaged in another way: then nobody knows what its author meant.
+    """
+    with suppress(ValueError, RecursionError, DriverError):
+        _, end = json.JSONDecoder().raw_decode(text)
+        return decode(text[:end])
+    if not text.startswith("{") or not _is_cut_off(text):
+        return None
+    for closing in ("}", "}}", "}}}"):
+        with suppress(DriverError):
+            return decode(text + closing)
+    cuts = [at for at, letter in enumerate(text) if letter == "}"]
+    for at in reversed(cuts[-_MOST_CUTS:]):
+        for closing in ("}", "}}"):
+            with suppress(DriverError):
+                return decode(text[: at + 1] + closing)
+    return DockerConfig()
 
 
 def encode(config: DockerConfig) -> str:
@@ -168,16 +281,32 @@ def merge(
 ) -> Merged:
     """Put our credentials into somebody's document and keep everything else.
 
-    Every key that means one of our registries makes way for the one key that all clients find. An
-    entry that no client can decode is left out, as it breaks its neighbours: Docker then loses good
-    hosts at random, and GitLab Runner drops the whole document.
+    Every key that means one of our registries makes way for the one key that all clients find; a
+    key that differs in the case of its letters only is updated beside it, as Docker compares by
+    letter and images may be written so. A credential helper for one of our registries is taken
+    out, as clients would ask it instead. What no client can decode is left out, as it breaks its
+    neighbours: Docker then loses good hosts at random, and GitLab Runner the whole document.
     """
     entries = {credential.registry: _entry(credential) for credential in ours}
     gone = remove | entries.keys()
-    others = {key: entry for key, entry in config.auths.items() if registry_key(key) not in gone}
-    kept = {key: entry for key, entry in others.items() if _usable(entry)}
-    left_out = tuple(sorted(others.keys() - kept.keys()))
-    return Merged(DockerConfig({**kept, **entries}, config.rest), left_out)
+    others: dict[str, Any] = {}
+    for key, entry in config.auths.items():
+        registry = registry_key(key)
+        if registry in entries and key.lower() == registry:
+            others[key] = entries[registry]
+        elif registry not in gone:
+            others[key] = entry
+    usable = {key: entry for key, entry in others.items() if is_usable(entry)}
+    mistyped = config.mistyped()
+    rest = {name: value for name, value in config.rest.items() if name not in mistyped}
+    helpers = tuple(
+        sorted(key for key in DockerConfig({}, rest).helpers if registry_key(key) in gone)
+    )
+    if helpers:
+        rest = {name: _without(name, value, helpers) for name, value in rest.items()}
+        rest = {name: value for name, value in rest.items() if value != {}}
+    left_out = (*sorted(others.keys() - usable.keys()), *mistyped)
+    return Merged(DockerConfig({**usable, **entries}, rest), left_out, helpers)
 
 
 def login_text(username: str, password: Secret) -> str:
@@ -190,7 +319,7 @@ def _entry(credential: Credential) -> dict[str, str]:
     return {"auth": base64.b64encode(login.encode()).decode("ascii")}
 
 
-def _usable(entry: Any) -> bool:
+def is_usable(entry: Any) -> bool:
     """Tell whether clients can read this entry: the rule of docker/cli's decodeAuth.
 
     As Go's JSON does, null counts as absent, and the case of a field's name does not count.
@@ -200,9 +329,9 @@ def _usable(entry: Any) -> bool:
     if not isinstance(entry, dict):
         return False
     known = [
-        (name.lower(), value)
+        (fold(name), value)
         for name, value in entry.items()
-        if name.lower() in _TEXT_FIELDS and value is not None
+        if fold(name) in _TEXT_FIELDS and value is not None
     ]
     if not all(isinstance(value, str) for _, value in known):
         return False
@@ -210,9 +339,9 @@ def _usable(entry: Any) -> bool:
 
 
 def _login(entry: Any) -> tuple[str, Secret] | None:
-    if not entry or not _usable(entry):
+    if not entry or not is_usable(entry):
         return None
-    fields = {name.lower(): value for name, value in entry.items() if value is not None}
+    fields = {fold(name): value for name, value in entry.items() if value is not None}
     if fields.get("auth"):
         raw = _decode_auth(fields["auth"]) or b""
         try:
@@ -226,6 +355,49 @@ def _login(entry: Any) -> tuple[str, Secret] | None:
     return username, Secret(password)
 
 
+class _Members(list[tuple[str, Any]]):
+    """The members of a JSON object in their order, with names that occur twice."""
+
+
+def _plain(value: Any) -> Any:
+    """Return a decoded value with dictionaries for its objects: of two members the last counts."""
+    if isinstance(value, _Members):
+        return {name: _plain(member) for name, member in value}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _has_type(value: Any, wanted: str | None) -> bool:
+    """Tell whether Go decodes a value into a field of this type; null is taken as absent."""
+    if value is None or wanted is None:
+        return True
+    if wanted == _TEXT:
+        return isinstance(value, str)
+    if wanted == _TEXT_LIST:
+        return isinstance(value, list) and all(_has_type(item, _TEXT) for item in value)
+    inner = _TEXT if wanted == _TEXTS else _TEXTS
+    return isinstance(value, dict) and all(_has_type(item, inner) for item in value.values())
+
+
+def _without(name: str, value: Any, helpers: Collection[str]) -> Any:
+    """Return a top-level field, `credHelpers` without these registries."""
+    if fold(name) != "credhelpers" or not isinstance(value, dict):
+        return value
+    return {key: helper for key, helper in value.items() if key not in helpers}
+
+
+def _is_cut_off(text: str) -> bool:
+    """Tell whether a text is JSON up to its end, and only its end is missing."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return error.pos >= len(text) or text.count('"', error.pos) == 1
+    except (ValueError, RecursionError):
+        return False
+    return False
+
+
 def _decode_auth(auth: str) -> bytes | None:
     """Return `user:password`, or None where Go's base64.StdEncoding or docker would refuse it."""
     try:
@@ -237,8 +409,8 @@ def _decode_auth(auth: str) -> bytes | None:
 
 
 def _is_text(value: str) -> bool:
-    """Tell whether this can be encoded again: JSON can hold half a surrogate pair."""
-    return _HALF_A_PAIR.search(value) is None
+    """Tell whether this can be encoded again: JSON can hold a lone surrogate."""
+    return _LONE_SURROGATE.search(value) is None
 
 
 def _no_constant(name: str) -> None:

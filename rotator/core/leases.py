@@ -6,31 +6,61 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from rotator.core.record import Record, Retired
-from rotator.core.report import Problem
+from rotator.core.failure import Failure
+from rotator.core.record import Record, RetiredLease
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
-    from rotator.core.facts import Moment
+    from rotator.core.candidate import Candidate
     from rotator.core.model import Lease
     from rotator.core.ports import Each
-    from rotator.core.rotation import InHand, Rotation
+    from rotator.core.rotation import Rotation
+    from rotator.core.updates import At
 
 # Seconds after which a call that hangs is given up. Drivers have shorter timeouts of their own.
 REVOKE = 20.0
 
 
+def end_unneeded(
+    record: Record,
+    before: Record,
+    rotation: Rotation,
+    *,
+    replaced: Collection[str],
+    published: Collection[str],
+    unwanted: Iterable[Candidate],
+    needed: Collection[Candidate],
+    dry_run: bool,
+    each: Each,
+    at: At,
+) -> tuple[Record, list[str]]:
+    """Retire and revoke leases; return the record after it, and a note for each that lives on.
+
+    `replaced`: the registries whose chosen credential is in every target. `published`: the
+    fingerprints of the credentials that are in some target. `unwanted`: what was fetched and is
+    not published. `needed`: what is chosen, or waits to be proven.
+    """
+    if not dry_run:
+        current = {one.fingerprint for one in needed} | set(published)
+        record = retire(record, rotation, replaced, current, at)
+    record = discard(record, unwanted, needed, at)
+    # A dry run could not write down that it ended what others retired.
+    others = before.retired if dry_run else ()
+    return end(record, rotation, others, each, at)
+
+
 def retire(
     record: Record,
     rotation: Rotation,
-    hand: Mapping[str, InHand],
-    everywhere: frozenset[str],
-    at: Moment,
+    replaced: Collection[str],
+    current: Collection[str],
+    at: At,
 ) -> Record:
     """Note the leases whose credentials were replaced in every target: they may end later.
 
-    `everywhere`: the registries whose credential in hand is in every target that wants it.
+    `replaced`: the registries whose chosen credential is in every target that wants it. `current`:
+    the fingerprints of the credentials that something still needs.
     """
     default = rotation.schedule.longest_job
     after = {
@@ -44,38 +74,39 @@ def retire(
         if r.lease.expires_at > at.now
     ]
     credentials = dict(record.credentials)
-    replaced: dict[str, tuple[str, Lease]] = {}
-    for registry in everywhere & hand.keys():
+    ended: dict[str, tuple[str, Lease]] = {}
+    for registry in replaced:
         kept = []
         for known in credentials.get(registry, ()):
-            if known.fingerprint != hand[registry].fingerprint and known.lease is not None:
-                replaced[known.lease.id] = (known.source, known.lease)
+            if known.fingerprint not in current and known.lease is not None:
+                ended[known.lease.id] = (known.source, known.lease)
                 known = replace(known, lease=None)  # noqa: PLW2901  the same, without its lease
             kept.append(known)
         credentials[registry] = tuple(kept)
     # One lease can be for several registries, and one of them may still need it.
     needed = {k.lease.id for known in credentials.values() for k in known if k.lease is not None}
-    for source, lease in (replaced[name] for name in replaced.keys() - needed):
-        retired.append(Retired(source, lease, at.now + after.get(source, default)))
+    for source, lease in (ended[name] for name in ended.keys() - needed):
+        retired.append(RetiredLease(source, lease, at.now + after.get(source, default)))
     return replace(record, credentials=credentials, retired=tuple(retired))
 
 
 def discard(
-    record: Record, unwanted: Iterable[InHand], hand: Mapping[str, InHand], at: Moment
+    record: Record, unwanted: Iterable[Candidate], needed: Iterable[Candidate], at: At
 ) -> Record:
     """Note the leases of credentials that were fetched and are not published: they end now."""
-    needed = {mine.credential.lease.id for mine in hand.values() if mine.credential.lease}
+    alive = {one.credential.lease.id for one in needed if one.credential.lease}
+    alive |= {retired.lease.id for retired in record.retired if retired.revoke_at <= at.now}
     leases = {
-        mine.credential.lease.id: Retired(mine.source, mine.credential.lease, at.now)
-        for mine in unwanted
-        if mine.credential.lease is not None and mine.credential.lease.id not in needed
+        one.credential.lease.id: RetiredLease(one.source, one.credential.lease, at.now)
+        for one in unwanted
+        if one.credential.lease is not None and one.credential.lease.id not in alive
     }
     return replace(record, retired=(*record.retired, *leases.values()))
 
 
 def end(
-    record: Record, rotation: Rotation, others: Collection[Retired], each: Each, at: Moment
-) -> tuple[Record, tuple[str, ...]]:
+    record: Record, rotation: Rotation, others: Collection[RetiredLease], each: Each, at: At
+) -> tuple[Record, list[str]]:
     """Return the record after a try to end the leases whose time has come, except `others`.
 
     And a note for each that lives on; it is tried again only where waiting helps.
@@ -91,9 +122,9 @@ def end(
     for one, answer in zip(ready, answers, strict=True):
         left = tuple(other for other in record.retired if other != one)
         if isinstance(answer, Exception):
-            problem = Problem.of(answer)
-            notes.append(f"a replaced lease of {one.source} lives on: {problem.detail}")
-            if not problem.permanent:
+            failure = Failure.of(answer)
+            notes.append(f"a replaced lease of {one.source} lives on: {failure.detail}")
+            if not failure.permanent:
                 left += (replace(one, revoke_at=at.now + rotation.schedule.poll),)
         record = replace(record, retired=left)
-    return record, tuple(notes)
+    return record, notes

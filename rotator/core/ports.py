@@ -1,8 +1,10 @@
-"""What the core needs from the outside: sources, targets, a journal, a proof, a clock, a fan-out.
+"""What the core needs: sources, targets, a journal, a proof, a clock, a random number, a fan-out.
 
 Drivers do one thing and raise: they never retry, sleep, log or swallow an error. Whatever they
 raise on purpose is a `DriverError` (see `core.errors`). Each call has a deadline of its own inside
 the driver (connect and read timeouts); the fan-out's deadline is only for what hangs all the same.
+What a driver can do beyond its abstract methods is declared here, as a class attribute or as a
+method with a default.
 """
 
 from __future__ import annotations
@@ -23,14 +25,17 @@ Answer = TypeVar("Answer")
 Clock = Callable[[], datetime]
 """The time now, as an aware UTC datetime."""
 
-Draw = Callable[[], float]
+Random = Callable[[], float]
 """A random number in [0, 1)."""
 
+Pause = Callable[[float], None]
+"""Waits for so many seconds."""
+
 Prove = Callable[[Credential], Proof]
-"""Shows a credential to its registry. Never raises: what can't be told is `unknown`."""
+"""Shows a credential to its registry. Never raises: without a clear answer it is `unknown`."""
 
 Fingerprint = Callable[[str], str]
-"""A keyed hash that names a text without telling it: `hmac:` and 12 hexadecimal digits."""
+"""A keyed hash that names a text without showing it: `hmac:` and 12 hexadecimal digits."""
 
 
 class Each(Protocol):
@@ -69,17 +74,18 @@ class Source(ABC):
 
     @abstractmethod
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:
-        """Return a fresh credential for each registry this source serves.
+        """Return a fresh credential for each registry of this source.
 
-        `previous` are this source's credentials still in hand. A source with leases returns them
-        with a later end where the server lengthens the lease, and new ones where it does not.
+        `previous` are the credentials of this source that the rotation uses now. A source with
+        leases returns them with a later end where the server lengthens the lease, and new ones
+        where it does not.
         """
 
     def login_stamp(self) -> str | None:
         """Return what changes when the login does: its secret, or how it is configured.
 
-        None: nothing to look at. Asks no server and reads no file (inode, size, mtime tell enough);
-        it is kept over a restart, so it must not tell a secret.
+        None: there is nothing to compare. Asks no server and reads no file (inode, size, mtime are
+        enough); it is stored over a restart, so it must not show a secret.
         """
         return None
 
@@ -92,14 +98,24 @@ class Target(ABC):
     """Where the document is published. `name` is unique in its rotation.
 
     `compares`: write() raises `ConflictError` where the target changed since `replacing` was read.
-    Where it can't, the core reads again just before it writes. `server`: the one that it is on,
-    where there may be so many targets on one that all at once are too much for it.
+    Where it can't, the core reads again just before it writes. `marks`: it can carry a mark.
+    `local`: jobs read it on this machine, so a read that fails here fails for them too. `server`:
+    the one that it is on, where there may be so many targets on one that all at once are too much
+    for it. `sets_aside`: it can hold a damaged text beside the document, see `set_aside`.
+    `probes_writes`: it can ask its server whether it would take a write, see `probe_write`.
+    `is_group`: it stands for many targets, see `members`; each of these names it as its `group`.
     """
 
     name: str
     policy: Policy
     compares: bool = True
+    marks: bool = True
+    local: bool = False
     server: str | None = None
+    sets_aside: bool = False
+    probes_writes: bool = False
+    is_group: bool = False
+    group: str | None = None
 
     def __init__(self, name: str, policy: Policy) -> None:
         self.name = name
@@ -113,7 +129,8 @@ class Target(ABC):
     def write(self, text: Secret, mark: Mark, replacing: Held) -> Held:
         """Put `text` and `mark` there, whole or not at all, and return what is there now.
 
-        Creates what is missing. The answer is the write's own confirmation, no further read.
+        Creates what is missing. The answer is the write's own confirmation, no further read: what
+        the server says that it holds, where it says so.
         """
 
     def login_stamp(self) -> str | None:
@@ -123,16 +140,39 @@ class Target(ABC):
         """
         return None
 
+    def members(self) -> Sequence[Target]:
+        """Return the targets that a group stands for now: one object in each of many namespaces.
+
+        Called once a cycle, like a read.
+        """
+        return (self,)
+
+    def set_aside(self, replacing: Held) -> Held:
+        """Store the damaged text that is there beside the document, and return what is there now.
+
+        Under `PATH.broken` beside a file, under `KEY.broken` in a ConfigMap or Secret.
+        """
+        raise NotImplementedError
+
+    def probe_write(self, text: Secret, mark: Mark, replacing: Held) -> None:
+        """Ask the server whether it would take this write; raise what the write would raise."""
+        raise NotImplementedError
+
+    def other_manager(self, held: Held) -> str | None:
+        """Return who else writes this target by a rule of its own, where the server says so."""
+        del held
+        return None
+
 
 class Journal(Protocol):
-    """What targets can't hold, kept over a restart; see `core.record`. Never fails a cycle."""
+    """What targets can't hold, stored over a restart; see `core.record`. Never fails a cycle."""
 
     def load(self) -> Record:
         """Return the record last saved, or an empty one where there is none to be read."""
         ...
 
     def save(self, record: Record) -> None:
-        """Keep the record, durably and whole."""
+        """Store the record, durably and whole."""
         ...
 
     def fingerprint(self, text: str) -> str:

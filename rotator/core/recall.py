@@ -1,7 +1,7 @@
-"""What is in hand before anything is fetched: from memory and from the targets themselves.
+"""The step that finds the candidates that are there already: in the targets and in memory.
 
 What is published is the state: a credential that another rotator or an earlier life of this one
-published, that works and lasts, is adopted instead of fetched again.
+published, that works and lasts, is used instead of fetched again.
 """
 
 from __future__ import annotations
@@ -9,168 +9,140 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from rotator.core import docker_config
-from rotator.core.errors import DriverError
-from rotator.core.model import Content, Credential, Held, Verdict
-from rotator.core.rotation import FOREVER, InHand, Rotation
+from rotator.core.candidate import Candidate
+from rotator.core.docker_config import DockerConfig  # noqa: TC001  a Struct's field
+from rotator.core.model import Credential
+from rotator.core.token_end import token_end
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
-    from rotator.core.model import Policy, Secret
-    from rotator.core.ports import Fingerprint, Source
-    from rotator.core.record import Record, TargetRecord
+    from rotator.core.observe import Observation
+    from rotator.core.ports import Fingerprint
+    from rotator.core.record import KnownCredential, Record, TargetRecord
+    from rotator.core.rotation import Rotation
 
-# An issue time further in the future than this means that the clock went back.
-_CLOCK_STEP = timedelta(seconds=5)
 
-Seen = dict[tuple[str, str], InHand]
-"""Every credential at hand, by registry and fingerprint."""
+class Memory(Struct, frozen=True):
+    """What a daemon carries from one cycle to the next; none of it is on disk.
+
+    `credentials`: those that we know whole. `documents`: what each target held that is not ours.
+    """
+
+    credentials: tuple[Credential, ...] = ()
+    documents: Mapping[str, DockerConfig] = {}
 
 
 def recall(
     rotation: Rotation,
-    held: Mapping[str, Held],
-    memory: Sequence[Credential],
+    observed: Mapping[str, Observation],
+    memory: Memory,
     record: Record,
-    *,
     fingerprint: Fingerprint,
     now: datetime,
-) -> Seen:
-    """Return all credentials of this rotation's registries that memory and targets hold.
-
-    `held`: what each target that could be read holds, by the target's name.
-    """
-    sources = rotation.served(record)
-    seen: Seen = {}
-
-    def add(login: Credential, *, vouched: bool, adopted: bool) -> None:
-        name = fingerprint(docker_config.login_text(login.username, login.password))
-        source = sources[login.registry]
-        found = InHand(login, name, source, adopted=adopted, vouched=vouched)
-        mine = with_record(found, record)
-        key = (login.registry, mine.fingerprint)
-        if key not in seen or mine.rank > seen[key].rank:
-            seen[key] = mine
-
-    usernames = {credential.registry: credential.username for credential in memory}
-    for target in rotation.targets:
-        there = held.get(target.name, Held(None))
-        ends = _told_ends(there, record.target(target.name), fingerprint)
-        for registry, (username, password) in _logins(there, target.policy, usernames).items():
-            if registry in sources:
-                login = Credential(registry, username, password, now, ends.get(registry))
-                add(login, vouched=registry in ends, adopted=True)
-    published = {key for key, mine in seen.items() if mine.vouched}
-    followed = {registry for registry, _ in published}
-    for credential in memory:
-        if credential.registry not in sources:
+) -> dict[tuple[str, str], Candidate]:
+    """Return all candidates for this rotation's registries that targets and memory hold."""
+    sources = rotation.registries(record)
+    found: dict[tuple[str, str], Candidate] = {}
+    for observation in observed.values():
+        if observation.held is None or observation.config is None:
             continue
-        text = docker_config.login_text(credential.username, credential.password)
-        known = record.known(credential.registry, fingerprint(text))
-        # What is published now counts more than what we remember of others' credentials.
-        theirs = known is not None and known.adopted and credential.registry in followed
-        if not theirs and (credential.registry, fingerprint(text)) not in published:
-            add(credential, vouched=True, adopted=False)
-    return seen
+        past = record.target(observation.target.name)
+        claims = _claims(observation, past, fingerprint)
+        for registry, (username, password) in observation.config.logins().items():
+            if registry not in sources:
+                continue
+            login = Credential(registry, username, password, now)
+            one = Candidate(login, _name(login, fingerprint), sources[registry], foreign=True)
+            claimed = registry in claims
+            one = _with_end(one, record, now, claim=claims.get(registry), claimed=claimed)
+            better = found.get((registry, one.fingerprint))
+            if better is None or one.rank > better.rank:
+                found[registry, one.fingerprint] = one
+    published = {registry for (registry, _), one in found.items() if one.end_known}
+    for login in memory.credentials:
+        name = _name(login, fingerprint)
+        there = found.get((login.registry, name))
+        if login.registry not in sources or (there is not None and there.end_known):
+            continue
+        known = record.known(login.registry, name)
+        if known is not None and known.foreign and login.registry in published:
+            continue  # its owner published another one since, and may end this one
+        one = Candidate(login, name, sources[login.registry])
+        found[login.registry, name] = one if known is None else with_record(one, known, record)
+    return {key: _with_pending(one, record, rotation, now) for key, one in found.items()}
 
 
-def _told_ends(
-    held: Held, past: TargetRecord, fingerprint: Fingerprint
+def with_record(one: Candidate, known: KnownCredential, record: Record) -> Candidate:
+    """Return a candidate with the life, the lease and the verdict that the journal knows."""
+    newest = record.credentials[one.registry][0]
+    return replace(
+        one,
+        credential=replace(
+            one.credential,
+            issued_at=known.issued_at,
+            expires_at=known.expires_at,
+            lease=known.lease,
+        ),
+        foreign=known.foreign,
+        end_known=True,
+        superseded=known is not newest,
+        verdict=known.verdict,
+        claim=known.claim,
+    )
+
+
+def _with_end(
+    one: Candidate, record: Record, now: datetime, *, claim: datetime | None, claimed: bool
+) -> Candidate:
+    """Return a candidate from a target with the end that is known of it.
+
+    A foreign mark's end is a claim, by a clock that may be wrong. It is believed up to the longest
+    life that a credential of this source had here, counted from the last time that we did not see
+    it. An end that the token itself holds is its registry's own.
+    """
+    known = record.known(one.registry, one.fingerprint)
+    lengthened = known is not None and known.foreign and claimed and claim != known.claim
+    if known is not None and not lengthened:
+        return with_record(one, known, record)
+    end = token_end(one.credential.password)
+    if end is None and not claimed:
+        return replace(one, end_known=False)
+    if end is None:
+        end, longest = claim, record.source(one.source).longest_life
+        if longest is not None:
+            since = now if record.ended_at is None else min(record.ended_at, now)
+            believed = since + timedelta(seconds=longest)
+            end = believed if end is None else min(end, believed)
+    verdict = "" if known is None else known.verdict
+    changed = replace(one.credential, expires_at=end)
+    return replace(one, credential=changed, claim=claim, verdict=verdict)
+
+
+def _with_pending(one: Candidate, record: Record, rotation: Rotation, now: datetime) -> Candidate:
+    """Return a candidate that waits for its registry to know it as such, until `settle` is over."""
+    pending = record.pending.get(one.registry)
+    if pending is None or pending.fingerprint != one.fingerprint:
+        return one
+    return replace(one, pending=pending.since <= now < pending.since + rotation.settle)
+
+
+def _claims(
+    observation: Observation, past: TargetRecord, fingerprint: Fingerprint
 ) -> Mapping[str, datetime | None]:
-    """Return the ends that a target's mark tells, unless somebody edited what the mark is about."""
-    if held.mark is None or held.text is None:
+    """Return the ends that a target's mark claims, unless somebody edited the marked document."""
+    held = observation.held
+    if held is None or held.mark is None or held.text is None:
         return {}
     ours = held.mark.fingerprint in past.fingerprints
     edited = ours and fingerprint(held.text.reveal()) != held.mark.fingerprint
     return {} if edited else held.mark.expires
 
 
-def is_alive(mine: InHand, now: datetime) -> bool:
-    """Tell whether a credential may still work, so that a proof is worth a request."""
-    return not mine.vouched or mine.end > now
-
-
-def best(seen: Seen, now: datetime) -> dict[str, InHand]:
-    """Return the best credential of each registry: not rejected, not ended, the later end first."""
-    hand: dict[str, InHand] = {}
-    for (registry, _), mine in seen.items():
-        if not is_alive(mine, now) or mine.proof.verdict is Verdict.REJECTED:
-            continue
-        if registry not in hand or mine.rank > hand[registry].rank:
-            hand[registry] = mine
-    return hand
-
-
-def is_needed(source: Source, hand: Mapping[str, InHand], record: Record, now: datetime) -> bool:
-    """Tell whether a source has something to give: nothing good is in hand, or its time is over."""
-    past = record.source(source.name)
-    registries = source.registries or past.registries
-    if not registries or any(registry not in hand for registry in registries):
-        return True
-    endless = any(hand[registry].end == FOREVER for registry in registries)
-    if past.poll_at is None and (source.changes_early or endless):
-        return True
-    if past.poll_at is not None and past.poll_at <= now:
-        return True
-    # The clock went back: every end looks later than it is.
-    if record.ended_at is not None and record.ended_at > now + _CLOCK_STEP:
-        return True
-    return any(_is_over(hand[registry], record, now) for registry in registries)
-
-
-def is_waiting(source: Source, record: Record, now: datetime) -> bool:
-    """Tell whether a source that failed has to be left alone for a while."""
-    past = record.source(source.name)
-    if past.trouble is None or past.attempted_at is None:
-        return False
-    if past.trouble.login_stamp is not None and past.trouble.login_stamp != source.login_stamp():
-        return False
-    # An attempt in the future: the clock went back, and the wait is as wrong.
-    return past.attempted_at <= now < past.trouble.retry_at
-
-
-def _is_over(mine: InHand, record: Record, now: datetime) -> bool:
-    """Tell whether a credential's time to be renewed has come."""
-    known = record.known(mine.credential.registry, mine.fingerprint)
-    if not mine.vouched:
-        return True
-    if known is None or known.expires_at != mine.credential.expires_at:
-        # Adopted, or lengthened by whoever fetched it: its time is drawn before the first write.
-        return False
-    return known.renew_at is not None and known.renew_at <= now
-
-
-def with_record(mine: InHand, record: Record) -> InHand:
-    """Return the credential with the life and lease that the journal knows, if it knows it."""
-    login = mine.credential
-    known = record.known(login.registry, mine.fingerprint)
-    if known is None:
-        return mine
-    if known.adopted and mine.vouched and login.expires_at != known.expires_at:
-        # Whoever fetched it tells another end now: a lease was lengthened.
-        return mine
-    whole = replace(
-        login, issued_at=known.issued_at, expires_at=known.expires_at, lease=known.lease
-    )
-    outdated = known is not record.credentials[login.registry][0]
-    return replace(mine, credential=whole, adopted=known.adopted, vouched=True, outdated=outdated)
-
-
-def _logins(
-    held: Held, policy: Policy, usernames: Mapping[str, str]
-) -> Mapping[str, tuple[str, Secret]]:
-    if held.text is None:
-        return {}
-    username = usernames.get(policy.registry or "")
-    if policy.content is Content.PASSWORD and policy.registry and username:
-        return {policy.registry: (username, held.text)}
-    if policy.content is not Content.DOCKER_CONFIG:
-        return {}
-    try:
-        return docker_config.decode(held.text.reveal()).logins()
-    except DriverError:
-        return {}
+def _name(login: Credential, fingerprint: Fingerprint) -> str:
+    return fingerprint(docker_config.login_text(login.username, login.password))

@@ -1,29 +1,32 @@
-"""What the journal keeps of one rotation: all that the targets themselves can't tell.
+"""What the journal holds of one rotation: all that the targets themselves can't tell.
 
 Never a secret: credentials are named by keyed fingerprints. Losing the record costs one renewal.
+The names of the fields on disk stay as they were in version 0.1.0; new ones have defaults.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003  the codec looks at it
+from collections.abc import Mapping  # noqa: TC003  the codec reads it
 
 import msgspec
 from msgspec import Struct
 
 from rotator.core.model import Lease, Moment  # noqa: TC001  as Mapping
 
-VERSION = 1
+VERSION = 2
 
 
 class RecordError(ValueError):
     """The text is no record, or one of a newer version."""
 
 
-class Known(Struct, frozen=True):
-    """A credential that we fetched or adopted, named by its fingerprint.
+class KnownCredential(Struct, frozen=True):
+    """A credential that we fetched or found published, named by its fingerprint.
 
-    `renew_at` is drawn once, when the credential is first seen. `issued_at` of an adopted one is
-    when we first saw it. `adopted`: another rotator fetched it, so its lease is not ours to end.
+    `renew_at` is drawn once, when the credential is first known. `issued_at` of a foreign one is
+    when we first found it, `claim` the end that its mark claimed then. `foreign`: another rotator
+    fetched it, so its lease is not ours to end. `verdict`: the registry's last word, `accepted` or
+    `rejected`; empty where it was never asked.
     """
 
     fingerprint: str
@@ -32,10 +35,20 @@ class Known(Struct, frozen=True):
     expires_at: Moment | None
     renew_at: Moment | None
     lease: Lease | None = None
-    adopted: bool = False
+    foreign: bool = msgspec.field(default=False, name="adopted")
+    claim: Moment | None = None
+    verdict: str = ""
 
 
-class Trouble(Struct, frozen=True):
+class PendingCredential(Struct, frozen=True):
+    """A fetched credential that its registry did not accept yet, and since when it is asked."""
+
+    fingerprint: str
+    since: Moment
+    tries: int = 1
+
+
+class FailureRecord(Struct, frozen=True):
     """The last of `count` failures in a row, and when it is tried again."""
 
     count: int
@@ -49,33 +62,44 @@ class Trouble(Struct, frozen=True):
 
 
 class SourceRecord(Struct, frozen=True):
-    """One source: what it served last, when it was asked, and its trouble if it has any."""
+    """One source: its registries, when it was asked, and its failure if it has one.
+
+    `longest_life`: the longest life in seconds that a credential of it had when we fetched it.
+    """
 
     registries: tuple[str, ...] = ()
     attempted_at: Moment | None = None
     fetched_at: Moment | None = None
     poll_at: Moment | None = None
-    trouble: Trouble | None = None
+    failure: FailureRecord | None = msgspec.field(default=None, name="trouble")
+    longest_life: float | None = None
 
 
 class TargetRecord(Struct, frozen=True):
     """One target: fingerprints of the documents that we meant to write there, newest first.
 
     `written`: the fingerprint of the last one whose write was confirmed, at `written_at`.
-    `ends`: when the entry of each registry ends in it, `FOREVER` where it does not; registries
-    whose entry does not work are left out. `end` is the earliest of them, None where one is out.
+    `entries`: the fingerprint of the credential that each registry had in it when it was last
+    read or written. `ends`: when the entry of each registry ends in it, `FOREVER` where it does
+    not; registries whose entry does not work are left out. `end` is the earliest of them, None
+    where one is out. `drifts`: when somebody took our entries out, within the last hour; `drifted`:
+    at how many reads in a row. `group`: see `Target`.
     """
 
     fingerprints: tuple[str, ...] = ()
     written_at: Moment | None = None
     outcome: str = ""
     end: Moment | None = None
-    trouble: Trouble | None = None
+    failure: FailureRecord | None = msgspec.field(default=None, name="trouble")
     written: str = ""
     ends: Mapping[str, Moment] = {}
+    entries: Mapping[str, str] = {}
+    drifts: tuple[Moment, ...] = ()
+    drifted: int = 0
+    group: str | None = None
 
 
-class Retired(Struct, frozen=True):
+class RetiredLease(Struct, frozen=True):
     """A lease whose credential was replaced everywhere, and when it may be revoked."""
 
     source: str
@@ -84,13 +108,13 @@ class Retired(Struct, frozen=True):
 
 
 class Record(Struct, frozen=True):
-    """Everything the journal keeps of one rotation; `credentials` by registry, newest first."""
+    """Everything the journal holds of one rotation; `credentials` by registry, newest first."""
 
     version: int = VERSION
-    credentials: Mapping[str, tuple[Known, ...]] = {}
+    credentials: Mapping[str, tuple[KnownCredential, ...]] = {}
     sources: Mapping[str, SourceRecord] = {}
     targets: Mapping[str, TargetRecord] = {}
-    retired: tuple[Retired, ...] = ()
+    retired: tuple[RetiredLease, ...] = ()
     outcome: str = ""
     started_at: Moment | None = None
     ended_at: Moment | None = None
@@ -98,6 +122,7 @@ class Record(Struct, frozen=True):
     next_at: Moment | None = None
     safe_until: Moment | None = None
     job_safe: bool = False
+    pending: Mapping[str, PendingCredential] = {}
 
     def dump(self) -> str:
         """Return the record as JSON."""
@@ -112,7 +137,7 @@ class Record(Struct, frozen=True):
             raise RecordError(f"it is not a record: {error}") from None
         if record.version > VERSION:
             raise RecordError(f"a newer rotator wrote it (version {record.version})")
-        return record
+        return msgspec.structs.replace(record, version=VERSION)
 
     def source(self, name: str) -> SourceRecord:
         """Return what is known of a source, which may be nothing."""
@@ -122,7 +147,7 @@ class Record(Struct, frozen=True):
         """Return what is known of a target, which may be nothing."""
         return self.targets.get(name, TargetRecord())
 
-    def known(self, registry: str, fingerprint: str) -> Known | None:
+    def known(self, registry: str, fingerprint: str) -> KnownCredential | None:
         """Return what is known of the credential with this fingerprint."""
         return next(
             (k for k in self.credentials.get(registry, ()) if k.fingerprint == fingerprint), None

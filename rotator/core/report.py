@@ -6,59 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from rotator.core.errors import DriverError, GoneError, PermanentError, Reason, TemporaryError
-from rotator.core.rotation import DEAD, FOREVER
+from rotator.core.candidate import DEAD, FOREVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from rotator.core.record import Trouble
-    from rotator.core.view import Change
+    from rotator.core.failure import Failure
+    from rotator.core.plan import Change
 
 GOOD_CREDENTIAL = frozenset({"fetched", "fresh"})
 GOOD_TARGET = frozenset({"written", "unchanged", "planned", "paused"})
 
 
-class Problem(Struct, frozen=True):
-    """Why something failed: the reason's one word, what happened, and what to do.
-
-    `permanent`: waiting does not help. `retry_after`: the seconds that the other side asked for.
-    `gone`: what a target held is there no more. `bug`: the exception that nobody meant to raise,
-    kept for its traceback.
-    """
-
-    reason: Reason
-    detail: str
-    hint: str
-    permanent: bool = False
-    retry_after: float | None = None
-    gone: bool = False
-    bug: Exception | None = None
-
-    @classmethod
-    def before(cls, trouble: Trouble) -> Problem:
-        """Return the problem of an earlier cycle, as the journal kept it."""
-        return cls(Reason(trouble.reason), trouble.detail, trouble.hint, trouble.permanent)
-
-    @classmethod
-    def of(cls, error: Exception) -> Problem:
-        """Return the problem that an error tells; an error nobody meant to raise is a bug."""
-        if isinstance(error, DriverError):
-            asked = error.retry_after if isinstance(error, TemporaryError) else None
-            permanent = isinstance(error, PermanentError)
-            gone = isinstance(error, GoneError)
-            return cls(error.reason, error.detail, error.hint, permanent, asked, gone)
-        return cls(
-            Reason.BUG,
-            f"rotator itself failed with {type(error).__name__}",
-            "report this with the traceback from the log; nothing was written",
-            bug=error,
-        )
-
-
 class CredentialReport(Struct, frozen=True):
-    """One registry; `registry` is None where the source never told which it serves."""
+    """One registry; `registry` is None where the source has yet to name it."""
 
     registry: str | None
     source: str
@@ -66,15 +28,15 @@ class CredentialReport(Struct, frozen=True):
     proof: str
     expires_at: datetime | None = None
     fingerprint: str | None = None
-    problem: Problem | None = None
+    failure: Failure | None = None
 
 
 class SourceReport(Struct, frozen=True):
-    """One source that was asked: how long it took, and its problem if it had one."""
+    """One source that was asked: how long it took, and its failure if it had one."""
 
     name: str
     seconds: float
-    problem: Problem | None = None
+    failure: Failure | None = None
 
 
 class TargetReport(Struct, frozen=True):
@@ -84,9 +46,10 @@ class TargetReport(Struct, frozen=True):
     outcome: str
     expires_at: datetime | None = None
     seconds: float = 0.0
-    problem: Problem | None = None
+    failure: Failure | None = None
     changes: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
+    group: str | None = None
 
 
 class Report(Struct, frozen=True):
@@ -122,7 +85,7 @@ class Report(Struct, frozen=True):
                     "proof": c.proof,
                     "expires_at": iso(c.expires_at),
                     "fingerprint": c.fingerprint,
-                    **_problem_json(c.problem),
+                    **_failure_json(c.failure),
                 }
                 for c in self.credentials
             ],
@@ -131,7 +94,7 @@ class Report(Struct, frozen=True):
                     "name": t.name,
                     "outcome": t.outcome,
                     "expires_at": iso(t.expires_at),
-                    **_problem_json(t.problem),
+                    **_failure_json(t.failure),
                     "notes": list(t.notes),
                 }
                 for t in self.targets
@@ -148,8 +111,14 @@ def iso(moment: datetime | None) -> str | None:
 
 
 def outcome_of(credentials: Iterable[CredentialReport], targets: Iterable[TargetReport]) -> str:
-    """Return a cycle's outcome: `failed` where no registry or no target is good."""
+    """Return a cycle's outcome: `failed` where no registry or no target is good.
+
+    While a registry may still learn of a fetched credential, nothing has failed.
+    """
+    credentials = tuple(credentials)
     logins = [c.outcome in GOOD_CREDENTIAL for c in credentials]
+    if any(c.outcome == "pending" for c in credentials):
+        return "partial"
     places = [t.outcome in GOOD_TARGET for t in targets]
     if not any(logins) or (places and not any(places)):
         return "failed"
@@ -166,7 +135,7 @@ def earliest(ends: Iterable[datetime]) -> datetime | None:
     return min((end for end in ends if end not in {DEAD, FOREVER}), default=None)
 
 
-def _problem_json(problem: Problem | None) -> dict[str, str | None]:
-    if problem is None:
+def _failure_json(failure: Failure | None) -> dict[str, str | None]:
+    if failure is None:
         return {"reason": None, "detail": None, "hint": None}
-    return {"reason": str(problem.reason), "detail": problem.detail, "hint": problem.hint}
+    return {"reason": str(failure.reason), "detail": failure.detail, "hint": failure.hint}

@@ -1,7 +1,7 @@
 """When to renew and when to retry: pure arithmetic on times and one random number.
 
 `u` is a random number in [0, 1). It is drawn once for each credential or failure and its result
-stored, because a wait that is drawn again at each look is no wait at all.
+stored, because a wait that is drawn again at each cycle is no wait at all.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LOGIN_REJECTED_LONGEST = 1.1 * LOGIN_REJECTED_WAIT
 # With nothing valid published, a person is waiting: never further apart than this.
 _URGENT = timedelta(seconds=15)
 
-# Whoever asks to be left alone is, for so long at least.
+# A server that throttles is left alone for so long at least.
 _THROTTLED = timedelta(seconds=60)
 
 
@@ -62,7 +62,7 @@ def renew_at(
 
 
 def poll_at(now: datetime, schedule: Schedule, *, u: float) -> datetime:
-    """Return when to look again at what can change without notice."""
+    """Return when to read again what can change without notice."""
     return now + schedule.poll * (1 - 0.1 * u)
 
 
@@ -78,8 +78,8 @@ def retry_wait(
     """Return how long to wait after the latest of `failures` failures in a row.
 
     Waits grow with full jitter, capped by a fraction of the life that is left: seconds apart where
-    nothing valid is published, minutes apart with hours in hand. `retry_after` (seconds, the other
-    side's wish) is obeyed as far as the credential's life allows, and spread a little.
+    nothing valid is published, minutes apart with hours in hand. `retry_after` (seconds, from the
+    server) is obeyed as far as the credential's life allows, and spread a little.
     """
     limit = longest_wait(schedule, life, throttled=False)
     if permanent:
@@ -99,7 +99,7 @@ def longest_wait(schedule: Schedule, life: Life, *, throttled: bool) -> timedelt
     limit = _limit(schedule, life)
     if throttled:
         return max(_THROTTLED, limit)
-    # What has no end is looked at each poll, and not more seldom where that failed.
+    # What has no end is read each poll, and not more seldom where that failed.
     return min(limit, schedule.poll) if life == ENDLESS else limit
 
 
@@ -110,6 +110,14 @@ def start_wait(schedule: Schedule, life: Life, *, u: float) -> timedelta:
     """
     safe = life.left - schedule.longest_job
     return u * min(schedule.poll, safe / 4) if safe > NOTHING else NOTHING
+
+
+def pending_wait(tries: int) -> timedelta:
+    """Return how long to wait before a registry is asked again about a credential.
+
+    0.5, 1, 2, 4 s and so on. `tries`: how often it was asked already.
+    """
+    return timedelta(seconds=0.5 * 2 ** min(tries - 1, 6))
 
 
 def _capped(seconds: float, limit: timedelta) -> timedelta:

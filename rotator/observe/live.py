@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from rotator.core import docker_config
 from rotator.core.errors import DriverError
+from rotator.core.failure import Failure
 from rotator.core.model import Content
-from rotator.core.report import Problem
 from rotator.observe.status import EntryFound, Found
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def look(asked: Iterable[Asked], each: Each) -> Mapping[tuple[str, str], Found]:
     return {
         (one.rotation, one.target.name): answer
         if isinstance(answer, Found)
-        else _unread(Problem.of(answer))
+        else _unread(Failure.of(answer))
         for one, answer in zip(every, answers, strict=True)
     }
 
@@ -59,7 +59,7 @@ def _look_at(asked: Asked) -> Found:
     try:
         return Found(tuple(_entries(asked, held)), mark)
     except DriverError as error:
-        return _unread(Problem.of(error), mark)
+        return _unread(Failure.of(error), mark)
 
 
 def _entries(asked: Asked, held: Held) -> Iterable[EntryFound]:
@@ -98,5 +98,5 @@ def _entry(there: str | None, known: tuple[str, ...]) -> str:
     return "older" if there in known else "foreign"
 
 
-def _unread(problem: Problem, mark: str | None = None) -> Found:
+def _unread(problem: Failure, mark: str | None = None) -> Found:
     return Found((), mark, str(problem.reason), problem.detail, problem.hint)

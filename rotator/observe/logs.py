@@ -10,7 +10,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from rotator.core.report import Problem, Report, iso
+from rotator.core.failure import Failure
+from rotator.core.report import Report, iso
 from rotator.observe.bugs import of_exc_info
 from rotator.observe.lean_structlog import structlog
 from rotator.system.notify import is_journal, with_priority
@@ -62,12 +63,12 @@ class Teller:
         """Write down what a cycle did: changes, problems, what was noticed, how it ended."""
         log = self._log.bind(rotation=report.name)
         for source in report.sources:
-            if source.problem is not None:
-                _problem(log, "fetch failed", source.problem, source=source.name)
+            if source.failure is not None:
+                _problem(log, "fetch failed", source.failure, source=source.name)
         for credential in report.credentials:
-            if credential.outcome == "rejected" and credential.problem is not None:
+            if credential.outcome == "rejected" and credential.failure is not None:
                 where = {"registry": credential.registry, "source": credential.source}
-                _problem(log, "credential not published", credential.problem, **where)
+                _problem(log, "credential not published", credential.failure, **where)
         for target in report.targets:
             for change in target.changes:
                 log.info(
@@ -78,8 +79,8 @@ class Teller:
                     after=change.after,
                     why=change.why,
                 )
-            if target.problem is not None:
-                _problem(log, "write failed", target.problem, target=target.name)
+            if target.failure is not None:
+                _problem(log, "write failed", target.failure, target=target.name)
             self._notes(log, report.name, target.notes, target=target.name)
         self._notes(log, report.name, report.notes)
         quiet = report.outcome in {"fresh", "paused"}
@@ -94,7 +95,7 @@ class Teller:
 
     def crashed(self, rotation: str, error: Exception) -> None:
         """Write down that a cycle ended without a report."""
-        _problem(self._log.bind(rotation=rotation), "cycle failed", Problem.of(error))
+        _problem(self._log.bind(rotation=rotation), "cycle failed", Failure.of(error))
 
     def _notes(
         self, log: FilteringBoundLogger, rotation: str, notes: tuple[str, ...], **where: str
@@ -105,7 +106,7 @@ class Teller:
                 log.warning("noticed", note=note, **where)
 
 
-def _problem(log: FilteringBoundLogger, event: str, problem: Problem, **where: str | None) -> None:
+def _problem(log: FilteringBoundLogger, event: str, problem: Failure, **where: str | None) -> None:
     write = log.error if problem.permanent or problem.bug else log.warning
     write(
         event,

@@ -107,13 +107,13 @@ class Metrics:
         self._cycle_seconds.labels(name, report.outcome).observe(report.duration_seconds)
         for source in report.sources:
             self._fetch_seconds.labels(name, source.name).observe(source.seconds)
-            if source.problem is not None:
-                self._fetch_errors.labels(name, source.name, str(source.problem.reason)).inc()
+            if source.failure is not None:
+                self._fetch_errors.labels(name, source.name, str(source.failure.reason)).inc()
         for target in report.targets:
             if target.outcome == "written":
                 self._write_seconds.labels(name, target.name).observe(target.seconds)
-            if target.problem is not None:
-                self._write_errors.labels(name, target.name, str(target.problem.reason)).inc()
+            if target.failure is not None:
+                self._write_errors.labels(name, target.name, str(target.failure.reason)).inc()
             self._repairs.labels(name, target.name).inc(self._is_repair(report, target))
         self._before[name] = report
 

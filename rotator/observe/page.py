@@ -11,8 +11,8 @@ from datetime import timedelta
 from html import escape
 from typing import TYPE_CHECKING
 
+from rotator.core.candidate import FOREVER
 from rotator.core.report import iso
-from rotator.core.rotation import FOREVER
 from rotator.observe.status import RUNNING
 from rotator.observe.words import clock_time, in_words, relative
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from rotator.core.record import Trouble
+    from rotator.core.record import FailureRecord
     from rotator.observe.status import CredentialStatus, RotationStatus, Status, TargetStatus
 
 REFRESH_SECONDS = 30
@@ -217,7 +217,7 @@ def _target(target: TargetStatus, now: datetime) -> str:
 <span class="soft">{", ".join(words)}</span></li>"""
 
 
-def _trouble(names: str, trouble: Trouble, now: datetime) -> str:
+def _trouble(names: str, trouble: FailureRecord, now: datetime) -> str:
     times = "once" if trouble.count == 1 else f"{trouble.count} times in a row"
     again = _when(trouble.retry_at, now)
     return f"""<div class="trouble"><p><span class="bad">✗ {escape(trouble.reason)}</span>: \

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from rotator.core.candidate import FOREVER
 from rotator.core.report import GOOD_CREDENTIAL, GOOD_TARGET
-from rotator.core.rotation import FOREVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rotator.config.schema import RotationSettings
     from rotator.config.target_common import TargetSettings
-    from rotator.core.record import Record, Trouble
+    from rotator.core.record import FailureRecord, Record
     from rotator.core.report import Report
 
 RUNNING, STOPPED, UNKNOWN = "running", "stopped", "unknown"
@@ -43,7 +43,7 @@ class CredentialStatus(Struct, frozen=True):
     renew_at: datetime | None = None
     expires_at: datetime | None = None
     fingerprint: str | None = None
-    trouble: Trouble | None = None
+    trouble: FailureRecord | None = None
 
     @property
     def name(self) -> str:
@@ -105,7 +105,7 @@ class TargetStatus(Struct, frozen=True):
     end: datetime | None = None
     written_at: datetime | None = None
     fingerprint: str | None = None
-    trouble: Trouble | None = None
+    trouble: FailureRecord | None = None
     found: Found | None = None
 
     @property
@@ -140,9 +140,9 @@ class RotationStatus(Struct, frozen=True):
         """Tell whether everything of it is published and fresh."""
         return self.outcome == "paused" or (self.outcome in _GOOD_ROTATION and self.job_safe)
 
-    def troubles(self) -> Iterable[tuple[str, Trouble]]:
+    def troubles(self) -> Iterable[tuple[str, FailureRecord]]:
         """Yield each trouble once, with the names of what it befell."""
-        befell: dict[Trouble, list[str]] = {}
+        befell: dict[FailureRecord, list[str]] = {}
         for credential in self.credentials:
             if credential.trouble is not None:
                 befell.setdefault(credential.trouble, []).append(credential.name)
@@ -193,7 +193,7 @@ def _credentials(
 ) -> Iterable[CredentialStatus]:
     for source in settings.sources:
         past = record.source(source.name)
-        trouble = past.trouble
+        trouble = past.failure
         if past.attempted_at and record.ended_at and past.attempted_at > record.ended_at:
             trouble = None  # it is being asked; until it answers, that is recorded as a failure
         served: list[str | None] = [*sorted(source.known_registries() or past.registries)]
@@ -229,7 +229,7 @@ def _target(target: TargetSettings, settings: RotationSettings, record: Record) 
         end=past.end,
         written_at=past.written_at,
         fingerprint=past.written or None,
-        trouble=past.trouble,
+        trouble=past.failure,
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rotator.core.report import iso
 
 if TYPE_CHECKING:
-    from rotator.core.record import Trouble
+    from rotator.core.record import FailureRecord
     from rotator.observe.status import Found, RotationStatus, Status
 
 
@@ -61,7 +61,7 @@ def _rotation_json(rotation: RotationStatus) -> dict[str, Any]:
     }
 
 
-def _trouble_json(trouble: Trouble | None) -> dict[str, Any]:
+def _trouble_json(trouble: FailureRecord | None) -> dict[str, Any]:
     return {
         "reason": trouble and trouble.reason,
         "detail": trouble and trouble.detail,

@@ -15,7 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from rotator.core.rotation import FOREVER
+from rotator.core.candidate import FOREVER
 from rotator.observe.status import RUNNING, STOPPED
 from rotator.observe.words import clock_time, in_words, relative
 

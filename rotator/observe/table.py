@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from rotator.core.report import GOOD_CREDENTIAL, GOOD_TARGET, Problem, Report
+from rotator.core.report import GOOD_CREDENTIAL, GOOD_TARGET, Report
 from rotator.observe.words import in_words, relative
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
+
+    from rotator.core.failure import Failure
 
 _GAP = "  "
 _NARROWEST = 20
@@ -118,13 +120,13 @@ def _folded(text: str, width: int) -> list[str]:
     )
 
 
-def _with_problems(report: Report) -> Iterable[tuple[str, Problem]]:
+def _with_problems(report: Report) -> Iterable[tuple[str, Failure]]:
     for login in report.credentials:
-        if login.problem is not None:
-            yield login.registry or login.source, login.problem
+        if login.failure is not None:
+            yield login.registry or login.source, login.failure
     for target in report.targets:
-        if target.problem is not None:
-            yield target.name, target.problem
+        if target.failure is not None:
+            yield target.name, target.failure
 
 
 def _safety(report: Report, now: datetime) -> str:

@@ -63,13 +63,9 @@ class ThreadedEach:
                 queue.start()
         return [one.queue.answer(one) if isinstance(one, _Call) else one for one in asked]
 
-    def busy(self, items: Sequence[Any] | None = None) -> bool:
-        """Tell whether a call is still running (on one of `items`, where these are given).
-
-        Between cycles that is one that hangs.
-        """
-        running = tuple(self._running)
-        return bool(running) if items is None else any(one.item in items for one in running)
+    def running(self) -> list[Any]:
+        """Return the items on which a call is still running; between cycles these hang."""
+        return [one.item for one in tuple(self._running)]
 
     def _still(self, stuck: _Call[Any, Any]) -> TemporaryError:
         since = stuck.age(self._clock())

@@ -7,6 +7,7 @@ however it ends. The files stay, because one that is deleted can be locked by tw
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import time
 from contextlib import ExitStack, contextmanager, suppress
@@ -38,6 +39,34 @@ def cycle_lock(
     """Hold a rotation's lock for the block; raise `LockHeldError` if it is not free in `wait` s."""
     path = state_dir / f"{rotation}.cycle.lock"
     return lock(path, f"the lock of rotation {rotation}", wait, warn)
+
+
+def target_lock(
+    state_dir: Path, rotation: str, target: str, warn: Callable[[str], None]
+) -> AbstractContextManager[None]:
+    """Hold the lock of one target for the block; raise `LockHeldError` where a process has it.
+
+    It is held while a call on the target hangs, longer than the rotation's own lock.
+    """
+    path = _target_path(state_dir, rotation, target)
+    return lock(path, f"the lock of {target}, as a call on it hangs", 0.0, warn)
+
+
+def target_hangs(state_dir: Path, rotation: str, target: str) -> str | None:
+    """Return who holds a target's lock, as a call of theirs hangs; None where nobody does."""
+    path = _target_path(state_dir, rotation, target)
+    if not path.exists():
+        return None
+    try:
+        with lock(path, f"the lock of {target}", 0.0, lambda _: None):
+            return None
+    except LockHeldError as error:
+        return str(error)
+
+
+def _target_path(state_dir: Path, rotation: str, target: str) -> Path:
+    name = hashlib.sha256(target.encode()).hexdigest()[:16]
+    return state_dir / f"{rotation}.{name}.target.lock"
 
 
 @contextmanager

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rotator.core.errors import PermanentError, Reason
 from rotator.core.looking import READ
+
+from rotator.core.errors import PermanentError, Reason
 from rotator.core.ports import Source, Target
 from rotator.core.record import Record
 from tests.simulation.timeline import FOREVER

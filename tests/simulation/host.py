@@ -9,11 +9,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
+from rotator.core.wake import Armed, Wake
+
 from rotator.core import cycle, wake
 from rotator.core.errors import Reason, TemporaryError
 from rotator.core.model import Credential, Proof, Verdict
 from rotator.core.rotation import Ports
-from rotator.core.wake import Armed, Wake
 from tests.simulation.drivers import Hang, Promise, SimJournal
 from tests.simulation.timeline import FOREVER, span
 from tests.simulation.world import Crash
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from rotator.core.facts import Memory
+
     from rotator.core.ports import Answer, Item
     from rotator.core.rotation import Rotation
     from tests.simulation.outside import Registries

@@ -69,7 +69,7 @@ class World:
 
     def ports(self, journal: MemoryJournal) -> Ports:
         """Return the ports of one rotator in this world."""
-        return Ports(journal, self.prove, each, self.clock, self.draws)
+        return Ports(journal, self.prove, each, self.clock, self.draws, self.pass_time)
 
 
 def each(

@@ -12,15 +12,15 @@ from rotator.core import cycle, docker_config
 from rotator.core.docker_config import DockerConfig
 from rotator.core.errors import Reason, TemporaryError
 from rotator.core.model import Credential, Held, Lease, Mark, Policy, Schedule, Secret
+from rotator.core.recall import Memory
 from rotator.core.rotation import Rotation
 from tests.simulation.world import Crash, MemoryJournal, World, WorldSource, WorldTarget, each
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from rotator.core.facts import Memory
     from rotator.core.ports import Answer, Item
-    from rotator.core.record import Record, Trouble
+    from rotator.core.record import FailureRecord, Record
     from rotator.core.report import CredentialReport, Report, TargetReport
 
 HOST = "registry.example.com"
@@ -115,23 +115,23 @@ class Site:
     world: World
     rotation: Rotation
     journal: MemoryJournal = field(default_factory=MemoryJournal)
-    memory: Memory = ()
+    memory: Memory = field(default_factory=Memory)
     hanging: object = None
 
-    def cycle(self, **options: bool) -> Report:
+    def cycle(self, **options: Any) -> Report:
         """Run one cycle and keep what is in hand for the next one."""
         ports = replace(self.world.ports(self.journal), each=self._each)
         report, self.memory = cycle.run(self.rotation, self.memory, ports, cycle.Options(**options))
         return report
 
-    def after(self, seconds: float, **options: bool) -> Report:
+    def after(self, seconds: float, **options: Any) -> Report:
         """Let time go by, then run a cycle."""
         self.world.pass_time(seconds)
         return self.cycle(**options)
 
     def restart(self) -> None:
         """Start as a new process: only the journal is left."""
-        self.memory = ()
+        self.memory = Memory()
 
     def lose_journal(self) -> None:
         """Start as a new process on a new disk: the key of the fingerprints is new, too."""
@@ -255,9 +255,9 @@ def down(what: str = "connection refused", retry_after: float | None = None) -> 
     return TemporaryError(Reason.UNREACHABLE, what, "see whether it runs", retry_after=retry_after)
 
 
-def trouble(here: Site, source: str = "vault") -> Trouble:
+def trouble(here: Site, source: str = "vault") -> FailureRecord:
     """Return the trouble that the journal has with a source."""
-    found = here.record.source(source).trouble
+    found = here.record.source(source).failure
     assert found is not None
     return found
 

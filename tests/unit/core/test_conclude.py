@@ -214,7 +214,7 @@ def test_a_paused_target_promises_nothing_and_spoils_nothing() -> None:
     """Nobody asked for it to be safe."""
     report = site(targets=[Place("good"), Place("paused", enabled=False)]).cycle()
     assert report.job_safe
-    assert target(report, "paused").problem is None
+    assert target(report, "paused").failure is None
 
 
 def test_a_rotation_without_an_expiry_reads_as_none() -> None:
@@ -236,9 +236,9 @@ def test_a_source_that_gives_nothing_for_a_registry_says_so() -> None:
     report = site(world, sources=[source]).cycle()
     told = credential(report)
     assert told.outcome == "failed"
-    assert told.problem is not None
-    assert told.problem.reason is Reason.FIELD_MISSING
-    assert HOST in told.problem.detail
+    assert told.failure is not None
+    assert told.failure.reason is Reason.FIELD_MISSING
+    assert HOST in told.failure.detail
 
 
 def test_a_source_that_gives_nothing_at_all_says_so() -> None:
@@ -247,8 +247,8 @@ def test_a_source_that_gives_nothing_at_all_says_so() -> None:
     source = Fixed(world, declared=False)
     told = credential(site(world, sources=[source]).cycle(), None)
     assert told.outcome == "failed"
-    assert told.problem is not None
-    assert told.problem.hint
+    assert told.failure is not None
+    assert told.failure.hint
 
 
 def test_a_source_that_gives_what_has_ended_says_so() -> None:
@@ -257,8 +257,8 @@ def test_a_source_that_gives_what_has_ended_says_so() -> None:
     source = Fixed(world, login(world.issue(HOST, None), expires_in=-1))
     report = site(world, sources=[source]).cycle()
     told = credential(report)
-    assert told.problem is not None
-    assert told.problem.reason is Reason.EXPIRED
+    assert told.failure is not None
+    assert told.failure.reason is Reason.EXPIRED
     assert report.job_safe is False
 
 

@@ -34,7 +34,7 @@ def test_the_first_run_publishes() -> None:
     assert (report.outcome, report.job_safe) == ("rotated", True)
     assert (credential(report).outcome, credential(report).proof) == ("fetched", "accepted")
     assert credential(report).expires_at == here.place.marked()
-    assert (target(report).outcome, target(report).problem) == ("written", None)
+    assert (target(report).outcome, target(report).failure) == ("written", None)
 
 
 def test_what_is_fresh_is_left_alone() -> None:

@@ -30,7 +30,7 @@ def test_one_source_that_fails_holds_nobody_back() -> None:
     assert report.outcome == "partial"
     assert (credential(report).outcome, credential(report, OTHER).outcome) == ("fetched", "kept")
     assert here.place.password(OTHER) == kept
-    problem = credential(report, OTHER).problem
+    problem = credential(report, OTHER).failure
     assert problem is not None
     assert (problem.reason, problem.detail) == (Reason.UNREACHABLE, "connection refused")
 
@@ -44,7 +44,7 @@ def test_one_target_that_fails_holds_nobody_back() -> None:
     report = here.cycle()
     assert report.outcome == "partial"
     assert [t.outcome for t in report.targets] == ["failed", "failed", "written"]
-    problems = [t.problem.reason if t.problem else None for t in report.targets]
+    problems = [t.failure.reason if t.failure else None for t in report.targets]
     assert problems == [Reason.UNREACHABLE, Reason.FORBIDDEN, None]
     assert places[2].password()
 
@@ -79,11 +79,11 @@ def test_a_call_that_hangs_is_reported_and_holds_nobody_back() -> None:
     here.hanging = sources[1]
     report = here.cycle()
     assert credential(report).outcome == "fetched"
-    problem = credential(report, OTHER).problem
+    problem = credential(report, OTHER).failure
     assert problem is not None
     assert problem.reason is Reason.TIMEOUT
     here.hanging = here.rotation.targets[1]
-    problem = target(here.after(600), "slow").problem
+    problem = target(here.after(600), "slow").failure
     assert problem is not None
     assert problem.reason is Reason.TIMEOUT
 
@@ -97,7 +97,7 @@ def test_a_write_that_hangs_is_reported() -> None:
 
     here.place.after_read = stop
     report = here.cycle()
-    problem = target(report).problem
+    problem = target(report).failure
     assert problem is not None
     assert problem.reason is Reason.TIMEOUT
     assert (report.outcome, report.job_safe) == ("failed", False)
@@ -125,11 +125,11 @@ def test_an_error_that_nobody_meant_is_a_bug_and_not_fatal(where: str) -> None:
     report = site(world, sources=[good, bad], targets=[fine, strange]).cycle()
     failed = credential(report, OTHER) if where in {"fetch", "login"} else target(report, "strange")
     assert failed.outcome == "failed"
-    assert failed.problem is not None
-    assert failed.problem.reason is Reason.BUG
+    assert failed.failure is not None
+    assert failed.failure.reason is Reason.BUG
     assert report.outcome == "partial"
     assert fine.password() == f"{MARKED}1"
-    problems = [t.problem for t in report.sources] + [t.problem for t in report.targets]
+    problems = [t.failure for t in report.sources] + [t.failure for t in report.targets]
     assert [problem.bug for problem in problems if problem] == [error]
 
 
@@ -140,5 +140,5 @@ def test_nothing_to_publish_is_said() -> None:
     report = here.cycle()
     told = target(report)
     assert (report.outcome, told.outcome, here.place.text) == ("failed", "held_back", None)
-    assert told.problem is not None
-    assert told.problem.reason is Reason.NOT_FOUND
+    assert told.failure is not None
+    assert told.failure.reason is Reason.NOT_FOUND

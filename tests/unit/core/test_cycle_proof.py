@@ -27,6 +27,9 @@ from tests.unit.core.builders import (
     target,
 )
 
+AT_ONCE = timedelta(0)
+"""A registry that knows a credential at once has no time to learn of it."""
+
 
 def dead(world: World) -> Fixed:
     """Return a source that gives what its registry rejects, with a lease."""
@@ -71,32 +74,32 @@ def test_a_rejected_entry_that_can_not_be_replaced_stays_and_is_said() -> None:
 def test_a_fetched_credential_that_is_rejected_is_not_published(mode: ProofMode) -> None:
     """What was published before stays, and the report says who rejects what."""
     world = World()
-    here = site(world, proof=mode)
+    here = site(world, proof=mode, settle=AT_ONCE)
     here.cycle()
     here.configure(sources=(dead(world),))
     report = here.after(7 * HOUR)
     assert here.place.password() == f"{MARKED}1"
     told = credential(report)
     assert (told.outcome, told.proof) == ("rejected", "rejected")
-    assert told.problem is not None
-    assert told.problem.reason is Reason.REJECTED
-    assert HOST in told.problem.detail
+    assert told.failure is not None
+    assert told.failure.reason is Reason.REJECTED
+    assert HOST in told.failure.detail
 
 
 def test_a_source_that_gives_what_is_rejected_is_backed_off_from() -> None:
     """Else each poll would take a credential that nobody can use."""
     world = World()
     source = dead(world)
-    here = site(world, sources=[source])
+    here = site(world, sources=[source], settle=AT_ONCE)
     here.cycle()
-    first = here.record.source("vault").trouble
+    first = here.record.source("vault").failure
     assert first is not None
     assert first.reason == "rejected"
     here.cycle()
     assert source.fetches == 1
     here.wait_until(first.retry_at)
     here.cycle()
-    again = here.record.source("vault").trouble
+    again = here.record.source("vault").failure
     assert again is not None
     assert (source.fetches, again.count) == (2, 2)
 
@@ -106,13 +109,13 @@ def test_a_renewal_that_was_refused_is_said_until_it_is_mended(mode: ProofMode) 
     """What is in hand goes on working; that is no reason to call it fresh and to ask in hours."""
     world = World()
     source = dead(world)
-    here = site(world, proof=mode)
+    here = site(world, proof=mode, settle=AT_ONCE)
     here.cycle()
     here.configure(sources=(source,))
     here.after(7 * HOUR)
     report = here.after(1)
     assert (report.outcome, credential(report).outcome) == ("failed", "kept")
-    trouble = here.record.source("vault").trouble
+    trouble = here.record.source("vault").failure
     assert trouble is not None
     assert trouble.retry_at <= world.now + timedelta(minutes=10)
     here.wait_until(trouble.retry_at)
@@ -124,7 +127,7 @@ def test_the_lease_of_what_was_rejected_is_ended_at_once() -> None:
     """Nobody will ever use it."""
     world = World()
     source = dead(world)
-    here = site(world, sources=[source])
+    here = site(world, sources=[source], settle=AT_ONCE)
     here.cycle()
     assert source.revoked == ["lease/dead"]
     assert here.record.retired == ()
@@ -134,7 +137,8 @@ def test_the_good_half_of_what_a_source_gives_is_published() -> None:
     """One registry rejects, the other one's entry is fresh."""
     world = World()
     good = login(world.issue(OTHER, HOUR), OTHER, expires_in=3 * HOUR)
-    here = site(world, sources=[Fixed(world, login("s3cr3t-dead"), good, declared=False)])
+    source = Fixed(world, login("s3cr3t-dead"), good, declared=False)
+    here = site(world, sources=[source], settle=AT_ONCE)
     report = here.cycle()
     assert set(here.place.document.auths) == {OTHER}
     assert credential(report).outcome == "rejected"
@@ -179,11 +183,29 @@ def unanswered(mode: ProofMode) -> Site:
 
 
 def test_lenient_publishes_what_can_not_be_asked_about() -> None:
-    """A registry that is down for a minute must not keep jobs from a fresh credential."""
+    """A proven entry stays as long as that is job-safe; then the fresh one is published."""
     here = unanswered(ProofMode.LENIENT)
     report = here.after(7 * HOUR)
+    assert here.place.password() == f"{MARKED}1"
+    assert (credential(report).outcome, report.job_safe) == ("kept", True)
+    report = here.after(3.95 * HOUR)
     assert here.place.password() == f"{MARKED}2"
+    assert (here.source.fetches, report.job_safe) == (2, True)
+    assert credential(report).proof == "unknown"
+    assert any("without proof" in note for note in target(report).notes)
+    here.restart()
+    assert here.source.revoked == []
+
+
+def test_lenient_publishes_at_once_where_nothing_is_published() -> None:
+    """There is nothing to keep, and a fresh credential mostly works."""
+    here = site()
+    here.world.unreachable.add(HOST)
+    report = here.cycle()
+    assert here.place.password() == f"{MARKED}1"
     assert (report.outcome, credential(report).proof) == ("rotated", "unknown")
+    assert any("without proof" in note for note in target(report).notes)
+    assert target(here.after(300)).notes == ()
 
 
 def test_strict_publishes_only_what_its_registry_accepts() -> None:
@@ -193,10 +215,10 @@ def test_strict_publishes_only_what_its_registry_accepts() -> None:
     assert here.place.password() == f"{MARKED}1"
     told = credential(report)
     assert (report.outcome, told.outcome, told.proof) == ("failed", "kept", "unknown")
-    assert told.problem is not None
-    assert told.problem.reason is Reason.UNREACHABLE
+    assert told.failure is not None
+    assert told.failure.reason is Reason.UNREACHABLE
     here.world.unreachable.clear()
-    trouble = here.record.source("vault").trouble
+    trouble = here.record.source("vault").failure
     assert trouble is not None
     here.wait_until(trouble.retry_at)
     assert here.cycle().outcome == "rotated"
@@ -242,8 +264,8 @@ def test_a_proof_that_hangs_is_an_unknown_one() -> None:
     here.hanging = HOST
     told = credential(here.cycle())
     assert told.proof == "unknown"
-    assert told.problem is not None
-    assert "no answer within" in told.problem.detail
+    assert told.failure is not None
+    assert "no answer within" in told.failure.detail
 
 
 def test_without_proofs_no_registry_is_asked() -> None:

@@ -22,6 +22,7 @@ from rotator.core.docker_config import (
     login_text,
     merge,
     registry_key,
+    salvage,
     shown,
 )
 from rotator.core.errors import PermanentError, Reason
@@ -229,13 +230,20 @@ def test_warns_of_two_logins_for_one_registry() -> None:
     assert DockerConfig({f"http://{HOST}": GOOD, f"https://{HOST}": GOOD}).warnings() == []
 
 
-@pytest.mark.parametrize("key", ["credsStore", "credHelpers", "currentContext"])
-def test_warns_of_what_works_only_where_it_was_made(key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "value", "nothing"),
+    [
+        ("credsStore", "desktop", ""),
+        ("credHelpers", {"other.example.com": "ecr-login"}, {}),
+        ("currentContext", "desktop", ""),
+    ],
+)
+def test_warns_of_what_works_only_where_it_was_made(key: str, value: Any, nothing: Any) -> None:
     """A helper or a context that a job's image lacks breaks the clients in it."""
-    [(what, todo)] = DockerConfig({}, {key: "desktop"}).warnings()
+    [(what, todo)] = DockerConfig({}, {key: value}).warnings()
     assert what.startswith(key)
     assert todo.startswith("take")
-    assert DockerConfig({}, {key: ""}).warnings() == []
+    assert DockerConfig({}, {key: nothing}).warnings() == []
 
 
 @pytest.mark.parametrize(
@@ -280,7 +288,6 @@ def test_entry() -> None:
         (HOST, HOST),
         (f"https://{HOST}", HOST),
         (f"http://{HOST}/v2/", HOST),
-        (HOST.upper(), HOST),
         ("docker.io", DOCKER_HUB),
         ("index.docker.io", DOCKER_HUB),
         (DOCKER_HUB, DOCKER_HUB),
@@ -292,6 +299,101 @@ def test_replaces_every_name(key: str, registry: str) -> None:
     assert merged.config.auths.keys() == {registry, "other"}
     assert merged.config.auths[registry] != GOOD
     assert merged.left_out == ()
+
+
+def test_a_host_in_capitals_is_updated_beside_the_usual_key() -> None:
+    """Docker compares by letter, and images may be written so."""
+    merged = merge(DockerConfig({HOST.upper(): GOOD, f"https://{HOST.upper()}": GOOD}), [ours()])
+    assert merged.config.auths == dict.fromkeys([HOST, HOST.upper()], merged.config.auths[HOST])
+    assert merged.config.auths[HOST] != GOOD
+
+
+def test_a_credential_helper_of_ours_is_taken_out() -> None:
+    """Clients ask it instead of the entry; those of other hosts stay."""
+    helpers = {HOST: "ecr-login", f"https://{HOST}": "ecr-login", "other": "gcr"}
+    merged = merge(DockerConfig({}, {"credHelpers": helpers, "x": 1}), [ours()])
+    assert merged.config.rest == {"credHelpers": {"other": "gcr"}, "x": 1}
+    assert merged.helpers == (f"https://{HOST}", HOST)
+    only = merge(DockerConfig({}, {"CREDHELPERS": {HOST: "ecr-login"}}), [ours()])
+    assert only.config.rest == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("psFormat", 1),
+        ("PSFORMAT", []),
+        ("HttpHeaders", {"X": 1}),
+        ("proxies", {"default": "x"}),
+        ("proxies", {"default": {"httpProxy": 1}}),
+        ("plugins", {"x": {"y": False}}),
+        ("pruneFilters", ["a", 1]),
+        ("credsStore", {}),
+        ("credHelpers", "ecr-login"),
+        ("feature\u017f", {"a": True}),
+    ],
+)
+def test_a_known_field_of_another_type_is_left_out(name: str, value: Any) -> None:
+    """Docker reads no login at all from a document that has one."""
+    config = decode(json.dumps({"auths": {"other": GOOD}, name: value, "unknown": 7}))
+    assert config.mistyped() == (name,)
+    merged = merge(config, [ours()])
+    assert (merged.left_out, merged.config.rest) == ((name,), {"unknown": 7})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("psFormat", None),
+        ("HttpHeaders", {"X": None}),
+        ("proxies", {"default": {"httpProxy": "x", "noProxy": None}}),
+        ("pruneFilters", ["a"]),
+        ("whatever", 1),
+    ],
+)
+def test_fields_of_the_right_type_stay(name: str, value: Any) -> None:
+    """Null counts as absent, and what Docker does not know it ignores."""
+    config = decode(json.dumps({name: value}))
+    assert config.mistyped() == ()
+    assert merge(config, [ours()]).config.rest == {name: value}
+
+
+@pytest.mark.parametrize("second", ["auths", "AUTHS", "auth\u017f"])
+def test_two_members_auths_are_one(second: str) -> None:
+    """Go takes their union, whatever the case of their names."""
+    text = f'{{"auths": {{"a": {{}}, "b": 1}}, "{second}": {{"b": {{}}, "c": {{}}}}}}'
+    assert decode(text).auths == {"a": {}, "b": {}, "c": {}}
+    assert decode(f'{{"auths": {{"a": {{}}}}, "{second}": null}}').auths == {}
+
+
+WHOLE = '{"auths":{"a":{"auth":"YTpi"},"b":{"auth":"YTpi"}},"x":1}'
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (WHOLE + "\0\0", {"a", "b"}),
+        (WHOLE + " and more", {"a", "b"}),
+        (WHOLE[:-9], {"a", "b"}),
+        (WHOLE[: WHOLE.index('"b"') + 12], {"a"}),
+        (WHOLE[: WHOLE.index('"b"')], {"a"}),
+        (WHOLE[:12], set()),
+        ("{", set()),
+    ],
+)
+def test_what_is_whole_of_a_damaged_document_is_salvaged(text: str, found: set[str]) -> None:
+    """Its end is missing, or something follows it."""
+    salvaged = salvage(text)
+    assert salvaged is not None
+    assert salvaged.auths.keys() == found
+
+
+@pytest.mark.parametrize(
+    "text", ['{"auths": {"a": {} "b": {}}}', "[]", "[MASKED]", '{"auths": 7}', "7", ""]
+)
+def test_other_damage_is_not_guessed_at(text: str) -> None:
+    """Nobody knows what its author meant."""
+    assert salvage(text) is None
 
 
 def test_keeps_neighbours() -> None:

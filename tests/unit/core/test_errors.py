@@ -15,7 +15,7 @@ from rotator.core.errors import (
     RotatorError,
     TemporaryError,
 )
-from rotator.core.report import Problem
+from rotator.core.failure import Failure
 
 WAITS = TemporaryError(Reason.THROTTLED, "429 from vault", "wait", retry_after=7)
 
@@ -38,8 +38,8 @@ def test_an_error_says_whether_waiting_helps(
     retry_after: float | None,
 ) -> None:
     """Reason, detail and hint reach the report as the driver wrote them."""
-    problem = Problem.of(error)
-    assert problem == Problem(reason, error.detail, error.hint, permanent, retry_after)
+    problem = Failure.of(error)
+    assert problem == Failure(reason, error.detail, error.hint, permanent, retry_after)
     assert str(error) == error.detail
     assert error.hint
 
@@ -47,7 +47,7 @@ def test_an_error_says_whether_waiting_helps(
 def test_an_error_that_nobody_meant_is_a_bug() -> None:
     """It waits as if it were temporary, keeps the exception, and quotes nothing of it."""
     error = ValueError("s3cr3t-in-a-message")
-    problem = Problem.of(error)
+    problem = Failure.of(error)
     assert (problem.reason, problem.permanent, problem.bug) == (Reason.BUG, False, error)
     assert "ValueError" in problem.detail
     assert "s3cr3t" not in problem.detail + problem.hint

@@ -59,7 +59,7 @@ def test_the_next_cycle_begins_with_a_targets_retry() -> None:
     waits = []
     for count in range(1, 8):
         report = here.cycle()
-        found = here.record.target("target").trouble
+        found = here.record.target("target").failure
         assert found is not None
         assert (found.count, found.retry_at) == (count, report.next_at)
         waits.append(seconds_until(report.next_at, here.world))
@@ -67,7 +67,7 @@ def test_the_next_cycle_begins_with_a_targets_retry() -> None:
     assert max(waits) <= 15
     here.place.broken = None
     here.cycle()
-    assert here.record.target("target").trouble is None
+    assert here.record.target("target").failure is None
 
 
 def test_a_target_with_hours_left_in_it_is_retried_less_often() -> None:
@@ -87,7 +87,7 @@ def test_what_never_ends_is_retried_as_what_ends_late_and_its_source_each_poll()
     here.cycle()
     here.place.unreadable = refused()
     here.after(600)
-    found = here.record.target("target").trouble
+    found = here.record.target("target").failure
     assert found is not None
     assert 250 <= seconds_until(found.retry_at, here.world) <= 600
     source.broken = refused()

@@ -78,7 +78,15 @@ def test_a_document_of_ours_that_nobody_can_read_is_repaired(text: str) -> None:
     assert (here.source.fetches, report.outcome) == (1, "rotated")
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"auths": {"registry.exa', "[]", '{"auths": 7}'])
+def test_an_empty_document_of_somebody_else_is_filled() -> None:
+    """It holds nothing that could be lost."""
+    here = site()
+    here.place.put("")
+    assert here.cycle().outcome == "rotated"
+    assert here.place.password() == f"{MARKED}1"
+
+
+@pytest.mark.parametrize("text", ["{", '{"auths": {"registry.exa', "[]", '{"auths": 7}'])
 def test_somebody_elses_document_that_nobody_can_read_is_refused_and_said(text: str) -> None:
     """What it held is not ours to throw away."""
     here = site()
@@ -87,9 +95,9 @@ def test_somebody_elses_document_that_nobody_can_read_is_refused_and_said(text: 
     told = target(report)
     assert (here.place.text, here.place.writes) == (text, [])
     assert (told.outcome, report.job_safe) == ("failed", False)
-    assert told.problem is not None
-    assert told.problem.reason == "malformed"
-    assert told.problem.hint
+    assert told.failure is not None
+    assert told.failure.reason == "malformed"
+    assert told.failure.hint
 
 
 def test_merge_replace_takes_over_a_document_that_nobody_can_read() -> None:

@@ -9,18 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from rotator.core.candidate import FOREVER
 from rotator.core.model import Lease
 from rotator.core.record import (
     VERSION,
-    Known,
+    FailureRecord,
+    KnownCredential,
     Record,
     RecordError,
-    Retired,
+    RetiredLease,
     SourceRecord,
     TargetRecord,
-    Trouble,
 )
-from rotator.core.rotation import FOREVER
 from tests.support import NOW
 from tests.unit.core.builders import HOST
 
@@ -32,10 +32,12 @@ perhaps = st.none() | moments
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 leases = st.builds(Lease, words, moments, st.booleans())
 troubles = st.builds(
-    Trouble, st.integers(0, 10**9), words, words, words, moments, moments, st.booleans(),
+    FailureRecord, st.integers(0, 10**9), words, words, words, moments, moments, st.booleans(),
     st.none() | words,
 )  # fmt: skip
-known = st.builds(Known, words, words, moments, perhaps, perhaps, st.none() | leases, st.booleans())
+known = st.builds(
+    KnownCredential, words, words, moments, perhaps, perhaps, st.none() | leases, st.booleans()
+)
 sources = st.builds(
     SourceRecord,
     st.lists(words, max_size=2).map(tuple),
@@ -57,7 +59,7 @@ records = st.builds(
     credentials=st.dictionaries(words, st.lists(known, max_size=2).map(tuple), max_size=2),
     sources=st.dictionaries(words, sources, max_size=2),
     targets=st.dictionaries(words, targets, max_size=2),
-    retired=st.lists(st.builds(Retired, words, leases, moments), max_size=2).map(tuple),
+    retired=st.lists(st.builds(RetiredLease, words, leases, moments), max_size=2).map(tuple),
     outcome=words,
     started_at=perhaps,
     ended_at=perhaps,
@@ -108,7 +110,7 @@ def test_a_newer_record_is_not_guessed_at() -> None:
 
 def test_a_record_tells_what_it_does_not_know() -> None:
     """Unknown sources and targets are empty, unknown credentials are none."""
-    mine = Known("hmac:1", "vault", NOW, None, None)
+    mine = KnownCredential("hmac:1", "vault", NOW, None, None)
     record = replace(Record(), credentials={HOST: (mine,)})
     assert record.source("vault") == SourceRecord()
     assert record.target("file") == TargetRecord()

@@ -7,17 +7,17 @@ from datetime import timedelta
 
 import pytest
 
+from rotator.core.candidate import DEAD, FOREVER
 from rotator.core.errors import Reason
+from rotator.core.failure import Failure
 from rotator.core.report import (
     CredentialReport,
-    Problem,
     Report,
     TargetReport,
     earliest,
     iso,
     outcome_of,
 )
-from rotator.core.rotation import DEAD, FOREVER
 from tests.support import NOW
 from tests.unit.core.builders import HOST
 
@@ -72,7 +72,7 @@ def test_a_target_ends_with_its_first_entry(ends: list[object], expected: object
 
 def test_json_is_what_scripts_rely_on() -> None:
     """Every name of the contract is there, and times are RFC 3339 in UTC."""
-    problem = Problem(Reason.FORBIDDEN, "403 at vault", "ask for the policy", permanent=True)
+    problem = Failure(Reason.FORBIDDEN, "403 at vault", "ask for the policy", permanent=True)
     report = Report(
         name="dind",
         outcome="partial",
@@ -84,7 +84,7 @@ def test_json_is_what_scripts_rely_on() -> None:
         credentials=(
             CredentialReport(HOST, "ecr", "fetched", "accepted", END, "hmac:3f9a2c41d7e0"),
         ),
-        targets=(TargetReport("file:/x", "failed", problem=problem, notes=("mind this",)),),
+        targets=(TargetReport("file:/x", "failed", failure=problem, notes=("mind this",)),),
         notes=("and this",),
     )
     assert json.loads(json.dumps(report.as_json())) == {

@@ -64,7 +64,7 @@ def test_what_was_adopted_is_renewed_before_it_ends() -> None:
     theirs(here, 12 * HOUR, marked=12 * HOUR)
     here.cycle()
     (known,) = here.record.credentials[HOST]
-    assert known.adopted
+    assert known.foreign
     assert known.renew_at is not None
     assert here.world.now < known.renew_at < here.world.now + timedelta(hours=11)
     here.wait_until(known.renew_at)
@@ -139,7 +139,7 @@ def test_an_old_entry_of_ours_that_another_rotator_copied_is_renewed() -> None:
     here.place.put(old, foreign({HOST: here.world.now + timedelta(days=9)}))
     told = target(here.after(120))
     assert here.place.password() == new
-    assert [change.why for change in told.changes] == ["outdated"]
+    assert [change.why for change in told.changes] == ["superseded"]
 
 
 def test_two_rotators_with_two_registries_do_not_overwrite_each_other() -> None:
@@ -194,7 +194,7 @@ def test_what_another_rotator_published_ends_our_trouble() -> None:
     here = failing(down())
     theirs(here, 12 * HOUR, marked=12 * HOUR)
     report = here.cycle()
-    assert (report.outcome, here.record.source("vault").trouble) == ("fresh", None)
+    assert (report.outcome, here.record.source("vault").failure) == ("fresh", None)
     assert here.source.fetches == 2
 
 

@@ -73,7 +73,7 @@ def test_failures_are_counted_from_the_first_one() -> None:
     here.source.broken = None
     here.wait_until(trouble(here).retry_at)
     here.cycle()
-    assert here.record.source("vault").trouble is None
+    assert here.record.source("vault").failure is None
 
 
 def test_each_source_counts_for_itself() -> None:
@@ -83,7 +83,7 @@ def test_each_source_counts_for_itself() -> None:
     bad.broken = down()
     here = site(world, sources=[good, bad])
     here.cycle()
-    assert here.record.source("vault").trouble is None
+    assert here.record.source("vault").failure is None
     assert trouble(here, "bad").count == 1
 
 
@@ -106,7 +106,7 @@ def test_a_source_without_a_known_registry_waits_too() -> None:
     assert source.fetches == 1
     told = credential(report, None)
     assert (told.outcome, told.source, told.proof) == ("failed", "vault", "skipped")
-    assert told.problem is not None
+    assert told.failure is not None
 
 
 def test_the_renewal_after_failures_is_spread_widely() -> None:

@@ -11,7 +11,7 @@ from rotator.core.errors import LoginRejectedError, Reason
 from tests.unit.core.builders import HOUR, Place, Site, site, target
 
 if TYPE_CHECKING:
-    from rotator.core.record import Trouble
+    from rotator.core.record import FailureRecord
 
 REFUSAL = LoginRejectedError("vault says 400", "write a new secret id")
 MINUTE = 60.0
@@ -28,9 +28,9 @@ def refused(stamp: str | None = "1:40:7", failure: str = "unreadable") -> Site:
     return here
 
 
-def waits(here: Site) -> Trouble:
+def waits(here: Site) -> FailureRecord:
     """Return the trouble that the journal has with the target."""
-    trouble = here.record.target("target").trouble
+    trouble = here.record.target("target").failure
     assert trouble is not None
     return trouble
 
@@ -45,14 +45,14 @@ def test_it_is_not_offered_again_for_twenty_minutes(failure: str) -> None:
     for _ in range(19):
         told = target(here.after(MINUTE))
         assert told.outcome == "failed"
-        assert told.problem is not None
-        assert (told.problem.reason, told.problem.detail) == (Reason.LOGIN_REJECTED, REFUSAL.detail)
-        assert told.problem.permanent
+        assert told.failure is not None
+        assert (told.failure.reason, told.failure.detail) == (Reason.LOGIN_REJECTED, REFUSAL.detail)
+        assert told.failure.permanent
     assert (here.place.reads, waits(here).retry_at, waits(here).count) == (reads, until, 1)
     here.place.unreadable = here.place.broken = None
     here.wait_until(until)
     assert target(here.cycle()).outcome == "written"
-    assert here.record.target("target").trouble is None
+    assert here.record.target("target").failure is None
 
 
 def test_a_new_secret_is_tried_at_once() -> None:

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from rotator.core.due import Armed, Wake, wake_reason
 from rotator.core.errors import LoginRejectedError
-from rotator.core.wake import Armed, Wake, wake_reason
 from tests.simulation.world import WorldSource
 from tests.support import NOW
 from tests.unit.core.builders import Site, site

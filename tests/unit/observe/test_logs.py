@@ -8,11 +8,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from rotator.core.view import Change
 
 from rotator.config.schema import LogSettings
 from rotator.core.errors import Reason
 from rotator.core.report import CredentialReport, Problem, TargetReport
-from rotator.core.view import Change
 from rotator.observe.logs import Teller, configure
 from tests.unit.observe.heard import PROBLEM, report
 from tests.unit.observe.standing import ECR, FILE

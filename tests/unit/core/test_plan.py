@@ -27,7 +27,7 @@ from tests.unit.core.builders import (
 def reason(here: Site, seconds: float = 0) -> tuple[str, str | None]:
     """Run a cycle; return the target's outcome and its reason."""
     told = target(here.after(seconds))
-    return told.outcome, None if told.problem is None else str(told.problem.reason)
+    return told.outcome, None if told.failure is None else str(told.failure.reason)
 
 
 # A document that is replaced
@@ -118,9 +118,9 @@ def test_a_hidden_value_is_not_merged_with_what_nobody_can_see() -> None:
     report = here.cycle()
     told = target(report)
     assert (told.outcome, here.place.text) == ("held_back", "a person's")
-    assert told.problem is not None
-    assert told.problem.reason is Reason.IMMUTABLE
-    assert "merge: replace" in told.problem.hint
+    assert told.failure is not None
+    assert told.failure.reason is Reason.IMMUTABLE
+    assert "merge: replace" in told.failure.hint
     assert report.job_safe is False
 
 
@@ -143,15 +143,28 @@ def test_a_write_of_a_hidden_value_that_failed_is_tried_again(*, marks: bool) ->
     assert set(here.place.document.logins()) == {HOST, OTHER}
 
 
-def test_a_hidden_value_that_another_rotator_wrote_stays_if_it_ends_later() -> None:
-    """Only its mark can be judged, and it tells when jobs are safe."""
+def test_a_hidden_value_that_somebody_else_wrote_is_written_again() -> None:
+    """Nobody can read it, so no mark is believed; at most once a poll, and it is said."""
     here = hidden()
     here.cycle()
-    end = here.world.now + timedelta(hours=13)
+    mine, end = here.place.text, here.world.now + timedelta(hours=13)
     here.place.put("theirs", foreign({HOST: end, OTHER: end}))
-    report = here.after(300)
-    assert here.place.text == "theirs"
-    assert report.safe_until == end - timedelta(hours=1)
+    report = here.after(30)
+    assert (here.place.text, report.job_safe) == ("theirs", False)
+    assert any("next poll" in note for note in target(report).notes)
+    report = here.after(270)
+    assert (here.place.text, report.job_safe) == (mine, True)
+    assert any("written again" in note for note in target(report).notes)
+
+
+def test_a_hidden_value_with_a_mark_of_tomorrow_is_written_again_after_a_lost_journal() -> None:
+    """A clock that was a day ahead wrote it, and its password is dead."""
+    here = hidden()
+    end = here.world.now + timedelta(days=1)
+    here.place.put("dead", foreign({HOST: end, OTHER: end}))
+    report = here.cycle()
+    assert set(here.place.document.logins()) == {HOST, OTHER}
+    assert report.job_safe
 
 
 def test_the_lengthened_end_of_a_hidden_value_reaches_its_mark() -> None:

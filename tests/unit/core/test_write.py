@@ -59,7 +59,7 @@ def test_a_conflict_that_leaves_nothing_to_do_is_no_failure() -> None:
     here.place.meanwhile = faster
     report = here.cycle()
     assert here.place.password() == password
-    assert (target(report).outcome, target(report).problem) == ("unchanged", None)
+    assert (target(report).outcome, target(report).failure) == ("unchanged", None)
 
 
 def test_a_target_that_is_always_changing_is_given_up_after_three_tries() -> None:
@@ -75,7 +75,7 @@ def test_a_target_that_is_always_changing_is_given_up_after_three_tries() -> Non
 
     here.place.meanwhile = faster
     report = here.cycle()
-    problem = target(report).problem
+    problem = target(report).failure
     assert problem is not None
     assert (target(report).outcome, problem.reason) == ("failed", Reason.CONFLICT)
     assert tries == 3

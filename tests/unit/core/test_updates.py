@@ -52,14 +52,14 @@ def test_what_a_crash_interrupted_is_said_and_then_forgotten() -> None:
     here = site()
     here.source.broken = Crash()  # type: ignore[assignment]
     crashed(here)
-    problem = credential(here.cycle()).problem
+    problem = credential(here.cycle()).failure
     assert problem is not None
     assert problem.reason is Reason.UNAVAILABLE
     assert "did not end" in problem.detail
     here.source.broken = None
     here.wait_until(trouble(here).retry_at)
     assert here.cycle().outcome == "rotated"
-    assert here.record.source("vault").trouble is None
+    assert here.record.source("vault").failure is None
 
 
 @pytest.mark.parametrize("written", [False, True])
@@ -78,7 +78,7 @@ def test_a_crash_during_a_write_does_not_make_our_entry_foreign(
     here.place.dies_after_write = written
     crashed(here)
     (known,) = here.record.credentials[HOST]
-    assert (known.adopted, known.lease is not None) == (False, True)
+    assert (known.foreign, known.lease is not None) == (False, True)
     if not written:
         return
     here.after(300)

@@ -1,0 +1,68 @@
+"""The step that chooses one candidate for each registry: the one that targets should hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rotator.core.model import ProofMode
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from datetime import datetime
+
+    from rotator.core.candidate import Candidate
+    from rotator.core.rotation import Rotation
+
+
+def choose(
+    candidates: Mapping[tuple[str, str], Candidate], rotation: Rotation, now: datetime
+) -> dict[str, Candidate]:
+    """Return the best candidate of each registry that has a usable one."""
+    by_registry: dict[str, list[Candidate]] = {}
+    for one in candidates.values():
+        by_registry.setdefault(one.registry, []).append(one)
+    best = {registry: choose_one(ones, rotation, now) for registry, ones in by_registry.items()}
+    return {registry: one for registry, one in best.items() if one is not None}
+
+
+def choose_one(
+    candidates: Collection[Candidate], rotation: Rotation, now: datetime
+) -> Candidate | None:
+    """Return the best of one registry's candidates; None where none is usable.
+
+    A proven candidate is not replaced by one that could not be proven, as long as it is job-safe
+    to keep it: its end minus `longest_job` and one poll is ahead.
+    """
+    usable = [one for one in candidates if is_usable(one, rotation.proof, now)]
+    best = max(usable, key=lambda one: one.rank, default=None)
+    if best is None or best.accepted:
+        return best
+    reserve = rotation.schedule.longest_job + rotation.schedule.poll
+    proven = [one for one in usable if one.accepted and one.end_known and one.end - now > reserve]
+    return max(proven, key=lambda one: one.rank, default=best)
+
+
+def is_usable(one: Candidate, mode: ProofMode, now: datetime) -> bool:
+    """Tell whether a candidate may be published; `strict` wants that its registry accepted it."""
+    if one.rejected or one.has_ended(now):
+        return False
+    return mode is not ProofMode.STRICT or one.accepted
+
+
+def standby_of(
+    candidates: Mapping[tuple[str, str], Candidate], chosen: Mapping[str, Candidate], now: datetime
+) -> list[Candidate]:
+    """Return the credentials of ours that wait beside the chosen ones, to be proven again.
+
+    Their registries do not know them yet, or could not be asked about them.
+    """
+    return [one for one in candidates.values() if _waits(one, chosen.get(one.registry), now)]
+
+
+def _waits(one: Candidate, chosen: Candidate | None, now: datetime) -> bool:
+    if one.foreign or one.superseded or one.has_ended(now) or not one.end_known:
+        return False
+    if one.rejected:
+        return one.pending
+    newer = chosen is None or (one.fingerprint != chosen.fingerprint and one.end >= chosen.end)
+    return newer and not one.accepted

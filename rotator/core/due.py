@@ -1,0 +1,157 @@
+"""Which sources are due, when the next cycle begins, and what makes a daemon begin it early."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from rotator.core import schedule
+from rotator.core.candidate import FOREVER, Candidate
+from rotator.core.choose import standby_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from rotator.core.candidate import Candidates
+    from rotator.core.ports import Random, Source, Target
+    from rotator.core.record import Record
+    from rotator.core.rotation import Rotation
+
+# Clocks that are kept true by slewing move less than this between two cycles.
+_CLOCK_STEP = timedelta(seconds=5)
+
+# A read that was too young to be believed is repeated by then.
+STALE_READ = timedelta(seconds=61)
+
+
+class Wake(StrEnum):
+    """Why a cycle runs now. After `CLOCK_BACK` it is forced: every end looks later than it is."""
+
+    DUE = "due"
+    LOGIN = "login"
+    CLOCK_BACK = "clock_back"
+    CLOCK_FORWARD = "clock_forward"
+
+
+class Armed(Struct, frozen=True):
+    """What a daemon waits for, and both clocks just before the cycle that decided it.
+
+    `boot`: seconds on a clock that counts suspended time and is never set (CLOCK_BOOTTIME).
+    """
+
+    next_at: datetime
+    now: datetime
+    boot: float
+
+
+def needed_sources(
+    rotation: Rotation,
+    chosen: Mapping[str, Candidate],
+    candidates: Candidates,
+    record: Record,
+    now: datetime,
+    *,
+    force: bool = False,
+) -> list[Source]:
+    """Return the sources that have something to give, whether or not they have to wait."""
+    newest = dict(chosen)
+    newest |= {one.registry: one for one in standby_of(candidates, chosen, now)}
+    return [s for s in rotation.sources if force or _is_needed(s, newest, record, now)]
+
+
+def is_waiting(source: Source, record: Record, now: datetime) -> bool:
+    """Tell whether a source that failed has to be left alone for a while."""
+    past = record.source(source.name)
+    if past.failure is None or past.attempted_at is None:
+        return False
+    stamp = past.failure.login_stamp
+    if stamp is not None and stamp != source.login_stamp():
+        return False
+    # An attempt in the future: the clock went back, and the wait is as wrong.
+    return past.attempted_at <= now < past.failure.retry_at
+
+
+def _is_needed(
+    source: Source, newest: Mapping[str, Candidate], record: Record, now: datetime
+) -> bool:
+    past = record.source(source.name)
+    registries = source.registries or past.registries
+    if not registries or any(registry not in newest for registry in registries):
+        return True
+    if any(newest[registry].pending for registry in registries):
+        return False
+    endless = any(newest[registry].end == FOREVER for registry in registries)
+    if past.poll_at is None and (source.changes_early or endless):
+        return True
+    if past.poll_at is not None and past.poll_at <= now:
+        return True
+    # The clock went back: every end looks later than it is.
+    if record.ended_at is not None and record.ended_at > now + _CLOCK_STEP:
+        return True
+    return any(_is_over(newest[registry], record, now) for registry in registries)
+
+
+def _is_over(one: Candidate, record: Record, now: datetime) -> bool:
+    """Tell whether a credential's time to be renewed has come."""
+    if not one.end_known:
+        return True
+    known = record.known(one.registry, one.fingerprint)
+    if known is None or known.expires_at != one.credential.expires_at:
+        # Found in a target, or lengthened by its owner: its time is drawn before the first write.
+        return False
+    return known.renew_at is not None and known.renew_at <= now
+
+
+def next_at(record: Record, rotation: Rotation, now: datetime, random: Random) -> datetime:
+    """Return when the next cycle begins: whatever comes first, never in the past."""
+    times = [schedule.poll_at(now, rotation.schedule, u=random())]
+    for source in rotation.sources:
+        past = record.source(source.name)
+        if past.failure is not None:
+            times.append(past.failure.retry_at)
+            continue
+        times += [past.poll_at] if past.poll_at else []
+        for registry in source.registries or past.registries:
+            newest = record.credentials.get(registry, ())[:1]
+            times += [known.renew_at for known in newest if known.renew_at is not None]
+    for pending in record.pending.values():
+        settled = pending.since + rotation.settle
+        if now < settled:
+            times.append(min(now + schedule.pending_wait(pending.tries), settled))
+    for target in filter(lambda target: target.policy.enabled, rotation.targets):
+        past_target = record.target(target.name)
+        if past_target.failure is not None:
+            times.append(past_target.failure.retry_at)
+        elif past_target.outcome == "stale" and past_target.written_at is not None:
+            times.append(past_target.written_at + STALE_READ)
+    names = {source.name for source in rotation.sources}
+    times += [retired.revoke_at for retired in record.retired if retired.source in names]
+    return max(min(times), now + timedelta(seconds=1))
+
+
+def wake_reason(
+    armed: Armed, rotation: Rotation, record: Record, *, now: datetime, boot: float
+) -> Wake | None:
+    """Return why a cycle has to run now; None: nothing to do until `armed.next_at`."""
+    passed = timedelta(seconds=boot - armed.boot)
+    step = now - armed.now - passed
+    # A record from the future: the clock was ahead only while its cycle ran.
+    future = record.ended_at is not None and record.ended_at > now + _CLOCK_STEP
+    if step < -_CLOCK_STEP or future:
+        return Wake.CLOCK_BACK
+    if step > _CLOCK_STEP:
+        return Wake.CLOCK_FORWARD
+    if armed.next_at - armed.now <= passed:
+        return Wake.DUE
+    drivers: tuple[Source | Target, ...] = (*rotation.sources, *rotation.targets)
+    failures = [record.source(source.name).failure for source in rotation.sources]
+    failures += [record.target(target.name).failure for target in rotation.targets]
+    for driver, failure in zip(drivers, failures, strict=True):
+        offered = None if failure is None else failure.login_stamp
+        if offered is not None and offered != driver.login_stamp():
+            return Wake.LOGIN
+    return None

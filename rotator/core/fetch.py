@@ -1,0 +1,206 @@
+"""The step that asks the sources that are due, and makes candidates of what they give."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from rotator.core import docker_config
+from rotator.core.candidate import UNPROVEN, Candidate
+from rotator.core.errors import Reason
+from rotator.core.failure import Failure
+from rotator.core.model import Credential  # noqa: TC001  a Struct's field
+from rotator.core.prove import prove
+from rotator.core.recall import with_record
+from rotator.core.report import iso
+from rotator.core.schedule import pending_wait
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime, timedelta
+
+    from rotator.core.candidate import Candidates
+    from rotator.core.ports import Clock, Fingerprint, Source
+    from rotator.core.record import Record
+    from rotator.core.rotation import Ports, Rotation
+
+# Seconds after which a call that hangs is given up. Drivers have shorter timeouts of their own.
+FETCH = 60.0
+
+
+class Answer(Struct, frozen=True):
+    """What came of asking a source: credentials or a failure, and how many seconds it took.
+
+    `login_stamp`: what its login secret was when it was asked.
+    """
+
+    credentials: tuple[Credential, ...] = ()
+    failure: Failure | None = None
+    seconds: float = 0.0
+    login_stamp: str | None = None
+
+
+def fetch(
+    sources: Sequence[Source], chosen: Mapping[str, Candidate], ports: Ports
+) -> dict[str, Answer]:
+    """Ask these sources at once; return what came of each by its name, whatever it raises."""
+    previous = {
+        source.name: tuple(c.credential for c in chosen.values() if c.source == source.name)
+        for source in sources
+    }
+
+    def ask(source: Source) -> Answer:
+        return ask_one(source, previous[source.name], ports.clock)
+
+    answers = ports.each(ask, sources, FETCH)
+    return {
+        source.name: Answer(failure=Failure.of(one)) if isinstance(one, Exception) else one
+        for source, one in zip(sources, answers, strict=True)
+    }
+
+
+def ask_one(source: Source, previous: Sequence[Credential], clock: Clock) -> Answer:
+    """Fetch from one source; return what came of it, whatever its driver raises."""
+    stamp = source.login_stamp()
+    began = clock()
+    credentials: tuple[Credential, ...] = ()
+    try:
+        credentials = tuple(source.fetch(previous))
+        failure = shortcoming(source, credentials, clock())
+    except Exception as error:  # noqa: BLE001  a failed fetch is an answer, a bug in it too
+        failure = Failure.of(error)
+    return Answer(credentials, failure, (clock() - began).total_seconds(), stamp)
+
+
+def shortcoming(source: Source, given: Sequence[Credential], now: datetime) -> Failure | None:
+    """Return what an answer lacks; the credentials that it has are used all the same."""
+    missing = (source.registries or frozenset()) - {login.registry for login in given}
+    if not given and not missing:
+        return Failure(
+            Reason.FIELD_MISSING,
+            f"{source.name} gave no login for any registry",
+            "see what it holds",
+            permanent=True,
+        )
+    if missing:
+        return Failure(
+            Reason.FIELD_MISSING,
+            f"{source.name} gave nothing for {', '.join(sorted(missing))}",
+            "see what it holds, or take the registry out of the configuration",
+            permanent=True,
+        )
+    over = [login for login in given if login.expires_at is not None and login.expires_at <= now]
+    if over:
+        return Failure(
+            Reason.EXPIRED,
+            f"{source.name} gave a credential for {over[0].registry} that ended at "
+            f"{iso(over[0].expires_at)}",
+            "renew what it holds; if that looks right, this machine's clock is wrong: timedatectl",
+            permanent=True,
+        )
+    return None
+
+
+def fetched_candidates(
+    answers: Mapping[str, Answer],
+    known: Candidates,
+    record: Record,
+    fingerprint: Fingerprint,
+) -> tuple[dict[tuple[str, str], Candidate], list[Candidate]]:
+    """Return the candidates that sources gave, and apart those that nobody wants.
+
+    The first source of a registry counts. `known`: the candidates from before the fetch.
+    """
+    found: dict[tuple[str, str], Candidate] = {}
+    owners: dict[str, str] = {}
+    unwanted: list[Candidate] = []
+    for name, answer in answers.items():
+        for login in answer.credentials:
+            key = (
+                login.registry,
+                fingerprint(docker_config.login_text(login.username, login.password)),
+            )
+            past = record.known(*key)
+            one = Candidate(login, key[1], name, fetched=past is None)
+            if owners.setdefault(login.registry, name) != name:
+                unwanted.append(one)
+                continue
+            if past is not None:
+                one = replace(one, verdict=past.verdict)
+                if past.expires_at == login.expires_at:
+                    one = with_record(one, past, record)
+            if key in known:
+                one = replace(one, proof=known[key].proof)
+            found[key] = replace(one, foreign=False, superseded=False)
+    return found, unwanted
+
+
+def with_fetched(
+    candidates: Mapping[tuple[str, str], Candidate],
+    given: Mapping[tuple[str, str], Candidate],
+    sources: Sequence[Source],
+    *,
+    force: bool,
+) -> dict[tuple[str, str], Candidate]:
+    """Return all candidates; those that a fetch replaced are superseded.
+
+    What a source gives that changes early, or that was asked by force, counts whatever it ends: a
+    person put it there, or asked for it. Elsewhere the later end wins, so that all rotators agree
+    on what is best.
+    """
+    merged = dict(candidates)
+    early = {source.name for source in sources if source.changes_early}
+    for newer in given.values():
+        if newer.rejected or not (force or newer.source in early):
+            continue
+        for key, one in candidates.items():
+            other = one.registry == newer.registry and one.fingerprint != newer.fingerprint
+            if other and (newer.source in early or not one.foreign):
+                merged[key] = replace(one, superseded=True)
+    return merged | dict(given)
+
+
+def until_accepted(
+    given: Mapping[tuple[str, str], Candidate],
+    rotation: Rotation,
+    record: Record,
+    ports: Ports,
+    patience: timedelta,
+) -> dict[tuple[str, str], Candidate]:
+    """Return the fetched candidates, proven; those that their registry does not know yet wait.
+
+    Some registries and dynamic engines know a new login only seconds or minutes after they issued
+    it. Such a candidate is pending for `settle`. A run that has `patience` asks again meanwhile,
+    after 0.5, 1, 2, 4 … s.
+    """
+    began = ports.clock()
+    unproven = {key: one for key, one in given.items() if one.proof == UNPROVEN}
+    proven = dict(given) | prove(unproven, rotation.proof, ports, began)
+    tries = 1
+    while pending := {
+        key: replace(one, pending=True)
+        for key, one in proven.items()
+        if _is_pending(one, rotation, record, began, ports.clock())
+    }:
+        proven |= pending
+        wait = pending_wait(tries)
+        if ports.clock() - began + wait > patience:
+            break
+        ports.pause(wait.total_seconds())
+        again = prove(pending, rotation.proof, ports, ports.clock())
+        proven |= {key: replace(one, pending=False) for key, one in again.items()}
+        tries += 1
+    return proven
+
+
+def _is_pending(
+    one: Candidate, rotation: Rotation, record: Record, began: datetime, now: datetime
+) -> bool:
+    """Tell whether a registry that rejects a fetched credential may still learn of it."""
+    if not (one.fetched and one.rejected):
+        return False
+    past = record.pending.get(one.registry)
+    since = past.since if past is not None and past.fingerprint == one.fingerprint else began
+    return since <= now < since + rotation.settle

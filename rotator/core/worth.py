@@ -1,0 +1,178 @@
+"""What the entries in a target are worth: until when a job can pull with each of them.
+
+This is decided here and nowhere else. `job_safe`, status, metrics, the page and `check --document`
+are made from the answer.
+
+| what is known of a registry's entry in an enabled target | it counts as |
+| --- | --- |
+| its registry accepted it at the last proof | good until its end (without an end: good) |
+| it could not be proven, and we fetched it or a mark claims its end | good until its end |
+| its registry rejected it | not good |
+| missing, undecodable, or in a document that clients can't read | not good |
+| `credsStore` or `credHelpers` make clients ask somebody else | not good |
+| the target can't be read, and jobs can still read it | as last seen, until its end |
+| a local file that can't be read, or is gone | not good |
+| withheld, and the mark is the one that we wrote last | as written, until its end |
+| withheld, and the mark is another one | not good, until it is written again |
+| somebody took it out at two reads in a row | not good, until it is found there |
+| nobody knows when it ends | not good |
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rotator.core.candidate import DEAD, FOREVER, Candidates
+from rotator.core.docker_config import registry_key
+from rotator.core.model import Content, Secret, Verdict
+from rotator.core.plan import Keep, Situation, Write
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from datetime import datetime
+
+    from rotator.core.candidate import Candidate
+    from rotator.core.docker_config import DockerConfig
+    from rotator.core.observe import Observation
+    from rotator.core.record import Record, TargetRecord
+    from rotator.core.rotation import Rotation
+    from rotator.core.write import Written
+
+_TAKEN_OUT = 2
+
+
+def worth_of_target(
+    observation: Observation,
+    written: Written | None,
+    registries: Collection[str],
+    candidates: Candidates,
+    record: Record,
+    chosen: Mapping[str, Candidate],
+) -> dict[str, datetime]:
+    """Return until when a job can pull from each of these registries with what is in a target.
+
+    `DEAD` where it can't. `written`: what the cycle did with the target, None where it was not
+    read.
+    """
+    past = record.target(observation.target.name)
+    if written is None:
+        if is_as_last_seen(observation):
+            return {
+                registry: _as_last_seen(registry, past, candidates, record, chosen)
+                for registry in registries
+            }
+        return dict.fromkeys(registries, DEAD)
+    if isinstance(written.decision, Keep) and written.decision.stale:
+        return {
+            registry: _as_last_seen(registry, past, candidates, record, chosen)
+            for registry in registries
+        }
+    if past.drifted >= _TAKEN_OUT:
+        return dict.fromkeys(registries, DEAD)
+    names = entries_now(written)
+    return {
+        registry: _worth(candidates.get((registry, names.get(registry, ""))))
+        or _as_written(registry, names.get(registry), record)
+        for registry in registries
+    }
+
+
+def is_as_last_seen(observation: Observation) -> bool:
+    """Tell whether a target that was not read counts as what it held when it was read last."""
+    if observation.failure is None:
+        return True
+    return not observation.target.local and observation.failure.leaves_document
+
+
+def entries_now(written: Written) -> Mapping[str, str]:
+    """Return the fingerprint of each registry's entry that clients find in a target now."""
+    s, decision = written.situation, written.decision
+    if isinstance(decision, Write) and written.failure is None:
+        if decision.config is None:
+            return decision.entries
+        return {r: n for r, n in decision.entries.items() if is_found(decision.config, r)}
+    return entries_read(s)
+
+
+def entries_read(s: Situation) -> Mapping[str, str]:
+    """Return the fingerprint of each registry's entry that clients find in a target as read."""
+    if s.held.withheld:
+        mark = s.held.mark.fingerprint if s.held.mark else None
+        ours = mark == s.past.written or (mark is None and not s.observation.target.marks)
+        return s.past.entries if ours and s.past.written else {}
+    if s.policy.content is not Content.DOCKER_CONFIG:
+        return _entry_of_login_part(s)
+    config = s.observation.config
+    if config is None or config.mistyped():
+        return {}
+    exact = config.logins(exact=True)
+    names = s.named(config)
+    return {r: names[r] for r in exact if is_found(config, r)}
+
+
+def is_found(config: DockerConfig, registry: str) -> bool:
+    """Tell whether clients use the entry of a registry, and ask no credential helper instead."""
+    return not config.store and registry not in map(registry_key, config.helpers)
+
+
+def safe_until(
+    rotation: Rotation, record: Record, ends: Mapping[str, Mapping[str, datetime]]
+) -> datetime:
+    """Return until when a job that starts can pull for `longest_job` from every enabled target.
+
+    `ends`: when the entry of each registry ends, by the target's name. `DEAD` without any enabled
+    target, and while a source has yet to name its registries.
+    """
+    limits = [
+        end if end in {DEAD, FOREVER} else end - reserve
+        for target in rotation.targets
+        if target.policy.enabled and target.name in ends
+        for reserve in [rotation.schedule.longest_job * (not target.policy.follows)]
+        for end in ends[target.name].values()
+    ]
+    return min(limits, default=DEAD) if rotation.is_complete(record) else DEAD
+
+
+def _worth(one: Candidate | None) -> datetime | None:
+    return None if one is None else one.worth
+
+
+def _as_written(registry: str, name: str | None, record: Record) -> datetime:
+    """Return the worth of an entry whose text nobody has: a value with one writer holds it."""
+    known = record.known(registry, name) if name else None
+    if known is None or known.verdict == Verdict.REJECTED:
+        return DEAD
+    return known.expires_at or FOREVER
+
+
+def _as_last_seen(
+    registry: str,
+    past: TargetRecord,
+    candidates: Candidates,
+    record: Record,
+    chosen: Mapping[str, Candidate],
+) -> datetime:
+    """Return the worth of an entry as it was at the last read; never more than is known now."""
+    end = past.ends.get(registry, DEAD)
+    name = past.entries.get(registry)
+    if end == DEAD or past.drifted >= _TAKEN_OUT:
+        return DEAD
+    if name is None:
+        # A journal of version 0.1.0 does not name it: then it is not later than what is chosen.
+        return min(end, chosen[registry].worth) if registry in chosen else end
+    one, known = candidates.get((registry, name)), record.known(registry, name)
+    if one is not None:
+        return one.worth
+    if known is not None and known.verdict == Verdict.REJECTED:
+        return DEAD
+    return end
+
+
+def _entry_of_login_part(s: Situation) -> Mapping[str, str]:
+    """Return the entry of a target that holds a username or a password alone."""
+    value, text = s.value(), s.held.text
+    if text is None:
+        return {}
+    if value is not None and text == Secret(value[0]):
+        return {registry: one.fingerprint for registry, one in value[1].items()}
+    return s.past.entries if s.fingerprint(text.reveal()) == s.past.written else {}

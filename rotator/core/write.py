@@ -1,0 +1,113 @@
+"""The step that carries a plan out: it plans again where somebody else was faster."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from rotator.core.errors import ConflictError, PermanentError, Reason
+from rotator.core.failure import Failure
+from rotator.core.observe import decoded
+from rotator.core.plan import Decision, Situation, Write, plan
+
+if TYPE_CHECKING:
+    from rotator.core.model import Held
+    from rotator.core.ports import Clock
+
+# Seconds after which a call that hangs is given up. Drivers have shorter timeouts of their own.
+WRITE = 60.0
+_TRIES = 3
+
+# Reading again costs as long as the gap that it closes, where the first read is as young as this.
+_RECENT = timedelta(seconds=2)
+
+
+class Written(Struct, frozen=True):
+    """What the cycle did with one target; situation and decision are those of the last try."""
+
+    situation: Situation
+    decision: Decision
+    failure: Failure | None = None
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+def write(planned: Written, clock: Clock) -> Written:
+    """Write what is planned for a target; return what came of it, whatever its driver raises."""
+    s, decision = planned.situation, planned.decision
+    target = s.observation.target
+    began = clock()
+    notes: tuple[str, ...] = ()
+    failure = None
+    tries = 0
+    try:
+        others = s.foreign_mark is not None or began - s.now > _RECENT
+        if not target.compares and isinstance(decision, Write) and others:
+            # Nothing on the other side compares, so the gap is made as short as it can be.
+            s = _read_again(s)
+            decision = plan(s)
+        while isinstance(decision, Write):
+            try:
+                after = _carry_out(s, decision)
+                notes = after.notes
+                if _is_changed(decision, after):
+                    s, failure = _with_held(s, after), _changed_on_the_server(target.name)
+                break
+            except ConflictError:
+                tries += 1
+                if tries == _TRIES:
+                    raise
+                s = _read_again(s)
+                decision = plan(s)
+    except Exception as error:  # noqa: BLE001  a failed write is an answer, a bug in it too
+        failure = Failure.of(error)
+    return Written(s, decision, failure, (clock() - began).total_seconds(), notes)
+
+
+def probe(planned: Written, clock: Clock) -> Written:
+    """Ask whether the target would take what is planned, where it can be asked; write nothing."""
+    s, decision = planned.situation, planned.decision
+    target = s.observation.target
+    if not isinstance(decision, Write) or not target.probes_writes:
+        return planned
+    began = clock()
+    try:
+        target.probe_write(decision.text, decision.mark, s.held)
+    except Exception as error:  # noqa: BLE001  a refusal is an answer, a bug in it too
+        seconds = (clock() - began).total_seconds()
+        return replace(planned, failure=Failure.of(error), seconds=seconds)
+    return planned
+
+
+def _carry_out(s: Situation, decision: Write) -> Held:
+    target = s.observation.target
+    held = target.set_aside(s.held) if decision.set_aside else s.held
+    return target.write(decision.text, decision.mark, held)
+
+
+def _is_changed(decision: Write, after: Held) -> bool:
+    """Tell whether a server holds something else than what it was sent."""
+    return not after.withheld and after.text is not None and after.text != decision.text
+
+
+def _changed_on_the_server(name: str) -> Failure:
+    return Failure.of(
+        PermanentError(
+            Reason.INVALID,
+            f"{name} took the write and holds something else: a policy or a webhook of its server "
+            "changed it",
+            "find what changes this object on the server, and make an exception for it there",
+        )
+    )
+
+
+def _read_again(s: Situation) -> Situation:
+    return _with_held(s, s.observation.target.read())
+
+
+def _with_held(s: Situation, held: Held) -> Situation:
+    config = decoded(s.observation.target, held)
+    return replace(s, observation=replace(s.observation, held=held, config=config))
