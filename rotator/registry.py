@@ -22,8 +22,8 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from rotator.core.docker_config import DOCKER_HUB
 from rotator.core.model import Credential, Proof, Verdict
-from rotator.system.bounded_http import Answer, BoundedHttp, Limits, NoAnswerError
-from rotator.system.bounded_reading import json_in
+from rotator.http.client import Answer, BoundedHttp, Limits, NoAnswerError
+from rotator.http.reading import json_in
 from rotator.system.kept import Kept
 
 if TYPE_CHECKING:

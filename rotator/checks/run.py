@@ -13,8 +13,8 @@ from rotator.checks.finding import Finding, Sheet
 from rotator.checks.registry import ProveOnce
 from rotator.core.record import Record, RecordError
 from rotator.decoding import load
+from rotator.http.client import Limits
 from rotator.registry import RegistryProver
-from rotator.system.bounded_http import Limits
 from rotator.system.each import ThreadedEach
 from rotator.system.journal import fingerprint, saved_key
 from rotator.system.peek import saved_record

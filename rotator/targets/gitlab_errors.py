@@ -24,10 +24,10 @@ from rotator.core.errors import (
     Reason,
     TemporaryError,
 )
-from rotator.system.bounded_adapter import AnswerTooLongError
-from rotator.system.bounded_reading import json_in
-from rotator.system.causes import causes
-from rotator.system.server_words import shown
+from rotator.http.causes import causes
+from rotator.http.reading import json_in
+from rotator.http.server_text import shown
+from rotator.http.session import AnswerTooLongError
 
 if TYPE_CHECKING:
     from collections.abc import Container

@@ -27,8 +27,8 @@ from rotator.core.errors import (
     Reason,
     TemporaryError,
 )
-from rotator.system.causes import causes
-from rotator.system.server_words import shown
+from rotator.http.causes import causes
+from rotator.http.server_text import shown
 
 if TYPE_CHECKING:
     from rotator.targets.kubernetes_access import Access

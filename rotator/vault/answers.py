@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from requests import exceptions as http
 
 from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
-from rotator.system.bounded_adapter import AnswerTooLongError
-from rotator.system.bounded_reading import json_in
-from rotator.system.server_words import shown
+from rotator.http.reading import json_in
+from rotator.http.server_text import shown
+from rotator.http.session import AnswerTooLongError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

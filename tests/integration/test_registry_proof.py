@@ -23,8 +23,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rotator.core.model import Credential, Secret, Verdict
+from rotator.http.client import Limits
 from rotator.registry import RegistryProver
-from rotator.system.bounded_http import Limits
 from tests.support import NOW
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rotator.core.model import Credential, Secret, Verdict
+from rotator.http.client import HEADER_LIMIT, Limits, NoAnswerError
 from rotator.registry import Challenge, RegistryProver, challenges
-from rotator.system.bounded_http import HEADER_LIMIT, Limits, NoAnswerError
 from tests.fakes.certificates import Pki
 from tests.support import NOW, free_port, settled
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from rotator.system.bounded_adapter import BoundedAdapter
-from rotator.system.idle import Idle
+from rotator.http.idle import Idle
+from rotator.http.session import BoundedAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

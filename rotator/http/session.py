@@ -1,7 +1,7 @@
 """What a `requests` session needs so that no server can keep it for ever or fill the memory.
 
 For sessions that a library of ours uses for its own requests, one after the other. See
-`bounded_http` for a conversation with a server that nobody configured.
+`client` for a conversation with a server that nobody configured.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from rotator.system.bounded_reading import TimedResponse, unpacked
-from rotator.system.idle import Idle
+from rotator.http.idle import Idle
+from rotator.http.reading import TimedResponse, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

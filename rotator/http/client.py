@@ -21,8 +21,8 @@ from requests.utils import get_environ_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
 
-from rotator.system.bounded_reading import TimedResponse, unpacked
-from rotator.system.causes import causes
+from rotator.http.causes import causes
+from rotator.http.reading import TimedResponse, unpacked
 
 if TYPE_CHECKING:
     import ssl
