@@ -9,16 +9,15 @@ from __future__ import annotations
 import io
 import time
 import zlib
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from rotator.http.connections import limit
 from rotator.http.idle import Idle
-from rotator.http.reading import TimedResponse, unpacked
+from rotator.http.reading import unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,10 +47,8 @@ class BoundedAdapter(HTTPAdapter):
 
     def get_connection_with_tls_context(self, *args: Any, **named: Any) -> Any:
         """Return the pool, whose connections have our clock."""
-        pool: Any = super().get_connection_with_tls_context(*args, **named)
-        kind = _TimedHttps if pool.scheme == "https" else _TimedHttp
-        pool.ConnectionCls = partial(kind, seconds=self._seconds)
-        return pool
+        pool = super().get_connection_with_tls_context(*args, **named)
+        return limit(pool, lambda: time.monotonic() + self._seconds)
 
     def send(
         self,
@@ -87,20 +84,3 @@ def _whole(response: requests.Response) -> bytes:
     if len(data) > LIMIT:
         raise AnswerTooLongError(request=response.request)
     return data
-
-
-class _TimedHttp(HTTPConnection):
-    def __init__(self, *args: Any, seconds: float, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self.response_class = partial(_timed, seconds)  # type: ignore[assignment]
-
-
-class _TimedHttps(HTTPSConnection):
-    def __init__(self, *args: Any, seconds: float, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self.response_class = partial(_timed, seconds)  # type: ignore[assignment]
-
-
-def _timed(seconds: float, *args: Any, **named: Any) -> TimedResponse:
-    """Return a response that has this long from when it is first waited for."""
-    return TimedResponse(*args, deadline=time.monotonic() + seconds, **named)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import ssl
@@ -418,7 +419,9 @@ def test_leaves_netrc_alone(
     with server(act) as host:
         name = f"registry.test:{host.partition(':')[2]}"
         RegistryProver(insecure=[name]).prove(credential(name))
-    assert [b"Authorization" in request for request in seen] == [False]
+    sent = b"".join(seen)
+    assert base64.b64encode(b"ci:" + SECRET.encode()) in sent
+    assert base64.b64encode(b"other:s3cr3t-netrc") not in sent
 
 
 def test_sends_nothing_to_a_realm_in_plain(authority: Authority, elsewhere: None) -> None:
