@@ -1,8 +1,8 @@
 """Decodes into Structs, from several threads too, and loads the modules whose SDKs do so.
 
 msgspec builds what it knows of a type at the type's first use. In version 0.22 another thread that
-uses the type meanwhile gets the half-built one, and the interpreter crashes (SIGSEGV). So every
-type is built under one lock before it is used:
+uses the type meanwhile gets one that is not complete, and the interpreter crashes (SIGSEGV). So
+every type is built under one lock before it is used:
 
 - ours by `convert` and `decode_json`, the only ways from a document to a Struct;
 - lightkube's, which decodes by itself, by `load`, the only way to load a driver or a check.
@@ -49,7 +49,7 @@ def load(name: str) -> ModuleType:
     """Return the module of a driver or a check, and let threads decode into its SDK's types.
 
     One at a time: of two threads that import the modules of a cycle in another order, Python lets
-    one go on with a module that is half there.
+    one go on with a module that is not complete.
     """
     with LOCK:
         module = import_module(name)

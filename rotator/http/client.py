@@ -1,6 +1,6 @@
 """One short conversation with a server that may be hostile: bounded in time, in size and in reach.
 
-`requests` alone is not enough for that: its read timeout starts anew with every byte. Its sessions
+`requests` alone is not enough for that: its read timeout starts again with every byte. Its sessions
 are not used, only what is below them: they read the whole body of a redirect that they do not
 follow, send what `~/.netrc` says, and send cookies: with an old one, a registry may accept a login
 that it would reject.
@@ -19,9 +19,9 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
 
-from rotator.http.causes import causes
+from rotator.http.causes import causes, system_message
 from rotator.http.connections import NameServerTimeoutError, limit
-from rotator.http.reading import unpacked
+from rotator.http.reading import body_of
 
 if TYPE_CHECKING:
     import ssl
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 BODY_LIMIT = 64 * 1024
 HEADER_LIMIT = 8 * 1024
-_PIECE = 16 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 3
 _UNAUTHORIZED, _SERVER_ERROR = 401, 500
@@ -47,7 +46,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server answered. `body` is its first 64 KiB; `whole` tells whether there is more."""
+    """An answer. `body` is its first 64 KiB; `whole` tells whether there is more."""
 
     status: int
     challenge: str = ""
@@ -162,8 +161,7 @@ class Client:
         if isinstance(error, requests.exceptions.SSLError):
             return NoAnswerError("it does not speak TLS", mute=True)
         mute = not any(isinstance(cause, NewConnectionError) for cause in behind)
-        told = [c.strerror for c in behind if isinstance(c, OSError) and c.strerror and c.errno]
-        return NoAnswerError(told[-1].lower() if told else "it speaks no HTTP", mute=mute)
+        return NoAnswerError(system_message(error).lower() or "it speaks no HTTP", mute=mute)
 
 
 class _Adapter(HTTPAdapter):
@@ -193,10 +191,7 @@ def _with_body(answer: Answer, response: requests.Response) -> Answer:
     if answer.status in _REDIRECTS or answer.status >= _SERVER_ERROR:
         return answer
     try:
-        data = b""
-        while len(data) < BODY_LIMIT and (more := response.raw.read(_PIECE, decode_content=False)):
-            data += more
-        data = unpacked(data, response.headers.get("Content-Encoding", ""), BODY_LIMIT)
+        data = body_of(response.raw, response.headers.get("Content-Encoding", ""), BODY_LIMIT)
     except (HTTPError, OSError, zlib.error):
         # A 401 is one, whatever comes after it.
         if answer.status == _UNAUTHORIZED:

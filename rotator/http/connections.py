@@ -1,6 +1,6 @@
 """Connections that end in time, whatever the name server, the network and the other side do.
 
-A timeout of a socket bounds neither a name's look-up nor an answer: it starts anew with each byte.
+A socket's timeout bounds neither: a name's look-up has none, and it starts again with each byte.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def look_up(host: str, port: int, deadline: float) -> Addresses:
     """Return the addresses of a host, as `getaddrinfo` gives them.
 
     Raises `TimeoutError` at the deadline: `getaddrinfo` can't be interrupted, so it runs in a
-    thread that is left behind. Who asks for a name that is being looked up waits for that thread.
+    thread that is left behind. A second look-up of the same name waits for that thread.
     """
     try:
         ipaddress.ip_address(host)

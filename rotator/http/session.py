@@ -17,15 +17,13 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from rotator.http.connections import limit
 from rotator.http.idle import Idle
-from rotator.http.reading import unpacked
+from rotator.http.reading import body_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 LIMIT = 4 * 1024 * 1024
 """Bytes of one answer. The documents that rotator keeps are some kilobytes."""
-
-_PIECE = 256 * 1024
 
 
 class AnswerTooLongError(requests.RequestException):
@@ -73,10 +71,7 @@ class BoundedAdapter(HTTPAdapter):
 
 def _whole(response: requests.Response) -> bytes:
     try:
-        data = b""
-        while len(data) <= LIMIT and (more := response.raw.read(_PIECE, decode_content=False)):
-            data += more
-        data = unpacked(data, response.headers.get("Content-Encoding", ""), LIMIT + 1)
+        data = body_of(response.raw, response.headers.get("Content-Encoding", ""), LIMIT + 1)
     except ReadTimeoutError as error:
         raise requests.ReadTimeout(error, request=response.request) from error
     except (HTTPError, OSError, zlib.error) as error:

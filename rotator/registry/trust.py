@@ -17,7 +17,7 @@ class Trust:
         self._contexts: Kept[ssl.SSLContext] = Kept()
 
     def context(self, *, lax: bool) -> ssl.SSLContext:
-        """Return whom to trust, read anew where that changed: a daemon outlives certificates."""
+        """Return whom to trust, read again where that changed: a daemon outlives certificates."""
         paths = ssl.get_default_verify_paths()
         files = [Path(each) for each in (paths.cafile, paths.capath, self._ca_file) if each]
         return self._contexts.get(lax, files, _anybody if lax else self._authorities)

@@ -58,13 +58,13 @@ class Cluster:
         self.config = place / "rotator.yaml"
         self.config.write_text(yaml.safe_dump(document))
 
-    def start(self, *words: str, guarded: bool = False) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, guarded: bool = False) -> subprocess.Popen[str]:
         """Start a command in a hurry, or guarded: `tests/e2e/guard` then says what might crash."""
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.place)}
         environment |= {"PYTHONPATH": str(GUARD)} if guarded else {"PYTHONFAULTHANDLER": "1"}
         program = [sys.executable, "-c", HURRIED] if not guarded else [PROGRAM]
         return subprocess.Popen(
-            [*program, "--config", self.config, *words],
+            [*program, "--config", self.config, *arguments],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -132,7 +132,7 @@ def test_nothing_is_built_or_imported_without_the_lock(
     cluster = Cluster(tmp_path, fake_kubernetes, rotations=2)
     document = str(tmp_path / "login.json")
     output = cluster.end_daemon(cluster.start("run", guarded=True))
-    for words in (
+    for arguments in (
         ["run-once"],
         ["check"],
         ["check", "--consume"],
@@ -140,7 +140,7 @@ def test_nothing_is_built_or_imported_without_the_lock(
         ["status", "--live"],
         ["schema"],
     ):
-        output += finished(cluster.start(*words, guarded=True), {0, 1})
+        output += finished(cluster.start(*arguments, guarded=True), {0, 1})
     assert UNGUARDED not in output
 
 

@@ -78,7 +78,7 @@ def test_check_document(tmp_path: Path, hosts: list[str]) -> None:
 
 
 def test_the_proofs_of_a_cycle(hosts: list[str]) -> None:
-    """A cycle asks all at once: each is answered within a proof's own time."""
+    """A cycle asks all at once: each ends within a proof's own time."""
     began = time.monotonic()
     prove = RegistryProver().prove
     answers = ThreadedEach()(prove, [credential(host) for host in hosts], 15.0)

@@ -267,7 +267,7 @@ TOKENS = {
     "the registry takes no token": (200, b'{"token": "t0k"}', 401, Verdict.REJECTED),
     "the registry is down": (200, b'{"token": "t0k"}', 503, Verdict.UNKNOWN),
     "rejected": (401, b"", 200, Verdict.REJECTED),
-    "rejected in words": (403, errors(), 200, Verdict.REJECTED),
+    "rejected in a document": (403, errors(), 200, Verdict.REJECTED),
     "a proxy's 403": (403, PAGE, 200, Verdict.UNKNOWN),
     "down": (503, b"", 200, Verdict.UNKNOWN),
     "throttled": (429, b"", 200, Verdict.UNKNOWN),
