@@ -21,7 +21,7 @@ from urllib3.util.connection import allowed_gai_family
 from rotator.http.reading import TimedResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 Addresses = list[tuple[Any, ...]]
 
@@ -114,23 +114,33 @@ def _connected(connection: HTTPConnection, deadline: float) -> socket.socket:
     except (OSError, UnicodeError) as error:
         reason = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
         raise NameResolutionError(connection.host, connection, reason) from error
-    failure: OSError = OSError("it has no address")
+    try:
+        made = _first_that_listens(addresses, connection.socket_options or (), until)
+    except TimeoutError as error:
+        raise ConnectTimeoutError(connection, "no connection in time") from error
+    except OSError as error:
+        raise NewConnectionError(connection, f"no connection: {error}") from error
+    made.settimeout(min(seconds, _left(deadline)))
+    return made
+
+
+def _first_that_listens(
+    addresses: Addresses, options: Iterable[tuple[Any, ...]], deadline: float
+) -> socket.socket:
+    failure = OSError("it has no address")
     for family, kind, protocol, _, address in addresses:
         made = socket.socket(family, kind, protocol)
         try:
-            for option in connection.socket_options or ():
+            for option in options:
                 made.setsockopt(*option)
-            made.settimeout(_left(until))
+            made.settimeout(_left(deadline))
             made.connect(address)
         except OSError as error:
             made.close()
             failure = error
         else:
-            made.settimeout(min(seconds, _left(deadline)))
             return made
-    if isinstance(failure, TimeoutError):
-        raise ConnectTimeoutError(connection, "no connection in time") from failure
-    raise NewConnectionError(connection, f"no connection: {failure}") from failure
+    raise failure
 
 
 def _left(deadline: float) -> float:
