@@ -15,21 +15,22 @@ LONGEST = 86_400.0
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
-def retry_after(header: str | None, now: datetime, date: str | None = None) -> float | None:
+def retry_after(header: str | None, now: datetime | None, date: str | None = None) -> float | None:
     """Return the seconds to wait, 0 to `LONGEST`; None where the header is missing or malformed.
 
-    A date counts from the server's own clock where its header `Date` is given, else from `now`.
+    A date counts from the server's own clock where its header `Date` is given, else from `now`;
+    where both are missing it asks for nothing.
     """
     text = (header or "").strip()
     if _SECONDS.fullmatch(text):
         return min(float(text), LONGEST)
-    if (end := _moment(text)) is None:
+    end, begin = _time(text), _time(date or "") or now
+    if end is None or begin is None:
         return None
-    seconds = (end - (_moment(date or "") or now)).total_seconds()
-    return min(max(seconds, 0.0), LONGEST)
+    return min(max((end - begin).total_seconds(), 0.0), LONGEST)
 
 
-def _moment(text: str) -> datetime | None:
+def _time(text: str) -> datetime | None:
     try:
         found = parsedate_to_datetime(text)
         return found.replace(tzinfo=found.tzinfo or UTC)

@@ -33,6 +33,7 @@ SOON = format_datetime(NOW + timedelta(seconds=90), usegmt=True)
         ("9" * 400, LONGEST),
         (SOON, 90.0),
         (SOON.replace("GMT", "-0000"), 90.0),
+        ("Monday, 23-Nov-26 10:02:00 GMT", 120.0),
         ("Wed, 01 Jan 1997 00:00:00 GMT", 0.0),
         ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST),
         ("Fri, 31 Dec 99999 23:59:59 GMT", None),
@@ -50,6 +51,12 @@ def test_a_date_counts_from_the_servers_clock() -> None:
     end = format_datetime(ahead + timedelta(seconds=20), usegmt=True)
     assert retry_after(end, NOW, format_datetime(ahead, usegmt=True)) == 20.0
     assert retry_after(end, NOW, "no date") == 3620.0
+
+
+def test_a_date_without_any_clock() -> None:
+    """It can't be counted from anywhere."""
+    assert retry_after(SOON, None) is None
+    assert retry_after("7", None) == 7.0
 
 
 @given(st.text())
