@@ -41,6 +41,11 @@ def challenges(header: str) -> list[Challenge]:
     return found
 
 
-def usable(header: str) -> Challenge | None:
-    """Return the first challenge that a docker login can meet; None where there is none."""
-    return next((one for one in challenges(header) if one.scheme in ("basic", "bearer")), None)
+def usable(header: str, *, for_token: bool) -> Challenge | None:
+    """Return the first challenge that a login can meet, `for_token` an identity token.
+
+    Where no challenge is made for that, it is the first that any docker login can meet.
+    """
+    found = [one for one in challenges(header) if one.scheme in ("basic", "bearer")]
+    bearer = [one for one in found if one.scheme == "bearer"]
+    return next(iter((for_token and bearer) or found), None)

@@ -43,10 +43,19 @@ class Login:
         }
 
     def without(self, text: str) -> str:
-        """Return a server's sentence fit to be shown, without this login in it."""
+        """Return a sentence of ours without the password, which a server's name may hold."""
+        for secret in self._secrets():
+            text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
+        return text
+
+    def quoted(self, text: str) -> str:
+        """Return a server's sentence fit to be shown, without this login or a piece of it."""
         if self.username:
             text = re.sub(rf"(?<!\w){re.escape(self.username)}(?!\w)", "***", text)
-        return shown(text, [self._password.reveal(), self.basic.partition(" ")[2]])[:_MOST_SHOWN]
+        return shown(text, self._secrets())[:_MOST_SHOWN]
+
+    def _secrets(self) -> list[str]:
+        return [text for text in (self._password.reveal(), self.basic.partition(" ")[2]) if text]
 
 
 def basic(username: str, password: str) -> str:

@@ -47,13 +47,15 @@ class RegistryProver:
 
         `host/path` is proven at the host: registries check a login, not what it may read.
         """
+        login = Login(credential)
         try:
             host = host_of(credential.registry)
             deadline = time.monotonic() + self._limits.overall
             with self._client(host, deadline) as client:
-                return self._ask(client, host, Login(credential))
+                return self._ask(client, host, login)
         except NoAnswerError as error:
-            return Proof(Verdict.UNKNOWN, error.detail)
+            # It may name a host that a server made of what it was sent.
+            return Proof(Verdict.UNKNOWN, login.without(error.detail))
 
     def _ask(self, client: Client, host: str, login: Login) -> Proof:
         address, answer = self._without_login(client, host)
@@ -61,7 +63,7 @@ class RegistryProver:
             return self._offer(client, host, address, login)
         if answer.status != UNAUTHORIZED:
             raise unasked(answer)
-        challenge = usable(answer.challenge)
+        challenge = usable(answer.challenge, for_token=login.is_identity_token)
         if challenge is None:
             raise NoAnswerError("it asks for a login that is neither Basic nor Bearer")
         return self._meet(client, host, address, challenge, login)
@@ -104,7 +106,7 @@ class RegistryProver:
         if login.is_identity_token:
             raise NoAnswerError("it asks for no login, so it can't be shown an identity token")
         answer = client.get(address, login.basic)
-        challenge = usable(answer.challenge)
+        challenge = usable(answer.challenge, for_token=False)
         if answer.status == UNAUTHORIZED and challenge and challenge.scheme == "bearer":
             return self._meet(client, host, address, challenge, login)
         proof = judged(answer, lambda: client.get(address), login, ecr=is_ecr(host, {}))

@@ -37,7 +37,8 @@ def get_token(
     except NoAnswerError as error:
         raise NoAnswerError(f"its token service {realm.netloc}: {error.detail}") from None
     if proof.verdict is not Verdict.ACCEPTED:
-        return Proof(proof.verdict, f"its token service {realm.netloc}: {proof.detail}")
+        where = login.without(realm.netloc)
+        return Proof(proof.verdict, f"its token service {where}: {proof.detail}")
     token = _token(body)
     if token is None:
         raise NoAnswerError(f"its token service {realm.netloc} gives no token")
@@ -53,7 +54,7 @@ def _ask(
     }
     if login.is_identity_token:
         answer = client.post(realm.geturl(), login.form(asked))
-        refused = _refused_form(answer, login)
+        refused = _refused_form(answer)
         if refused is not None:
             return refused, answer.body
     else:
@@ -61,7 +62,7 @@ def _ask(
     return judged(answer, lambda: client.get(_url(realm, asked)), login, ecr=ecr), answer.body
 
 
-def _refused_form(answer: Answer, login: Login) -> Proof | None:
+def _refused_form(answer: Answer) -> Proof | None:
     """Return what OAuth alone says; None where the answer is like any other."""
     if answer.status in _NO_POST:
         raise NoAnswerError(f"it takes no identity tokens: it answers {answer.status}")
@@ -69,9 +70,8 @@ def _refused_form(answer: Answer, login: Login) -> Proof | None:
         return None
     match json_in(answer.body):
         case {"error": str(code)} if code in _BAD_TOKEN:
-            said = login.without(code)
             return Proof(
-                Verdict.REJECTED, f"it answers 400: this identity token is refused ({said})"
+                Verdict.REJECTED, f"it answers 400: this identity token is refused ({code})"
             )
     raise NoAnswerError("it answers 400: it does not understand the request")
 

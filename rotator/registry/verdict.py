@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from rotator.core.model import Proof, Verdict
 from rotator.http.client import NoAnswerError
 from rotator.http.reading import json_in
+from rotator.registry.challenge import challenges
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,8 @@ def judged(
     token that is malformed or of another region.
     """
     status = answer.status
+    if status == UNAUTHORIZED and _is_too_narrow(answer):
+        raise NoAnswerError("it answers 401: it wants a token for more than a login")
     if status == UNAUTHORIZED:
         return _rejected(answer, login, "this login is wrong or has expired")
     if answer.is_page:
@@ -104,9 +107,16 @@ def message_in(body: bytes) -> str:
 
 
 def _rejected(answer: Answer, login: Login, why: str) -> Proof:
-    said = "" if answer.is_page else login.without(message_in(answer.body))
+    said = "" if answer.is_page else login.quoted(message_in(answer.body))
     return Proof(
         Verdict.REJECTED, f"it answers {answer.status}: {why}{f' ({said})' if said else ''}"
+    )
+
+
+def _is_too_narrow(answer: Answer) -> bool:
+    """Tell whether a token was understood, and does not allow what was asked for."""
+    return any(
+        one.parameters.get("error") == "insufficient_scope" for one in challenges(answer.challenge)
     )
 
 

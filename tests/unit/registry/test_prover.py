@@ -355,6 +355,33 @@ def test_identity_tokens(
     assert {sent for _, sent in registry.asked} <= {"", "Bearer t0k"}
 
 
+def test_an_identity_token_takes_the_bearer_challenge(registry: Registry, other: Registry) -> None:
+    """A registry that offers two ways is asked in the one that takes such a token."""
+    other.respond = lambda *_: (200, {}, b'{"access_token": "t0k"}')
+    both = {"WWW-Authenticate": f'Basic realm="b", Bearer realm="{other.url}/token"'}
+    registry.respond = lambda _, sent: (200 if sent else 401, both, b"")
+    prover = RegistryProver()
+    assert prover.prove(credential(registry.host, "<token>")).verdict is Verdict.ACCEPTED
+    assert prover.prove(credential(registry.host)).verdict is Verdict.ACCEPTED
+    assert [one.method for one in other.requests] == ["POST"]
+
+
+def test_a_token_for_too_little(registry: Registry, other: Registry) -> None:
+    """The login was good; that its token does not open `/v2/` is no word on it."""
+    other.respond = lambda *_: (200, {}, b'{"token": "t0k"}')
+    challenge = bearer(f'realm="{other.url}/t",error="insufficient_scope"')
+    registry.respond = lambda *_: challenge
+    assert RegistryProver().prove(credential(registry.host)).verdict is Verdict.UNKNOWN
+
+
+def test_a_secret_in_a_redirect(registry: Registry) -> None:
+    """A registry that redirects to a host named like the password gets it into no message."""
+    registry.respond = basic(302, headers={"Location": f"https://{SECRET}.example.com/"})
+    proof = RegistryProver().prove(credential(registry.host))
+    assert (proof.verdict, SECRET in proof.detail) == (Verdict.UNKNOWN, False)
+    assert "redirects to ***.example.com" in proof.detail
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_no_form_is_sent_on(registry: Registry, other: Registry, status: int) -> None:
     """An identity token goes to the token service alone, whatever that answers."""
