@@ -11,7 +11,6 @@ from collections import Counter
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import import_module
 from random import SystemRandom
 from threading import Lock
 from typing import TYPE_CHECKING, cast
@@ -26,6 +25,7 @@ from rotator.core.model import Proof, ProofMode, Verdict
 from rotator.core.ports import Target
 from rotator.core.recall import Memory
 from rotator.core.rotation import Ports, Rotation
+from rotator.decoding import load
 from rotator.system.each import ThreadedEach
 from rotator.system.journal import FileJournal
 from rotator.system.lock import cycle_lock, target_hangs, target_lock
@@ -157,7 +157,7 @@ class Builder:
         return Runner(rotation, ports, each, state_dir, self._warn)
 
     def _source(self, settings: SourceSettings, rotation: str) -> Source:
-        module = import_module(sources.DRIVERS[settings.type])
+        module = load(sources.DRIVERS[settings.type])
         wanted = _wanted(settings)
         if self._users[wanted] == 1:
             return cast("Source", module.build(settings, self._clock))
@@ -167,7 +167,7 @@ class Builder:
         return SharedSource(settings.name, rotation, self._shared[wanted])
 
     def _target(self, settings: TargetSettings) -> Target:
-        module = import_module(targets.DRIVERS[settings.type])
+        module = load(targets.DRIVERS[settings.type])
         return cast("Target", module.build(settings, settings.policy(), self._clock))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -172,6 +174,9 @@ def main() -> None:
     # Loading modules makes objects that stay: looking for garbage among them is a tenth of the time
     # of a short command. The daemon turns it on again.
     gc.disable()
+    # A crash of the interpreter would otherwise end it without a word. Lines of code, no values.
+    with suppress(RuntimeError, OSError):  # there is no standard error
+        faulthandler.enable()
     try:
         cli(prog_name="rotator")
     except ConfigError as error:

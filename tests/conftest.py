@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.fakes.ecr",
     "tests.fakes.kubernetes",
     "tests.fakes.gitlab",
+    "tests.fakes.name_server",
 ]
 
 # The suite tries the same examples each time, however slow the machine is; `explore` tries others.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from rotator import targets
@@ -17,6 +16,7 @@ from rotator.checks.registry import oddities, proofs
 from rotator.core import docker_config
 from rotator.core.errors import DriverError
 from rotator.core.model import Content, Credential, Held, Proof, Secret, Verdict
+from rotator.decoding import load
 from rotator.observe.words import relative
 from rotator.system.each import ThreadedEach
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rotator.checks.case import Case
     from rotator.checks.finding import Finding
     from rotator.config.targets import Target as TargetSettings
+    from rotator.core.ports import Target
     from rotator.core.record import KnownCredential
 
 LARGEST = 1 << 20
@@ -158,14 +159,16 @@ def _read(cases: Sequence[Case]) -> list[_Published]:
         if target.enabled and target.content is Content.DOCKER_CONFIG
     ]
 
-    def read(one: tuple[Case, TargetSettings]) -> Held:
-        case, target = one
-        module = import_module(targets.DRIVERS[target.type])
-        held: Held = module.build(target, target.policy(), case.clock).read()
-        return held
-
-    answers = ThreadedEach()(read, every, SECONDS * 0.9)
+    drivers = [
+        load(targets.DRIVERS[target.type]).build(target, target.policy(), case.clock)
+        for case, target in every
+    ]
+    answers = ThreadedEach()(_held, drivers, SECONDS * 0.9)
     return [_Published(*one, answer) for one, answer in zip(every, answers, strict=True)]
+
+
+def _held(driver: Target) -> Held:
+    return driver.read()
 
 
 def _entry(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from rotator import sources, targets
 from rotator.checks import registry
 from rotator.config.target_common import TargetSettings
+from rotator.decoding import load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,4 +38,4 @@ def check(settings: SourceSettings | TargetSettings, case: Case, sheet: Sheet) -
 
 
 def _module(drivers: Mapping[str, str], settings: Any) -> Any:
-    return import_module(drivers[settings.type])
+    return load(drivers[settings.type])

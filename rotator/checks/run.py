@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from rotator.checks import CHECKS, PLAIN
@@ -13,8 +12,9 @@ from rotator.checks.case import SECONDS, Case
 from rotator.checks.finding import Finding, Sheet
 from rotator.checks.registry import ProveOnce
 from rotator.core.record import Record, RecordError
+from rotator.decoding import load
+from rotator.http.client import Limits
 from rotator.registry import RegistryProver
-from rotator.system.bounded_http import Limits
 from rotator.system.each import ThreadedEach
 from rotator.system.journal import fingerprint, saved_key
 from rotator.system.peek import saved_record
@@ -54,7 +54,7 @@ class _Visit:
 
     def load(self) -> Callable[[], None]:
         """Return the call that lets its check write down what it finds."""
-        check = import_module(CHECKS.get(self.settings.type, PLAIN)).check
+        check = load(CHECKS.get(self.settings.type, PLAIN)).check
         return partial(check, self.settings, self.case, self.sheet)
 
 

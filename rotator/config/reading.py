@@ -15,6 +15,7 @@ import msgspec
 from rotator.config.explain import EMPTY, LIST, MAPPING, Part, Problem, about, one_of, wrong_keys
 from rotator.config.settings import Settings
 from rotator.config.types import EACH_ONCE
+from rotator.decoding import convert
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,7 +59,7 @@ class Reading:
         if isinstance(bare, type) and issubclass(bare, Settings):
             return self._mapping(bare, value, path)
         try:
-            return note.read(value, self._base) if note else msgspec.convert(value, bare)
+            return note.read(value, self._base) if note else convert(value, bare)
         except msgspec.ValidationError:
             return self._wrong(path, one_of(parts or list(bare), value))
         except ValueError as error:
@@ -122,4 +123,4 @@ class Reading:
         self.problems += wrong
         if wrong or WRONG in values.values():
             return WRONG
-        return msgspec.convert(values, settings)
+        return convert(values, settings)

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from rotator.core.model import Lease, Moment  # noqa: TC001  as Mapping
+from rotator.decoding import decode_json
 
 VERSION = 2
 
@@ -132,7 +133,7 @@ class Record(Struct, frozen=True):
     def parse(text: str) -> Record:
         """Return the record that `dump` wrote; raise `RecordError` where it is not one."""
         try:
-            record = msgspec.json.decode(text, type=Record)
+            record = decode_json(text, Record)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise RecordError(f"it is not a record: {error}") from None
         if record.version > VERSION:

@@ -24,6 +24,7 @@ from rotator.core.errors import (
     Reason,
     TemporaryError,
 )
+from rotator.http.retry_after import retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -253,8 +254,8 @@ def _answered(error: sdk.ClientError, call: Call, now: datetime) -> DriverError:
         return _error(_CLOCK._replace(hint=f"{times}: {_CLOCK.hint}"), call)
     if meaning is _DENIED and (who := _ARN.search(message)):
         meaning = meaning._replace(detail=f"is denied to {who[0]}")
-    wait = _header(answer, "retry-after")
-    return _error(meaning, call, code, float(wait) if wait.isdecimal() else None)
+    wait = retry_after(_header(answer, "retry-after"), now, _header(answer, "date"))
+    return _error(meaning, call, code, wait)
 
 
 def _error(

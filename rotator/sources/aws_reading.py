@@ -21,8 +21,8 @@ from botocore.utils import get_environ_proxies
 from urllib3 import exceptions as http
 from urllib3.connection import HTTPConnection
 
-from rotator.system.bounded_reading import unpacked
-from rotator.system.idle import Idle
+from rotator.http.idle import Idle
+from rotator.http.reading import unpacked
 from rotator.system.kept import Kept
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ import requests
 from gitlab.utils import get_content_type
 
 from rotator.core.errors import PermanentError, Reason, TemporaryError
-from rotator.system.bounded_adapter import BoundedAdapter
-from rotator.system.bounded_reading import json_in
+from rotator.http.reading import json_in
+from rotator.http.session import BoundedAdapter
 from rotator.system.each import AT_ONCE
 from rotator.targets.gitlab_errors import Asked, RefusedError, answered, unanswered, unreadable
 

@@ -10,8 +10,6 @@ import json
 import re
 import ssl
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import requests
@@ -24,13 +22,15 @@ from rotator.core.errors import (
     Reason,
     TemporaryError,
 )
-from rotator.system.bounded_adapter import AnswerTooLongError
-from rotator.system.bounded_reading import json_in
-from rotator.system.causes import causes
-from rotator.system.server_words import shown
+from rotator.http.causes import causes
+from rotator.http.reading import json_in
+from rotator.http.retry_after import retry_after
+from rotator.http.server_text import shown
+from rotator.http.session import AnswerTooLongError
 
 if TYPE_CHECKING:
     from collections.abc import Container
+    from datetime import datetime
 
 _MOST_WORDS = 200
 _ANY_SCOPE = "*"
@@ -245,21 +245,6 @@ def unreadable(asked: Asked) -> DriverError:
 def make_anew(asked: Asked) -> str:
     """Return what to do where another access token is needed."""
     return _MAKE_ANEW.format(**_words(asked))
-
-
-def retry_after(text: str | None, now: datetime) -> float | None:
-    """Return the seconds to wait that a `Retry-After` header asks for: a number or an HTTP date."""
-    if text is None:
-        return None
-    try:
-        return max(0.0, float(text)) if text.strip().isdigit() else _until(text, now)
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def _until(text: str, now: datetime) -> float:
-    moment = parsedate_to_datetime(text)
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
 
 
 def _words(asked: Asked) -> dict[str, str]:

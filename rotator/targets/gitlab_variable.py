@@ -15,8 +15,8 @@ from gitlab.utils import EncodedId
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Content, Held, Mark, Policy, Secret
 from rotator.core.ports import Target
+from rotator.http.server_text import shown
 from rotator.system.secret_input import SecretInput
-from rotator.system.server_words import shown
 from rotator.targets.gitlab_api import CONNECT_SECONDS, READ_SECONDS, AccessToken, GitlabApi
 from rotator.targets.gitlab_errors import Asked, VariableMissingError
 from rotator.targets.gitlab_mark import describe, parse

@@ -33,7 +33,7 @@ from lightkube.types import PatchType
 from rotator.core.mark import from_annotations, to_annotations
 from rotator.core.model import Held, Secret
 from rotator.core.ports import Target
-from rotator.system.server_words import shown
+from rotator.http.server_text import shown
 from rotator.targets.kubernetes_access import Access
 from rotator.targets.kubernetes_errors import LARGEST, Place, explain, is_missing
 

@@ -27,8 +27,9 @@ from rotator.core.errors import (
     Reason,
     TemporaryError,
 )
-from rotator.system.causes import causes
-from rotator.system.server_words import shown
+from rotator.http.causes import causes
+from rotator.http.retry_after import retry_after
+from rotator.http.server_text import shown
 
 if TYPE_CHECKING:
     from rotator.targets.kubernetes_access import Access
@@ -251,12 +252,12 @@ class _Answer:
 
     def _busy(self) -> DriverError:
         throttled = self.code == httpx2.codes.TOO_MANY_REQUESTS
-        wait = self.headers.get("Retry-After", "")
+        headers = self.headers
         return TemporaryError(
             Reason.THROTTLED if throttled else Reason.UNAVAILABLE,
             f"{self.what}: {'too many requests' if throttled else 'it is not able to answer now'}",
             f"nothing to do if it passes; else: {self.place.access.kubectl('get --raw /readyz')}",
-            retry_after=float(wait) if wait.isdecimal() else None,
+            retry_after=retry_after(headers.get("Retry-After"), None, headers.get("Date")),
         )
 
     def _namespace(self, why: str) -> DriverError:

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from requests import exceptions as http
 
 from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
-from rotator.system.bounded_adapter import AnswerTooLongError
-from rotator.system.bounded_reading import json_in
-from rotator.system.server_words import shown
+from rotator.http.reading import json_in
+from rotator.http.retry_after import retry_after
+from rotator.http.server_text import shown
+from rotator.http.session import AnswerTooLongError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -202,16 +202,8 @@ def _errors(response: requests.Response) -> list[str]:
 
 
 def _retry_after(response: requests.Response) -> float | None:
-    """Return the header's seconds, counted from the server's own clock where it is a date."""
-    text = response.headers.get("Retry-After", "").strip()
-    if text.isdecimal():
-        return float(text)
-    try:
-        then = parsedate_to_datetime(text)
-        wait = then - parsedate_to_datetime(response.headers.get("Date", ""))
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return max(wait.total_seconds(), 0.0)
+    headers = response.headers
+    return retry_after(headers.get("Retry-After"), None, headers.get("Date"))
 
 
 def _system_words(error: BaseException | None) -> str:

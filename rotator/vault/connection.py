@@ -12,7 +12,7 @@ import requests
 
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Secret
-from rotator.system.bounded_adapter import BoundedAdapter
+from rotator.http.session import BoundedAdapter
 from rotator.vault.answers import UnsafeRedirectError, failed, json_object, no_vault, refused
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from rotator.core.docker_config import decode
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.mark import from_annotations
 from rotator.core.model import Credential, Lease, Secret
-from rotator.system.server_words import shown
+from rotator.http.server_text import shown
 
 if TYPE_CHECKING:
     from rotator.config.sources import VaultSourceSettings

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from rotator.config import vault_auth as auth
 from rotator.core.errors import LoginRejectedError, PermanentError, Reason
 from rotator.core.model import Secret
+from rotator.decoding import load
 from rotator.system.secret_input import SecretInput
 from rotator.vault.answers import FORBIDDEN, NOT_FOUND, token_is_bad, whole_number
 
@@ -191,8 +192,7 @@ def _request(
         case auth.CertAuthSettings():
             return path, _role("name", method.role), ()
         case auth.AwsAuthSettings():
-            from rotator.vault.aws_identity import signed_identity  # noqa: PLC0415  botocore is slow
-
+            signed_identity = load("rotator.vault.aws_identity").signed_identity  # botocore is slow
             identity, hidden = signed_identity(method.region)
             return path, {**_role("role", method.role), **identity}, hidden
         case auth.TokenAuthSettings():

@@ -8,7 +8,7 @@ import socket
 import subprocess
 from typing import TYPE_CHECKING, Protocol, Self
 
-from tests.e2e.site import PROGRAM
+from tests.e2e.site import PROGRAM, UNGUARDED
 from tests.support import MARKED, until
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ class Daemon:
         self.process.wait(10)
         self.manager.close()
         self.address.unlink()
-        assert MARKED not in self.log.read_text(), "a secret was logged"
+        log = self.log.read_text()
+        assert MARKED not in log, "a secret was logged"
+        assert UNGUARDED not in log, log
 
     def messages(self) -> list[str]:
         """Return everything that the service manager was told so far."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from rotator.system.bounded_reading import json_in
+from rotator.http.reading import json_in
 
 if TYPE_CHECKING:
     import socket

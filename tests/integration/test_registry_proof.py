@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import ssl
@@ -23,8 +24,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rotator.core.model import Credential, Secret, Verdict
+from rotator.http.client import Limits
 from rotator.registry import RegistryProver
-from rotator.system.bounded_http import Limits
 from tests.support import NOW
 
 if TYPE_CHECKING:
@@ -78,6 +79,22 @@ def test_sees_a_password_change(registry: DockerRegistry) -> None:
     assert prover.prove(credential(registry.host, user)).verdict is Verdict.ACCEPTED
     registry.set_password(user, "s3cr3t-new")
     assert prover.prove(credential(registry.host, user)).verdict is Verdict.REJECTED
+
+
+def test_identity_tokens(token_registry: DockerRegistry, basic_registry: DockerRegistry) -> None:
+    """A real registry takes the token that its token service gives for an identity token."""
+    tokens = token_registry.tokens
+    assert tokens is not None
+    tokens.identity_tokens["s3cr3t-identity"] = token_registry.new_user(SECRET)
+    prover = RegistryProver()
+    good, wrong = (
+        prover.prove(credential(token_registry.host, "<token>", password))
+        for password in ("s3cr3t-identity", "s3cr3t-of-yesterday")
+    )
+    assert good.verdict is Verdict.ACCEPTED
+    assert (wrong.verdict, "invalid_grant" in wrong.detail) == (Verdict.REJECTED, True)
+    none = prover.prove(credential(basic_registry.host, "<token>", "s3cr3t-identity"))
+    assert (none.verdict, "no identity token" in none.detail) == (Verdict.UNKNOWN, True)
 
 
 @contextmanager
@@ -287,23 +304,23 @@ def test_reads_no_more_of_an_accepted_login() -> None:
 @given(garbage=st.binary(max_size=300), status=st.sampled_from([b"", b"HTTP/1.1 401 No\r\n"]))
 def test_survives_garbage(garbage: bytes, status: bytes) -> None:
     """Any bytes for an answer leave the proof unknown, and the credential at home."""
-    seen = []
+    requests = []
 
     def act(connection: socket.socket, request: bytes, _closing: Event) -> None:
-        seen.append(request)
+        requests.append(request)
         connection.sendall(status + garbage)
         connection.shutdown(socket.SHUT_RDWR)
 
     with server(act) as host:
         proof = RegistryProver(limits=QUICK).prove(credential(host))
     assert proof.verdict is Verdict.UNKNOWN
-    assert not any(b"Authorization" in request for request in seen)
+    assert not any(b"Authorization" in request for request in requests)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(challenge=st.text(alphabet=st.characters(codec="latin-1", exclude_categories=["Cc"])))
 def test_survives_garbage_challenges(challenge: str) -> None:
-    """Any challenge is either answered with the credential, at the registry, or not at all."""
+    """Any challenge is either met with the credential, at the registry, or not at all."""
 
     def act(connection: socket.socket, request: bytes, _closing: Event) -> None:
         status = "200 OK" if b"Authorization" in request else "401 Unauthorized"
@@ -387,16 +404,16 @@ def test_trusts_the_configured_authority(authority: Authority, elsewhere: None) 
 
 def test_offers_nothing_in_plain(elsewhere: None) -> None:
     """A registry off loopback that speaks no TLS sees no request, unless it is listed."""
-    seen = []
+    requests = []
 
     def act(connection: socket.socket, request: bytes, closing: Event) -> None:
-        seen.append(request)
+        requests.append(request)
         accepting(connection, request, closing)
 
     with server(act) as host:
         name = f"registry.test:{host.partition(':')[2]}"
         assert RegistryProver().prove(credential(name)).verdict is Verdict.UNKNOWN
-        assert seen == []
+        assert requests == []
         lax = RegistryProver(insecure=[name]).prove(credential(name))
     assert lax.verdict is Verdict.ACCEPTED
 
@@ -409,24 +426,26 @@ def test_leaves_netrc_alone(
     netrc.write_text("default login other password s3cr3t-netrc\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    seen = []
+    requests = []
 
     def act(connection: socket.socket, request: bytes, _closing: Event) -> None:
-        seen.append(request)
+        requests.append(request)
         connection.sendall(answer("200 OK"))
 
     with server(act) as host:
         name = f"registry.test:{host.partition(':')[2]}"
         RegistryProver(insecure=[name]).prove(credential(name))
-    assert [b"Authorization" in request for request in seen] == [False]
+    sent = b"".join(requests)
+    assert base64.b64encode(b"ci:" + SECRET.encode()) in sent
+    assert base64.b64encode(b"other:s3cr3t-netrc") not in sent
 
 
 def test_sends_nothing_to_a_realm_in_plain(authority: Authority, elsewhere: None) -> None:
     """A registry that names a token service without TLS does not get the credential sent there."""
-    seen = []
+    requests = []
 
     def tokens(connection: socket.socket, request: bytes, _closing: Event) -> None:
-        seen.append(request)
+        requests.append(request)
         connection.sendall(answer("200 OK", body=json.dumps({"token": "t"}).encode()))
 
     with server(tokens) as service:
@@ -440,15 +459,15 @@ def test_sends_nothing_to_a_realm_in_plain(authority: Authority, elsewhere: None
             proof = RegistryProver(ca_file=authority.file).prove(credential(name))
     assert proof.verdict is Verdict.UNKNOWN
     assert "not safe" in proof.detail
-    assert seen == []
+    assert requests == []
 
 
 def test_goes_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A registry elsewhere is asked through the environment's proxy, whose 403 is no verdict."""
-    seen = []
+    requests = []
 
     def proxy(connection: socket.socket, request: bytes, _closing: Event) -> None:
-        seen.append(request)
+        requests.append(request)
         connection.sendall(answer("403 Forbidden", body=b"<html>blocked</html>"))
 
     with server(proxy) as address:
@@ -459,7 +478,7 @@ def test_goes_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     assert proof.verdict is Verdict.UNKNOWN
     assert "proxy" in proof.detail
     assert "s3cr3t-" not in proof.detail
-    assert seen[0].startswith(b"CONNECT registry.example:443 ")
+    assert requests[0].startswith(b"CONNECT registry.example:443 ")
 
 
 def test_asks_loopback_without_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -472,10 +491,10 @@ def test_asks_loopback_without_the_proxy(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_proves_docker_hub_at_its_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Docker Hub's key in `auths` is no host to ask: its registry is."""
-    seen = []
+    requests = []
 
     def proxy(connection: socket.socket, request: bytes, _closing: Event) -> None:
-        seen.append(request)
+        requests.append(request)
         connection.sendall(answer("502 Bad Gateway"))
 
     with server(proxy) as address:
@@ -483,4 +502,4 @@ def test_proves_docker_hub_at_its_registry(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
         RegistryProver(limits=QUICK).prove(credential("https://index.docker.io/v1/"))
-    assert seen[0].startswith(b"CONNECT registry-1.docker.io:443 ")
+    assert requests[0].startswith(b"CONNECT registry-1.docker.io:443 ")

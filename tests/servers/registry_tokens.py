@@ -26,6 +26,8 @@ class TokenService:
 
     def __init__(self, passwords: dict[str, str]) -> None:
         self.passwords = passwords
+        self.identity_tokens: dict[str, str] = {}
+        """The user of each identity token."""
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         certificate = _self_signed(self._key)
         self.certificate_pem = certificate.public_bytes(serialization.Encoding.PEM)
@@ -89,6 +91,16 @@ class _TokenHandler(BaseHTTPRequestHandler):
             return self._send(401, errors)
         scopes = [one for text in query.get("scope", []) for one in text.split()]
         return self._send(200, {"token": self.service.token(user, scopes), "expires_in": 300})
+
+    def do_POST(self) -> None:
+        """Exchange an identity token for a token, as OAuth2 has it."""
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        if form.get("grant_type") != ["refresh_token"] or form.get("service") != [SERVICE]:
+            return self._send(400, {"error": "invalid_request"})
+        user = self.service.identity_tokens.get(form["refresh_token"][0])
+        if user is None:
+            return self._send(400, {"error": "invalid_grant"})
+        return self._send(200, {"access_token": self.service.token(user, []), "expires_in": 300})
 
     def _send(self, status: int, document: object) -> None:
         body = json.dumps(document).encode()

@@ -23,7 +23,6 @@ from rotator.core.errors import (
     TemporaryError,
 )
 from rotator.core.model import Held, Mark, Policy, Secret
-from rotator.targets.gitlab_errors import retry_after
 from rotator.targets.gitlab_variable import GitlabVariableTarget
 from tests.fakes.gitlab import Answer, running
 from tests.support import MARKED, NOW, free_port, until
@@ -242,25 +241,6 @@ def test_trusted_certificate(tls_gitlab: FakeGitlab, token: Path, tmp_path: Path
     """With the authority in `ca_file` the same server is heard: it knows no such token."""
     error = failure(target(tls_gitlab.url, token, ca_file=tmp_path / "tls.pem"))
     assert error.reason is Reason.LOGIN_REJECTED
-
-
-WAITS = [
-    pytest.param("120", 120.0, id="seconds"),
-    pytest.param(" 0 ", 0.0, id="zero"),
-    pytest.param("Mon, 23 Nov 2026 10:02:00 GMT", 120.0, id="date"),
-    pytest.param("Monday, 23-Nov-26 10:02:00 GMT", 120.0, id="old date"),
-    pytest.param("Mon, 23 Nov 2026 09:00:00 GMT", 0.0, id="date gone by"),
-    pytest.param("soon", None, id="words"),
-    pytest.param("", None, id="empty"),
-    pytest.param("-5", None, id="negative"),
-    pytest.param(None, None, id="none"),
-]
-
-
-@pytest.mark.parametrize(("header", "seconds"), WAITS)
-def test_retry_after(header: str | None, seconds: float | None) -> None:
-    """Seconds and dates are understood; anything else asks for no particular wait."""
-    assert retry_after(header, NOW) == seconds
 
 
 def test_throttled_with_the_delay(fake_gitlab: FakeGitlab, token: Path) -> None:

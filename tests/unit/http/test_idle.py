@@ -1,4 +1,4 @@
-"""Connections that are kept: used again at once, made anew after a rest."""
+"""Open connections: used again at once, made again after a rest."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from rotator.system.bounded_adapter import BoundedAdapter
-from rotator.system.idle import Idle
+from rotator.http.idle import Idle
+from rotator.http.session import BoundedAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ def server() -> Iterator[Server]:
 
 
 def test_a_rest_ends_connections(server: Server) -> None:
-    """What is on the way may have forgotten them; those of one moment are the same."""
+    """What is on the way may have forgotten them; those of one second are the same."""
     clock = Clock()
     with requests.Session() as session:
         session.mount("http://", BoundedAdapter(10.0, clock))
@@ -76,7 +76,7 @@ def test_a_rest_ends_connections(server: Server) -> None:
 
 
 def test_only_the_first_after_a_rest_closes() -> None:
-    """Others that come at the same moment have connections already that must live."""
+    """Others that come at the same time have connections already that must live."""
     clock, closed = Clock(), []
     idle = Idle(lambda: closed.append(clock.now), clock)
     clock.now += 60

@@ -1,4 +1,4 @@
-"""Connections that are kept, and what becomes of them while nobody uses them."""
+"""Open connections that nobody uses for a while."""
 
 from __future__ import annotations
 

@@ -21,14 +21,14 @@ _MOST_READ = 10_000
 _HIDDEN = "***"
 _URL_LOGIN = re.compile(r"//[^/\s@]*@")
 
-# Long enough to be a part of a password, and without what separates words in JSON and URLs.
-_WORD = re.compile(r"[^\s\"'\\,;{}\[\]()<>&?]{8,}")
+# Long enough to be a part of a password, and without what separates values in JSON and URLs.
+_PART = re.compile(r"[^\s\"'\\,;{}\[\]()<>&?]{8,}")
 
 
 def shown(text: str, hidden: Iterable[str]) -> str:
     """Return `text` in one line of printable characters, at most `LONGEST`.
 
-    `hidden`: what was sent and may not be seen. It is blotted out whole, in other encodings and in
+    `hidden`: what was sent and may not be shown. It is blotted out whole, in other encodings and in
     pieces; so are logins in URLs.
     """
     secrets = [secret for secret in hidden if secret]
@@ -36,7 +36,7 @@ def shown(text: str, hidden: Iterable[str]) -> str:
     for secret in secrets:
         for form in _forms(secret):
             text = text.replace(form, _HIDDEN)
-    text = _WORD.sub(lambda word: _HIDDEN if _is_piece(word[0], secrets) else word[0], text)
+    text = _PART.sub(lambda word: _HIDDEN if _is_piece(word[0], secrets) else word[0], text)
     text = _URL_LOGIN.sub(f"//{_HIDDEN}@", text)
     printable = "".join(character if character.isprintable() else " " for character in text)
     return " ".join(printable.split())[:LONGEST]

@@ -1,6 +1,6 @@
 """One short conversation with a server that may be hostile: bounded in time, in size and in reach.
 
-`requests` alone is not enough for that: its read timeout starts anew with every byte. Its sessions
+`requests` alone is not enough for that: its read timeout starts again with every byte. Its sessions
 are not used, only what is below them: they read the whole body of a redirect that they do not
 follow, send what `~/.netrc` says, and send cookies: with an old one, a registry may accept a login
 that it would reject.
@@ -10,27 +10,29 @@ from __future__ import annotations
 
 import time
 import zlib
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
 
-from rotator.system.bounded_reading import TimedResponse, unpacked
-from rotator.system.causes import causes
+from rotator.http.causes import causes, system_message
+from rotator.http.connections import NameServerTimeoutError, limit
+from rotator.http.reading import body_of
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Mapping
 
 BODY_LIMIT = 64 * 1024
 HEADER_LIMIT = 8 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 3
+_UNAUTHORIZED, _SERVER_ERROR = 401, 500
+_HEADERS = {"User-Agent": "rotator", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server answered. `body` is its first 64 KiB, and only of a 200 or a 403."""
+    """An answer. `body` is its first 64 KiB; `whole` tells whether there is more."""
 
     status: int
-    challenge: str
-    body: bytes
+    challenge: str = ""
+    body: bytes = b""
+    whole: bool = True
+
+    @property
+    def is_page(self) -> bool:
+        """Tell whether it is a page for people: a proxy's, a firewall's, a login form."""
+        return self.body.lstrip()[:1] == b"<"
 
 
 class NoAnswerError(Exception):
@@ -63,7 +71,7 @@ class NoAnswerError(Exception):
         self.mute = mute
 
 
-class BoundedHttp:
+class Client:
     """A conversation with one server, ended by `with`.
 
     `deadline` is the end of all of it, on the monotonic clock. `direct`: no proxy, whatever the
@@ -89,44 +97,55 @@ class BoundedHttp:
 
         Raises `NoAnswerError`.
         """
+        headers = {} if authorization is None else {"Authorization": authorization}
         for _ in range(_MOST_REDIRECTS + 1):
-            status, location, answer = self._get(url, authorization)
-            if status not in _REDIRECTS:
+            answer, location = self._send("GET", url, headers)
+            if answer.status not in _REDIRECTS:
                 return answer
             target = _joined(url, location)
             if target is None or _origin(target) != _origin(url):
-                where = "nowhere" if target is None else urlsplit(target).hostname
-                raise NoAnswerError(f"it redirects to {where}, where no credential is sent")
+                raise _redirected(target)
             url = target
         raise NoAnswerError(f"it redirects more than {_MOST_REDIRECTS} times")
 
-    def _get(self, url: str, authorization: str | None) -> tuple[int, str, Answer]:
+    def post(self, url: str, form: Mapping[str, str]) -> Answer:
+        """Return what `url` answers to a form, which is sent to no other address.
+
+        Raises `NoAnswerError`.
+        """
+        answer, location = self._send("POST", url, {}, form)
+        if answer.status in _REDIRECTS:
+            raise _redirected(_joined(url, location))
+        return answer
+
+    def _send(
+        self, method: str, url: str, headers: dict[str, str], form: Mapping[str, str] | None = None
+    ) -> tuple[Answer, str]:
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise NoAnswerError(f"no answer within {self._limits.overall:g} s")
         limits = (min(self._limits.connect, left), min(self._limits.read, left))
-        headers = {"User-Agent": "rotator", "Accept": "*/*", "Accept-Encoding": "identity"}
-        if authorization is not None:
-            headers["Authorization"] = authorization
+        headers = {**_HEADERS, **headers}
         try:
-            request = requests.Request("GET", url, headers).prepare()
+            request = requests.Request(method, url, headers, data=form).prepare()
             proxies = {} if self._direct else get_environ_proxies(url)
             with self._adapter.send(
                 request, stream=True, timeout=limits, proxies=proxies
             ) as response:
                 # The headers as they came: `requests` may have joined or lost some.
                 challenge = ", ".join(response.raw.headers.getlist("WWW-Authenticate"))
-                return (
-                    response.status_code,
-                    response.headers.get("Location", ""),
-                    Answer(response.status_code, challenge[:HEADER_LIMIT], _body(response)),
-                )
+                location = response.headers.get("Location", "")
+                answer = Answer(response.status_code, challenge[:HEADER_LIMIT])
+                # A challenge is in the headers; what comes after it may take time.
+                is_challenge = answer.status == _UNAUTHORIZED and headers == _HEADERS and not form
+                return answer if is_challenge else _with_body(answer, response), location
         except (requests.RequestException, HTTPError, OSError, ValueError, zlib.error) as error:
             raise self._no_answer(error) from None  # its text may hold a proxy's password
 
     def _no_answer(self, error: Exception) -> NoAnswerError:
         behind = list(causes(error))
         for kind, detail, mute in (
+            (NameServerTimeoutError, "the name server does not answer in time", False),
             (requests.exceptions.ProxyError, "the proxy does not let it through", False),
             (NameResolutionError, "its name can't be resolved", False),
             (requests.ConnectTimeout, f"no connection within {self._limits.connect:g} s", False),
@@ -142,8 +161,7 @@ class BoundedHttp:
         if isinstance(error, requests.exceptions.SSLError):
             return NoAnswerError("it does not speak TLS", mute=True)
         mute = not any(isinstance(cause, NewConnectionError) for cause in behind)
-        told = [c.strerror for c in behind if isinstance(c, OSError) and c.strerror and c.errno]
-        return NoAnswerError(told[-1].lower() if told else "it speaks no HTTP", mute=mute)
+        return NoAnswerError(system_message(error).lower() or "it speaks no HTTP", mute=mute)
 
 
 class _Adapter(HTTPAdapter):
@@ -164,34 +182,27 @@ class _Adapter(HTTPAdapter):
         """Change nothing: the context says what is trusted."""
 
     def get_connection_with_tls_context(self, *args: Any, **named: Any) -> Any:
-        pool: Any = super().get_connection_with_tls_context(*args, **named)
-        kind = _TimedHttps if pool.scheme == "https" else _TimedHttp
-        pool.ConnectionCls = partial(kind, deadline=self._deadline)
-        return pool
+        pool = super().get_connection_with_tls_context(*args, **named)
+        return limit(pool, lambda: self._deadline)
 
 
-class _TimedHttp(HTTPConnection):
-    def __init__(self, *args: Any, deadline: float, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self.response_class = partial(TimedResponse, deadline=deadline)  # type: ignore[assignment]
+def _with_body(answer: Answer, response: requests.Response) -> Answer:
+    """Return the answer with its body, where that may tell more than the status does."""
+    if answer.status in _REDIRECTS or answer.status >= _SERVER_ERROR:
+        return answer
+    try:
+        data = body_of(response.raw, response.headers.get("Content-Encoding", ""), BODY_LIMIT)
+    except (HTTPError, OSError, zlib.error):
+        # A 401 is one, whatever comes after it.
+        if answer.status == _UNAUTHORIZED:
+            return answer
+        raise
+    return replace(answer, body=data, whole=len(data) < BODY_LIMIT)
 
 
-class _TimedHttps(HTTPSConnection):
-    def __init__(self, *args: Any, deadline: float, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self.response_class = partial(TimedResponse, deadline=deadline)  # type: ignore[assignment]
-
-    def connect(self) -> None:
-        super().connect()
-        # Not verified only where the configuration allows it: urllib3 need not warn at each call.
-        self.is_verified = True
-
-
-def _body(response: requests.Response) -> bytes:
-    if response.status_code not in (200, 403):
-        return b""
-    data: bytes = response.raw.read(BODY_LIMIT, decode_content=False)
-    return unpacked(data, response.headers.get("Content-Encoding", ""), BODY_LIMIT)
+def _redirected(target: str | None) -> NoAnswerError:
+    where = "nowhere" if target is None else urlsplit(target).hostname
+    return NoAnswerError(f"it redirects to {where}, where no credential is sent")
 
 
 def _joined(url: str, location: str) -> str | None:

@@ -1,7 +1,7 @@
 """What a `requests` session needs so that no server can keep it for ever or fill the memory.
 
 For sessions that a library of ours uses for its own requests, one after the other. See
-`bounded_http` for a conversation with a server that nobody configured.
+`client` for a conversation with a server that nobody configured.
 """
 
 from __future__ import annotations
@@ -9,24 +9,21 @@ from __future__ import annotations
 import io
 import time
 import zlib
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from rotator.system.bounded_reading import TimedResponse, unpacked
-from rotator.system.idle import Idle
+from rotator.http.connections import limit
+from rotator.http.idle import Idle
+from rotator.http.reading import body_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 LIMIT = 4 * 1024 * 1024
 """Bytes of one answer. The documents that rotator keeps are some kilobytes."""
-
-_PIECE = 256 * 1024
 
 
 class AnswerTooLongError(requests.RequestException):
@@ -48,10 +45,8 @@ class BoundedAdapter(HTTPAdapter):
 
     def get_connection_with_tls_context(self, *args: Any, **named: Any) -> Any:
         """Return the pool, whose connections have our clock."""
-        pool: Any = super().get_connection_with_tls_context(*args, **named)
-        kind = _TimedHttps if pool.scheme == "https" else _TimedHttp
-        pool.ConnectionCls = partial(kind, seconds=self._seconds)
-        return pool
+        pool = super().get_connection_with_tls_context(*args, **named)
+        return limit(pool, lambda: time.monotonic() + self._seconds)
 
     def send(
         self,
@@ -76,10 +71,7 @@ class BoundedAdapter(HTTPAdapter):
 
 def _whole(response: requests.Response) -> bytes:
     try:
-        data = b""
-        while len(data) <= LIMIT and (more := response.raw.read(_PIECE, decode_content=False)):
-            data += more
-        data = unpacked(data, response.headers.get("Content-Encoding", ""), LIMIT + 1)
+        data = body_of(response.raw, response.headers.get("Content-Encoding", ""), LIMIT + 1)
     except ReadTimeoutError as error:
         raise requests.ReadTimeout(error, request=response.request) from error
     except (HTTPError, OSError, zlib.error) as error:
@@ -87,20 +79,3 @@ def _whole(response: requests.Response) -> bytes:
     if len(data) > LIMIT:
         raise AnswerTooLongError(request=response.request)
     return data
-
-
-class _TimedHttp(HTTPConnection):
-    def __init__(self, *args: Any, seconds: float, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self.response_class = partial(_timed, seconds)  # type: ignore[assignment]
-
-
-class _TimedHttps(HTTPSConnection):
-    def __init__(self, *args: Any, seconds: float, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self.response_class = partial(_timed, seconds)  # type: ignore[assignment]
-
-
-def _timed(seconds: float, *args: Any, **named: Any) -> TimedResponse:
-    """Return a response that has this long from when it is first waited for."""
-    return TimedResponse(*args, deadline=time.monotonic() + seconds, **named)

@@ -1,6 +1,6 @@
 """Reads an answer over HTTP within a time and a size, whatever the server does.
 
-A read timeout alone bounds neither: it starts anew with every byte, and a body may never end.
+A read timeout alone bounds neither: it starts again with every byte, and a body may never end.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from http.client import HTTPResponse
 from typing import Any
 
 _DEEPEST = 100
-_ANY_ENCODING = 47  # zlib: gzip or zlib, told by the header
+_ANY_ENCODING = 47  # zlib: gzip or zlib, as the header says
+_PIECE = 64 * 1024
 
 
 class TimedResponse(HTTPResponse):
@@ -52,8 +53,8 @@ class _TimedReader(io.RawIOBase):
 def json_in(data: bytes | str) -> Any:
     """Return the JSON value that a body holds; None where it is none, or null.
 
-    None too where it is nested too deeply, or holds half a surrogate pair: that is no text, and
-    fails wherever it is written or sent.
+    None too where it is nested too deeply, or holds one half of a surrogate pair: that is no text,
+    and fails wherever it is written or sent.
     """
     try:
         value = json.loads(data)
@@ -72,6 +73,17 @@ def _is_shallow(value: Any) -> bool:
         if not level:
             return True
     return False
+
+
+def body_of(raw: Any, encoding: str, limit: int) -> bytes:
+    """Return what a body says, its first `limit` bytes. `raw`: urllib3's response.
+
+    Raises urllib3's `HTTPError`, `OSError` and `zlib.error` where it is broken.
+    """
+    data = b""
+    while len(data) < limit and (more := raw.read(_PIECE, decode_content=False)):
+        data += more
+    return unpacked(data, encoding, limit)
 
 
 def unpacked(data: bytes, encoding: str, limit: int) -> bytes:
