@@ -310,9 +310,10 @@ class _Merged(Struct, frozen=True):
 
 def _merge(s: Situation) -> _Merged:
     """Merge our entries into the document that is there, or into its repaired form."""
-    found, damaged = s.observation.config, False
+    found = s.observation.config
+    damaged = found is None and s.held.text is not None
     if found is None:
-        found, damaged = _repaired(s) or DockerConfig(), s.held.text is not None
+        found = (_repaired(s) if damaged else None) or DockerConfig()
     there = s.named(found)
     ours = {
         registry: one

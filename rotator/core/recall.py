@@ -116,7 +116,7 @@ def _with_end(
     if end is None:
         end, longest = claim, record.source(one.source).longest_life
         if longest is not None:
-            since = now if record.ended_at is None else min(record.ended_at, now)
+            since = now if record.started_at is None else min(record.started_at, now)
             believed = since + timedelta(seconds=longest)
             end = believed if end is None else min(end, believed)
     verdict = "" if known is None else known.verdict

@@ -279,7 +279,7 @@ def _remembered(
     login = one.credential
     past = record.credentials.get(one.registry, ())
     known = record.known(one.registry, one.fingerprint)
-    if known is None or known.expires_at != login.expires_at or known.claim != one.claim:
+    if known is None or known.expires_at != login.expires_at:
         # The attempt under way counts as one failure.
         failure = record.source(one.source).failure
         failing = failure is not None and failure.count > 1
@@ -296,7 +296,7 @@ def _remembered(
         )
     elif again and known.renew_at is not None and known.renew_at <= at.now:
         known = replace(known, renew_at=_renew_at(login, rotation, at, first=False))
-    known = replace(known, verdict=one.last_verdict)
+    known = replace(known, verdict=one.last_verdict, claim=one.claim)
     others = [other for other in past if other.fingerprint != one.fingerprint]
     # A lease is remembered until it is retired: nobody else can end it.
     leased = [other for other in others[_MOST_FINGERPRINTS - 1 :] if other.lease is not None]
