@@ -1,0 +1,37 @@
+"""The header `Retry-After`: how long a server asks us to wait.
+
+https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+LONGEST = 86_400.0
+"""Seconds: whoever asks for more is asked again after a day."""
+
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
+
+
+def retry_after(header: str | None, now: datetime, date: str | None = None) -> float | None:
+    """Return the seconds to wait, 0 to `LONGEST`; None where the header is missing or malformed.
+
+    A date counts from the server's own clock where its header `Date` is given, else from `now`.
+    """
+    text = (header or "").strip()
+    if _SECONDS.fullmatch(text):
+        return min(float(text), LONGEST)
+    if (end := _moment(text)) is None:
+        return None
+    seconds = (end - (_moment(date or "") or now)).total_seconds()
+    return min(max(seconds, 0.0), LONGEST)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+        return found.replace(tzinfo=found.tzinfo or UTC)
+    except (ValueError, TypeError, OverflowError):
+        return None
