@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 ADMIN = "s3cr3t-admin-token"
 LARGEST_REQUEST = 3 * 1024 * 1024
 MERGE, APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
+STRATEGIC = "application/strategic-merge-patch+json"
 _EVERYTHING = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
 VERBS = {
     "GET": "get",
@@ -68,6 +69,8 @@ class FakeKubernetes:
         self.tokens = {ADMIN: Account("admin", ((None, _EVERYTHING),))}
         self.certificates: dict[str, Account] = {}
         self.calls: list[Call] = []
+        self.headers: list[tuple[str, str]] = []
+        """Those of the last request, as often as they came."""
         self.canned: deque[Canned] = deque()
         self.deny: str | None = None
         """What an admission policy says against every change."""
@@ -158,6 +161,7 @@ class FakeKubernetes:
 
     def answer(self, request: _Handler) -> tuple[int, Body]:
         """Return status and body for a request, or raise a `StatusError`."""
+        self.headers = list(request.headers.items())
         account = self._who(request)
         target = urlsplit(request.path)
         if target.path == _REVIEWS:
@@ -165,6 +169,9 @@ class FakeKubernetes:
         match target.path.strip("/").split("/"):
             case ["api", "v1", "namespaces", namespace, plural, *rest] if plural in KINDS:
                 name = rest[0] if rest else ""
+            case ["api", "v1", "namespaces"] if request.command == "GET":
+                self._authorize(account, "list", "namespaces", "", "")
+                return 200, self._listed(parse_qs(target.query))
             case ["api", "v1", "namespaces", *names] if account.may("*", "*", "*", "*"):
                 return self._namespace(request, names)
             case _:
@@ -179,7 +186,15 @@ class FakeKubernetes:
         if self.deny:
             raise StatusError(403, "Forbidden", self.deny, {"name": name, "kind": plural})
         query = {key: values[0] for key, values in parse_qs(target.query).items()}
-        return self._change(request, account, query, (plural, namespace, name))
+        with self.objects.dry_run(dry=query.get("dryRun") == "All"):
+            return self._change(request, account, query, (plural, namespace, name))
+
+    def _listed(self, query: Mapping[str, list[str]]) -> Body:
+        """Return a page of namespaces; `continue` is the place where the next one begins."""
+        found = self.objects.in_namespaces(query.get("labelSelector", [""])[0])
+        first, size = int(query.get("continue", ["0"])[0]), int(query.get("limit", ["500"])[0])
+        rest = {"continue": str(first + size)} if first + size < len(found) else {}
+        return {"kind": "NamespaceList", "metadata": rest, "items": found[first : first + size]}
 
     def _change(
         self, request: _Handler, account: Account, query: Mapping[str, str], key: tuple[str, ...]
@@ -192,8 +207,11 @@ class FakeKubernetes:
             return 201, self.objects.create(plural, namespace, body, manager)
         if request.command == "PUT":
             return 200, self.objects.replace(plural, namespace, name, body, manager)
-        if content_type == MERGE:
-            return 200, self.objects.patch(plural, namespace, name, body, manager)
+        if content_type in (MERGE, STRATEGIC):
+            strategic = content_type == STRATEGIC
+            return 200, self.objects.patch(
+                plural, namespace, name, body, manager, strategic=strategic
+            )
         if content_type != APPLY:
             raise StatusError(415, "UnsupportedMediaType", "the body of the request was in", {})
         if key not in self.objects.stored:
@@ -219,7 +237,13 @@ class FakeKubernetes:
             account = self.certificates.get(request.common_name(), anonymous)
         if account is None:
             raise StatusError(401, "Unauthorized", "Unauthorized")
-        return account
+        wanted = request.headers.get("Impersonate-User")
+        if wanted is None:
+            return account
+        if not account.may("impersonate", "users", "", wanted):
+            raise forbidden(account, "impersonate", "users", "", wanted)
+        known = (one for one in self.tokens.values() if one.user == wanted)
+        return next(known, Account(wanted))
 
     def _authorize(
         self, account: Account, verb: str, plural: str, namespace: str, name: str

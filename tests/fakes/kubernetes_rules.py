@@ -12,7 +12,7 @@ import json
 import re
 from typing import Any
 
-KINDS = {"configmaps": "ConfigMap", "secrets": "Secret"}
+KINDS = {"configmaps": "ConfigMap", "secrets": "Secret", "serviceaccounts": "ServiceAccount"}
 LARGEST = 1024 * 1024
 LARGEST_ANNOTATIONS = 256 * 1024
 PULL_SECRET = "kubernetes.io/dockerconfigjson"

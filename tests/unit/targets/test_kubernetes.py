@@ -12,7 +12,7 @@ from rotator.core.errors import (
     ConflictError,
 )
 from rotator.core.model import Held, Secret
-from rotator.targets.kubernetes import build
+from rotator.targets.kubernetes import Version, build
 from tests.fakes.kubernetes import FakeKubernetes
 from tests.fakes.kubernetes_rules import StatusError
 from tests.fakes.kubernetes_world import (
@@ -52,7 +52,8 @@ def test_creates_what_is_missing(world: World, secret_type: str | None) -> None:
         "rotator/rotation": "dind",
     }
     assert found.get("type") == secret_type
-    assert written == target.read() == Held(TEXT, MARK, found["metadata"]["resourceVersion"])
+    version = Version(found["metadata"]["resourceVersion"])
+    assert written == target.read() == Held(TEXT, MARK, version)
 
 
 @pytest.mark.parametrize("exists", [False, True], ids=["missing", "there"])

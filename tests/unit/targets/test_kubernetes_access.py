@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from rotator.core.errors import PermanentError, Reason
-from rotator.targets.kubernetes_access import Access
+from rotator.kubernetes.access import Access
+from rotator.kubernetes.connection import RefusedError
 from tests.fakes.certificates import Pki
 from tests.fakes.kubernetes import ADMIN, FakeKubernetes
 from tests.fakes.kubernetes_rbac import Account
@@ -182,26 +184,33 @@ def test_a_client_that_nobody_holds_is_closed(pod: Path) -> None:
     for file in pod.iterdir():
         settled(file)
     client = Access(service_account=pod).open()
-    http = client._client._client
-    assert not http.is_closed
+    with suppress(RefusedError):  # there is no such object, which takes a connection to see
+        client.send("GET", "/api/v1/namespaces/ci/configmaps/docker")
+    (pool,) = client._adapter.poolmanager.pools._container.values()
+    (connection,) = [one for one in pool.pool.queue if one is not None]
+    del pool
     settled(pod / "token", 60)
     Access(service_account=pod).open()
-    assert not http.is_closed, "it is still in use"
+    assert connection.sock is not None, "it is still in use"
     del client
-    assert http.is_closed
+    assert connection.sock is None
 
 
 BROKEN: dict[str, tuple[str | None, Reason, str]] = {
-    "missing": (None, Reason.MALFORMED, "not found"),
-    "no YAML": ("users: [s3cr3t-token: }", Reason.MALFORMED, "no kubeconfig"),
-    "empty": ("", Reason.MALFORMED, "no kubeconfig"),
+    "missing": (None, Reason.UNREADABLE, "No such file"),
+    "no YAML": ("users: [s3cr3t-token: }", Reason.MALFORMED, "is not YAML"),
+    "empty": ("", Reason.MALFORMED, "`current-context`"),
     "a list": ("- 1", Reason.MALFORMED, "no kubeconfig"),
-    "no contexts": ("clusters: []", Reason.MALFORMED, "'contexts'"),
-    "no current context": ("{clusters: [], contexts: []}", Reason.MALFORMED, "current context"),
+    "no contexts": (
+        "{current-context: a, clusters: []}",
+        Reason.MALFORMED,
+        "'a' in its `contexts`",
+    ),
+    "no current context": ("{clusters: [], contexts: []}", Reason.MALFORMED, "`current-context`"),
     "unknown cluster": (
         "{current-context: a, clusters: [], contexts: [{name: a, context: {cluster: prod}}]}",
         Reason.MALFORMED,
-        "'prod'",
+        "'prod' in its `clusters`",
     ),
 }
 
@@ -224,7 +233,7 @@ def test_explains_a_broken_kubeconfig(tmp_path: Path, name: str) -> None:
 
 USERS: dict[str, tuple[dict[str, Any], Reason]] = {
     "no file": ({"client-certificate": "none.crt", "client-key": "none.key"}, Reason.UNREADABLE),
-    "no PEM": ({"client-certificate": "junk", "client-key": "junk"}, Reason.UNREADABLE),
+    "no PEM": ({"client-certificate": "junk", "client-key": "junk"}, Reason.MALFORMED),
     "no base64": ({"client-certificate-data": "s3cr3t", "client-key-data": "*"}, Reason.MALFORMED),
     "no key": ({"client-certificate": "junk"}, Reason.MALFORMED),
     "old provider": ({"auth-provider": {"name": "gcp"}}, Reason.MALFORMED),
@@ -243,7 +252,7 @@ def test_explains_an_unusable_user(fake: FakeKubernetes, tmp_path: Path, name: s
 
 
 def test_a_context_without_user_is_anonymous(fake: FakeKubernetes, tmp_path: Path) -> None:
-    """As with kubectl: the server decides what that may do."""
+    """As with kubectl: the server decides what that may do, and a Role is never the answer."""
     path = fake.kubeconfig(tmp_path / "config")
     config = yaml.safe_load(path.read_text())
     del config["contexts"][0]["context"]["user"]
@@ -251,8 +260,9 @@ def test_a_context_without_user_is_anonymous(fake: FakeKubernetes, tmp_path: Pat
 
     error = error_of(Access(path))
 
-    assert error.reason is Reason.FORBIDDEN
-    assert "system:anonymous" in error.detail
+    assert error.reason is Reason.LOGIN_REJECTED
+    assert "no login was sent" in error.detail
+    assert "Role" not in error.hint
 
 
 def test_says_how_to_configure_it_outside_of_a_pod(
@@ -263,5 +273,5 @@ def test_says_how_to_configure_it_outside_of_a_pod(
 
     error = error_of(Access(service_account=tmp_path))
 
-    assert error.reason is Reason.MALFORMED
+    assert error.reason is Reason.UNREADABLE
     assert "service account" in error.hint

@@ -51,13 +51,13 @@ ANSWERS: dict[str, tuple[Canned, type[DriverError], Reason, str]] = {
         Canned(403, _status(403, "Forbidden")),
         PermanentError,
         Reason.FORBIDDEN,
-        "-n ci describe quota",
+        "get validatingadmissionpolicies,resourcequotas",
     ),
     "body too large": (
         Canned(413, _status(413, "RequestEntityTooLarge")),
         PermanentError,
         Reason.TOO_LARGE,
-        "-n ci describe configmap docker",
+        "-n ci get configmap docker -o yaml",
     ),
     "bad request": (
         Canned(400, _status(400, "BadRequest")),

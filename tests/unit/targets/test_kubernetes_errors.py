@@ -14,7 +14,7 @@ from rotator.core.errors import (
     TemporaryError,
 )
 from rotator.core.model import Held, Secret
-from rotator.targets.kubernetes_access import Access
+from rotator.kubernetes.access import Access
 from tests.fakes.kubernetes import FakeKubernetes
 from tests.fakes.kubernetes_world import (
     LATER,
@@ -51,7 +51,9 @@ def test_says_that_an_object_is_immutable(world: World) -> None:
 
     assert isinstance(error, PermanentError)
     assert error.reason is Reason.IMMUTABLE
-    assert f"kubectl --kubeconfig {world.kubeconfig} -n ci delete configmap docker" in error.hint
+    here = f"kubectl --kubeconfig {world.kubeconfig} -n ci"
+    assert f"{here} get configmap docker -o yaml | sed" in error.hint
+    assert f"| {here} replace --force -f -" in error.hint
 
 
 def test_says_that_a_type_cannot_change(world: World) -> None:
@@ -61,7 +63,8 @@ def test_says_that_a_type_cannot_change(world: World) -> None:
     error = error_of_write(world.target(PULL_SECRET))
 
     assert (error.reason, "another type" in error.detail) == (Reason.IMMUTABLE, True)
-    assert "-n ci delete secret docker" in error.hint
+    assert "`secret_type`" in error.hint
+    assert "delete" not in error.hint
     assert world.look("secrets")["data"] == {"config.json": "e30="}
 
 
@@ -157,19 +160,20 @@ def test_says_which_verb_is_missing(world: World, tmp_path: Path, lacking: str) 
     rule = f'{{apiGroups: [""], resources: ["configmaps"],{names} verbs: ["{lacking}"]}}'
     assert rule in error.hint
     asked = "configmaps" if lacking == "create" else "configmaps/docker"
-    assert error.hint.endswith(f"-n ci auth can-i {lacking} {asked} --as {ROTATOR}")
+    assert error.hint.endswith(f"-n ci auth can-i {lacking} {asked}")
     _allow(world, tmp_path, *RULES)
     target.write(TEXT, MARK, target.read())
 
 
 def test_tells_policies_from_roles(world: World) -> None:
-    """An admission policy's name is told, what it says (and may quote) is not."""
-    world.fake.deny = f'admission webhook "no.docker" denied the request: {PASSWORD}'
+    """An admission policy's name and whole sentence are told, but for what it quotes of ours."""
+    sentence = f"ask team-platform, {'x' * 400}, about"
+    world.fake.deny = f'admission webhook "no.docker" denied the request: {sentence} {PASSWORD}'
 
     error = error_of_write(world.target())
 
     assert (type(error), error.reason) == (PermanentError, Reason.FORBIDDEN)
-    assert 'admission webhook "no.docker" denied it' in error.detail
+    assert f'(admission webhook "no.docker" denied the request: {sentence} ***)' in error.detail
 
 
 def test_reports_a_slow_server(world: World) -> None:
@@ -204,4 +208,5 @@ def test_reports_an_address_that_is_none(world: World, tmp_path: Path) -> None:
     with pytest.raises(PermanentError) as caught:
         world.target(access=Access(path)).read()
 
-    assert caught.value.reason is Reason.INVALID
+    assert caught.value.reason is Reason.MALFORMED
+    assert "`server`" in caught.value.detail

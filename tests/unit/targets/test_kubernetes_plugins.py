@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rotator.core.errors import PermanentError, Reason, TemporaryError
-from rotator.targets.kubernetes_access import Access
+from rotator.kubernetes.access import Access
 from tests.fakes.kubernetes import ADMIN, FakeKubernetes
 from tests.fakes.kubernetes_rbac import Account
 from tests.unit.targets.cluster import ALL, error_of, target

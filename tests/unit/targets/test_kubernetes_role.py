@@ -10,9 +10,9 @@ import yaml
 
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Mark, Policy, Secret
+from rotator.kubernetes.access import Access
+from rotator.kubernetes.place import Place
 from rotator.targets.kubernetes import KubernetesTarget
-from rotator.targets.kubernetes_access import Access
-from rotator.targets.kubernetes_errors import Place
 from tests.fakes.kubernetes import FakeKubernetes
 
 if TYPE_CHECKING:
