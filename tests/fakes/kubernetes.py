@@ -71,6 +71,8 @@ class FakeKubernetes:
         self.calls: list[Call] = []
         self.headers: list[tuple[str, str]] = []
         """Those of the last request, as often as they came."""
+        self.path = ""
+        """What the last request asked for, as it came."""
         self.canned: deque[Canned] = deque()
         self.deny: str | None = None
         """What an admission policy says against every change."""
@@ -161,7 +163,7 @@ class FakeKubernetes:
 
     def answer(self, request: _Handler) -> tuple[int, Body]:
         """Return status and body for a request, or raise a `StatusError`."""
-        self.headers = list(request.headers.items())
+        self.headers, self.path = list(request.headers.items()), request.path
         account = self._who(request)
         target = urlsplit(request.path)
         if target.path == _REVIEWS:

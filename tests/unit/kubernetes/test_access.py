@@ -15,7 +15,7 @@ from tests.fakes.certificates import Pki
 from tests.fakes.kubernetes import ADMIN, FakeKubernetes
 from tests.fakes.kubernetes_rbac import Account
 from tests.support import settled
-from tests.unit.targets.cluster import ALL, NEXT_TOKEN, TOKEN, error_of, target
+from tests.unit.kubernetes.cluster import ALL, NEXT_TOKEN, TOKEN, error_of, target
 
 if TYPE_CHECKING:
     from pathlib import Path

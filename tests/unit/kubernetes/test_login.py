@@ -12,7 +12,7 @@ from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.kubernetes.access import Access
 from tests.fakes.kubernetes import ADMIN, FakeKubernetes
 from tests.fakes.kubernetes_rbac import Account
-from tests.unit.targets.cluster import ALL, error_of, target
+from tests.unit.kubernetes.cluster import ALL, error_of, target
 
 if TYPE_CHECKING:
     from pathlib import Path
