@@ -128,9 +128,10 @@ def _object(target: KubernetesTarget, settings: Settings, case: Case, sheet: She
         )
     for name in _accounts(settings):
         account = Place("serviceaccount", place.namespace, name, "", place.access)
-        if not _may(account, "patch"):
-            refused.append("patch")
-            sheet.failure(f"we may not patch {account}", account.rule("patch"))
+        for verb in ("get", "patch"):
+            if not _may(account, verb):
+                refused.append(f"{verb} {account}")
+                sheet.failure(f"we may not {verb} {account}", account.rule(verb))
     if "get" in refused:
         return
     held = target.read()

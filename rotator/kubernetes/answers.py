@@ -26,12 +26,11 @@ _POLICY = (
 _QUOTA = r"is forbidden: (exceeded|failed) quota: (?P<quota>[^\s,:]+)"
 _WEBHOOK = r"failed calling webhook \"(?P<webhook>[^\"]+)\""
 _RBAC = (
-    r"is forbidden: User \"(?P<user>[^\"]*)\" cannot (?P<verb>\w+) resource \"(?P<what>[^\"]*)\""
+    r"is forbidden: User \"(?P<user>[^\"]*)\" cannot (?P<verb>[\w:-]+) resource "
+    r"\"(?P<what>[^\"]*)\""
 )
 NAMES = re.compile(f"{_POLICY}|{_QUOTA}|{_WEBHOOK}|{_RBAC}")
 _ANONYMOUS = "system:anonymous"
-
-
 _NO_LOGIN = r"\nlogin=none$"
 _TOO_LONG = r"\ncause=FieldValueTooLong "
 _WAIT = "nothing to do if it passes; else: {ready}"
@@ -47,7 +46,7 @@ ANSWERS = (
         "an admission policy forbids it",
     ),
     ErrorRule(
-        on(text=_WEBHOOK),
+        on(status=_SERVER_ERRORS, text=_WEBHOOK),
         Reason.UNAVAILABLE,
         "ask who runs the cluster to start it, or to let it fail open (`failurePolicy`):"
         " {get_all} validatingwebhookconfigurations,mutatingwebhookconfigurations",
@@ -88,12 +87,12 @@ ANSWERS = (
         "it does not accept the login that was sent, and takes us for nobody",
     ),
     ErrorRule(
-        on(status=403, text=r'cannot impersonate resource "'),
+        on(status=403, text=r"is forbidden: user \"[^\"]*\" cannot impersonate(-on:\S+)? resource"),
         Reason.FORBIDDEN,
         "take `as`, `as-groups`, `as-uid` and `as-user-extra` out of the kubeconfig's user, or add"
-        ' to a ClusterRole of {user}: {{apiGroups: ["", "authentication.k8s.io"], resources:'
-        ' ["{what}"], verbs: ["impersonate"]}}',
-        "{user} may not impersonate {what}, as the kubeconfig's `as` asks for",
+        ' to a ClusterRole of {user}: {{apiGroups: [""], resources: ["users", "groups",'
+        ' "serviceaccounts"], verbs: ["impersonate"]}}',
+        "{user} may not impersonate anybody, as the kubeconfig's `as` asks for",
     ),
     ErrorRule(
         on(status=403, text=_RBAC),
@@ -113,12 +112,6 @@ ANSWERS = (
         Reason.NOT_FOUND,
         "make it: {create_namespace}",
         "the namespace {namespace} does not exist",
-    ),
-    ErrorRule(
-        on(status=404, text=r"\nkind=serviceaccounts\n"),
-        Reason.NOT_FOUND,
-        "correct the target's `service_accounts`, or make it: {create}",
-        "there is no such service account",
     ),
     ErrorRule(
         on(status=404, text=r"\nkind=\w"),

@@ -115,7 +115,6 @@ def _given(place: Place, verb: str) -> dict[str, Any]:
         "show": place.show(),
         "make_anew": place.make_anew(),
         "keep_type": place.keep_type(),
-        "create": place.kubectl("create KIND NAME"),
         "verbose": place.kubectl("get KIND NAME -v 6"),
         "create_namespace": access.kubectl(f"create namespace {place.namespace}"),
         "get_all": access.kubectl("get"),

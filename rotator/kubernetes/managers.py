@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 def owner(entries: Any, key: str) -> str | None:
     """Return the manager that wrote a key of `data` last; None where that is rotator or nobody.
 
-    Where nobody has the key, somebody has taken it out: then that is who wrote last of all.
+    Where nobody has the key, somebody has taken it out: then that is who else wrote last.
     """
     found = [
         (str(one.get("time") or ""), str(one.get("manager") or ""), _has(one, key))
         for one in (entries if isinstance(entries, list) else ())
         if isinstance(one, dict)
     ]
-    having = [one for one in found if one[2]] or found
-    if not having or any(name == FIELD_MANAGER for _, name, has in having if has):
+    if any(name == FIELD_MANAGER and has for _, name, has in found):
         return None
-    name = max(having)[1]
-    return None if name == FIELD_MANAGER else shown(name, ())[:128] or None
+    others = [one for one in found if one[1] != FIELD_MANAGER]
+    having = [one for one in others if one[2]] or others
+    return shown(max(having)[1], ())[:128] or None if having else None
 
 
 def _has(entry: dict[str, Any], key: str) -> bool:

@@ -20,7 +20,6 @@ Body = dict[str, Any]
 
 FIELD_MANAGER = "rotator"
 MERGE = "application/merge-patch+json"
-STRATEGIC = "application/strategic-merge-patch+json"
 
 
 class NoDryRunError(Exception):
@@ -43,19 +42,12 @@ class Objects:
 
     def create(self, body: Body, hidden: Iterable[str] = (), *, dry: bool = False) -> Body:
         """Make the object."""
-        return self._change("create", "POST", self._path(), body, "application/json", hidden, dry)
+        return self._change("create", "POST", self._path(), body, hidden, dry)
 
-    def patch(
-        self,
-        changes: Body,
-        hidden: Iterable[str] = (),
-        *,
-        kind: str = MERGE,
-        dry: bool = False,
-    ) -> Body:
+    def patch(self, changes: Body, hidden: Iterable[str] = (), *, dry: bool = False) -> Body:
         """Change the object."""
         path = self._path(self._place.object_name)
-        return self._change("patch", "PATCH", path, changes, kind, hidden, dry)
+        return self._change("patch", "PATCH", path, changes, hidden, dry)
 
     def _get(self, connection: Connection) -> Body | None:
         try:
@@ -71,11 +63,11 @@ class Objects:
         method: str,
         path: str,
         body: Body,
-        kind: str,
         hidden: Iterable[str],
         dry: bool,  # noqa: FBT001  passed on as it came
     ) -> Body:
         query: Mapping[str, str] = {"dryRun": "All"} if dry else {}
+        kind = MERGE if method == "PATCH" else "application/json"
 
         def request(connection: Connection) -> Body:
             try:

@@ -116,6 +116,15 @@ class Place:
             f"wait until it is gone, then rotator makes it anew; what is left of it: {self.show()}",
         )
 
+    def no_account(self) -> DriverError:
+        """Return the error for a service account that there is not."""
+        return PermanentError(
+            Reason.NOT_FOUND,
+            f"there is no {self}",
+            "correct the target's `service_accounts`, or make it: "
+            + self.kubectl("create KIND NAME"),
+        )
+
     def no_object(self) -> DriverError:
         """Return the error for an answer that is no object of this kind."""
         return PermanentError(

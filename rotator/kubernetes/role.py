@@ -21,7 +21,7 @@ def rules(
         _rule(plural, ["create"]),
     ]
     if service_accounts:
-        found.append(_rule("serviceaccounts", ["patch"], list(service_accounts)))
+        found.append(_rule("serviceaccounts", ["get", "patch"], list(service_accounts)))
     if lists:
         found.append(_rule("namespaces", ["list"]))
     return found

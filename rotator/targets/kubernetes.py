@@ -32,7 +32,7 @@ from rotator.core.model import Held, Secret
 from rotator.core.ports import Target
 from rotator.kubernetes.access import Access
 from rotator.kubernetes.managers import advice, owner
-from rotator.kubernetes.objects import STRATEGIC, Body, NoDryRunError, Objects
+from rotator.kubernetes.objects import Body, NoDryRunError, Objects
 from rotator.kubernetes.place import LARGEST, Place
 from rotator.system.bounded_reading import json_in
 from rotator.system.server_words import shown
@@ -206,17 +206,26 @@ class KubernetesTarget(Target):
         return self._held(self._objects.patch(changes, _secrets(text)))
 
     def complete(self, held: Held) -> None:
-        """Let the service accounts' `imagePullSecrets` name this Secret, with one PATCH each.
+        """Let the service accounts' `imagePullSecrets` name this Secret: a GET each, and a PATCH.
 
-        The server adds a name that is missing, and changes nothing else and no order: an account
-        that has it stays as it is. `held` is what the object holds now.
+        A name that is missing is added at the end; nothing is removed or reordered. The PATCH
+        carries the whole list, which the server does not merge, and the version that was read, so
+        that nobody's change is lost: raises `ConflictError` where there was one meanwhile. `held`
+        is what the object holds now.
         """
         if held.version is None:
             return
-        changes = {"imagePullSecrets": [{"name": self.place.object_name}]}
-        for account in self._service_accounts:
-            place = Place("serviceaccount", self.place.namespace, account, "", self.place.access)
-            Objects(place).patch(changes, kind=STRATEGIC)
+        mine = {"name": self.place.object_name}
+        for name in self._service_accounts:
+            place = Place("serviceaccount", self.place.namespace, name, "", self.place.access)
+            accounts = Objects(place)
+            account = accounts.get()
+            if account is None:
+                raise place.no_account()
+            names = account.get("imagePullSecrets") or []
+            if mine not in names:
+                version = {"resourceVersion": account.get("metadata", {}).get("resourceVersion")}
+                accounts.patch({"metadata": version, "imagePullSecrets": [*names, mine]})
 
     def other_manager(self, held: Held) -> str | None:
         """Return who wrote the key last, by its name among the field managers, if not rotator."""

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 ADMIN = "s3cr3t-admin-token"
 LARGEST_REQUEST = 3 * 1024 * 1024
 MERGE, APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
-STRATEGIC = "application/strategic-merge-patch+json"
 _EVERYTHING = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
 VERBS = {
     "GET": "get",
@@ -209,11 +208,8 @@ class FakeKubernetes:
             return 201, self.objects.create(plural, namespace, body, manager)
         if request.command == "PUT":
             return 200, self.objects.replace(plural, namespace, name, body, manager)
-        if content_type in (MERGE, STRATEGIC):
-            strategic = content_type == STRATEGIC
-            return 200, self.objects.patch(
-                plural, namespace, name, body, manager, strategic=strategic
-            )
+        if content_type == MERGE:
+            return 200, self.objects.patch(plural, namespace, name, body, manager)
         if content_type != APPLY:
             raise StatusError(415, "UnsupportedMediaType", "the body of the request was in", {})
         if key not in self.objects.stored:

@@ -126,26 +126,10 @@ class Objects:
             metadata["deletionTimestamp"] = "2026-11-23T10:00:00Z"
         return {"metadata": metadata, "status": {"phase": state}}
 
-    def patch(
-        self,
-        plural: str,
-        namespace: str,
-        name: str,
-        patch: Body,
-        manager: str,
-        *,
-        strategic: bool = False,
-    ) -> Body:
-        """Merge a JSON merge patch (RFC 7396) into the object.
-
-        `strategic`: as far as `imagePullSecrets` go, whose items are told by their names.
-        """
+    def patch(self, plural: str, namespace: str, name: str, patch: Body, manager: str) -> Body:
+        """Merge a JSON merge patch (RFC 7396) into the object."""
         with self.lock:
             old = self._find(plural, namespace, name)
-            if strategic:
-                there = old.body.get("imagePullSecrets") or []
-                added = [one for one in patch["imagePullSecrets"] if one not in there]
-                patch = {"imagePullSecrets": there + added}
             new = _merged(old.body, patch)
             why = undecodable(plural, new)
             if why:

@@ -104,6 +104,7 @@ class KubeApiserver:
     def pause(self) -> None:
         """Take connections and answer nothing."""
         self._signal(signal.SIGSTOP)
+        until(lambda: self._state() == "T", 10, "the server to be stopped")
 
     def resume(self) -> None:
         """Answer again."""
@@ -201,6 +202,12 @@ class KubeApiserver:
         path.touch(mode=0o600)
         path.write_text(yaml.safe_dump(config))
         return path
+
+    def _state(self) -> str:
+        """Return the state of the process, as the kernel has it."""
+        assert self._server
+        status = Path(f"/proc/{self._server.pid}/stat").read_text()
+        return status.rpartition(")")[2].split()[0]
 
     def _signal(self, number: signal.Signals) -> None:
         assert self._server

@@ -53,6 +53,16 @@ ANSWERS: dict[str, tuple[Canned, type[DriverError], Reason, str]] = {
         Reason.FORBIDDEN,
         "get validatingadmissionpolicies,resourcequotas",
     ),
+    # An admission webhook chooses its own status and reason.
+    "a webhook's 401": (
+        Canned(
+            401,
+            _status(401, "Unauthorized", message='admission webhook "a.b" denied the request: no'),
+        ),
+        PermanentError,
+        Reason.FORBIDDEN,
+        "validatingadmissionpolicies",
+    ),
     "body too large": (
         Canned(413, _status(413, "RequestEntityTooLarge")),
         PermanentError,
