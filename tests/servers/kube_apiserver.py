@@ -33,7 +33,18 @@ ADMIN = "s3cr3t-cluster-admin"
 """May do everything, as a member of `system:masters`."""
 
 _SOURCE = Path(__file__).parent / "go/kube-apiserver"
-_SETTLE_KINDS = ("configmaps", "secrets", "serviceaccounts")
+_KINDS = (
+    *(("/api/v1", plural) for plural in ("configmaps", "secrets", "serviceaccounts")),
+    ("/api/v1", "resourcequotas"),
+    ("/apis/apps/v1", "deployments"),
+    ("/apis/batch/v1", "jobs"),
+    ("/apis/batch/v1", "cronjobs"),
+    ("/apis/networking.k8s.io/v1", "networkpolicies"),
+    ("/apis/rbac.authorization.k8s.io/v1", "roles"),
+    ("/apis/rbac.authorization.k8s.io/v1", "rolebindings"),
+)
+"""What a namespace may hold here; the rest goes with the server."""
+
 JSON, MERGE = "application/json", "application/merge-patch+json"
 
 
@@ -168,8 +179,11 @@ class KubeApiserver:
     def delete_namespace(self, name: str) -> None:
         """Delete a namespace as the controller manager does, and wait until it is gone."""
         self.terminate_namespace(name)
-        for plural in _SETTLE_KINDS:
-            self.answer("DELETE", f"/api/v1/namespaces/{name}/{plural}")
+        for root, plural in _KINDS:
+            self.answer(
+                "DELETE",
+                f"{root}/namespaces/{name}/{plural}?propagationPolicy=Background",
+            )
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "spec": {}}
         self.answer("PUT", f"/api/v1/namespaces/{name}/finalize", body)
         path = f"/api/v1/namespaces/{name}"
