@@ -105,7 +105,7 @@ class Objects:
     def dry_run(self, *, dry: bool) -> Iterator[None]:
         """Forget at the end of the block what was changed in it, where it is a dry run."""
         with self.lock:
-            before, version = copy.deepcopy(self.stored), self.version
+            before, version = copy.deepcopy(self.stored) if dry else {}, self.version
             yield
             if dry:
                 self.stored, self.version = before, version
