@@ -143,7 +143,7 @@ def _object(target: KubernetesTarget, settings: Settings, case: Case, sheet: She
 
 
 def _unchangeable(place: Place, note: str) -> str:
-    return place.make_anew() if "immutable" in note else place.keep_type()
+    return place.replace_it() if "immutable" in note else place.keep_type()
 
 
 def _try(

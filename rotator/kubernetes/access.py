@@ -1,8 +1,8 @@
 """How a cluster's API server is reached: by a kubeconfig, or from inside a pod.
 
-A connection is kept for all targets that are reached in the same way, while each file that it was
-made from stays the same: a token that the kubelet has replaced, a renewed certificate or an edited
-kubeconfig counts from the next call on. What a login plugin printed counts until it ends.
+All targets that are reached in the same way use one connection, while each file that it was made
+from stays the same: a token that the kubelet has replaced, a renewed certificate or an edited
+kubeconfig counts from the next call on. A login plugin's output counts until it ends.
 
 https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
 https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
@@ -47,11 +47,11 @@ class Access:
     plugin_seconds: float = 15.0
 
     def __str__(self) -> str:
-        """Return what tells this way from others, in few words."""
+        """Return the kubeconfig and context, which make one way differ from another."""
         return "@".join(map(str, filter(None, (self.kubeconfig, self.context)))) or "cluster"
 
     def open(self) -> Connection:
-        """Return the connection that is kept, or a new one.
+        """Return the connection that is there, or a new one.
 
         Raises `PermanentError` (unreadable, malformed, login_rejected, not_found) where the
         configuration or what it points to is of no use, `TemporaryError` (timeout) where a plugin
@@ -106,7 +106,7 @@ class Access:
             raise self._unusable(Reason.UNREADABLE, why) from error
 
     def _in_pod(self) -> Selected | None:
-        """Return what a pod's service account gives; None outside of one, or where it isn't used.
+        """Return what a pod's service account gives; None where there is none, or it isn't used.
 
         Follows client-go's `rest.InClusterConfig`.
         """

@@ -156,7 +156,7 @@ ANSWERS = (
     ErrorRule(
         on(status=422, text=r"immutable(?s:.)*\ncause=FieldValueForbidden "),
         Reason.IMMUTABLE,
-        "{make_anew}",
+        "{replace_it}",
         "it is immutable",
     ),
     ErrorRule(

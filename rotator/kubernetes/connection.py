@@ -1,8 +1,8 @@
-"""Requests to an API server: JSON over kept connections, bounded in time and in size.
+"""Requests to an API server: JSON over connections that stay open, bounded in time and in size.
 
 No Kubernetes client is below it: lightkube ignores `as`, `proxy-url`, `tls-server-name` and
 `provideClusterInfo` of a kubeconfig in silence, the official client takes three times as long to
-load, and half a dozen kinds of requests are all that is asked here.
+load, and six kinds of requests are all that is asked here.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class TrustError(Exception):
 
 
 class RefusedError(Exception):
-    """The server answered something else than success.
+    """The answer is something else than success.
 
     `body` is the answer's JSON, {} where it is none; `text` its first characters. The text of this
     error is empty, as an answer may quote a whole object.
@@ -62,7 +62,7 @@ class RefusedError(Exception):
 
 
 class NoObjectError(Exception):
-    """The server answered success with something that is no object of the kind that was asked."""
+    """The answer is a success, and no object of the kind that was asked."""
 
 
 class Connection:
@@ -108,7 +108,7 @@ class Connection:
         headers = self._headers.copy()
         headers["Accept"] = accept
         if body is not None:
-            # Half a surrogate pair is no text that JSON in UTF-8 can carry; as an escape it is.
+            # An unpaired surrogate can't be written in UTF-8; as an escape it can.
             request.body = json.dumps(body).encode()
             headers["Content-Type"] = kind
             headers["Content-Length"] = str(len(request.body))
@@ -132,7 +132,7 @@ def _proxies(cluster: Cluster) -> dict[str, str]:
 
 
 def is_loopback(server: str) -> bool:
-    """Tell whether a server is on this machine."""
+    """Return whether a server is on this machine."""
     host = urlsplit(server).hostname or ""
     try:
         return ip_address(host).is_loopback

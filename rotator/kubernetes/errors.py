@@ -44,7 +44,7 @@ def ask(
 ) -> Got:
     """Return what `request` gets from the API server of a place; raise a `DriverError` else.
 
-    `verb`: what a Role has to allow. `hidden`: what was sent and may not be seen in an error.
+    `verb`: what a Role has to allow. `hidden`: what was sent and may not appear in an error.
     """
     connection = place.access.open()
     try:
@@ -88,7 +88,7 @@ def _refused(
     given = _given(place, verb) | {key: shown(value, secrets) for key, value in names.items()}
     given |= {"fields": ", ".join(dict.fromkeys(filter(None, fields)))}
     given["quota_shown"] = place.kubectl(f"get resourcequota {given.get('quota', '')} -o yaml")
-    what = f"{connection.server} answered {error.status} to {verb} {place}"
+    what = f"{connection.server} returned {error.status} to {verb} {place}"
     return classify(ANSWERS, evidence, what, given)
 
 
@@ -113,7 +113,7 @@ def _given(place: Place, verb: str) -> dict[str, Any]:
         "rule": place.rule(verb),
         "may_i": place.may_i(verb),
         "show": place.show(),
-        "make_anew": place.make_anew(),
+        "replace_it": place.replace_it(),
         "keep_type": place.keep_type(),
         "verbose": place.kubectl("get KIND NAME -v 6"),
         "create_namespace": access.kubectl(f"create namespace {place.namespace}"),

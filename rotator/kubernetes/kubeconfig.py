@@ -91,7 +91,7 @@ class Cluster(Struct, frozen=True):
 
 
 class Plugin(Struct, frozen=True):
-    """A program that prints a login."""
+    """A program that gives a login."""
 
     version: str
     command: str
@@ -266,7 +266,7 @@ def _plugin(body: Mapping[str, Any], folder: Path) -> Plugin:
         )
     return Plugin(
         version,
-        # Only a command with a slash is a path; others are looked up in $PATH.
+        # Only a command with a slash is a path; others are found in $PATH.
         str(folder / command) if "/" in command else command,
         tuple(body.get("args") or ()),
         tuple(_environment(body.get("env") or [])),

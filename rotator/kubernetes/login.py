@@ -40,11 +40,11 @@ class Login(Struct, frozen=True):
     until: float | None = None
 
     def __bool__(self) -> bool:
-        """Tell whether anything is sent."""
+        """Return whether anything is sent."""
         return self.authorization is not None or self.certificate is not None
 
     def secrets(self) -> list[str]:
-        """Return what may not be seen in what the server answers."""
+        """Return what may not appear in an error."""
         sent = self.authorization.reveal().partition(" ")[2] if self.authorization else ""
         return [sent] if sent else []
 
@@ -59,10 +59,10 @@ def log_in(user: User, cluster: Cluster, plugin_seconds: float, hint: str) -> Lo
     if user.token_file is not None:
         token = SecretInput(user.token_file).read()
     elif user.plugin is not None and token is None:
-        printed = _run(user.plugin, cluster, plugin_seconds, hint)
-        token = printed.authorization
-        certificate, key = printed.certificate or certificate, printed.key or key
-        until = printed.until
+        given = _run(user.plugin, cluster, plugin_seconds, hint)
+        token = given.authorization
+        certificate, key = given.certificate or certificate, given.key or key
+        until = given.until
     if token is not None:
         text = token.reveal()
         if not (text.isascii() and text.isprintable()):
@@ -101,21 +101,21 @@ def _run(plugin: Plugin, cluster: Cluster, seconds: float, hint: str) -> Login:
         code, output = 0, b""
     if code != 0:
         raise _failed(command, Reason.LOGIN_REJECTED, f"ended with code {code}", hint)
-    printed = _printed(output, plugin.version)
-    if printed is None:
-        why = f"printed no token and no certificate of {plugin.version}"
+    login = _login_in(output, plugin.version)
+    if login is None:
+        why = f"gave no token and no certificate of {plugin.version}"
         raise _failed(command, Reason.MALFORMED, why, hint)
-    return printed
+    return login
 
 
 def _request(plugin: Plugin, cluster: Cluster) -> dict[str, Any]:
-    """Return what a plugin is told: that nobody is there, and where it asks for it, the cluster."""
+    """Return what a plugin gets to know: nobody is there; and the cluster, if it asks for that."""
     spec: dict[str, Any] = {"interactive": False}
     if plugin.wants_cluster:
         data = cluster.authority_data
         if cluster.authority is not None:
             data = _read(cluster.authority)
-        told = {
+        known = {
             "server": cluster.server,
             "tls-server-name": cluster.tls_server_name,
             "insecure-skip-tls-verify": cluster.insecure or None,
@@ -123,7 +123,7 @@ def _request(plugin: Plugin, cluster: Cluster) -> dict[str, Any]:
             "proxy-url": cluster.proxy,
             "config": cluster.plugin_config,
         }
-        spec["cluster"] = {name: value for name, value in told.items() if value is not None}
+        spec["cluster"] = {name: value for name, value in known.items() if value is not None}
     return {"apiVersion": plugin.version, "kind": "ExecCredential", "spec": spec}
 
 
@@ -138,8 +138,8 @@ def _read(authority: Path) -> bytes:
         ) from None
 
 
-def _printed(output: bytes, version: str) -> Login | None:
-    """Return the login that a plugin printed; None where it printed none."""
+def _login_in(output: bytes, version: str) -> Login | None:
+    """Return the login in a plugin's output; None where there is none."""
     try:
         document = json.loads(output)
         status = document["status"]

@@ -38,7 +38,7 @@ def _has(entry: dict[str, Any], key: str) -> bool:
 
 
 def advice(manager: str, place: Place) -> str:
-    """Return what to tell a manager so that it leaves a place's key alone."""
+    """Return what makes a manager leave a place's key alone."""
     name = manager.lower()
     kind = "Secret" if place.kind == "secret" else "ConfigMap"
     pointer = place.key.replace("~", "~0").replace("/", "~1")

@@ -29,7 +29,7 @@ class NoDryRunError(Exception):
 class Objects:
     """The requests about a place's object. Each raises what `ask` raises.
 
-    `hidden`: what was sent and may not be seen in an error. `dry`: the server changes nothing, and
+    `hidden`: what was sent and may not appear in an error. `dry`: the server changes nothing, and
     `NoDryRunError` is raised where an admission webhook does not support that.
     """
 
@@ -87,7 +87,7 @@ class Objects:
 
 
 def _is_missing(error: RefusedError) -> bool:
-    """Tell whether an API server (and not a proxy before it) says that there is no such object."""
+    """Return whether an API server, and not a proxy before it, says that there is no object."""
     details = error.body.get("details")
     kind = details.get("kind") if isinstance(details, dict) else None
     reason = error.body.get("reason")

@@ -68,15 +68,15 @@ class Place:
         named = f"{self.plural}/{self.object_name}" if verb in ("get", "patch") else self.plural
         return self.kubectl(f"auth can-i {verb} {named}")
 
-    def make_anew(self) -> str:
+    def replace_it(self) -> str:
         """Return what to do about an object that is immutable.
 
         Deleting it and waiting for rotator would lose other keys, and other people's registries.
         """
         replace = self.kubectl("replace --force -f -")
         return (
-            "make it anew without that line, with all that is in it, as an account that may delete "
-            f"it: {self.show()} | sed '/^immutable: true$/d' | {replace}"
+            "replace it by a copy without the line `immutable: true`, as an account that may "
+            f"delete it: {self.show()} | sed '/^immutable: true$/d' | {replace}"
         )
 
     def keep_type(self) -> str:
@@ -113,7 +113,7 @@ class Place:
         return GoneError(
             Reason.DELETED,
             f"{self} is being deleted{held}",
-            f"wait until it is gone, then rotator makes it anew; what is left of it: {self.show()}",
+            f"wait until it is gone, then rotator makes it again; what is left: {self.show()}",
         )
 
     def no_account(self) -> DriverError:
@@ -129,6 +129,6 @@ class Place:
         """Return the error for an answer that is no object of this kind."""
         return PermanentError(
             Reason.MALFORMED,
-            f"what answered for {self} is no Kubernetes API server: its answer is no {self.kind}",
+            f"the server of {self} is no Kubernetes API server: its answer is no {self.kind}",
             f"check the server's address and proxies: {self.kubectl('get KIND NAME -v 6')}",
         )

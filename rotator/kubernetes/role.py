@@ -14,7 +14,7 @@ Rule = dict[str, Any]
 def rules(
     plural: str, name: str, service_accounts: Sequence[str] = (), *, lists: bool = False
 ) -> list[Rule]:
-    """Return the rules for an object of this name; `lists`: namespaces have to be looked up."""
+    """Return the rules for an object of this name; `lists`: namespaces have to be listed."""
     found = [
         _rule(plural, ["get", "patch"], [name]),
         # A create names nothing when it is judged, so no rule can restrict it to a name.

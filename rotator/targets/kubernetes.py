@@ -232,7 +232,7 @@ class KubernetesTarget(Target):
         return held.version.manager if isinstance(held.version, Version) else None
 
     def manager_advice(self, manager: str) -> str:
-        """Return what to tell another manager so that it leaves the key alone."""
+        """Return what makes another manager leave the key alone."""
         return advice(manager, self.place)
 
     def _send(self, text: Secret, mark: Mark, replacing: Held, *, dry: bool) -> Body:
@@ -305,7 +305,7 @@ def _resource_version(held: Held) -> str | None:
 
 
 def _secrets(text: Secret) -> Iterator[str]:
-    """Yield what may not be seen of a document that was sent: a policy can decode and quote it."""
+    """Yield the secrets of a document that was sent: a policy can decode and quote it."""
     yield text.reveal()
     document = json_in(text.reveal())
     auths = document.get("auths") if isinstance(document, dict) else None

@@ -60,7 +60,7 @@ class KubernetesBench:
         self._versions: set[str] = set()
 
     def target(self, policy: Policy) -> Target:
-        """Build the driver anew."""
+        """Build the driver again."""
         kind = self._plural.removesuffix("s")
         place = Place(kind, self._namespace, NAME, self._key, self._access)
         return KubernetesTarget(f"kubernetes_{kind}:{NAME}", policy, place, self._secret_type)
@@ -84,7 +84,7 @@ class KubernetesBench:
         self._look()
 
     def writes(self) -> int:
-        """Return how many versions of the object were found, when this or `put` looked."""
+        """Return how many versions of the object were found, when this or `put` read it."""
         self._look()
         return len(self._versions)
 
@@ -189,7 +189,7 @@ class RealBench(KubernetesBench):
 
 
 class FakeBench(KubernetesBench):
-    """The same over the fake, which counts, and can be told what to suffer."""
+    """The same over the fake, which counts, and suffers what a test wants."""
 
     def __init__(self, fake: FakeKubernetes, kubeconfig: Path, secret_type: str | None) -> None:
         path = fake.kubeconfig(kubeconfig)
@@ -202,7 +202,7 @@ class FakeBench(KubernetesBench):
         return self._fake.writes()
 
     def troubles(self) -> Mapping[str, Trouble]:
-        """Return all that the driver knows to tell apart and that reading or writing can meet."""
+        """Return all that reading or writing can meet."""
         return {
             **super().troubles(),
             "forbidden": (self._lose_rights, Reason.FORBIDDEN, False),

@@ -1,4 +1,4 @@
-"""A Kubernetes API server for ConfigMaps and Secrets, as far as its clients can tell.
+"""A Kubernetes API server for ConfigMaps and Secrets, as far as its clients can see.
 
 It speaks HTTP (HTTPS where it gets a TLS context), holds state, and decides like the real one: who
 is asking (bearer token or client certificate), whether a Role allows it, whether the object may be

@@ -42,7 +42,7 @@ class Stored:
     owners: dict[tuple[str, str], set[Path]] = field(default_factory=dict)
 
     def shown(self) -> Body:
-        """Return the object as it is answered, with `managedFields`."""
+        """Return the object as it is shown, with `managedFields`."""
         body = copy.deepcopy(self.body)
         body["metadata"]["managedFields"] = [
             {

@@ -126,7 +126,7 @@ class Cluster:
         self._made.append(f"{path}/{name}")
         return name
 
-    def until_refused(self, target: KubernetesTarget, words: str) -> DriverError:
+    def until_refused(self, target: KubernetesTarget, part: str) -> DriverError:
         """Return the error of a write as soon as the server has taken up what was made for it."""
         found: list[DriverError] = []
 
@@ -135,9 +135,9 @@ class Cluster:
                 target.probe_write(TEXT, MARK, target.read())
             except DriverError as error:
                 found.append(error)
-            return bool(found) and words in found[-1].detail
+            return bool(found) and part in found[-1].detail
 
-        until(refused, 30, f"a refusal with {words!r}: {found}")
+        until(refused, 30, f"a refusal with {part!r}: {found}")
         return error_of_write(target)
 
     def close(self) -> None:

@@ -99,9 +99,9 @@ def test_the_rendered_role_is_enough_for_many_namespaces(cluster: Cluster) -> No
                 cluster.server.answer("DELETE", cluster.path(plural, name))
             cluster.put("serviceaccounts", "puller")
             less = [one for place, one in enumerate(needed) if place != number]
-            kept = [one for one in rule["verbs"] if one != verb]
+            rest = [one for one in rule["verbs"] if one != verb]
             access = cluster.account(
-                *less, *([{**rule, "verbs": kept}] if kept else []), everywhere=True
+                *less, *([{**rule, "verbs": rest}] if rest else []), everywhere=True
             )
             with pytest.raises(PermanentError, match=f"lacks the verb {verb} on") as caught:
                 live(access)
@@ -145,7 +145,7 @@ def test_a_service_account_that_is_missing_is_named(cluster: Cluster) -> None:
 
 
 def test_acts_as_whom_the_kubeconfig_says(cluster: Cluster) -> None:
-    """Not as the administrator behind it; and who may not impersonate is told so."""
+    """Not as the administrator behind it; and who may not impersonate gets to know it."""
     cluster.put("serviceaccounts", "weak")
     weak = f"system:serviceaccount:{cluster.namespace}:weak"
     access = cluster.account(*rules("configmaps", "docker"))
@@ -288,7 +288,7 @@ def test_an_object_that_is_being_deleted_is_gone(cluster: Cluster) -> None:
     ],
 )
 def test_another_manager_is_named(cluster: Cluster, manager: str, advice: str) -> None:
-    """Who wrote or took out the key after us, by its own name, and what to tell it."""
+    """Who wrote or took out the key after us, by its own name, and what makes it stop."""
     target = cluster.target()
     held = target.write(TEXT, MARK, target.read())
     assert target.other_manager(held) is None

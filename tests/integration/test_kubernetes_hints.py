@@ -1,4 +1,4 @@
-"""What is said of a real API server's refusals, and whether what it tells people to type works."""
+"""What is said of a real API server's refusals, and whether what people are to type works."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def typed(line: str) -> subprocess.CompletedProcess[str]:
 
 
 def line_of(error: DriverError) -> str:
-    """Return what a hint tells to type: from the first `kubectl` on. Each names the cluster."""
+    """Return what a hint says to type: from the first `kubectl` on. Each names the cluster."""
     lines = re.findall(r"kubectl [^|;]*", error.hint)
     assert lines
     assert all(line.startswith("kubectl --kubeconfig ") for line in lines), lines
     return error.hint[error.hint.index("kubectl ") :]
 
 
-def test_an_immutable_object_is_made_anew_with_all_that_is_in_it(cluster: Cluster) -> None:
+def test_an_immutable_object_is_replaced_with_all_that_is_in_it(cluster: Cluster) -> None:
     """Other keys, other registries, labels and the type stay; then it can be written."""
     theirs = '{"auths":{"other.example.com":{"auth":"czNjcjN0LXU6czNjcjN0LXA="}}}'
     cluster.put(
@@ -114,7 +114,7 @@ def test_without_a_login_no_role_is_the_answer(cluster: Cluster) -> None:
 
 
 def test_a_token_that_is_not_accepted(cluster: Cluster) -> None:
-    """It is the login's fault, and the token is not told."""
+    """It is the login's fault, and the token is not in it."""
     path = cluster.server.kubeconfig_for(cluster.place / "old", "s3cr3t-old-token")
     error = error_of_read(cluster, Access(path))
     assert error.reason is Reason.LOGIN_REJECTED

@@ -28,6 +28,6 @@ def error_of(access: Access) -> DriverError:
     """Return what a read fails with."""
     with pytest.raises(DriverError) as caught:
         target(access).read()
-    told = f"{caught.value} {caught.value.detail} {caught.value.hint}"
-    assert "s3cr3t" not in told
+    text = f"{caught.value} {caught.value.detail} {caught.value.hint}"
+    assert "s3cr3t" not in text
     return caught.value

@@ -1,4 +1,4 @@
-"""The Kubernetes targets over the fake API server: what is refused, and what is told then."""
+"""The Kubernetes targets over the fake API server: what is refused, and what is said then."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def test_says_that_an_object_is_immutable(world: World) -> None:
-    """Reading it works, with a note; writing says which commands mend it."""
+    """Reading it works, with a note; writing says which commands help."""
     world.put(data={"config.json": "{}"}, immutable=True)
     target = world.target()
     held = target.read()
@@ -99,7 +99,7 @@ def test_measures_before_it_sends(world: World) -> None:
 
 @pytest.mark.parametrize("secret_type", [None, "Opaque"])
 def test_says_that_all_values_are_too_large(world: World, secret_type: str | None) -> None:
-    """The limit is on all keys together, which only the server can tell."""
+    """The limit is on all keys together, which only the server knows."""
     data = "x" * 1_048_570 if secret_type is None else base64.b64encode(bytes(1_048_570)).decode()
     world.put("secrets" if secret_type else "configmaps", data={"big": data})
 
@@ -166,7 +166,7 @@ def test_says_which_verb_is_missing(world: World, tmp_path: Path, lacking: str) 
 
 
 def test_tells_policies_from_roles(world: World) -> None:
-    """An admission policy's name and whole sentence are told, but for what it quotes of ours."""
+    """An admission policy's name and whole sentence are said, but for what it quotes of ours."""
     sentence = f"ask team-platform, {'x' * 400}, about"
     world.fake.deny = f'admission webhook "no.docker" denied the request: {sentence} {PASSWORD}'
 
@@ -189,7 +189,7 @@ def test_reports_a_slow_server(world: World) -> None:
 
 
 def test_reports_a_server_that_is_gone(world: World) -> None:
-    """A refused connection tells where to and why."""
+    """A refused connection says where to and why."""
     target = world.target()
     world.fake.stop()
 
@@ -202,7 +202,7 @@ def test_reports_a_server_that_is_gone(world: World) -> None:
 
 
 def test_reports_an_address_that_is_none(world: World, tmp_path: Path) -> None:
-    """A server's address without its scheme is a person's to mend."""
+    """A server's address without its scheme is a person's to correct."""
     path = world.fake.kubeconfig(tmp_path / "odd", cluster={"server": f"127.0.0.1:{free_port()}"})
 
     with pytest.raises(PermanentError) as caught:

@@ -243,9 +243,9 @@ def install_hint(room: Room) -> None:
 def cluster_info(room: Room) -> None:
     """The plugin gets to know the cluster, with the authority's content and its own extension."""
     user = write_plugin(room.place)
-    told = room.place / "told"
+    given = room.place / "given"
     script = (room.place / "plugin").read_text()
-    keep = f"pathlib.Path({str(told)!r}).write_text(json.dumps(asked['spec']))\nprint("
+    keep = f"pathlib.Path({str(given)!r}).write_text(json.dumps(asked['spec']))\nprint("
     (room.place / "plugin").write_text(script.replace("print(", keep))
     own = {"name": "client.authentication.k8s.io/exec", "extension": {"audience": "a"}}
     cluster = {"certificate-authority": str(room.pki.ca), "extensions": [own]}
@@ -253,8 +253,8 @@ def cluster_info(room: Room) -> None:
         user["exec"]["provideClusterInfo"] = wanted
         path = room.secure.kubeconfig(room.place / "config", user=user, cluster=cluster)
         target(Access(path)).read()
-        assert ("cluster" in json.loads(told.read_text())) is wanted
-    assert json.loads(told.read_text())["cluster"] == {
+        assert ("cluster" in json.loads(given.read_text())) is wanted
+    assert json.loads(given.read_text())["cluster"] == {
         "server": room.secure.url,
         "certificate-authority-data": base64.b64encode(room.pki.ca.read_bytes()).decode(),
         "config": {"audience": "a"},

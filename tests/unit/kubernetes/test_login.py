@@ -87,7 +87,7 @@ PLUGIN_TROUBLES: dict[str, tuple[str | None, Reason, str]] = {
 
 @pytest.mark.parametrize("name", PLUGIN_TROUBLES)
 def test_explains_a_plugin_s_failure(fake: FakeKubernetes, tmp_path: Path, name: str) -> None:
-    """What it printed may be a token, so it is not told; how to see it is."""
+    """What it printed may be a token, so it is not said; how to see it is."""
     script, reason, hint = PLUGIN_TROUBLES[name]
     user = write_plugin(tmp_path)
     plugin = tmp_path / "plugin"

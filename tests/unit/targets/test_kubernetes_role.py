@@ -1,4 +1,4 @@
-"""The Role that people are told to use: enough for a target, and nothing in it is idle."""
+"""The Role that people are to use: enough for a target, and nothing in it is idle."""
 
 from __future__ import annotations
 
@@ -95,6 +95,6 @@ def test_gives_no_more(fake: FakeKubernetes, tmp_path: Path) -> None:
     ids=["role", "cluster role"],
 )
 def test_is_what_check_prints(path: Path, kind: str, needed: list[Rule]) -> None:
-    """The shipped files and what the doctor tells are the same rules."""
+    """The shipped files and what `check` says are the same rules."""
     role = next(one for one in yaml.safe_load_all(path.read_text()) if one["kind"] == kind)
     assert role["rules"] == needed
