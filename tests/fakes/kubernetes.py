@@ -49,6 +49,7 @@ class Call:
     verb: str
     plural: str
     name: str
+    dry: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,8 @@ class FakeKubernetes:
 
     def writes(self) -> int:
         """Return how many requests wanted to change something."""
-        return sum(call.verb in ("create", "patch", "update", "delete") for call in self.calls)
+        changing = ("create", "patch", "update", "delete")
+        return sum(call.verb in changing and not call.dry for call in self.calls)
 
     def answer(self, request: _Handler) -> tuple[int, Body]:
         """Return status and body for a request, or raise a `StatusError`."""
@@ -178,7 +180,9 @@ class FakeKubernetes:
             case _:
                 message = "the server could not find the requested resource"
                 raise StatusError(404, "NotFound", message, {})
-        self._authorize(account, VERBS[request.command], plural, namespace, name)
+        query = {key: values[0] for key, values in parse_qs(target.query).items()}
+        dry = query.get("dryRun") == "All"
+        self._authorize(account, VERBS[request.command], plural, namespace, name, dry=dry)
         if request.command == "GET":
             return 200, self.objects.get(plural, namespace, name)
         if request.command == "DELETE":
@@ -186,8 +190,7 @@ class FakeKubernetes:
             return 200, {"kind": "Status", "apiVersion": "v1", "status": "Success"}
         if self.deny:
             raise StatusError(403, "Forbidden", self.deny, {"name": name, "kind": plural})
-        query = {key: values[0] for key, values in parse_qs(target.query).items()}
-        with self.objects.dry_run(dry=query.get("dryRun") == "All"):
+        with self.objects.dry_run(dry=dry):
             return self._change(request, account, query, (plural, namespace, name))
 
     def _listed(self, query: Mapping[str, list[str]]) -> Body:
@@ -244,9 +247,16 @@ class FakeKubernetes:
         return next(known, Account(wanted))
 
     def _authorize(
-        self, account: Account, verb: str, plural: str, namespace: str, name: str
+        self,
+        account: Account,
+        verb: str,
+        plural: str,
+        namespace: str,
+        name: str,
+        *,
+        dry: bool = False,
     ) -> None:
-        self.calls.append(Call(account.user, verb, plural, name))
+        self.calls.append(Call(account.user, verb, plural, name, dry))
         if not account.may(verb, plural, namespace, name):
             raise forbidden(account, verb, plural, namespace, name)
 

@@ -69,6 +69,7 @@ def test_all_is_well(cluster: Cluster, kind: str) -> None:
     assert not bad(found)
     the(found, "ok", "can be read, made and changed")
     the(found, "ok", "`sub_path` keep the document")
+    assert cluster.fake.writes() == 0
     assert not cluster.fake.objects.stored
 
 
