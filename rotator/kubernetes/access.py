@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,13 +21,11 @@ from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.kubernetes.connection import Connection, TrustError, is_loopback
 from rotator.kubernetes.contexts import Selected, load
 from rotator.kubernetes.kubeconfig import Cluster, KubeconfigError, User
-from rotator.kubernetes.login import log_in
+from rotator.kubernetes.login import Login, log_in
 from rotator.system.kept import Kept
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 DEFAULT_KUBECONFIG = "~/.kube/config"
-_EARLY = 5.0
-"""Seconds before its end at which a plugin's login is made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +57,11 @@ class Access:
         with _locks.setdefault(self, Lock()):
             selected = _selected.get(self, self._files(), self._select)
             named = [_trusted(), *selected.files()]
+            if (last := _last.get(self)) is not None and last.is_over():
+                self.forget()
             make = partial(self._connect, selected)
             connection = _connections.get(self, named, make, also=selected)
-            until = connection.login.until
-            if until is not None and until - _EARLY < time.time():
-                self.forget()
-                connection = _connections.get(self, named, make, also=selected)
+            _last[self] = connection.login
             return connection
 
     def forget(self) -> None:
@@ -147,6 +143,7 @@ class Access:
 
 
 _locks: dict[Access, Lock] = {}
+_last: dict[Access, Login] = {}
 _selected: Kept[Selected] = Kept()
 _connections: Kept[Connection] = Kept()
 

@@ -64,7 +64,7 @@ def _refused(
     message = " ".join(message.split())
     details = error.body.get("details")
     details = details if isinstance(details, dict) else {}
-    found = [one for one in details.get("causes") or () if isinstance(one, dict)]
+    found = [one for one in _listed(details.get("causes")) if isinstance(one, dict)]
     named = NAMES.search(message)
     names = {key: value for key, value in (named.groupdict() if named else {}).items() if value}
     said = message if "policy" in names else ""
@@ -90,6 +90,10 @@ def _refused(
     given["quota_shown"] = place.kubectl(f"get resourcequota {given.get('quota', '')} -o yaml")
     what = f"{connection.server} returned {error.status} to {verb} {place}"
     return classify(ANSWERS, evidence, what, given)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _unanswered(error: Exception, place: Place, verb: str, connection: Connection) -> DriverError:

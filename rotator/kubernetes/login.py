@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
 _PLUGIN_OUTPUT = 1024 * 1024
 
-WITHOUT_END = 60.0
+_WITHOUT_END = 60.0
 """Seconds that a plugin's login counts where it does not say how long."""
+
+_EARLY = 5.0
+"""Seconds before its end at which a login is made again."""
 
 
 class Login(Struct, frozen=True):
@@ -42,6 +45,10 @@ class Login(Struct, frozen=True):
     def __bool__(self) -> bool:
         """Return whether anything is sent."""
         return self.authorization is not None or self.certificate is not None
+
+    def is_over(self) -> bool:
+        """Return whether a plugin has to be asked again, as its login ends within seconds."""
+        return self.until is not None and self.until - _EARLY < time.time()
 
     def secrets(self) -> list[str]:
         """Return what may not appear in an error."""
@@ -145,7 +152,7 @@ def _login_in(output: bytes, version: str) -> Login | None:
         status = document["status"]
         token, end = status.get("token"), status.get("expirationTimestamp")
         certificate, key = status.get("clientCertificateData"), status.get("clientKeyData")
-        until = datetime.fromisoformat(end).timestamp() if end else time.time() + WITHOUT_END
+        until = datetime.fromisoformat(end).timestamp() if end else time.time() + _WITHOUT_END
         if document.get("apiVersion", version) != version:
             return None
         if not isinstance(token, str | None) or (not token and not (certificate and key)):

@@ -222,9 +222,11 @@ class KubernetesTarget(Target):
             account = accounts.get()
             if account is None:
                 raise place.no_account()
-            names = account.get("imagePullSecrets") or []
+            names, metadata = account.get("imagePullSecrets") or [], account.get("metadata")
+            if not isinstance(names, list) or not isinstance(metadata, dict):
+                raise place.no_object()
             if mine not in names:
-                version = {"resourceVersion": account.get("metadata", {}).get("resourceVersion")}
+                version = {"resourceVersion": metadata.get("resourceVersion")}
                 accounts.patch({"metadata": version, "imagePullSecrets": [*names, mine]})
 
     def other_manager(self, held: Held) -> str | None:
@@ -256,8 +258,9 @@ class KubernetesTarget(Target):
         if not isinstance(metadata, dict) or not isinstance(metadata.get("resourceVersion"), str):
             raise self.place.no_object()
         if metadata.get("deletionTimestamp"):
-            finalizers = metadata.get("finalizers") or ()
-            raise self.place.being_deleted(", ".join(shown(str(one), ()) for one in finalizers))
+            finalizers = metadata.get("finalizers")
+            listed = finalizers if isinstance(finalizers, list) else ()
+            raise self.place.being_deleted(shown(", ".join(map(str, listed)), ()))
         annotations = metadata.get("annotations")
         mark = from_annotations(annotations if isinstance(annotations, dict) else {})
         notes = tuple(f"it {why}: the next write will fail" for why in self._unchangeable(found))

@@ -292,7 +292,7 @@ def test_another_manager_is_named(cluster: Cluster, manager: str, advice: str) -
     target = cluster.target()
     held = target.write(TEXT, MARK, target.read())
     assert target.other_manager(held) is None
-    theirs = {
+    theirs: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": "docker", "namespace": cluster.namespace},
@@ -303,6 +303,9 @@ def test_another_manager_is_named(cluster: Cluster, manager: str, advice: str) -
     assert target.other_manager(held) == manager
     assert advice in target.manager_advice(manager)
     assert target.other_manager(target.write(TEXT, MARK, held)) is None
+    theirs["data"] = {"config.json": TEXT.reveal()}
+    cluster.server.apply(theirs, manager=manager)
+    assert target.other_manager(target.read()) is None, "who wants what we wrote is no other"
 
 
 def test_a_manager_that_takes_the_key_out_is_named(cluster: Cluster) -> None:

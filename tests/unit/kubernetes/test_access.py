@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,10 @@ import yaml
 
 from rotator.core.errors import PermanentError, Reason
 from rotator.kubernetes.access import Access
-from rotator.kubernetes.connection import RefusedError
+from rotator.kubernetes.connection import Connection, RefusedError, _context
+from rotator.kubernetes.contexts import Selected
+from rotator.kubernetes.kubeconfig import Cluster
+from rotator.kubernetes.login import Login
 from tests.fakes.certificates import Pki
 from tests.fakes.kubernetes import ADMIN, FakeKubernetes
 from tests.fakes.kubernetes_rbac import Account
@@ -275,3 +279,30 @@ def test_says_how_to_configure_it_outside_of_a_pod(
 
     assert error.reason is Reason.UNREADABLE
     assert "service account" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("server", "expected"),
+    [
+        ("https://kube.example.com", "http://proxy.example.com:3128"),
+        ("https://127.0.0.1:6443", None),
+        ("https://localhost:6443", None),
+        ("https://[::1]:6443", None),
+        ("https://kube.internal", None),
+    ],
+)
+def test_the_environment_s_proxy(
+    monkeypatch: pytest.MonkeyPatch, server: str, expected: str | None
+) -> None:
+    """It holds but for this machine and what $NO_PROXY names, as with kubectl."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com:3128")
+    monkeypatch.setenv("NO_PROXY", "kube.internal")
+    selected = Selected(Cluster(server, insecure=True))
+    assert Connection(selected, Login(), connect=1, read=1)._proxies.get("https") == expected
+
+
+def test_an_authority_without_extensions_is_trusted() -> None:
+    """Newer Pythons refuse many clusters' authorities, which kubectl takes."""
+    context = _context(Cluster("https://kube.example.com"))
+    assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+    assert context.verify_mode is ssl.CERT_REQUIRED
