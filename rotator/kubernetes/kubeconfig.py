@@ -149,6 +149,10 @@ def cluster(body: Mapping[str, Any], folder: Path) -> Cluster:
         raise KubeconfigError(
             "the field `server` of its cluster is no URL that begins with https:// or http://"
         )
+    if "@" in urlsplit(server).netloc:
+        raise KubeconfigError(
+            "the field `server` of its cluster holds a login, which belongs to the user's fields"
+        )
     if proxy and _scheme(proxy) not in ("http", "https"):
         raise KubeconfigError(
             "the field `proxy-url` of its cluster is not supported: only http:// and https:// are"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from rotator.core.errors import PermanentError, Reason
+from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.kubernetes.access import Access
 from rotator.kubernetes.kubeconfig import FIELDS, FLAG, TEXT
 from tests.fakes.kubernetes import ADMIN, FakeKubernetes
@@ -85,6 +85,10 @@ def server(room: Room) -> None:
     with pytest.raises(PermanentError):
         room.read(cluster={"server": f"{room.fake.url}/k8s/clusters/c-1/"})
     assert room.fake.path == "/k8s/clusters/c-1/api/v1/namespaces/ci/configmaps/docker"
+    for wrong in ("127.0.0.1:6443", "ftp://127.0.0.1", "https://", "https://h:port", ""):
+        assert "`server`" in room.error(cluster={"server": wrong})
+    inside = {"server": room.fake.url.replace("//", "//u:s3cr3t-p@")}
+    assert "`server` of its cluster holds a login" in room.error(cluster=inside)
 
 
 def tls_server_name(room: Room) -> None:
@@ -126,6 +130,11 @@ def proxy_url(room: Room) -> None:
     behind = {"server": "http://127.0.0.1:1"}
     room.read(cluster={**behind, "proxy-url": room.fake.url})
     assert room.fake.path.startswith("http://127.0.0.1:1/api/v1/")
+    refusing = {"server": "https://127.0.0.1:1", "proxy-url": room.fake.url}
+    path = room.fake.kubeconfig(room.place / "config", cluster=refusing)
+    with pytest.raises(TemporaryError, match="the proxy does not let it through") as caught:
+        target(Access(path)).read()
+    assert "`proxy-url`" in caught.value.hint
     for wrong in ("socks5://127.0.0.1:1080", "proxy.example.com:3128"):
         assert "`proxy-url`" in room.error(cluster={"proxy-url": wrong})
 
