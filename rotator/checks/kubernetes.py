@@ -80,7 +80,7 @@ def _group(group: KubernetesGroup, settings: Settings, case: Case, sheet: Sheet)
         more = f" (and {count - 1} more like it)" if count > 1 else ""
         tell = sheet.failure if one.level is Level.FAILURE else sheet.warning
         tell(f"{one.about}: {one.found}{more}", one.todo)
-    if any("we may not" in one.found for one in bad):
+    if group.lists and any("we may not" in one.found for one in bad):
         needed = rules(asked[0].place.plural, settings.name, _accounts(settings), lists=group.lists)
         sheet.failure(
             "its account lacks rights in some of the namespaces",

@@ -11,15 +11,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from msgspec import Struct
 
-from rotator.kubernetes.kubeconfig import (
-    Cluster,
-    KubeconfigError,
-    User,
-    check,
-    cluster,
-    text,
-    user,
-)
+from rotator.kubernetes.kubeconfig import Cluster, KubeconfigError, check, cluster, text
+from rotator.kubernetes.users import User, user
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -16,13 +16,9 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from rotator.core.model import Secret
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
-
-EXEC_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
 TEXT, FLAG, DATA, TEXTS, MAP, ANY = "a text", "true or false", "base64", "texts", "a mapping", ""
 
@@ -90,31 +86,6 @@ class Cluster(Struct, frozen=True):
     """What the cluster's extensions hold for a login plugin."""
 
 
-class Plugin(Struct, frozen=True):
-    """A program that gives a login."""
-
-    version: str
-    command: str
-    args: tuple[str, ...] = ()
-    env: tuple[tuple[str, str], ...] = ()
-    install_hint: str = ""
-    wants_cluster: bool = False
-
-
-class User(Struct, frozen=True):
-    """Who logs in, as whom, and with what."""
-
-    token: Secret | None = None
-    token_file: Path | None = None
-    username: str = ""
-    password: Secret | None = None
-    certificate: Path | bytes | None = None
-    key: Path | Secret | None = None
-    plugin: Plugin | None = None
-    impersonate: tuple[tuple[str, str], ...] = ()
-    """The headers that ask the server to take us for somebody else."""
-
-
 def check(body: Mapping[str, Any], section: str) -> None:
     """Refuse a field that is not in the reference, or holds something else than it should."""
     known = FIELDS[section]
@@ -125,11 +96,12 @@ def check(body: Mapping[str, Any], section: str) -> None:
                 f"the field `{name}` of its {section} is none that a kubeconfig has"
                 f"{f'; did you mean `{meant[0]}`?' if meant else ''}"
             )
-        if value is not None and not _fits(value, known[name]):
+        if value is not None and not fits(value, known[name]):
             raise KubeconfigError(f"the field `{name}` of its {section} wants {known[name]}")
 
 
-def _fits(value: object, kind: str) -> bool:
+def fits(value: object, kind: str) -> bool:
+    """Return whether a value is of a field's kind."""
     if kind == TEXTS:
         return isinstance(value, list) and all(isinstance(one, str) for one in value)
     if kind == FLAG:
@@ -158,9 +130,9 @@ def cluster(body: Mapping[str, Any], folder: Path) -> Cluster:
             "the field `proxy-url` of its cluster is not supported: only http:// and https:// are"
         )
     insecure = body.get("insecure-skip-tls-verify") is True
-    data = _data(body, "certificate-authority-data")
-    authority = None if data else _path(body, "certificate-authority", folder)
-    if insecure and (data or authority):
+    authorities = data(body, "certificate-authority-data")
+    authority = None if authorities else path(body, "certificate-authority", folder)
+    if insecure and (authorities or authority):
         raise KubeconfigError(
             "its cluster has `insecure-skip-tls-verify` and a `certificate-authority`, which "
             "exclude each other"
@@ -170,7 +142,7 @@ def cluster(body: Mapping[str, Any], folder: Path) -> Cluster:
         text(body, "tls-server-name") or None,
         insecure,
         authority,
-        data,
+        authorities,
         proxy or None,
         _plugin_config(body.get("extensions")),
     )
@@ -183,112 +155,6 @@ def _plugin_config(extensions: object) -> Any:
     return None
 
 
-def user(body: Mapping[str, Any], folder: Path) -> User:
-    """Return what a user's fields say; relative paths are below `folder`."""
-    check(body, "user")
-    if body.get("auth-provider") is not None:
-        raise KubeconfigError(
-            "the field `auth-provider` of its user is gone since Kubernetes 1.26; log in again "
-            "with the cloud's own tool, which writes `exec` in its place"
-        )
-    token, username = text(body, "token"), text(body, "username")
-    password = text(body, "password")
-    if token and (username or password):
-        raise KubeconfigError("its user has `token` and `username` or `password`: keep one login")
-    certificate = _data(body, "client-certificate-data") or _path(
-        body, "client-certificate", folder
-    )
-    data = _data(body, "client-key-data")
-    key = Secret(data.decode(errors="replace")) if data else _path(body, "client-key", folder)
-    if certificate and not key:
-        raise KubeconfigError(
-            "its user has a `client-certificate` and no `client-key` or `client-key-data`"
-        )
-    return User(
-        Secret(token) if token else None,
-        _path(body, "tokenFile", folder),
-        username,
-        Secret(password) if password else None,
-        certificate,
-        key if certificate else None,
-        _plugin(body["exec"], folder) if body.get("exec") else None,
-        tuple(_impersonated(body)),
-    )
-
-
-def _impersonated(body: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    others = [name for name in ("as-uid", "as-groups", "as-user-extra") if body.get(name)]
-    if not body.get("as"):
-        if others:
-            raise KubeconfigError(f"its user has `{others[0]}` without `as`")
-        return
-    yield "Impersonate-User", _header_value(body["as"], "as")
-    if body.get("as-uid"):
-        yield "Impersonate-Uid", _header_value(body["as-uid"], "as-uid")
-    for group in body.get("as-groups") or ():
-        yield "Impersonate-Group", _header_value(group, "as-groups")
-    for key, values in (body.get("as-user-extra") or {}).items():
-        if not isinstance(key, str) or not _fits(values, TEXTS):
-            raise KubeconfigError("the field `as-user-extra` of its user wants lists of texts")
-        for value in values:
-            name = f"Impersonate-Extra-{_header_name(key)}"
-            yield name, _header_value(value, "as-user-extra")
-
-
-def _header_value(value: str, field: str) -> str:
-    if not (value.isascii() and value.isprintable()):
-        raise KubeconfigError(f"the field `{field}` of its user holds what no header can carry")
-    return value
-
-
-def _header_name(key: str) -> str:
-    """Return a key as a header's name can carry it, as client-go escapes it."""
-    plain = "!#$&'*+-.^_`|~"
-    return "".join(
-        letter
-        if letter.isascii() and (letter.isalnum() or letter in plain)
-        else "".join(f"%{byte:02X}" for byte in letter.encode())
-        for letter in key
-    )
-
-
-def _plugin(body: Mapping[str, Any], folder: Path) -> Plugin:
-    check(body, "exec")
-    version, command = text(body, "apiVersion"), text(body, "command")
-    if not command:
-        raise KubeconfigError("the field `command` of its exec is missing")
-    if version not in EXEC_VERSIONS:
-        raise KubeconfigError(
-            f"the field `apiVersion` of its exec is not supported: {EXEC_VERSIONS[0]} or "
-            f"{EXEC_VERSIONS[1].rpartition('/')[2]} is"
-        )
-    mode = text(body, "interactiveMode")
-    if mode not in ("", "Never", "IfAvailable"):
-        raise KubeconfigError(
-            "the field `interactiveMode` of its exec asks for a terminal, and rotator has none; "
-            "a login plugin that works alone has `Never` or `IfAvailable`"
-        )
-    return Plugin(
-        version,
-        # Only a command with a slash is a path; others are found in $PATH.
-        str(folder / command) if "/" in command else command,
-        tuple(body.get("args") or ()),
-        tuple(_environment(body.get("env") or [])),
-        text(body, "installHint"),
-        body.get("provideClusterInfo") is True,
-    )
-
-
-def _environment(entries: object) -> Iterable[tuple[str, str]]:
-    for entry in entries if isinstance(entries, list) else [None]:
-        name, value = (
-            (entry.get("name"), entry.get("value", "")) if isinstance(entry, dict) else ("", "")
-        )
-        if not name or not isinstance(name, str) or not isinstance(value, str):
-            raise KubeconfigError("the field `env` of its exec wants a list of `name` and `value`")
-        yield name, value
-
-
 def text(body: Mapping[str, Any], name: str) -> str:
     """Return the text of a field, empty where it is left out."""
     value = body.get(name)
@@ -297,13 +163,14 @@ def text(body: Mapping[str, Any], name: str) -> str:
     return value or ""
 
 
-def _path(body: Mapping[str, Any], name: str, folder: Path) -> Path | None:
+def path(body: Mapping[str, Any], name: str, folder: Path) -> Path | None:
     """Return a path, relative to the kubeconfig's own directory."""
     found = text(body, name)
     return folder / found if found else None
 
 
-def _data(body: Mapping[str, Any], name: str) -> bytes | None:
+def data(body: Mapping[str, Any], name: str) -> bytes | None:
+    """Return what a field holds in base64; None where it is left out or empty."""
     return _decoded(text(body, name)) or None
 
 

@@ -20,26 +20,21 @@ https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resou
 
 from __future__ import annotations
 
-import base64
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from rotator.core.errors import DriverError, PermanentError, Reason
-from rotator.core.mark import from_annotations, to_annotations
+from rotator.core.mark import to_annotations
 from rotator.core.model import Held, Secret
 from rotator.core.ports import Target
 from rotator.kubernetes.access import Access
-from rotator.kubernetes.managers import advice, owner
+from rotator.kubernetes.managers import advice
 from rotator.kubernetes.objects import Body, NoDryRunError, Objects
 from rotator.kubernetes.place import LARGEST, Place
-from rotator.system.bounded_reading import json_in
-from rotator.system.server_words import shown
+from rotator.kubernetes.stored import Version, held, secrets_in, stored, text_in
 from rotator.targets.kubernetes_group import KubernetesGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from rotator.config.targets import (
         KubernetesConfigMapTargetSettings,
@@ -53,13 +48,6 @@ MANAGED_BY = {"app.kubernetes.io/managed-by": "rotator"}
 
 SET_ASIDE = ".broken"
 """What the key of a text that was set aside ends in."""
-
-
-class Version(Struct, frozen=True):
-    """The object's `resourceVersion`, and who wrote the key last if that was not rotator."""
-
-    resource: str
-    manager: str | None = None
 
 
 def build(
@@ -156,9 +144,9 @@ class KubernetesTarget(Target):
         since `replacing`, and besides what `read` raises `PermanentError` (not_found: the
         namespace; too_large; immutable: the object, or its type).
         """
-        held = self._held(self._send(text, mark, replacing, dry=False))
-        self.complete(held)
-        return held
+        written = self._held(self._send(text, mark, replacing, dry=False))
+        self.complete(written)
+        return written
 
     def probe_write(self, text: Secret, mark: Mark, replacing: Held) -> None:
         """Ask the server whether it would take this write, which changes nothing.
@@ -172,7 +160,7 @@ class KubernetesTarget(Target):
                 self._probe_namespace(text, mark)
         except NoDryRunError:
             return
-        if self._text(answer) != text:
+        if text_in(answer, self.place) != text:
             raise PermanentError(
                 Reason.INVALID,
                 f"an admission policy or webhook of the cluster would change {self.place.key} in "
@@ -201,9 +189,9 @@ class KubernetesTarget(Target):
         text = replacing.text or Secret("")
         changes = {
             "metadata": {"resourceVersion": _resource_version(replacing)},
-            "data": {f"{self.place.key}{SET_ASIDE}": self._stored(text.reveal().encode())},
+            "data": {f"{self.place.key}{SET_ASIDE}": stored(self.place, text.reveal().encode())},
         }
-        return self._held(self._objects.patch(changes, _secrets(text)))
+        return self._held(self._objects.patch(changes, secrets_in(text)))
 
     def complete(self, held: Held) -> None:
         """Let the service accounts' `imagePullSecrets` name this Secret: a GET each, and a PATCH.
@@ -237,86 +225,25 @@ class KubernetesTarget(Target):
         """Return what makes another manager leave the key alone."""
         return advice(manager, self.place)
 
+    def _held(self, found: Body) -> Held:
+        return held(found, self.place, self._secret_type)
+
     def _send(self, text: Secret, mark: Mark, replacing: Held, *, dry: bool) -> Body:
         value = text.reveal().encode()
         if len(value) > LARGEST:
             raise self.place.too_large(len(value))
         metadata: Body = {"annotations": {**self._annotations, **to_annotations(mark)}}
-        content: Body = {"metadata": metadata, "data": {self.place.key: self._stored(value)}}
+        content: Body = {"metadata": metadata, "data": {self.place.key: stored(self.place, value)}}
         if self._secret_type:
             content["type"] = self._secret_type
         if replacing.version is None:
             metadata["name"] = self.place.object_name
             metadata["labels"] = {**MANAGED_BY, **self._labels}
-            return self._objects.create(content, _secrets(text), dry=dry)
+            return self._objects.create(content, secrets_in(text), dry=dry)
         metadata["resourceVersion"] = _resource_version(replacing)
         metadata["labels"] = self._labels
-        return self._objects.patch(content, _secrets(text), dry=dry)
-
-    def _held(self, found: Body) -> Held:
-        metadata = found.get("metadata")
-        if not isinstance(metadata, dict) or not isinstance(metadata.get("resourceVersion"), str):
-            raise self.place.no_object()
-        if metadata.get("deletionTimestamp"):
-            finalizers = metadata.get("finalizers")
-            listed = finalizers if isinstance(finalizers, list) else ()
-            raise self.place.being_deleted(shown(", ".join(map(str, listed)), ()))
-        annotations = metadata.get("annotations")
-        mark = from_annotations(annotations if isinstance(annotations, dict) else {})
-        notes = tuple(f"it {why}: the next write will fail" for why in self._unchangeable(found))
-        manager = owner(metadata.get("managedFields"), self.place.key)
-        return Held(
-            self._text(found), mark, Version(metadata["resourceVersion"], manager), notes=notes
-        )
-
-    def _unchangeable(self, found: Body) -> Iterator[str]:
-        if found.get("immutable") is True:
-            yield "is immutable"
-        kind = found.get("type")
-        if self._secret_type and kind != self._secret_type:
-            yield (
-                f"has the type {shown(str(kind or ''), ())} and not {self._secret_type}, and a "
-                "Secret's type can't change"
-            )
-
-    def _text(self, found: Body) -> Secret | None:
-        key = self.place.key
-        data, binary = found.get("data") or {}, found.get("binaryData") or {}
-        if not isinstance(data, dict) or not isinstance(binary, dict):
-            raise self.place.no_object()
-        if key in binary and not self._secret_type:
-            raise self.place.not_text()
-        text = data.get(key)
-        if text is None:
-            return None
-        if not isinstance(text, str):
-            raise self.place.no_object()
-        if self._secret_type:
-            try:
-                text = base64.b64decode(text, validate=True).decode()
-            except ValueError:
-                raise self.place.not_text() from None
-        return Secret(text.removesuffix("\n"))
-
-    def _stored(self, value: bytes) -> str:
-        """Return the value as the object's `data` holds it."""
-        return base64.b64encode(value).decode() if self._secret_type else value.decode()
+        return self._objects.patch(content, secrets_in(text), dry=dry)
 
 
 def _resource_version(held: Held) -> str | None:
     return held.version.resource if isinstance(held.version, Version) else None
-
-
-def _secrets(text: Secret) -> Iterator[str]:
-    """Yield the secrets of a document that was sent: a policy can decode and quote it."""
-    yield text.reveal()
-    document = json_in(text.reveal())
-    auths = document.get("auths") if isinstance(document, dict) else None
-    for entry in auths.values() if isinstance(auths, dict) else ():
-        for value in entry.values() if isinstance(entry, dict) else ():
-            if isinstance(value, str):
-                yield value
-                with suppress(ValueError):
-                    login = base64.b64decode(value).decode()
-                    yield login
-                    yield login.partition(":")[2]
