@@ -306,3 +306,33 @@ def test_an_authority_without_extensions_is_trusted() -> None:
     context = _context(Cluster("https://kube.example.com"))
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
     assert context.verify_mode is ssl.CERT_REQUIRED
+
+
+def test_a_certificate_that_counts_for_nothing(
+    secure: FakeKubernetes, pki: Pki, tmp_path: Path
+) -> None:
+    """The server takes us for nobody, as behind a proxy that ends TLS: no Role is the answer."""
+    certificate, key = pki.issue("unknown")
+    path = secure.kubeconfig(
+        tmp_path / "config",
+        user={"client-certificate": str(certificate), "client-key": str(key)},
+        cluster={"certificate-authority": str(pki.ca)},
+    )
+
+    error = error_of(Access(path))
+
+    assert error.reason is Reason.LOGIN_REJECTED
+    assert "takes us for nobody" in error.detail
+    assert "Role" not in error.hint
+
+
+def test_an_account_that_may_not_impersonate(fake: FakeKubernetes, tmp_path: Path) -> None:
+    """That is another lack than that of a verb on the object."""
+    fake.allow(TOKEN, "weak", ALL[:0], "ci")
+    path = fake.kubeconfig(tmp_path / "config", user={"token": TOKEN, "as": "bob"})
+
+    error = error_of(Access(path))
+
+    assert error.reason is Reason.FORBIDDEN
+    assert "weak may not impersonate anybody" in error.detail
+    assert 'verbs: ["impersonate"]' in error.hint
