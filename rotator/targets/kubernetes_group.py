@@ -30,6 +30,8 @@ class KubernetesGroup(Target):
     `member`: makes the target of a namespace.
     """
 
+    is_group = True
+
     def __init__(
         self,
         name: str,
