@@ -86,15 +86,25 @@ def _fixed(found: Body, secret_type: str | None) -> Iterator[str]:
 
 
 def secrets_in(text: Secret) -> Iterator[str]:
-    """Yield the secrets of a document that was sent: a policy can decode and quote it."""
-    yield text.reveal()
+    """Yield the secrets of a document that was sent: a policy can decode and quote it.
+
+    Its keys are none, as registries are among them; what is no docker config is one as a whole.
+    """
     document = json_in(text.reveal())
-    auths = document.get("auths") if isinstance(document, dict) else None
-    for entry in auths.values() if isinstance(auths, dict) else ():
-        for value in entry.values() if isinstance(entry, dict) else ():
-            if isinstance(value, str):
-                yield value
-                with suppress(ValueError):
-                    login = base64.b64decode(value).decode()
+    if not isinstance(document, dict):
+        yield text.reveal()
+        return
+    values: list[object] = [document]
+    while values:
+        value = values.pop()
+        if isinstance(value, dict):
+            values += value.values()
+        elif isinstance(value, list):
+            values += value
+        elif isinstance(value, str):
+            yield value
+            with suppress(ValueError):
+                login = base64.b64decode(value).decode()
+                if ":" in login:
                     yield login
                     yield login.partition(":")[2]

@@ -15,6 +15,7 @@ from rotator.core.errors import (
 )
 from rotator.core.model import Held, Secret
 from rotator.kubernetes.access import Access
+from rotator.kubernetes.stored import secrets_in
 from tests.fakes.kubernetes import FakeKubernetes
 from tests.fakes.kubernetes_world import (
     LATER,
@@ -167,7 +168,7 @@ def test_says_which_verb_is_missing(world: World, tmp_path: Path, lacking: str) 
 
 def test_tells_policies_from_roles(world: World) -> None:
     """An admission policy's name and whole sentence are said, but for what it quotes of ours."""
-    sentence = f"ask team-platform, {'x' * 400}, about"
+    sentence = f"ask team-platform, {'x' * 400}, about registry.example.com"
     world.fake.deny = f'admission webhook "no.docker" denied the request: {sentence} {PASSWORD}'
 
     error = error_of_write(world.target())
@@ -210,3 +211,24 @@ def test_reports_an_address_that_is_none(world: World, tmp_path: Path) -> None:
 
     assert caught.value.reason is Reason.MALFORMED
     assert "`server`" in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "secrets"),
+    [
+        (
+            (
+                '{"auths":{"r.example.com":{"auth":"dTpzM2NyM3QtcA==",'
+                '"identitytoken":"s3cr3t-id"}},"HttpHeaders":{"X":["s3cr3t-header"]}}'
+            ),
+            {"dTpzM2NyM3QtcA==", "u:s3cr3t-p", "s3cr3t-p", "s3cr3t-id", "s3cr3t-header"},
+        ),
+        ("s3cr3t-password", {"s3cr3t-password"}),
+        ('{"auths": s3cr3t-', {'{"auths": s3cr3t-'}),
+    ],
+)
+def test_what_may_not_appear(text: str, secrets: set[str]) -> None:
+    """Every value of a docker config, decoded too, and no registry; else the text as a whole."""
+    found = set(secrets_in(Secret(text)))
+    assert secrets <= found
+    assert "r.example.com" not in found
