@@ -50,8 +50,8 @@ class Place:
         return self.access.kubectl(where + command)
 
     def show(self) -> str:
-        """Return the command line that shows the object, which its Role allows."""
-        return self.kubectl("get KIND NAME -o yaml")
+        """Return the command line that shows the object, of a Secret the keys and sizes alone."""
+        return self.kubectl("describe KIND NAME")
 
     def rule(self, verb: str) -> str:
         """Return what a Role has to have so that this verb is allowed."""
@@ -73,10 +73,10 @@ class Place:
 
         Deleting it and waiting for rotator would lose other keys, and other people's registries.
         """
-        replace = self.kubectl("replace --force -f -")
+        copy, replace = self.kubectl("get KIND NAME -o yaml"), self.kubectl("replace --force -f -")
         return (
             "replace it by a copy without the line `immutable: true`, as an account that may "
-            f"delete it: {self.show()} | sed '/^immutable: true$/d' | {replace}"
+            f"delete it: {copy} | sed '/^immutable: true$/d' | {replace}"
         )
 
     def keep_type(self) -> str:

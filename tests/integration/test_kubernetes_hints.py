@@ -86,6 +86,17 @@ def test_another_type_is_said_with_the_milder_cure(cluster: Cluster) -> None:
     assert typed(line_of(error)).returncode == 0
 
 
+def test_what_shows_an_object_works_for_its_account(cluster: Cluster) -> None:
+    """With the rights of the Role alone, and without a secret in what it prints."""
+    target = cluster.target("secret")
+    target.write(TEXT, MARK, target.read())
+    access = cluster.account(*rules("secrets", "docker"))
+    done = typed(cluster.target("secret", access=access).place.show())
+    assert done.returncode == 0, done.stderr
+    assert "config.json:" in done.stdout
+    assert "s3cr3t" not in done.stdout
+
+
 @pytest.mark.parametrize("verb", ["get", "create", "patch"])
 def test_a_missing_verb_comes_with_the_rule_that_mends_it(cluster: Cluster, verb: str) -> None:
     """The line to type works for the account itself, which may not act as anybody."""

@@ -67,13 +67,13 @@ ANSWERS: dict[str, tuple[Canned, type[DriverError], Reason, str]] = {
         Canned(413, _status(413, "RequestEntityTooLarge")),
         PermanentError,
         Reason.TOO_LARGE,
-        "-n ci get configmap docker -o yaml",
+        "-n ci describe configmap docker",
     ),
     "bad request": (
         Canned(400, _status(400, "BadRequest")),
         PermanentError,
         Reason.INVALID,
-        "-n ci get configmap docker -o yaml",
+        "-n ci describe configmap docker",
     ),
     # For a patch that it can't decode the server quotes the whole object.
     "undecodable": (
@@ -91,7 +91,7 @@ ANSWERS: dict[str, tuple[Canned, type[DriverError], Reason, str]] = {
         ),
         PermanentError,
         Reason.INVALID,
-        "-n ci get configmap docker -o yaml",
+        "-n ci describe configmap docker",
     ),
     "bad label": (
         Canned(
