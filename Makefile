@@ -6,10 +6,10 @@ PYTEST_ARGS ?=
 SEEDS ?= 200
 FIRST ?= 1
 
-.PHONY: help demo test lint simulate bench install uninstall clean
+.PHONY: help demo test lint simulate bench kubernetes kubernetes-server install uninstall clean
 
 help:  ## This list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 demo: .venv/ready  ## Vault and ECR into one file, on this machine, in a few seconds
 	@$(BIN)/python -m tests.demo
@@ -28,6 +28,12 @@ simulate: .venv/ready  ## Months of operation in seconds: make simulate SEEDS=20
 
 bench: .venv/ready  ## Against what people use instead: make bench BENCH_ARGS='--only vault'
 	@$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
+
+kubernetes: .venv/ready  ## A real Kubernetes API server on this machine, until Ctrl-C (needs Go and etcd)
+	@$(BIN)/python -m tests.servers.kube_apiserver run
+
+kubernetes-server: .venv/ready  ## Build that server for the suite; some minutes, once
+	@$(BIN)/python -m tests.servers.kube_apiserver
 
 install:  ## On this host, for systemd: make install PREFIX=/opt/rotator DESTDIR=
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' PYTHON='$(PYTHON)' deploy/install.sh install

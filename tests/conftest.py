@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.servers.openbao",
     "tests.servers.docker_engine",
     "tests.servers.docker_registry",
+    "tests.servers.kube_apiserver",
     "tests.fakes.ecr",
     "tests.fakes.kubernetes",
     "tests.fakes.gitlab",

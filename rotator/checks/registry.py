@@ -89,7 +89,7 @@ def published(target: TargetSettings, held: Held, case: Case, sheet: Sheet) -> N
     if held.withheld:
         sheet.ok("it hides its value, so what is published can't be shown to a registry")
     elif held.text is None:
-        if case.record.target(target.target_name).fingerprints:
+        if case.record.target(target.target_name).written:
             sheet.warning("it is empty, though rotator has published in it", run)
         else:
             sheet.ok("nothing is published in it yet", run)

@@ -109,7 +109,7 @@ def _registry_twice(document: Document, rotation: Draft) -> Iterator[Problem]:
 
 def _place_twice(document: Document, rotation: Draft) -> Iterator[Problem]:
     for (first, one), (path, other) in combinations(_right(rotation.targets), 2):
-        if _same_place(one, other):
+        if one.is_same_place(other):
             line = document.place(first).line
             message = f"this is the place that the target in line {line} writes"
             yield Problem(path, f"{message}; keep one of them, or give each its own place")
@@ -178,7 +178,7 @@ def _shared_places(document: Document, one: Draft, other: Draft) -> Iterator[Pro
     """Two rotations may share a place as long as each has registries of its own there."""
     for first, mine in _right(one.targets):
         for path, theirs in _right(other.targets):
-            if not (mine.enabled and theirs.enabled and _same_place(mine, theirs)):
+            if not (mine.enabled and theirs.enabled and mine.is_same_place(theirs)):
                 continue
             line = document.place(first).line
             where = f"rotation `{one.name}` (line {line}) writes this place too"
@@ -190,10 +190,6 @@ def _shared_places(document: Document, one: Draft, other: Draft) -> Iterator[Pro
 
 def _takes_all(target: TargetSettings) -> bool:
     return target.merge is Merge.REPLACE or target.content is not Content.DOCKER_CONFIG
-
-
-def _same_place(one: TargetSettings, other: TargetSettings) -> bool:
-    return type(one) is type(other) and one.place() == other.place()
 
 
 def _right(targets: Iterable[Found[TargetSettings]]) -> list[tuple[Path, TargetSettings]]:

@@ -69,9 +69,15 @@ def _value(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: P
         limits = {"minItems": note.min_length, **(note.extra_json_schema or {})} if note else {}
         return {"type": "array", "items": _value(parts[0], definitions), **limits}
     if origin is Mapping:
-        text = _value(parts[1], definitions)
-        by_pattern = {text["pattern"]: text}
-        return {"type": "object", "patternProperties": by_pattern, "additionalProperties": False}
+        name, text = (_value(part, definitions) for part in parts)
+        by_pattern = {name["pattern"]: text}
+        least = {"minProperties": note.min_length} if note else {}
+        return {
+            "type": "object",
+            "patternProperties": by_pattern,
+            "additionalProperties": False,
+            **least,
+        }
     if origin in (Union, UnionType):
         return {"oneOf": [_reference(settings, definitions) for settings in parts]}
     if isinstance(bare, type) and issubclass(bare, Settings):

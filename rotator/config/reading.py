@@ -53,7 +53,7 @@ class Reading:
         if origin is tuple:
             return self._items(parts[0], note, value, path)
         if origin is Mapping:
-            return self._texts(parts[0], value, path)
+            return self._texts(parts, note, value, path)
         if origin in (Union, UnionType):
             return self._tagged(parts, value, path)
         if isinstance(bare, type) and issubclass(bare, Settings):
@@ -83,14 +83,16 @@ class Reading:
                     return self._wrong(path, f"`{one}` is there twice")
         return made
 
-    def _texts(self, kind: Any, value: Any, path: Path) -> Any:
+    def _texts(self, kinds: tuple[Any, Any], note: Any, value: Any, path: Path) -> Any:
         if not isinstance(value, dict):
             return self._wrong(path, MAPPING)
+        if note and not value:
+            return self._wrong(path, EMPTY)
         made = {}
         for key, text in value.items():
-            made[key] = self.read(kind, text, (*path, key))
+            made[key] = self.read(kinds[1], text, (*path, key))
             try:
-                get_args(kind)[1].read(key, None)
+                get_args(kinds[0])[1].read(key, None)
             except ValueError as error:
                 self.problems.append(Problem((*path, key), f"this key: {error}", at_key=True))
                 made[key] = WRONG

@@ -53,6 +53,10 @@ class TargetSettings(Settings, tag_field="type", kw_only=True):
         """
         return (self.where(),)
 
+    def is_same_place(self, other: "TargetSettings") -> bool:
+        """Tell whether the other target writes what this one writes."""
+        return type(self) is type(other) and self.place() == other.place()
+
     def policy(self) -> Policy:
         """Return what the core needs to know."""
         return Policy(

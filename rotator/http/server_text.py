@@ -25,8 +25,8 @@ _URL_LOGIN = re.compile(r"//[^/\s@]*@")
 _PART = re.compile(r"[^\s\"'\\,;{}\[\]()<>&?]{8,}")
 
 
-def shown(text: str, hidden: Iterable[str]) -> str:
-    """Return `text` in one line of printable characters, at most `LONGEST`.
+def shown(text: str, hidden: Iterable[str], longest: int = LONGEST) -> str:
+    """Return `text` in one line of printable characters, at most `longest`.
 
     `hidden`: what was sent and may not be shown. It is blotted out whole, in other encodings and in
     pieces; so are logins in URLs.
@@ -39,7 +39,7 @@ def shown(text: str, hidden: Iterable[str]) -> str:
     text = _PART.sub(lambda word: _HIDDEN if _is_piece(word[0], secrets) else word[0], text)
     text = _URL_LOGIN.sub(f"//{_HIDDEN}@", text)
     printable = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(printable.split())[:LONGEST]
+    return " ".join(printable.split())[:longest]
 
 
 def _is_piece(word: str, secrets: Iterable[str]) -> bool:

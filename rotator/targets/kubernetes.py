@@ -20,27 +20,21 @@ https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resou
 
 from __future__ import annotations
 
-import base64
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-import httpx2
-from lightkube import ApiError
-from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import ConfigMap
-from lightkube.resources.core_v1 import Secret as SecretObject
-from lightkube.types import PatchType
-
-from rotator.core.mark import from_annotations, to_annotations
+from rotator.core.errors import DriverError, PermanentError, Reason
+from rotator.core.mark import to_annotations
 from rotator.core.model import Held, Secret
 from rotator.core.ports import Target
-from rotator.http.server_text import shown
-from rotator.targets.kubernetes_access import Access
-from rotator.targets.kubernetes_errors import LARGEST, Place, explain, is_missing
+from rotator.kubernetes.access import Access
+from rotator.kubernetes.managers import advice
+from rotator.kubernetes.objects import Body, NoDryRunError, Objects
+from rotator.kubernetes.place import LARGEST, Place
+from rotator.kubernetes.stored import Version, held, secrets_in, stored, text_in
+from rotator.targets.kubernetes_group import KubernetesGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from lightkube import Client
+    from collections.abc import Mapping, Sequence
 
     from rotator.config.targets import (
         KubernetesConfigMapTargetSettings,
@@ -49,10 +43,11 @@ if TYPE_CHECKING:
     from rotator.core.model import Mark, Policy
     from rotator.core.ports import Clock
 
-Got = TypeVar("Got")
-
 MANAGED_BY = {"app.kubernetes.io/managed-by": "rotator"}
 """The label of an object that rotator has created."""
+
+SET_ASIDE = ".broken"
+"""What the key of a text that was set aside ends in."""
 
 
 def build(
@@ -60,26 +55,57 @@ def build(
     policy: Policy,
     clock: Clock,  # noqa: ARG001  every driver's builder gets one
     access: Access | None = None,
-) -> KubernetesTarget:
+) -> Target:
     """Return the target for these settings. Nothing is read or asked before its first use.
 
     `access`: how the cluster is reached; default: as the settings say.
     """
     access = access or Access(settings.kubeconfig, settings.context)
+    if settings.namespace is not None:
+        return one(settings, policy, access, settings.namespace)
+    return KubernetesGroup(
+        settings.target_name,
+        policy,
+        access,
+        settings.namespaces or (),
+        settings.namespace_selector,
+        lambda namespace: one(settings, policy, access, namespace),
+    )
+
+
+def one(
+    settings: KubernetesConfigMapTargetSettings | KubernetesSecretTargetSettings,
+    policy: Policy,
+    access: Access,
+    namespace: str,
+) -> KubernetesTarget:
+    """Return the target for one namespace's object."""
     secret_type = getattr(settings, "secret_type", None)
     kind = "secret" if secret_type else "configmap"
-    place = Place(kind, settings.namespace, settings.name, settings.key, access)
-    return KubernetesTarget(
-        settings.target_name, policy, place, secret_type, settings.labels, settings.annotations
+    target = KubernetesTarget(
+        settings.name_in(namespace),
+        policy,
+        Place(kind, namespace, settings.name, settings.key, access),
+        secret_type,
+        settings.labels,
+        settings.annotations,
+        getattr(settings, "service_accounts", None) or (),
     )
+    target.group = None if settings.namespace is not None else settings.target_name
+    return target
 
 
 class KubernetesTarget(Target):
     """One key of a ConfigMap, or of a Secret of `secret_type`.
 
-    `labels` and `annotations` are put on the object with each write. A version is the object's
-    `resourceVersion`, None where there is no object. `place`: the object and how it is reached.
+    `labels` and `annotations` are put on the object with each write. The `imagePullSecrets` of each
+    of the `service_accounts` get the Secret's name. A version is a `Version`, None where there is
+    no object. `place`: the object and how it is reached.
     """
+
+    sets_aside = True
+    probes_writes = True
+    completes = True
 
     def __init__(
         self,
@@ -89,10 +115,14 @@ class KubernetesTarget(Target):
         secret_type: str | None = None,
         labels: Mapping[str, str] | None = None,
         annotations: Mapping[str, str] | None = None,
+        service_accounts: Sequence[str] = (),
     ) -> None:
         super().__init__(name, policy)
+        self.group: str | None = None
+        self.server = str(place.access)
         self.place = place
-        self._class: type[ConfigMap | SecretObject] = SecretObject if secret_type else ConfigMap
+        self._objects = Objects(place)
+        self._service_accounts = tuple(service_accounts)
         self._secret_type = secret_type
         self._labels = dict(labels or {})
         self._annotations = dict(annotations or {})
@@ -100,98 +130,120 @@ class KubernetesTarget(Target):
     def read(self) -> Held:
         """Return what the key holds, and the object's version, with one GET.
 
-        Raises `TemporaryError` (unreachable, timeout, throttled, unavailable) or `PermanentError`
-        (login_rejected, forbidden, malformed, unreadable, invalid).
+        Raises `TemporaryError` (unreachable, timeout, throttled, unavailable), `GoneError`
+        (deleted: it is being deleted; malformed: no text) or `PermanentError` (login_rejected,
+        forbidden, malformed, unreadable, invalid).
         """
-        return self.call(self._get)
+        found = self._objects.get()
+        return Held(None) if found is None else self._held(found)
 
     def write(self, text: Secret, mark: Mark, replacing: Held) -> Held:
         """Put text and mark into the object with one POST or PATCH, and return what it answers.
 
-        Raises `ConflictError` where the object was written, created or deleted since `replacing`,
-        and besides what `read` raises `PermanentError` (not_found: the namespace; too_large;
-        immutable: the object, or its type).
+        Then completes it. Raises `ConflictError` where the object was written, created or deleted
+        since `replacing`, and besides what `read` raises `PermanentError` (not_found: the
+        namespace; too_large; immutable: the object, or its type).
         """
+        written = self._held(self._send(text, mark, replacing, dry=False))
+        self.complete(written)
+        return written
+
+    def probe_write(self, text: Secret, mark: Mark, replacing: Held) -> None:
+        """Ask the server whether it would take this write, which changes nothing.
+
+        Raises what `write` raises, and `PermanentError` (invalid) where the server would store
+        another text. Where an admission webhook can't be asked in advance, nothing is raised.
+        """
+        try:
+            answer = self._send(text, mark, replacing, dry=True)
+            if replacing.version is not None:
+                self._probe_namespace(text, mark)
+        except NoDryRunError:
+            return
+        if text_in(answer, self.place) != text:
+            raise PermanentError(
+                Reason.INVALID,
+                f"an admission policy or webhook of the cluster would change {self.place.key} in "
+                f"{self.place}",
+                "let it leave this object alone; what changes objects: "
+                + self.place.access.kubectl("get mutatingwebhookconfigurations"),
+            )
+
+    def _probe_namespace(self, text: Secret, mark: Mark) -> None:
+        """Raise `PermanentError` where the namespace is being deleted.
+
+        Only a creation shows that to an account that may not read namespaces. That the object
+        exists, or that there is no room for another one, says nothing here.
+        """
+        try:
+            self._send(text, mark, Held(None), dry=True)
+        except DriverError as error:
+            if error.reason is Reason.NOT_FOUND:
+                raise
+
+    def set_aside(self, replacing: Held) -> Held:
+        """Keep the text that is there under a key of its own, `KEY.broken`, with one PATCH.
+
+        The key itself stays, as a Secret of some types needs it; the next write replaces it.
+        """
+        text = replacing.text or Secret("")
+        changes = {
+            "metadata": {"resourceVersion": _resource_version(replacing)},
+            "data": {f"{self.place.key}{SET_ASIDE}": stored(self.place, text.reveal().encode())},
+        }
+        return self._held(self._objects.patch(changes, secrets_in(text)))
+
+    def complete(self, held: Held) -> None:
+        """Let the service accounts' `imagePullSecrets` name this Secret: a GET each, and a PATCH.
+
+        A name that is missing is added at the end; nothing is removed or reordered. The PATCH
+        carries the whole list, which the server does not merge, and the version that was read, so
+        that nobody's change is lost: raises `ConflictError` where there was one meanwhile. `held`
+        is what the object holds now.
+        """
+        if held.version is None:
+            return
+        mine = {"name": self.place.object_name}
+        for name in self._service_accounts:
+            place = Place("serviceaccount", self.place.namespace, name, "", self.place.access)
+            accounts = Objects(place)
+            account = accounts.get()
+            if account is None:
+                raise place.no_account()
+            names, metadata = account.get("imagePullSecrets") or [], account.get("metadata")
+            if not isinstance(names, list) or not isinstance(metadata, dict):
+                raise place.no_object()
+            if mine not in names:
+                version = {"resourceVersion": metadata.get("resourceVersion")}
+                accounts.patch({"metadata": version, "imagePullSecrets": [*names, mine]})
+
+    def other_manager(self, held: Held) -> str | None:
+        """Return who wrote the key last, by its name among the field managers, if not rotator."""
+        return held.version.manager if isinstance(held.version, Version) else None
+
+    def manager_advice(self, manager: str) -> str:
+        """Return what makes another manager leave the key alone."""
+        return advice(manager, self.place)
+
+    def _held(self, found: Body) -> Held:
+        return held(found, self.place, self._secret_type)
+
+    def _send(self, text: Secret, mark: Mark, replacing: Held, *, dry: bool) -> Body:
         value = text.reveal().encode()
         if len(value) > LARGEST:
             raise self.place.too_large(len(value))
-        metadata: dict[str, Any] = {"annotations": {**self._annotations, **to_annotations(mark)}}
-        content: dict[str, Any] = {"data": {self.place.key: self._stored(value)}}
+        metadata: Body = {"annotations": {**self._annotations, **to_annotations(mark)}}
+        content: Body = {"metadata": metadata, "data": {self.place.key: stored(self.place, value)}}
         if self._secret_type:
             content["type"] = self._secret_type
         if replacing.version is None:
             metadata["name"] = self.place.object_name
             metadata["labels"] = {**MANAGED_BY, **self._labels}
-            new = self._class(metadata=ObjectMeta(**metadata), **content)
-            return self.call(lambda client: self._create(client, new))
-        metadata["resourceVersion"] = replacing.version
+            return self._objects.create(content, secrets_in(text), dry=dry)
+        metadata["resourceVersion"] = _resource_version(replacing)
         metadata["labels"] = self._labels
-        return self.call(lambda client: self._patch(client, {"metadata": metadata, **content}))
+        return self._objects.patch(content, secrets_in(text), dry=dry)
 
-    def _get(self, client: Client) -> Held:
-        try:
-            return self._held(
-                client.get(self._class, self.place.object_name, namespace=self.place.namespace)
-            )
-        except ApiError as error:
-            if is_missing(error):
-                return Held(None)
-            raise
 
-    def _create(self, client: Client, new: ConfigMap | SecretObject) -> Held:
-        return self._held(client.create(new, namespace=self.place.namespace))
-
-    def _patch(self, client: Client, changes: dict[str, Any]) -> Held:
-        return self._held(
-            client.patch(
-                self._class,
-                self.place.object_name,
-                changes,
-                namespace=self.place.namespace,
-                patch_type=PatchType.MERGE,
-            )
-        )
-
-    def call(self, request: Callable[[Client], Got]) -> Got:
-        """Return what `request` gets from the API server; raises as `read` and `write`."""
-        client = self.place.access.open()
-        try:
-            return request(client)
-        except (httpx2.HTTPError, LookupError, ValueError, RecursionError) as error:
-            known = explain(error, self.place)
-            if known is None:
-                raise
-            # The error's own text can quote the object.
-            raise known from None
-
-    def _held(self, found: ConfigMap | SecretObject) -> Held:
-        metadata = found.metadata
-        if metadata is None or metadata.resourceVersion is None:
-            raise self.place.no_object()
-        mark = from_annotations(metadata.annotations or {})
-        notes = tuple(f"it {why}: the next write will fail" for why in self._unchangeable(found))
-        return Held(self._text(found), mark, metadata.resourceVersion, notes=notes)
-
-    def _unchangeable(self, found: ConfigMap | SecretObject) -> Iterator[str]:
-        if found.immutable:
-            yield "is immutable"
-        if isinstance(found, SecretObject) and found.type != self._secret_type:
-            yield f"has the type {shown(found.type or '', ())}, and a Secret's type can't change"
-
-    def _text(self, found: ConfigMap | SecretObject) -> Secret | None:
-        key = self.place.key
-        if isinstance(found, ConfigMap):
-            if key in (found.binaryData or {}):
-                raise self.place.not_text()
-            text = (found.data or {}).get(key)
-        else:
-            stored = (found.data or {}).get(key)
-            try:
-                text = None if stored is None else base64.b64decode(stored).decode()
-            except ValueError:
-                raise self.place.not_text() from None
-        return None if text is None else Secret(text.removesuffix("\n"))
-
-    def _stored(self, value: bytes) -> str:
-        """Return the value as the object's `data` holds it."""
-        return base64.b64encode(value).decode() if self._secret_type else value.decode()
+def _resource_version(held: Held) -> str | None:
+    return held.version.resource if isinstance(held.version, Version) else None

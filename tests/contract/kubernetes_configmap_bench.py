@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.contract.kubernetes_benches import kubernetes_bench
+from tests.contract import kubernetes_benches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,5 +15,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[TargetBench]:
-    with kubernetes_bench(tmp_path, None) as bench:
+    with kubernetes_benches.fake_bench(tmp_path, None) as bench:
+        yield bench
+
+
+@pytest.fixture
+def real_bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TargetBench]:
+    with kubernetes_benches.real_bench(request, tmp_path, None) as bench:
         yield bench

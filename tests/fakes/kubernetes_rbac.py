@@ -24,7 +24,7 @@ class Account:
     rules: tuple[tuple[str | None, Mapping[str, Any]], ...] = ()
 
     def may(self, verb: str, plural: str, namespace: str, name: str) -> bool:
-        """Tell whether a rule allows it. A rule with names allows nothing that has no name yet."""
+        """Return whether a rule allows it. One with names allows nothing that has no name yet."""
         return any(
             where in (None, namespace)
             and {"", "*"} & set(rule.get("apiGroups", ()))

@@ -12,7 +12,7 @@ import json
 import re
 from typing import Any
 
-KINDS = {"configmaps": "ConfigMap", "secrets": "Secret"}
+KINDS = {"configmaps": "ConfigMap", "secrets": "Secret", "serviceaccounts": "ServiceAccount"}
 LARGEST = 1024 * 1024
 LARGEST_ANNOTATIONS = 256 * 1024
 PULL_SECRET = "kubernetes.io/dockerconfigjson"
@@ -69,7 +69,7 @@ def terminating(plural: str, namespace: str, name: str) -> StatusError:
 
 
 def undecodable(plural: str, body: Body) -> str | None:
-    """Tell why the object is not of its kind; what base64 holds is told by no one else."""
+    """Return why the object is not of its kind; what base64 holds nobody else checks."""
     binary = "data" if plural == "secrets" else "binaryData"
     for name in ("data", "binaryData"):
         for value in (body.get(name) or {}).values():

@@ -10,9 +10,9 @@ import pytest
 
 from rotator.core.errors import DriverError
 from rotator.core.model import Held, Mark, Policy, Secret
+from rotator.kubernetes.access import Access
+from rotator.kubernetes.place import Place
 from rotator.targets.kubernetes import KubernetesTarget
-from rotator.targets.kubernetes_access import Access
-from rotator.targets.kubernetes_errors import Place
 from tests.support import NOW
 
 if TYPE_CHECKING:

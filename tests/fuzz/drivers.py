@@ -15,11 +15,11 @@ from rotator.config.targets import (
     VaultKvTargetSettings,
 )
 from rotator.core.model import Credential, Held, Lease, Mark, Policy, Secret
+from rotator.kubernetes.access import Access
 from rotator.sources.ecr import EcrSource
 from rotator.sources.vault import VaultSource
 from rotator.targets.gitlab_variable import GitlabVariableTarget
 from rotator.targets.kubernetes import build as build_kubernetes
-from rotator.targets.kubernetes_access import Access
 from rotator.targets.vault_kv import VaultKvTarget
 from tests.support import MARKED, made
 

@@ -118,7 +118,7 @@ HARM = (
     *(endless_body, endless_length, endless_chunks, endless_error, endless_redirect, slow_body),
     *(many_headers, one_header, silence, gzip_bomb, cut_off, slow_headers),
 )
-TIME_IS_NOT_BOUNDED = {(slow_headers, "ecr"), (slow_headers, "kubernetes")}
+TIME_IS_NOT_BOUNDED = {(slow_headers, "ecr")}
 """Their libraries read headers by themselves; the fan-out's deadline is what ends the waiting."""
 REASONS = {Reason.MALFORMED, Reason.TIMEOUT, Reason.UNREACHABLE, Reason.UNAVAILABLE}
 REASONS |= {Reason.NOT_FOUND, Reason.INVALID, Reason.TOO_LARGE}

@@ -26,9 +26,9 @@ class Account:
         self._kubectl = kubectl
 
     def may(self, verb: str, what: str, namespace: str) -> bool:
-        """Tell whether it may do that: `get`, `secrets/NAME`, a namespace as in the manifests."""
-        words = ["--namespace", self.namespaces[namespace], "auth", "can-i", verb, what]
-        answer = _run(self._kubectl, self.kubeconfig, *words, fails=True).strip()
+        """Return whether it may do that: `get`, `secrets/NAME`, a namespace as in the manifests."""
+        line = ["--namespace", self.namespaces[namespace], "auth", "can-i", verb, what]
+        answer = _run(self._kubectl, self.kubeconfig, *line, fails=True).strip()
         assert answer in ("yes", "no"), answer
         return answer == "yes"
 
@@ -39,21 +39,21 @@ def account(manifests: str, kubectl: str, given: Path, place: Path) -> Iterator[
 
     `given`: a kubeconfig that may do everything. The namespaces are deleted afterwards.
     """
-    kept = [one for one in yaml.safe_load_all(manifests) if one["kind"] in _KINDS]
-    (who,) = [one["metadata"] for one in kept if one["kind"] == "ServiceAccount"]
+    taken = [one for one in yaml.safe_load_all(manifests) if one["kind"] in _KINDS]
+    (who,) = [one["metadata"] for one in taken if one["kind"] == "ServiceAccount"]
     unique, namespaces = f"rotator-test-{uuid4().hex[:8]}", dict[str, str]()
-    for one in kept:
+    for one in taken:
         for named in (one["metadata"], *one.get("subjects", [])):
             name = f"{unique}-{len(namespaces)}"
             named["namespace"] = namespaces.setdefault(named["namespace"], name)
     try:
         for name in namespaces.values():
             _run(kubectl, given, "create", "namespace", name)
-        _run(kubectl, given, "apply", "--filename=-", text=yaml.safe_dump_all(kept))
-        words = ["--namespace", who["namespace"], "create", "token", who["name"]]
-        token = _run(kubectl, given, *words).strip()
-        words = ["config", "view", "--minify", "--flatten", "--raw", "--output=json"]
-        config = json.loads(_run(kubectl, given, *words))
+        _run(kubectl, given, "apply", "--filename=-", text=yaml.safe_dump_all(taken))
+        line = ["--namespace", who["namespace"], "create", "token", who["name"]]
+        token = _run(kubectl, given, *line).strip()
+        line = ["config", "view", "--minify", "--flatten", "--raw", "--output=json"]
+        config = json.loads(_run(kubectl, given, *line))
         config["users"] = [{**user, "user": {"token": token}} for user in config["users"]]
         kubeconfig = place / "kubeconfig"
         kubeconfig.touch(mode=0o600)
@@ -65,10 +65,10 @@ def account(manifests: str, kubectl: str, given: Path, place: Path) -> Iterator[
 
 
 def _run(
-    kubectl: str, kubeconfig: Path, *words: str, text: str | None = None, fails: bool = False
+    kubectl: str, kubeconfig: Path, *line: str, text: str | None = None, fails: bool = False
 ) -> str:
     done = subprocess.run(
-        [kubectl, "--kubeconfig", str(kubeconfig), "--request-timeout=30s", *words],
+        [kubectl, "--kubeconfig", str(kubeconfig), "--request-timeout=30s", *line],
         input=text,
         capture_output=True,
         text=True,

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
 SLOW = frozenset(
     {
-        "apscheduler", "boto3", "botocore", "charset_normalizer", "gitlab", "httpx2", "hvac",
-        "lightkube", "msgspec", "prometheus_client", "pydantic", "requests", "rich", "structlog",
-        "urllib3", "yaml",
+        "apscheduler", "boto3", "botocore", "charset_normalizer", "gitlab", "hvac", "msgspec",
+        "prometheus_client", "pydantic", "requests", "rich", "structlog", "urllib3", "yaml",
     }
 )  # fmt: skip
 CONFIGURATION = {"msgspec", "yaml"}
@@ -123,14 +122,8 @@ def test_a_command_loads_what_it_needs(words: list[str], needs: set[str], tmp_pa
             set(),
         ),
         ({"targets": [GITLAB]}, OVER_REQUESTS | {"gitlab"}),
-        (
-            {"targets": [{"type": "kubernetes_secret", **CLUSTER}]},
-            {"httpx2", "lightkube"},
-        ),
-        (
-            {"targets": [{"type": "kubernetes_configmap", **CLUSTER}]},
-            {"httpx2", "lightkube"},
-        ),
+        ({"targets": [{"type": "kubernetes_secret", **CLUSTER}]}, OVER_REQUESTS),
+        ({"targets": [{"type": "kubernetes_configmap", **CLUSTER}]}, OVER_REQUESTS),
         (
             {"targets": [{**VAULT, "type": "vault_kv", "registry": None}]},
             OVER_REQUESTS | {"hvac"},

@@ -39,11 +39,11 @@ KEYS = {
     ),
     targets.KubernetesSecretTargetSettings: (
         "name enabled registries follows merge content registry type namespace secret_type key "
-        "labels annotations kubeconfig context"
+        "labels annotations kubeconfig context namespaces namespace_selector service_accounts"
     ),
     targets.KubernetesConfigMapTargetSettings: (
         "name enabled registries follows merge content registry type namespace key labels "
-        "annotations kubeconfig context"
+        "annotations kubeconfig context namespaces namespace_selector"
     ),
     targets.GitlabVariableTargetSettings: (
         "name enabled registries follows merge content registry type url group project token_file "

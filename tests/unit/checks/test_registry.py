@@ -70,8 +70,11 @@ def look(
 
 KNOWN = Known("hmac:ours", "login", NOW, NOW + timedelta(hours=2), None)
 OURS = Record(
-    credentials={HARBOR: (KNOWN,)}, targets={"the file": TargetRecord(fingerprints=("hmac:0",))}
+    credentials={HARBOR: (KNOWN,)},
+    targets={"the file": TargetRecord(fingerprints=("hmac:0",), written="hmac:0")},
 )
+TRIED = Record(targets={"the file": TargetRecord(fingerprints=("hmac:0",))})
+"""What stands there before a write, and after one that failed."""
 MARKED = Mark({HARBOR: NOW + timedelta(hours=3)}, "hmac:1", "other")
 
 
@@ -79,6 +82,7 @@ MARKED = Mark({HARBOR: NOW + timedelta(hours=3)}, "hmac:1", "other")
     ("held", "record", "verdict", "level", "words", "todo"),
     [
         (Held(None), Record(), "accepted", "ok", "nothing is published in it yet", RUN),
+        (Held(None), TRIED, "accepted", "ok", "nothing is published in it yet", RUN),
         (Held(None), OURS, "accepted", "warning", "it is empty, though", RUN),
         (Held(Secret("{}")), Record(), "accepted", "ok", "it holds nothing for harbor", RUN),
         (Held(Secret("{}")), OURS, "accepted", "warning", "it holds nothing for harbor", RUN),

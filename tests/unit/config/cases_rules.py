@@ -115,12 +115,43 @@ RULES: dict[str, tuple[str, list[str]]] = {
         with_source("{type: ecr_public, region: eu-west-1}"),
         ["7:32: `region`: `us-east-1` is wanted, not `eu-west-1`; did you mean `us-east-1`?"],
     ),
+    "two kinds of namespaces": (
+        with_target("{type: kubernetes_secret, namespace: n, namespaces: [m], name: o}"),
+        ["9:45: `namespace` and `namespaces` exclude each other; keep one of them"],
+    ),
+    "no namespace": (
+        with_target("{type: kubernetes_secret, name: o}"),
+        ["9:5: `namespace`, `namespaces` or `namespace_selector` is missing"],
+    ),
+    "no labels to select by": (
+        with_target("{type: kubernetes_secret, namespace_selector: {}, name: o}"),
+        ["9:51: `namespace_selector`: is empty; at least one item is wanted"],
+    ),
+    "accounts that pull with no pull secret": (
+        with_target("{type: kubernetes_secret, namespace: n, name: o, service_accounts: [a]}"),
+        [
+            (
+                "9:54: `service_accounts` has no effect without `secret_type`; pods pull with a"
+                " Secret of `secret_type: kubernetes.io/dockerconfigjson` only"
+            )
+        ],
+    ),
     "label without value": (
         with_target("{type: kubernetes_configmap, namespace: n, name: o, labels: {a: }}"),
-        ["9:68: `a`: a text is wanted, not nothing"],
+        [
+            (
+                "9:68: `a`: a label's value of at most 63 letters, digits, - _ and ., is wanted,"
+                " not nothing"
+            )
+        ],
     ),
     "label without name": (
         with_target("{type: kubernetes_configmap, namespace: n, name: o, labels: {' ': x}}"),
-        ["9:66: this key: a text is wanted, not an empty text"],
+        [
+            (
+                "9:66: this key: a label's or annotation's name such as example.com/team is wanted,"
+                " not an empty text"
+            )
+        ],
     ),
 }

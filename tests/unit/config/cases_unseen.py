@@ -98,6 +98,20 @@ UNSEEN: dict[str, tuple[str, list[str]]] = {
             )
         ],
     ),
+    "two targets in one namespace": (
+        document(
+            targets=(
+                "{type: kubernetes_secret, namespace: team-a, name: o}",
+                "{type: kubernetes_secret, namespaces: [ops, team-*], name: o}",
+            )
+        ),
+        [
+            (
+                "10:5: this is the place that the target in line 9 writes; keep one of them, or"
+                " give each its own place"
+            )
+        ],
+    ),
     "one Secret twice": (
         document(
             targets=(

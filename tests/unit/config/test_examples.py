@@ -60,7 +60,7 @@ def test_no_sdk_is_imported() -> None:
     program = (
         "import sys, pathlib; from rotator.config.load import load;"
         f"load(pathlib.Path({str(CONFIG / 'rotator.yaml')!r}), {{}});"
-        "print([name for name in ('boto3', 'botocore', 'hvac', 'gitlab', 'lightkube', 'requests',"
+        "print([name for name in ('boto3', 'botocore', 'hvac', 'gitlab', 'requests',"
         " 'structlog', 'rich', 'apscheduler', 'jsonschema') if name in sys.modules])"
     )
     ended = subprocess.run(

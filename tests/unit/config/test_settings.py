@@ -12,6 +12,7 @@ from rotator.config.schema import ScheduleSettings
 from rotator.config.sources import VaultSourceSettings
 from rotator.config.targets import FileTargetSettings, VaultKvTargetSettings
 from rotator.config.vault_auth import AwsAuthSettings, KubernetesAuthSettings
+from rotator.core.errors import ConfigError
 from rotator.core.model import Content, Merge, Policy, ProofMode, Schedule
 from tests.unit.config.documents import (
     ECR,
@@ -110,6 +111,16 @@ HALF = f"registry: {HOST}, content"
             f"{{type: kubernetes_configmap, {KUBERNETES}, context: c, kubeconfig: /k}}",
             "kubernetes_configmap:n/o@/k@c",
             {"key": "config.json"},
+        ),
+        (
+            "{type: kubernetes_secret, namespaces: [ops, team-*], name: o}",
+            "kubernetes_secret:ops,team-*/o",
+            {"namespace": None, "namespaces": ("ops", "team-*")},
+        ),
+        (
+            "{type: kubernetes_configmap, namespace_selector: {ci: yes}, name: o, context: c}",
+            "kubernetes_configmap:ci=yes/o@c",
+            {"namespace_selector": {"ci": "yes"}},
         ),
         (
             f"{{type: kubernetes_secret, {KUBERNETES}, {DOCKER_CONFIG_JSON}}}",
@@ -225,3 +236,47 @@ def test_settings_do_not_change() -> None:
     """What was checked stays as it was."""
     with pytest.raises(AttributeError, match="immutable"):
         FileTargetSettings(path=Path("/f")).mode = 0o644  # type: ignore[misc]
+
+
+OBJECT = "{{type: kubernetes_configmap, namespace: {}, name: {}, key: {}}}"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("n", "a..b", "k"),
+        ("n", ".a", "k"),
+        ("n", "a.-b", "k"),
+        ("n", "a-.b", "k"),
+        ("n", "A", "k"),
+        ("n", "a" * 254, "k"),
+        ("n" * 64, "a", "k"),
+        ("n.m", "a", "k"),
+        ("n", "a", ".."),
+        ("n", "a", "."),
+        ("n", "a", "..x"),
+        ("n", "a", "a/b"),
+        ("n", "a", "k" * 254),
+    ],
+)
+def test_names_that_no_api_server_takes(words: tuple[str, str, str], loaded: Loaded) -> None:
+    """They are found before anything is asked, as are keys that it would refuse."""
+    with pytest.raises(ConfigError):
+        loaded(document(targets=(OBJECT.format(*words),)))
+
+
+@pytest.mark.parametrize(
+    "words", [("n", "a.b-c.0", ".dockerconfigjson"), ("0", "a", "A_b"), ("n", "a", "a..b")]
+)
+def test_names_that_an_api_server_takes(words: tuple[str, str, str], loaded: Loaded) -> None:
+    """A key may have dots inside, a name may begin with a digit."""
+    loaded(document(targets=(OBJECT.format(*words),)))
+
+
+@pytest.mark.parametrize("name", ["-a", "a/b/c", "A.b/c", "a" * 64, "/a", "ü"])
+def test_labels_that_no_api_server_takes(name: str, loaded: Loaded) -> None:
+    """The same for labels and annotations."""
+    for key in ("labels", "annotations"):
+        target = f"{{type: kubernetes_secret, {KUBERNETES}, {key}: {{{name}: x}}}}"
+        with pytest.raises(ConfigError):
+            loaded(document(targets=(target,)))

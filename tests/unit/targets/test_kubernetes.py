@@ -1,19 +1,19 @@
-"""The Kubernetes targets over the fake API server: what is read, written, kept and refused."""
+"""The Kubernetes targets over the fake API server: what is read, written and refused."""
 
 from __future__ import annotations
 
 import base64
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rotator.config.targets import KubernetesConfigMapTargetSettings, KubernetesSecretTargetSettings
-from rotator.core.errors import (
-    ConflictError,
-)
+from rotator.core.errors import ConflictError, GoneError, PermanentError, Reason
 from rotator.core.model import Held, Secret
+from rotator.kubernetes.stored import Version
 from rotator.targets.kubernetes import build
-from tests.fakes.kubernetes import FakeKubernetes
+from tests.fakes.kubernetes import Canned, FakeKubernetes
 from tests.fakes.kubernetes_rules import StatusError
 from tests.fakes.kubernetes_world import (
     LATER,
@@ -52,7 +52,8 @@ def test_creates_what_is_missing(world: World, secret_type: str | None) -> None:
         "rotator/rotation": "dind",
     }
     assert found.get("type") == secret_type
-    assert written == target.read() == Held(TEXT, MARK, found["metadata"]["resourceVersion"])
+    version = Version(found["metadata"]["resourceVersion"])
+    assert written == target.read() == Held(TEXT, MARK, version)
 
 
 @pytest.mark.parametrize("exists", [False, True], ids=["missing", "there"])
@@ -124,7 +125,7 @@ def test_two_writers_lose_nothing(world: World) -> None:
     assert target.read() == newer
 
 
-@pytest.mark.parametrize("meanwhile", ["created", "deleted", "made anew"])
+@pytest.mark.parametrize("meanwhile", ["created", "deleted", "made again"])
 def test_conflicts_with_creation_and_deletion(world: World, meanwhile: str) -> None:
     """What appears, vanishes or comes back between read and write is a conflict, not an error."""
     if meanwhile != "created":
@@ -195,3 +196,103 @@ def test_the_fake_applies_like_the_server(world: World) -> None:
     world.objects.apply("configmaps", "ci", "docker", applied, "me", force=True)
 
     assert world.look()["data"] == {"config.json": "{1}"}
+
+
+@pytest.mark.parametrize("exists", [False, True], ids=["missing", "there"])
+def test_a_dry_run_changes_nothing(world: World, *, exists: bool) -> None:
+    """It raises what the write would raise, and nothing where the write would do."""
+    if exists:
+        world.put(data={"config.json": "{}"})
+    target = world.target()
+    held = target.read()
+    target.probe_write(TEXT, MARK, held)
+    assert target.read() == held
+    world.fake.deny = 'admission webhook "no.docker" denied the request: ask platform'
+    with pytest.raises(PermanentError, match="ask platform"):
+        target.probe_write(TEXT, MARK, held)
+
+
+def test_a_dry_run_that_a_webhook_does_not_allow(world: World) -> None:
+    """Nothing is known then, which is no failure."""
+    message = 'admission webhook "a.b" does not support dry run'
+    status = {"kind": "Status", "code": 400, "reason": "BadRequest", "message": message}
+    target = world.target()
+    held = target.read()
+    world.fake.canned.append(Canned(400, json.dumps(status)))
+    target.probe_write(TEXT, MARK, held)
+
+
+def test_a_text_that_the_server_changes(world: World) -> None:
+    """The answer of a write is what is there, so a dry run shows it."""
+    target = world.target()
+    held = target.read()
+    changed = {"metadata": {"resourceVersion": "1"}, "data": {"config.json": "changed"}}
+    world.fake.canned.append(Canned(201, json.dumps(changed)))
+    with pytest.raises(PermanentError, match=r"would change config\.json"):
+        target.probe_write(TEXT, MARK, held)
+    world.fake.canned.append(Canned(201, json.dumps(changed)))
+    assert target.write(TEXT, MARK, held).text == Secret("changed")
+
+
+def test_service_accounts_name_the_secret(world: World) -> None:
+    """It is added at the end, once, and again where somebody took it out."""
+    names = [{"name": "zulu"}, {"name": "alpha"}]
+    body = {"metadata": {"name": "puller"}, "imagePullSecrets": names}
+    world.objects.create("serviceaccounts", "ci", body, "me")
+    target = world.target(PULL_SECRET, service_accounts=["puller"])
+    held = target.write(TEXT, MARK, target.read())
+    there = world.objects.get("serviceaccounts", "ci", "puller")
+    assert there["imagePullSecrets"] == [*names, {"name": "docker"}]
+    target.complete(held)
+    assert world.objects.get("serviceaccounts", "ci", "puller") == there
+    world.objects.patch("serviceaccounts", "ci", "puller", {"imagePullSecrets": names}, "me")
+    target.complete(held)
+    again = world.objects.get("serviceaccounts", "ci", "puller")
+    assert again["imagePullSecrets"] == there["imagePullSecrets"]
+
+
+def test_a_service_account_that_is_missing(world: World) -> None:
+    """The Secret is published; what to make is said."""
+    target = world.target(PULL_SECRET, service_accounts=["puller"])
+    with pytest.raises(PermanentError) as caught:
+        target.write(TEXT, MARK, target.read())
+    assert caught.value.reason is Reason.NOT_FOUND
+    assert "create serviceaccount puller" in caught.value.hint
+    assert target.read().text == TEXT
+
+
+def test_what_is_being_deleted_is_gone(world: World) -> None:
+    """Jobs lose it, and it takes no write before it is gone."""
+    world.put(
+        data={"config.json": "{}"},
+        metadata={"deletionTimestamp": "2026-11-23T10:00:00Z", "finalizers": ["a.b/hold"]},
+    )
+    with pytest.raises(GoneError, match=r"a\.b/hold") as caught:
+        world.target().read()
+    assert caught.value.reason is Reason.DELETED
+
+
+@pytest.mark.parametrize("kind", [None, "Opaque"])
+def test_a_broken_text_is_kept_beside(world: World, kind: str | None) -> None:
+    """Under `KEY.broken`, in one write that is compared; the next write replaces the text."""
+    target = world.target(kind)
+    held = target.write(Secret('{"auths": s3cr3t-'), MARK, target.read())
+    aside = target.set_aside(held)
+    target.write(TEXT, MARK, aside)
+    plural = "secrets" if kind else "configmaps"
+    data = world.look(plural)["data"]
+    broken = data["config.json.broken"]
+    assert (base64.b64decode(broken).decode() if kind else broken) == '{"auths": s3cr3t-'
+    assert target.read().text == TEXT
+    with pytest.raises(ConflictError):
+        target.set_aside(held)
+
+
+def test_who_else_writes_the_key(world: World) -> None:
+    """By the fields' owners: nobody else after our own write, else who has it or took it out."""
+    target = world.target()
+    held = target.write(TEXT, MARK, target.read())
+    assert target.other_manager(held) is None
+    world.objects.patch("configmaps", "ci", "docker", {"data": {"config.json": "{}"}}, "argocd")
+    assert target.other_manager(target.read()) == "argocd"
+    assert target.other_manager(Held(None)) is None

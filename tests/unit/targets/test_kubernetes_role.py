@@ -1,4 +1,4 @@
-"""The Role that people are told to use: enough for a target, and nothing in it is idle."""
+"""The Role that people are to use: enough for a target, and nothing in it is idle."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ import yaml
 
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Mark, Policy, Secret
+from rotator.kubernetes.access import Access
+from rotator.kubernetes.place import Place
+from rotator.kubernetes.role import rules
 from rotator.targets.kubernetes import KubernetesTarget
-from rotator.targets.kubernetes_access import Access
-from rotator.targets.kubernetes_errors import Place
 from tests.fakes.kubernetes import FakeKubernetes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MANIFEST = Path(__file__).parents[3] / "deploy/policies/kubernetes-role.yaml"
+    from rotator.kubernetes.role import Rule
+
+POLICIES = Path(__file__).parents[3] / "deploy/policies"
+MANIFEST = POLICIES / "kubernetes-role.yaml"
+EVERYWHERE = POLICIES / "kubernetes-cluster-role.yaml"
 MARK = Mark({}, "hmac:0123456789ab", "dind")
 NAMESPACE = "gitlab-runner"
 
@@ -75,3 +80,21 @@ def test_gives_no_more(fake: FakeKubernetes, tmp_path: Path) -> None:
         "get",
         "patch",
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "needed"),
+    [
+        (MANIFEST, "Role", rules("secrets", "docker-client-config")),
+        (
+            EVERYWHERE,
+            "ClusterRole",
+            rules("secrets", "docker-client-config", ["default"], lists=True),
+        ),
+    ],
+    ids=["role", "cluster role"],
+)
+def test_is_what_check_prints(path: Path, kind: str, needed: list[Rule]) -> None:
+    """The shipped files and what `check` says are the same rules."""
+    role = next(one for one in yaml.safe_load_all(path.read_text()) if one["kind"] == kind)
+    assert role["rules"] == needed

@@ -1,4 +1,4 @@
-"""The Kubernetes targets over the fake API server: what is refused, and what is told then."""
+"""The Kubernetes targets over the fake API server: what is refused, and what is said then."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from rotator.core.errors import (
     TemporaryError,
 )
 from rotator.core.model import Held, Secret
-from rotator.targets.kubernetes_access import Access
+from rotator.kubernetes.access import Access
+from rotator.kubernetes.stored import secrets_in
 from tests.fakes.kubernetes import FakeKubernetes
 from tests.fakes.kubernetes_world import (
     LATER,
@@ -41,7 +42,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def test_says_that_an_object_is_immutable(world: World) -> None:
-    """Reading it works, with a note; writing says which commands mend it."""
+    """Reading it works, with a note; writing says which commands help."""
     world.put(data={"config.json": "{}"}, immutable=True)
     target = world.target()
     held = target.read()
@@ -51,7 +52,9 @@ def test_says_that_an_object_is_immutable(world: World) -> None:
 
     assert isinstance(error, PermanentError)
     assert error.reason is Reason.IMMUTABLE
-    assert f"kubectl --kubeconfig {world.kubeconfig} -n ci delete configmap docker" in error.hint
+    here = f"kubectl --kubeconfig {world.kubeconfig} -n ci"
+    assert f"{here} get configmap docker -o yaml | sed" in error.hint
+    assert f"| {here} replace --force -f -" in error.hint
 
 
 def test_says_that_a_type_cannot_change(world: World) -> None:
@@ -61,7 +64,8 @@ def test_says_that_a_type_cannot_change(world: World) -> None:
     error = error_of_write(world.target(PULL_SECRET))
 
     assert (error.reason, "another type" in error.detail) == (Reason.IMMUTABLE, True)
-    assert "-n ci delete secret docker" in error.hint
+    assert "`secret_type`" in error.hint
+    assert "delete" not in error.hint
     assert world.look("secrets")["data"] == {"config.json": "e30="}
 
 
@@ -96,7 +100,7 @@ def test_measures_before_it_sends(world: World) -> None:
 
 @pytest.mark.parametrize("secret_type", [None, "Opaque"])
 def test_says_that_all_values_are_too_large(world: World, secret_type: str | None) -> None:
-    """The limit is on all keys together, which only the server can tell."""
+    """The limit is on all keys together, which only the server knows."""
     data = "x" * 1_048_570 if secret_type is None else base64.b64encode(bytes(1_048_570)).decode()
     world.put("secrets" if secret_type else "configmaps", data={"big": data})
 
@@ -157,19 +161,20 @@ def test_says_which_verb_is_missing(world: World, tmp_path: Path, lacking: str) 
     rule = f'{{apiGroups: [""], resources: ["configmaps"],{names} verbs: ["{lacking}"]}}'
     assert rule in error.hint
     asked = "configmaps" if lacking == "create" else "configmaps/docker"
-    assert error.hint.endswith(f"-n ci auth can-i {lacking} {asked} --as {ROTATOR}")
+    assert error.hint.endswith(f"-n ci auth can-i {lacking} {asked}")
     _allow(world, tmp_path, *RULES)
     target.write(TEXT, MARK, target.read())
 
 
 def test_tells_policies_from_roles(world: World) -> None:
-    """An admission policy's name is told, what it says (and may quote) is not."""
-    world.fake.deny = f'admission webhook "no.docker" denied the request: {PASSWORD}'
+    """An admission policy's name and whole sentence are said, but for what it quotes of ours."""
+    sentence = f"ask team-platform, {'x' * 400}, about registry.example.com"
+    world.fake.deny = f'admission webhook "no.docker" denied the request: {sentence} {PASSWORD}'
 
     error = error_of_write(world.target())
 
     assert (type(error), error.reason) == (PermanentError, Reason.FORBIDDEN)
-    assert 'admission webhook "no.docker" denied it' in error.detail
+    assert f'(admission webhook "no.docker" denied the request: {sentence} ***)' in error.detail
 
 
 def test_reports_a_slow_server(world: World) -> None:
@@ -185,7 +190,7 @@ def test_reports_a_slow_server(world: World) -> None:
 
 
 def test_reports_a_server_that_is_gone(world: World) -> None:
-    """A refused connection tells where to and why."""
+    """A refused connection says where to and why."""
     target = world.target()
     world.fake.stop()
 
@@ -198,10 +203,32 @@ def test_reports_a_server_that_is_gone(world: World) -> None:
 
 
 def test_reports_an_address_that_is_none(world: World, tmp_path: Path) -> None:
-    """A server's address without its scheme is a person's to mend."""
+    """A server's address without its scheme is a person's to correct."""
     path = world.fake.kubeconfig(tmp_path / "odd", cluster={"server": f"127.0.0.1:{free_port()}"})
 
     with pytest.raises(PermanentError) as caught:
         world.target(access=Access(path)).read()
 
-    assert caught.value.reason is Reason.INVALID
+    assert caught.value.reason is Reason.MALFORMED
+    assert "`server`" in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "secrets"),
+    [
+        (
+            (
+                '{"auths":{"r.example.com":{"auth":"dTpzM2NyM3QtcA==",'
+                '"identitytoken":"s3cr3t-id"}},"HttpHeaders":{"X":["s3cr3t-header"]}}'
+            ),
+            {"dTpzM2NyM3QtcA==", "u:s3cr3t-p", "s3cr3t-p", "s3cr3t-id", "s3cr3t-header"},
+        ),
+        ("s3cr3t-password", {"s3cr3t-password"}),
+        ('{"auths": s3cr3t-', {'{"auths": s3cr3t-'}),
+    ],
+)
+def test_what_may_not_appear(text: str, secrets: set[str]) -> None:
+    """Every value of a docker config, decoded too, and no registry; else the text as a whole."""
+    found = set(secrets_in(Secret(text)))
+    assert secrets <= found
+    assert "r.example.com" not in found

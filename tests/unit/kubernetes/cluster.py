@@ -8,11 +8,11 @@ import pytest
 
 from rotator.core.errors import DriverError
 from rotator.core.model import Policy
+from rotator.kubernetes.place import Place
 from rotator.targets.kubernetes import KubernetesTarget
-from rotator.targets.kubernetes_errors import Place
 
 if TYPE_CHECKING:
-    from rotator.targets.kubernetes_access import Access
+    from rotator.kubernetes.access import Access
 
 ALL = [{"apiGroups": [""], "resources": ["*"], "verbs": ["*"]}]
 TOKEN = "s3cr3t-first-token"
@@ -28,6 +28,6 @@ def error_of(access: Access) -> DriverError:
     """Return what a read fails with."""
     with pytest.raises(DriverError) as caught:
         target(access).read()
-    told = f"{caught.value} {caught.value.detail} {caught.value.hint}"
-    assert "s3cr3t" not in told
+    text = f"{caught.value} {caught.value.detail} {caught.value.hint}"
+    assert "s3cr3t" not in text
     return caught.value

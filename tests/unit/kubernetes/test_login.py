@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rotator.core.errors import PermanentError, Reason, TemporaryError
-from rotator.targets.kubernetes_access import Access
+from rotator.kubernetes.access import Access
 from tests.fakes.kubernetes import ADMIN, FakeKubernetes
 from tests.fakes.kubernetes_rbac import Account
-from tests.unit.targets.cluster import ALL, error_of, target
+from tests.support import settled
+from tests.unit.kubernetes.cluster import ALL, error_of, target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +61,43 @@ def test_logs_in_with_a_plugin(fake: FakeKubernetes, tmp_path: Path, version: st
     assert [call.user for call in fake.calls] == ["admin"]
 
 
+def runs(place: Path) -> int:
+    """Return how often the plugin ran."""
+    return (place / "runs").read_text().count("get-token")
+
+
+@pytest.mark.parametrize(
+    ("end", "expected"),
+    [(timedelta(hours=1), 1), (timedelta(seconds=2), 3), (None, 1)],
+    ids=["an hour", "almost over", "not said"],
+)
+def test_a_plugin_s_login_is_good_until_it_ends(
+    fake: FakeKubernetes, tmp_path: Path, end: timedelta | None, expected: int
+) -> None:
+    """Many targets, and a cycle's reads and writes, don't run it each time."""
+    status: dict[str, Any] = {"token": ADMIN}
+    if end is not None:
+        status["expirationTimestamp"] = (datetime.now(UTC) + end).isoformat()
+    user = write_plugin(tmp_path, json.dumps(status))
+    access = Access(settled(fake.kubeconfig(tmp_path / "config", user=user)))
+    for _ in range(3):
+        target(access).read()
+    assert runs(tmp_path) == expected
+
+
+def test_a_plugin_runs_again_when_its_login_is_refused(
+    fake: FakeKubernetes, tmp_path: Path
+) -> None:
+    """The next call asks it for another one, though the first would last."""
+    access = Access(settled(fake.kubeconfig(tmp_path / "config", user=write_plugin(tmp_path))))
+    target(access).read()
+    account = fake.tokens.pop(ADMIN)
+    assert error_of(access).reason is Reason.LOGIN_REJECTED
+    fake.tokens[ADMIN] = account
+    target(access).read()
+    assert runs(tmp_path) == 2
+
+
 def test_a_plugin_may_give_a_certificate(secure: FakeKubernetes, pki: Pki, tmp_path: Path) -> None:
     """Certificate and key in place of a token."""
     certificate, key = pki.issue("person")
@@ -87,7 +126,7 @@ PLUGIN_TROUBLES: dict[str, tuple[str | None, Reason, str]] = {
 
 @pytest.mark.parametrize("name", PLUGIN_TROUBLES)
 def test_explains_a_plugin_s_failure(fake: FakeKubernetes, tmp_path: Path, name: str) -> None:
-    """What it printed may be a token, so it is not told; how to see it is."""
+    """What it printed may be a token, so it is not said; how to see it is."""
     script, reason, hint = PLUGIN_TROUBLES[name]
     user = write_plugin(tmp_path)
     plugin = tmp_path / "plugin"

@@ -51,7 +51,17 @@ ANSWERS: dict[str, tuple[Canned, type[DriverError], Reason, str]] = {
         Canned(403, _status(403, "Forbidden")),
         PermanentError,
         Reason.FORBIDDEN,
-        "-n ci describe quota",
+        "get validatingadmissionpolicies,resourcequotas",
+    ),
+    # An admission webhook chooses its own status and reason.
+    "a webhook's 401": (
+        Canned(
+            401,
+            _status(401, "Unauthorized", message='admission webhook "a.b" denied the request: no'),
+        ),
+        PermanentError,
+        Reason.FORBIDDEN,
+        "validatingadmissionpolicies",
     ),
     "body too large": (
         Canned(413, _status(413, "RequestEntityTooLarge")),
@@ -63,7 +73,7 @@ ANSWERS: dict[str, tuple[Canned, type[DriverError], Reason, str]] = {
         Canned(400, _status(400, "BadRequest")),
         PermanentError,
         Reason.INVALID,
-        "-n ci get configmap docker -o yaml",
+        "-n ci describe configmap docker",
     ),
     # For a patch that it can't decode the server quotes the whole object.
     "undecodable": (
@@ -81,7 +91,7 @@ ANSWERS: dict[str, tuple[Canned, type[DriverError], Reason, str]] = {
         ),
         PermanentError,
         Reason.INVALID,
-        "-n ci get configmap docker -o yaml",
+        "-n ci describe configmap docker",
     ),
     "bad label": (
         Canned(

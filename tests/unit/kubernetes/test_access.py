@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import ssl
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from rotator.core.errors import PermanentError, Reason
-from rotator.targets.kubernetes_access import Access
+from rotator.kubernetes.access import Access
+from rotator.kubernetes.connection import Connection, RefusedError, _context
+from rotator.kubernetes.contexts import Selected
+from rotator.kubernetes.kubeconfig import Cluster
+from rotator.kubernetes.login import Login
 from tests.fakes.certificates import Pki
 from tests.fakes.kubernetes import ADMIN, FakeKubernetes
 from tests.fakes.kubernetes_rbac import Account
 from tests.support import settled
-from tests.unit.targets.cluster import ALL, NEXT_TOKEN, TOKEN, error_of, target
+from tests.unit.kubernetes.cluster import ALL, NEXT_TOKEN, TOKEN, error_of, target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -182,26 +188,33 @@ def test_a_client_that_nobody_holds_is_closed(pod: Path) -> None:
     for file in pod.iterdir():
         settled(file)
     client = Access(service_account=pod).open()
-    http = client._client._client
-    assert not http.is_closed
+    with suppress(RefusedError):  # there is no such object, which takes a connection to see
+        client.send("GET", "/api/v1/namespaces/ci/configmaps/docker")
+    (pool,) = client._adapter.poolmanager.pools._container.values()
+    (connection,) = [one for one in pool.pool.queue if one is not None]
+    del pool
     settled(pod / "token", 60)
     Access(service_account=pod).open()
-    assert not http.is_closed, "it is still in use"
+    assert connection.sock is not None, "it is still in use"
     del client
-    assert http.is_closed
+    assert connection.sock is None
 
 
 BROKEN: dict[str, tuple[str | None, Reason, str]] = {
-    "missing": (None, Reason.MALFORMED, "not found"),
-    "no YAML": ("users: [s3cr3t-token: }", Reason.MALFORMED, "no kubeconfig"),
-    "empty": ("", Reason.MALFORMED, "no kubeconfig"),
+    "missing": (None, Reason.UNREADABLE, "No such file"),
+    "no YAML": ("users: [s3cr3t-token: }", Reason.MALFORMED, "is not YAML"),
+    "empty": ("", Reason.MALFORMED, "`current-context`"),
     "a list": ("- 1", Reason.MALFORMED, "no kubeconfig"),
-    "no contexts": ("clusters: []", Reason.MALFORMED, "'contexts'"),
-    "no current context": ("{clusters: [], contexts: []}", Reason.MALFORMED, "current context"),
+    "no contexts": (
+        "{current-context: a, clusters: []}",
+        Reason.MALFORMED,
+        "'a' in its `contexts`",
+    ),
+    "no current context": ("{clusters: [], contexts: []}", Reason.MALFORMED, "`current-context`"),
     "unknown cluster": (
         "{current-context: a, clusters: [], contexts: [{name: a, context: {cluster: prod}}]}",
         Reason.MALFORMED,
-        "'prod'",
+        "'prod' in its `clusters`",
     ),
 }
 
@@ -224,7 +237,7 @@ def test_explains_a_broken_kubeconfig(tmp_path: Path, name: str) -> None:
 
 USERS: dict[str, tuple[dict[str, Any], Reason]] = {
     "no file": ({"client-certificate": "none.crt", "client-key": "none.key"}, Reason.UNREADABLE),
-    "no PEM": ({"client-certificate": "junk", "client-key": "junk"}, Reason.UNREADABLE),
+    "no PEM": ({"client-certificate": "junk", "client-key": "junk"}, Reason.MALFORMED),
     "no base64": ({"client-certificate-data": "s3cr3t", "client-key-data": "*"}, Reason.MALFORMED),
     "no key": ({"client-certificate": "junk"}, Reason.MALFORMED),
     "old provider": ({"auth-provider": {"name": "gcp"}}, Reason.MALFORMED),
@@ -243,7 +256,7 @@ def test_explains_an_unusable_user(fake: FakeKubernetes, tmp_path: Path, name: s
 
 
 def test_a_context_without_user_is_anonymous(fake: FakeKubernetes, tmp_path: Path) -> None:
-    """As with kubectl: the server decides what that may do."""
+    """As with kubectl: the server decides what that may do, and a Role is never the answer."""
     path = fake.kubeconfig(tmp_path / "config")
     config = yaml.safe_load(path.read_text())
     del config["contexts"][0]["context"]["user"]
@@ -251,8 +264,9 @@ def test_a_context_without_user_is_anonymous(fake: FakeKubernetes, tmp_path: Pat
 
     error = error_of(Access(path))
 
-    assert error.reason is Reason.FORBIDDEN
-    assert "system:anonymous" in error.detail
+    assert error.reason is Reason.LOGIN_REJECTED
+    assert "no login was sent" in error.detail
+    assert "Role" not in error.hint
 
 
 def test_says_how_to_configure_it_outside_of_a_pod(
@@ -263,5 +277,62 @@ def test_says_how_to_configure_it_outside_of_a_pod(
 
     error = error_of(Access(service_account=tmp_path))
 
-    assert error.reason is Reason.MALFORMED
+    assert error.reason is Reason.UNREADABLE
     assert "service account" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("server", "expected"),
+    [
+        ("https://kube.example.com", "http://proxy.example.com:3128"),
+        ("https://127.0.0.1:6443", None),
+        ("https://localhost:6443", None),
+        ("https://[::1]:6443", None),
+        ("https://kube.internal", None),
+    ],
+)
+def test_the_environment_s_proxy(
+    monkeypatch: pytest.MonkeyPatch, server: str, expected: str | None
+) -> None:
+    """It holds but for this machine and what $NO_PROXY names, as with kubectl."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com:3128")
+    monkeypatch.setenv("NO_PROXY", "kube.internal")
+    selected = Selected(Cluster(server, insecure=True))
+    assert Connection(selected, Login(), connect=1, read=1)._proxies.get("https") == expected
+
+
+def test_an_authority_without_extensions_is_trusted() -> None:
+    """Newer Pythons refuse many clusters' authorities, which kubectl takes."""
+    context = _context(Cluster("https://kube.example.com"))
+    assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+    assert context.verify_mode is ssl.CERT_REQUIRED
+
+
+def test_a_certificate_that_counts_for_nothing(
+    secure: FakeKubernetes, pki: Pki, tmp_path: Path
+) -> None:
+    """The server takes us for nobody, as behind a proxy that ends TLS: no Role is the answer."""
+    certificate, key = pki.issue("unknown")
+    path = secure.kubeconfig(
+        tmp_path / "config",
+        user={"client-certificate": str(certificate), "client-key": str(key)},
+        cluster={"certificate-authority": str(pki.ca)},
+    )
+
+    error = error_of(Access(path))
+
+    assert error.reason is Reason.LOGIN_REJECTED
+    assert "takes us for nobody" in error.detail
+    assert "Role" not in error.hint
+
+
+def test_an_account_that_may_not_impersonate(fake: FakeKubernetes, tmp_path: Path) -> None:
+    """That is another lack than that of a verb on the object."""
+    fake.allow(TOKEN, "weak", ALL[:0], "ci")
+    path = fake.kubeconfig(tmp_path / "config", user={"token": TOKEN, "as": "bob"})
+
+    error = error_of(Access(path))
+
+    assert error.reason is Reason.FORBIDDEN
+    assert "weak may not impersonate anybody" in error.detail
+    assert 'verbs: ["impersonate"]' in error.hint

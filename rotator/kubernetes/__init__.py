@@ -1,0 +1,1 @@
+"""What the two Kubernetes targets share: kubeconfig, login, connection and errors."""

@@ -1,0 +1,154 @@
+"""How a cluster's API server is reached: by a kubeconfig, or from inside a pod.
+
+All targets that are reached in the same way use one connection, while each file that it was made
+from stays the same: a token that the kubelet has replaced, a renewed certificate or an edited
+kubeconfig counts from the next call on. A login plugin's output counts until it ends.
+
+https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
+https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from threading import Lock
+
+from rotator.core.errors import DriverError, PermanentError, Reason
+from rotator.kubernetes.connection import Connection, TrustError, is_loopback
+from rotator.kubernetes.contexts import Selected, load
+from rotator.kubernetes.kubeconfig import Cluster, KubeconfigError
+from rotator.kubernetes.login import Login, log_in
+from rotator.kubernetes.users import User
+from rotator.system.kept import Kept
+
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+DEFAULT_KUBECONFIG = "~/.kube/config"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How the API server is reached.
+
+    Without `kubeconfig` and `context`: with the pod's service account where there is one, else with
+    what $KUBECONFIG or ~/.kube/config says, as kubectl does. Times are in seconds.
+    """
+
+    kubeconfig: Path | None = None
+    context: str | None = None
+    service_account: Path = SERVICE_ACCOUNT
+    connect_seconds: float = 5.0
+    read_seconds: float = 15.0
+    plugin_seconds: float = 15.0
+
+    def __str__(self) -> str:
+        """Return the kubeconfig and context, which make one way differ from another."""
+        return "@".join(map(str, filter(None, (self.kubeconfig, self.context)))) or "cluster"
+
+    def open(self) -> Connection:
+        """Return the connection that is there, or a new one.
+
+        Raises `PermanentError` (unreadable, malformed, login_rejected, not_found) where the
+        configuration or what it points to is of no use, `TemporaryError` (timeout) where a plugin
+        hangs.
+        """
+        with _locks.setdefault(self, Lock()):
+            selected = _selected.get(self, self._files(), self._select)
+            named = [_trusted(), *selected.files()]
+            if (last := _last.get(self)) is not None and last.is_over():
+                self.forget()
+            make = partial(self._connect, selected)
+            connection = _connections.get(self, named, make, also=selected)
+            _last[self] = connection.login
+            return connection
+
+    def forget(self) -> None:
+        """Make a new connection next time: the server does not accept the login of this one."""
+        _connections.forget(self)
+
+    def kubectl(self, command: str) -> str:
+        """Return the command line that reaches the same cluster in the same way."""
+        options = [
+            *(["--kubeconfig", str(self.kubeconfig)] if self.kubeconfig else []),
+            *(["--context", self.context] if self.context else []),
+        ]
+        return " ".join(["kubectl", *map(shlex.quote, options), command])
+
+    def _files(self) -> list[Path]:
+        """Return the files that may say where the server is and who we are."""
+        return [*map(self.service_account.joinpath, ("token", "ca.crt")), *self._kubeconfigs()]
+
+    def _kubeconfigs(self) -> list[Path]:
+        if self.kubeconfig:
+            return [self.kubeconfig]
+        names = [name for name in os.environ.get("KUBECONFIG", "").split(os.pathsep) if name]
+        return [Path(name).expanduser() for name in dict.fromkeys(names or [DEFAULT_KUBECONFIG])]
+
+    def _select(self) -> Selected:
+        in_pod = self._in_pod()
+        if in_pod is not None:
+            return in_pod
+        paths = self._kubeconfigs()
+        try:
+            if not any(path.exists() for path in paths):
+                raise self._unusable(Reason.UNREADABLE, "No such file or directory")
+            return load(paths, self.context, must_exist=self.kubeconfig is not None)
+        except KubeconfigError as error:
+            raise self._unusable(Reason.MALFORMED, str(error)) from None
+        except OSError as error:
+            why = f"{error.strerror}: {error.filename}"
+            raise self._unusable(Reason.UNREADABLE, why) from error
+
+    def _in_pod(self) -> Selected | None:
+        """Return what a pod's service account gives; None where there is none, or it isn't used.
+
+        Follows client-go's `rest.InClusterConfig`.
+        """
+        host = os.environ.get("KUBERNETES_SERVICE_HOST")
+        port = os.environ.get("KUBERNETES_SERVICE_PORT")
+        token, authority = (self.service_account / name for name in ("token", "ca.crt"))
+        if self.kubeconfig or self.context or not (host and port) or not token.exists():
+            return None
+        address = f"[{host}]" if ":" in host else host
+        cluster = Cluster(
+            f"https://{address}:{port}", authority=authority if authority.exists() else None
+        )
+        return Selected(cluster, User(token_file=token))
+
+    def _connect(self, selected: Selected) -> Connection:
+        cluster = selected.cluster
+        whoami = f"see what it says, as the user that runs rotator: {self.kubectl('auth whoami')}"
+        login = log_in(selected.user, cluster, self.plugin_seconds, whoami)
+        if login and cluster.server.startswith("http:") and not is_loopback(cluster.server):
+            raise self._unusable(
+                Reason.INVALID,
+                "the field `server` of its cluster begins with http://, and a login that is sent "
+                "there could be read on the way",
+            )
+        try:
+            return Connection(selected, login, connect=self.connect_seconds, read=self.read_seconds)
+        except TrustError as error:
+            raise self._unusable(error.reason, str(error)) from None
+
+    def _unusable(self, reason: Reason, why: str) -> DriverError:
+        correct = f"correct it, then try: {self.kubectl('config view --minify')}"
+        if not (self.kubeconfig or any(path.exists() for path in self._kubeconfigs())):
+            correct = (
+                "run rotator in a pod with a service account, or set the target's `kubeconfig`"
+            )
+        where = ":".join(map(str, self._kubeconfigs()))
+        return PermanentError(reason, f"cannot use the kubeconfig {where}: {why}", correct)
+
+
+_locks: dict[Access, Lock] = {}
+_last: dict[Access, Login] = {}
+_selected: Kept[Selected] = Kept()
+_connections: Kept[Connection] = Kept()
+
+
+def _trusted() -> Path:
+    """Return the file that names the trusted authorities where the environment chooses one."""
+    return Path(os.environ.get("SSL_CERT_FILE", "/"))

@@ -1,0 +1,232 @@
+"""Requests to an API server: JSON over connections that stay open, bounded in time and in size.
+
+No Kubernetes client is below it: lightkube ignores `as`, `proxy-url`, `tls-server-name` and
+`provideClusterInfo` of a kubeconfig in silence, the official client takes three times as long to
+load, and six kinds of requests are all that is asked here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+from contextlib import contextmanager
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+import requests
+from requests.utils import get_environ_proxies
+from urllib3 import HTTPHeaderDict
+
+from rotator.core.errors import Reason
+from rotator.http.reading import json_in
+from rotator.http.session import BoundedAdapter
+from rotator.system.each import AT_ONCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rotator.core.model import Secret
+    from rotator.kubernetes.contexts import Selected
+    from rotator.kubernetes.kubeconfig import Cluster
+    from rotator.kubernetes.login import Login
+
+_SUCCESS = range(200, 300)
+
+
+class TrustError(Exception):
+    """A certificate or a key that a kubeconfig names is of no use; the text says which and why."""
+
+    def __init__(self, reason: Reason, why: str) -> None:
+        super().__init__(why)
+        self.reason = reason
+
+
+class RefusedError(Exception):
+    """The answer is something else than success.
+
+    `body` is the answer's JSON, {} where it is none; `text` its first characters. The text of this
+    error is empty, as an answer may quote a whole object.
+    """
+
+    def __init__(self, method: str, response: requests.Response) -> None:
+        super().__init__()
+        self.method = method
+        self.status = response.status_code
+        self.headers = response.headers
+        body = json_in(response.content)
+        self.body: Mapping[str, Any] = body if isinstance(body, dict) else {}
+        self.text = response.content[:500].decode(errors="replace")
+
+
+class NoObjectError(Exception):
+    """The answer is a success, and no object of the kind that was asked."""
+
+
+class Connection:
+    """Talks to one API server with one login."""
+
+    def __init__(self, selected: Selected, login: Login, *, connect: float, read: float) -> None:
+        cluster = selected.cluster
+        self.server = cluster.server
+        self.login = login
+        self._timeout = (connect, read)
+        self._adapter = _Adapter(cluster, login, 2 * read)
+        self._proxies = _proxies(cluster)
+        # One name can stand for several values (`Impersonate-Group`).
+        self._headers = HTTPHeaderDict({"User-Agent": "rotator"})
+        if login.authorization is not None:
+            self._headers.add("Authorization", login.authorization.reveal())
+        for name, value in selected.user.impersonate:
+            self._headers.add(name, value)
+
+    def __del__(self) -> None:
+        """Close the connections when nobody holds this any more."""
+        if adapter := getattr(self, "_adapter", None):
+            adapter.close()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        kind: str = "application/json",
+        accept: str = "application/json",
+        **query: str,
+    ) -> dict[str, Any]:
+        """Return the object that the server answers with.
+
+        `path` begins with /api or /apis, and has quoted names; `kind` is the body's, `accept` the
+        answer's type. Raises `RefusedError`,
+        `NoObjectError`, and what `requests` and the adapter raise where there is no answer.
+        """
+        url = f"{self.server}{path}{'?' if query else ''}{urlencode(query)}"
+        request = requests.Request(method, url).prepare()
+        headers = self._headers.copy()
+        headers["Accept"] = accept
+        if body is not None:
+            # An unpaired surrogate can't be written in UTF-8; as an escape it can.
+            request.body = json.dumps(body).encode()
+            headers["Content-Type"] = kind
+            headers["Content-Length"] = str(len(request.body))
+        # urllib3 takes it, and sends a name as often as it has values.
+        request.headers = headers  # type: ignore[assignment]
+        response = self._adapter.send(request, timeout=self._timeout, proxies=self._proxies)
+        if response.status_code not in _SUCCESS:
+            raise RefusedError(method, response)
+        found = json_in(response.content)
+        if not isinstance(found, dict):
+            raise NoObjectError
+        return found
+
+
+def _proxies(cluster: Cluster) -> dict[str, str]:
+    """Return the proxy by scheme: the kubeconfig's, else the environment's."""
+    if cluster.proxy:
+        return {urlsplit(cluster.server).scheme: cluster.proxy}
+    # As kubectl: a server on this machine is never asked through the environment's proxy.
+    return {} if is_loopback(cluster.server) else dict(get_environ_proxies(cluster.server))
+
+
+def is_loopback(server: str) -> bool:
+    """Return whether a server is on this machine."""
+    host = urlsplit(server).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class _Adapter(BoundedAdapter):
+    """Brings the kubeconfig's trust, certificate and server name into the connections."""
+
+    def __init__(self, cluster: Cluster, login: Login, seconds: float) -> None:
+        self._tls: dict[str, Any] = {}
+        if not cluster.server.startswith("https:"):
+            # A broken certificate is said all the same.
+            _show(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), login)
+        else:
+            context = _context(cluster)
+            _show(context, login)
+            self._tls = {"ssl_context": context, "cert_reqs": context.verify_mode}
+            if cluster.tls_server_name:
+                self._tls["server_hostname"] = cluster.tls_server_name
+        super().__init__(seconds, pool_maxsize=AT_ONCE)
+
+    def build_connection_pool_key_attributes(
+        self, request: Any, verify: Any, cert: Any = None
+    ) -> tuple[Any, Any]:
+        """Return which pool a request goes to, with our context."""
+        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, dict(self._tls)
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Change nothing: the context says what is trusted."""
+
+
+def _context(cluster: Cluster) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(
+            cafile=cluster.authority,
+            cadata=cluster.authority_data.decode() if cluster.authority_data else None,
+        )
+    except FileNotFoundError:
+        raise TrustError(
+            Reason.UNREADABLE, f"its `certificate-authority` {cluster.authority} does not exist"
+        ) from None
+    except (OSError, ValueError) as error:
+        where = cluster.authority or ""
+        why = getattr(error, "strerror", None) if not isinstance(error, ssl.SSLError) else None
+        raise TrustError(
+            Reason.UNREADABLE if why else Reason.MALFORMED,
+            f"its `certificate-authority{'' if where else '-data'}` {where}"
+            f"{' ' if where else ''}{f'is unreadable: {why}' if why else 'holds no certificate'}",
+        ) from None
+    # From Python 3.13 on: many clusters' authorities lack an extension that it asks for, and
+    # neither kubectl nor the server does.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if cluster.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _show(context: ssl.SSLContext, login: Login) -> None:
+    """Let the context show the login's client certificate."""
+    if login.certificate is None or login.key is None:
+        return
+    try:
+        with _named(login.certificate) as certificate, _named(login.key) as key:
+            # A key that is encrypted would have OpenSSL ask on the terminal.
+            context.load_cert_chain(certificate, key, password="")
+    except ssl.SSLError:
+        raise TrustError(
+            Reason.MALFORMED,
+            "its client certificate and key are no PEM, or don't belong together",
+        ) from None
+    except OSError as error:
+        names = [str(one) for one in (login.certificate, login.key) if isinstance(one, Path)]
+        missing = [name for name in names if not os.access(name, os.R_OK)]
+        raise TrustError(
+            Reason.UNREADABLE,
+            f"its client certificate or key {' '.join(missing or names)} is unreadable: "
+            f"{error.strerror}",
+        ) from None
+
+
+@contextmanager
+def _named(pem: Path | bytes | Secret) -> Iterator[str]:
+    """Give a certificate or key by a name: its own, or one that leads to memory.
+
+    A file below /tmp would stay there after a crash.
+    """
+    if isinstance(pem, Path):
+        yield str(pem)
+        return
+    with open(os.memfd_create("rotator"), "wb") as file:  # noqa: PTH123  it has no path
+        file.write(pem if isinstance(pem, bytes) else pem.reveal().encode())
+        file.flush()
+        yield f"/proc/self/fd/{file.fileno()}"

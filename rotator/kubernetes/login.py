@@ -1,0 +1,172 @@
+"""What a kubeconfig's user logs in with: a token, a name with a password, or a certificate.
+
+https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
+from rotator.core.model import Secret
+from rotator.system import program
+from rotator.system.program_environment import passed_on
+from rotator.system.secret_input import SecretInput
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rotator.kubernetes.kubeconfig import Cluster
+    from rotator.kubernetes.users import Plugin, User
+
+_PLUGIN_OUTPUT = 1024 * 1024
+
+_WITHOUT_END = 60.0
+"""Seconds that a plugin's login counts where it does not say how long."""
+
+_EARLY = 5.0
+"""Seconds before its end at which a login is made again."""
+
+
+class Login(Struct, frozen=True):
+    """What is sent to show who we are; `until`: when a plugin has to be asked again."""
+
+    authorization: Secret | None = None
+    certificate: Path | bytes | None = None
+    key: Path | Secret | None = None
+    until: float | None = None
+
+    def __bool__(self) -> bool:
+        """Return whether anything is sent."""
+        return self.authorization is not None or self.certificate is not None
+
+    def is_over(self) -> bool:
+        """Return whether a plugin has to be asked again, as its login ends within seconds."""
+        return self.until is not None and self.until - _EARLY < time.time()
+
+    def secrets(self) -> list[str]:
+        """Return what may not appear in an error."""
+        sent = self.authorization.reveal().partition(" ")[2] if self.authorization else ""
+        return [sent] if sent else []
+
+
+def log_in(user: User, cluster: Cluster, plugin_seconds: float, hint: str) -> Login:
+    """Return the login of a user; runs the plugin where there is one.
+
+    `hint`: how a person sees what the plugin says. Raises `PermanentError`, or `TemporaryError`
+    (timeout) where the plugin does not end.
+    """
+    token, certificate, key, until = user.token, user.certificate, user.key, None
+    if user.token_file is not None:
+        token = SecretInput(user.token_file).read()
+    elif user.plugin is not None and token is None:
+        given = _run(user.plugin, cluster, plugin_seconds, hint)
+        token = given.authorization
+        certificate, key = given.certificate or certificate, given.key or key
+        until = given.until
+    if token is not None:
+        text = token.reveal()
+        if not (text.isascii() and text.isprintable()):
+            raise PermanentError(
+                Reason.MALFORMED, "its token holds characters that no header can carry", hint
+            )
+        return Login(Secret(f"Bearer {text}"), certificate, key, until)
+    if user.username or user.password is not None:
+        password = user.password.reveal() if user.password is not None else ""
+        basic = base64.b64encode(f"{user.username}:{password}".encode()).decode()
+        return Login(Secret(f"Basic {basic}"), certificate, key, until)
+    return Login(None, certificate, key, until)
+
+
+def _run(plugin: Plugin, cluster: Cluster, seconds: float, hint: str) -> Login:
+    environment = {
+        **passed_on(os.environ),
+        **dict(plugin.env),
+        "KUBERNETES_EXEC_INFO": json.dumps(_request(plugin, cluster)),
+    }
+    command = plugin.command
+    try:
+        code, output = program.run(
+            [command, *plugin.args], b"", environment, seconds, _PLUGIN_OUTPUT
+        )
+    except OSError as error:
+        install = plugin.install_hint or "install it where rotator runs"
+        raise _failed(command, Reason.NOT_FOUND, error.strerror or "not found", install) from error
+    except program.ProgramTimeoutError:
+        raise TemporaryError(
+            Reason.TIMEOUT,
+            f"the kubeconfig's login plugin {command} did not end in {seconds:g} s",
+            hint,
+        ) from None
+    except program.ProgramOutputError:
+        code, output = 0, b""
+    if code != 0:
+        raise _failed(command, Reason.LOGIN_REJECTED, f"ended with code {code}", hint)
+    login = _login_in(output, plugin.version)
+    if login is None:
+        why = f"gave no token and no certificate of {plugin.version}"
+        raise _failed(command, Reason.MALFORMED, why, hint)
+    return login
+
+
+def _request(plugin: Plugin, cluster: Cluster) -> dict[str, Any]:
+    """Return what a plugin gets to know: nobody is there; and the cluster, if it asks for that."""
+    spec: dict[str, Any] = {"interactive": False}
+    if plugin.wants_cluster:
+        data = cluster.authority_data
+        if cluster.authority is not None:
+            data = _read(cluster.authority)
+        known = {
+            "server": cluster.server,
+            "tls-server-name": cluster.tls_server_name,
+            "insecure-skip-tls-verify": cluster.insecure or None,
+            "certificate-authority-data": base64.b64encode(data).decode() if data else None,
+            "proxy-url": cluster.proxy,
+            "config": cluster.plugin_config,
+        }
+        spec["cluster"] = {name: value for name, value in known.items() if value is not None}
+    return {"apiVersion": plugin.version, "kind": "ExecCredential", "spec": spec}
+
+
+def _read(authority: Path) -> bytes:
+    try:
+        return authority.read_bytes()
+    except OSError as error:
+        raise PermanentError(
+            Reason.UNREADABLE,
+            f"the kubeconfig's `certificate-authority` {authority} is unreadable: {error.strerror}",
+            f"make it readable for the user that runs rotator: ls -l {authority}",
+        ) from None
+
+
+def _login_in(output: bytes, version: str) -> Login | None:
+    """Return the login in a plugin's output; None where there is none."""
+    try:
+        document = json.loads(output)
+        status = document["status"]
+        token, end = status.get("token"), status.get("expirationTimestamp")
+        certificate, key = status.get("clientCertificateData"), status.get("clientKeyData")
+        until = datetime.fromisoformat(end).timestamp() if end else time.time() + _WITHOUT_END
+        if document.get("apiVersion", version) != version:
+            return None
+        if not isinstance(token, str | None) or (not token and not (certificate and key)):
+            return None
+        return Login(
+            Secret(token) if token else None,
+            certificate.encode() if certificate else None,
+            Secret(key) if key else None,
+            until,
+        )
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
+        return None
+
+
+def _failed(command: str, reason: Reason, why: str, hint: str) -> DriverError:
+    return PermanentError(reason, f"the kubeconfig's login plugin {command}: {why}", hint)
