@@ -93,13 +93,19 @@ class Target(ABC):
 
     `compares`: write() raises `ConflictError` where the target changed since `replacing` was read.
     Where it can't, the core reads again just before it writes. `server`: the one that it is on,
-    where there may be so many targets on one that all at once are too much for it.
+    where there may be so many targets on one that all at once are too much for it. `marks`: it can
+    carry a mark. `local`: it is read on this machine, so jobs can't read either what a read can't.
+    `sets_aside`: it has `set_aside`. `group`: the configured target that a member belongs to.
     """
 
     name: str
     policy: Policy
     compares: bool = True
     server: str | None = None
+    marks: bool = True
+    local: bool = False
+    sets_aside: bool = False
+    group: str | None = None
 
     def __init__(self, name: str, policy: Policy) -> None:
         self.name = name
@@ -115,6 +121,17 @@ class Target(ABC):
 
         Creates what is missing. The answer is the write's own confirmation, no further read.
         """
+
+    def set_aside(self, replacing: Held) -> Held:
+        """Keep the undecodable text that is there beside the place: `PATH.broken`, `KEY.broken`.
+
+        Returns what is there now, with its new version; only called where `sets_aside`.
+        """
+        raise NotImplementedError
+
+    def members(self) -> Sequence[Target]:
+        """Return the targets that this one stands for: itself, or one in each namespace."""
+        return [self]
 
     def login_stamp(self) -> str | None:
         """Return what changes when the login does; see `Source.login_stamp`.

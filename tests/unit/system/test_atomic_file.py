@@ -13,16 +13,17 @@ import pytest
 
 from rotator.system import atomic_file
 from tests.faults import Crash, before, crashing, failing
+from tests.privileges import obey_modes
 from tests.support import missing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def write(path: Path, text: str, **options: object) -> os.stat_result:
+def write(path: Path, text: str, **options: object) -> None:
     """Write a file, given its whole path."""
     with atomic_file.directory(path.parent) as opened:
-        return atomic_file.write(opened, path.name, text, **options)  # type: ignore[arg-type]  # options of each test
+        atomic_file.write(opened, path.name, text, **options)  # type: ignore[arg-type]  # options of each test
 
 
 @pytest.fixture
@@ -48,26 +49,29 @@ def leftover(path: Path) -> Path:
 @pytest.mark.parametrize("durable", [True, False])
 @pytest.mark.parametrize("text", ["", "new", "ü" * 100_000], ids=["empty", "short", "long"])
 def test_puts_the_text_there(path: Path, text: str, *, durable: bool) -> None:
-    """The answer is the new file's status; nothing else is left in the directory."""
+    """It is another file then; nothing else is left in the directory."""
     inode = path.stat().st_ino
-    status = write(path, text, durable=durable)
+    write(path, text, durable=durable)
     assert path.read_text() == text
-    found = path.stat()
-    assert found.st_ino != inode
-    assert (status.st_ino, status.st_mtime_ns) == (found.st_ino, found.st_mtime_ns)
-    assert status.st_size == len(text.encode())
+    assert path.stat().st_ino != inode
     assert names(path) == ["file"]
 
 
 def test_is_its_owners_alone_until_the_mode_is_set(path: Path) -> None:
     """Whatever the umask, nobody else can open the temporary file while it is being written."""
     modes = []
+
+    def look() -> None:
+        (temporary,) = (found for found in path.parent.iterdir() if found != path)
+        modes.append(stat.S_IMODE(temporary.stat().st_mode))
+
     before_mask = os.umask(0)
     try:
-        write(path, "new", mode=0o644, prepare=lambda file: modes.append(os.fstat(file).st_mode))
+        with before(look, frozenset({"fchmod"})):
+            write(path, "new", mode=0o644)
     finally:
         os.umask(before_mask)
-    assert [stat.S_IMODE(mode) for mode in modes] == [0o600]
+    assert modes == [0o600]
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
@@ -82,7 +86,8 @@ def test_gives_the_file_away_before_it_has_its_name(path: Path) -> None:
         status = temporary.stat()
         seen.append((status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)))
 
-    write(path, "new", uid=12345, gid=54321, mode=0o640, check=look)
+    with before(look, frozenset({"rename"})):
+        write(path, "new", uid=12345, gid=54321, mode=0o640)
     assert seen == [(12345, 54321, 0o640)]
     assert (path.stat().st_uid, path.stat().st_gid) == (12345, 54321)
 
@@ -121,15 +126,35 @@ def test_a_file_size_limit_leaves_the_old_file(path: Path) -> None:
     assert names(path) == ["file"]
 
 
-def test_a_check_calls_it_off(path: Path) -> None:
-    """What the check raises reaches the caller, and nothing was written."""
-
-    def refuse() -> None:
-        raise RuntimeError("no")
-
-    with pytest.raises(RuntimeError):
-        write(path, "new", check=refuse)
+def test_exclusive_without_links(path: Path) -> None:
+    """A file system that has no links makes the file by a rename, as exclusively."""
+    with failing("link", errno.EPERM), pytest.raises(FileExistsError):
+        write(path, "new", exclusive=True)
     assert path.read_text() == "old"
+    path.unlink()
+    with failing("link", errno.EPERM):
+        write(path, "new", exclusive=True)
+    assert path.read_text() == "new"
+    assert names(path) == ["file"]
+
+
+def test_a_draft_that_cannot_be_removed_is_emptied(path: Path) -> None:
+    """Where the directory lets us make files and not remove them, no secret is left there."""
+
+    def lose_the_right() -> None:
+        path.parent.chmod(0o500)
+        obey_modes(on=True)
+
+    try:
+        with before(lose_the_right, frozenset({"rename"})), pytest.raises(PermissionError):
+            write(path, "s3cr3t-new")
+    finally:
+        obey_modes(on=False)
+        path.parent.chmod(0o700)
+    assert path.read_text() == "old"
+    (left,) = (found for found in path.parent.iterdir() if found != path)
+    assert left.read_text() == ""
+    write(path, "new")
     assert names(path) == ["file"]
 
 

@@ -59,6 +59,15 @@ def obey(error: DriverError) -> None:
     subprocess.run(shlex.split(command.rpartition(": ")[2]), check=True)
 
 
+def opening(path: Path) -> int:
+    """Return which call of `open` it is that opens the file: each directory on the way is one.
+
+    After `/` and the directories come a look whether the file is a link, and the last directory
+    once more, to be read.
+    """
+    return len(path.parts) + 2
+
+
 def mode_of(path: Path) -> int:
     """Return the file's mode."""
     return stat.S_IMODE(path.stat().st_mode)

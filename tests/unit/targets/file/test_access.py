@@ -22,6 +22,7 @@ from tests.unit.targets.file.desk import (
     STRANGER,
     mode_of,
     obey,
+    opening,
     publish,
     refusal,
     target,
@@ -189,7 +190,10 @@ def test_a_link_that_comes_at_the_worst_moment(folder: Path, path: Path) -> None
         path.replace(elsewhere)
         path.symlink_to(elsewhere)
 
-    with before(swap, frozenset({"open"}), 2), pytest.raises(DriverError) as caught:
+    with (
+        before(swap, frozenset({"open"}), opening(path)),
+        pytest.raises(DriverError) as caught,
+    ):
         target(path).read()
     assert caught.value.reason == Reason.UNSAFE_PATH
 

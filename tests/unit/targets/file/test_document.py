@@ -11,7 +11,7 @@ from rotator.core.errors import ConflictError, PermanentError, Reason, Temporary
 from rotator.core.model import Content, Held, Secret
 from rotator.targets.file import LIMIT
 from tests.faults import before, failing
-from tests.unit.targets.file.desk import MARK, NEW, publish, refusal, target
+from tests.unit.targets.file.desk import MARK, NEW, opening, publish, refusal, target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,11 +91,12 @@ def test_a_file_that_goes_at_the_worst_moment(path: Path, doing: str) -> None:
     """Removed between being seen and being opened: tried again, no bug."""
     found = target(path, write="in_place")
     held = found.read()
+    opens = frozenset({"open"})
     if doing == "read":
-        with before(path.unlink, frozenset({"open"}), 2), pytest.raises(TemporaryError) as caught:
+        with before(path.unlink, opens, opening(path)), pytest.raises(TemporaryError) as caught:
             found.read()
     else:
-        with before(path.unlink, frozenset({"open"}), 2), pytest.raises(TemporaryError) as caught:
+        with before(path.unlink, opens, opening(path)), pytest.raises(TemporaryError) as caught:
             found.write(Secret(NEW), MARK, held)
     assert caught.value.reason == Reason.CONFLICT
 
