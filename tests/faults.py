@@ -32,8 +32,13 @@ class Crash(BaseException):
 
 
 @contextmanager
-def before(effect: Callable[[], object], names: frozenset[str], number: int = 1) -> Iterator[None]:
-    """Have the effect just before this thread's `number`-th call of a C function so named."""
+def before(
+    effect: Callable[[], object], names: frozenset[str], number: int = 1, times: int = 1
+) -> Iterator[None]:
+    """Have the effect just before this thread's `number`-th call of a C function so named.
+
+    `times`: and before the calls that follow, so many in all.
+    """
     left = number
 
     def profile(frame: FrameType, event: str, called: Any) -> None:
@@ -41,7 +46,7 @@ def before(effect: Callable[[], object], names: frozenset[str], number: int = 1)
         name = called.__name__ if event == "c_call" else frame.f_code.co_name
         if name in names and (event == "c_call" or (event == "call" and name in THROUGH_CTYPES)):
             left -= 1
-            if left == 0:
+            if -times < left <= 0:
                 effect()
 
     sys.setprofile(profile)

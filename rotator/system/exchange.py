@@ -12,6 +12,7 @@ next: it holds the versions of the draft and of the file that was read. `finish`
 from __future__ import annotations
 
 import os
+import re
 import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 Version = tuple[int, int, int]
 
-_UNDER_WAY = "exchange-"
+_UNDER_WAY = re.compile(r"exchange(-[0-9a-f]+){6}")
 _MOST_WRITERS = 100
 
 
@@ -67,7 +68,7 @@ def exchange(draft: Draft, name: str, read: Version, is_the_one: Callable[[str],
 
 def is_under_way(name: str, found: str) -> bool:
     """Tell whether a draft of the file `name` is one that `finish` knows about."""
-    return found.startswith(atomic_file.prefix(name) + _UNDER_WAY)
+    return bool(_UNDER_WAY.fullmatch(found.removeprefix(atomic_file.prefix(name))))
 
 
 def finish(opened: int, name: str, found: str) -> None:
@@ -75,8 +76,7 @@ def finish(opened: int, name: str, found: str) -> None:
 
     The caller holds the lock of the directory, so that no other rotator is at it.
     """
-    texts = found.removeprefix(atomic_file.prefix(name) + _UNDER_WAY).split("-")
-    numbers = tuple(int(text, 16) for text in texts)
+    numbers = tuple(int(text, 16) for text in found.rsplit("-", 6)[1:])
     ours, read = numbers[:3], numbers[3:]
     is_a_strangers = version(_status(opened, found)) not in (ours, read)
     with suppress(FileNotFoundError):
@@ -129,7 +129,7 @@ def _show_instead(draft: Draft, name: str) -> None:
 
 def _under_way(name: str, ours: Version, read: Version) -> str:
     numbers = "-".join(f"{number:x}" for number in (*ours, *read))
-    return f"{atomic_file.prefix(name)}{_UNDER_WAY}{numbers}"
+    return f"{atomic_file.prefix(name)}exchange-{numbers}"
 
 
 def _status(opened: int, name: str) -> os.stat_result:

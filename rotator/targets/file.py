@@ -102,7 +102,7 @@ class FileTarget(Target):
         """Keep the text that is there as `PATH.broken`, with the same mode and owner."""
         name = f"{self._path.name}{BROKEN}"
         with self._locked_place() as place:
-            tidy(place, name, locked=False)
+            tidy(place, name, self._trust(), locked=False)
             copy(
                 place,
                 self._still(look(place, place.path.name), replacing),
@@ -148,7 +148,7 @@ class FileTarget(Target):
             explaining(place.path, WRITE),
             directory_lock(place.directory, _LOCK_WAIT) as locked,
         ):
-            tidy(place, place.path.name, locked=locked)
+            tidy(place, place.path.name, self._trust(), locked=locked)
             yield place
 
     def _trust(self) -> access.Trust:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -142,16 +143,19 @@ def copy(place: Place, old: Found, name: str, *, durable: bool) -> None:
         atomic_file.sync_directory(place.directory)
 
 
-def tidy(place: Place, name: str, *, locked: bool) -> None:
+def tidy(place: Place, name: str, trust: access.Trust, *, locked: bool) -> None:
     """Remove the drafts of writers that are gone, and finish what they had begun.
 
-    `locked`: we hold the directory's lock, so no other rotator is writing there.
+    `locked`: we hold the directory's lock, so no other rotator is writing there. What a stranger
+    has put into a directory like `/tmp` must not get our file's name.
     """
     for found in atomic_file.drafts(place.directory, name):
-        if not exchange.is_under_way(name, found):
+        status = place.status(found)
+        if not exchange.is_under_way(name, found) or not (status and trust.covers(status.st_uid)):
             atomic_file.remove_abandoned(place.directory, found)
         elif locked:
-            exchange.finish(place.directory, name, found)
+            with suppress(OSError):  # no obstacle to a new document
+                exchange.finish(place.directory, name, found)
 
 
 def _fill(
