@@ -175,6 +175,14 @@ def test_an_undecodable_text_is_kept_beside_it(folder: Path, path: Path, root: N
     assert broken.read_text() == "the next typo"
 
 
+def test_the_broken_text_has_no_mark(folder: Path, path: Path) -> None:
+    """A mark says what we wrote, and nobody did write that."""
+    publish(path)
+    found = target(path)
+    found.set_aside(found.read())
+    assert os.listxattr(folder / "config.json.broken") == []
+
+
 @pytest.mark.parametrize("how", ["replace", "in_place"])
 def test_a_text_that_changed_is_not_set_aside(folder: Path, path: Path, how: str) -> None:
     """It may be right by now."""

@@ -101,6 +101,16 @@ def test_a_link_below_what_the_owner_could_have_moved(home: Path, treasure: Path
     assert refusal(inner / "link" / "config.json", owner=OWNER).reason == Reason.UNSAFE_PATH
 
 
+def test_a_link_of_the_owners_in_a_directory_like_tmp(home: Path, treasure: Path) -> None:
+    """There, too, everybody can make links."""
+    os.chown(home, 0, 0)
+    home.chmod(0o1777)
+    link = home / "docker"
+    link.symlink_to(treasure.parent)
+    theirs(link)
+    assert refusal(link / "config.json", owner=OWNER).reason == Reason.UNSAFE_PATH
+
+
 def test_a_link_of_the_owners_instead_of_the_file(home: Path, treasure: Path) -> None:
     """It leads to another directory."""
     path = home / "config.json"

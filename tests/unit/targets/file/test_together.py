@@ -94,6 +94,16 @@ def test_the_same_size_at_the_same_time(path: Path) -> None:
         assert path.read_text() == f"{other}\n"
 
 
+@pytest.mark.parametrize("how", ["replace", "in_place"])
+def test_the_same_text_written_again(path: Path, how: str) -> None:
+    """It is another file with another owner, perhaps: it is read again first."""
+    found = target(path, write=how)
+    held = found.read()
+    rename_over(path, f"{OLD}\n")
+    with pytest.raises(ConflictError):
+        found.write(Secret(NEW), MARK, held)
+
+
 @pytest.mark.parametrize(
     "instead",
     [
