@@ -1,4 +1,4 @@
-"""Writes a file so that whoever reads it finds the old text or the new one, never half of one.
+"""Writes a file so that whoever reads it finds the old text or the new one, each of them whole.
 
 The new text goes into a temporary file beside it, the draft, which then takes its name. Errors are
 the system's own, `OSError`: callers know what they mean where they are.
@@ -172,7 +172,7 @@ def _create(opened: int, name: str) -> Draft:
             fcntl.flock(file, fcntl.LOCK_EX)
         if os.fstat(file).st_nlink:
             return Draft(opened, file, temporary)
-        os.close(file)  # another writer removed it in the moment before it was locked
+        os.close(file)  # another writer removed it just before it was locked
 
 
 def _check_removal(opened: int) -> None:

@@ -29,7 +29,7 @@ def read(file: int) -> dict[str, bytes]:
 
 
 def give(file: int, attributes: Mapping[str, bytes]) -> dict[str, str]:
-    """Set the attributes of an open file; return what could not be set, with the system's words."""
+    """Set the attributes of an open file; return what could not be set, and why."""
     has = read(file)
     refused = {}
     for name, value in attributes.items():

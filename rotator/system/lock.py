@@ -55,7 +55,7 @@ def lock(
 ) -> Iterator[None]:
     """Hold the lock on the file `path` for the block, waiting for it up to `wait` seconds.
 
-    Raises `LockHeldError`, which says who holds it where that can be told. Where no lock can be
+    Raises `LockHeldError`, which says who holds it where that is known. Where no lock can be
     had at all (the directory can't be written, its file system has no locks), warns and goes on.
     """
     with ExitStack() as stack:

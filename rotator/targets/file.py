@@ -5,7 +5,7 @@ Where the path is itself a mount point the kernel refuses that (EBUSY); `in_plac
 the old text. A job that runs sees the change only if it has the directory mounted, not the file.
 
 Three things keep others' writes from being lost: rotators lock each other out with the directory's
-lock, the file is compared with what was read, and what comes out of its place is looked at.
+lock, the file is compared with what was read, and so is what comes out of its place.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from rotator.targets.file_replace import Found
 
 BROKEN = ".broken"
-"""What the name of the file is followed by under which an undecodable text is kept."""
+"""Follows the name of the file, for a text that can't be decoded."""
 
 _LOCK_WAIT = 3.0
 
@@ -109,15 +109,15 @@ class FileTarget(Target):
                 name,
                 durable=self._durable,
             )
-            note = f"kept what could not be decoded as {place.path.with_name(name)}"
+            note = f"the text that nobody can decode is now in {place.path.with_name(name)}"
         return Held(replacing.text, replacing.mark, replacing.version, notes=(note,))
 
     def _overwrite(self, place: Place, text: Secret, mark: Mark, replacing: Held) -> Held:
         wanted = self._wanted()
         with open(place.path.name, "r+b", buffering=0, opener=place.open) as stream:
             file = stream.fileno()
-            # Who opens the file now waits where the kernel can do that, and else can find half of
-            # the new text.
+            # Who opens the file now has to wait, where the kernel can do that. Elsewhere they can
+            # read a text that is not whole.
             with lease.alone(file):
                 size = self._still(found_in(file), replacing).version[2]
                 if wanted.mode != access.AS_IT_IS:

@@ -23,7 +23,7 @@ AS_IT_IS = -1
 NEW_FILE_MODE = 0o600
 
 MODES = 0o775
-"""What is kept of a mode: a file that everybody can write is no place for a credential."""
+"""What stays of a mode: a file that everybody can write is no place for a credential."""
 
 _UNITS_USER = "rotator"
 
@@ -64,7 +64,7 @@ def check_directory(path: Path, status: os.stat_result, trust: Trust, *, last: b
     what = "file in the place of this one" if last else "directory or a link in our way"
     if not trust.covers(status.st_uid):
         theirs = user_name(status.st_uid)
-        # Typed by hand as root, on a host where the units in systemd/ run rotator.
+        # Typed as root, on a host where the units in systemd/ run rotator.
         units = "systemctl start rotator-once, which runs as that user; or "
         raise PermanentError(
             Reason.UNSAFE_PATH,

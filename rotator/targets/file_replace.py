@@ -170,14 +170,14 @@ def _fill(
     atomic_file.write_all(file, document)
     notes: list[str] = []
     mode, uid, gid = wanted.mode, wanted.uid, wanted.gid
-    kept: dict[str, bytes] = {}
+    copied: dict[str, bytes] = {}
     if old is not None:
         mode = old.mode & access.MODES if mode == access.AS_IT_IS else mode
         uid = old.uid if uid == access.AS_IT_IS else uid
         gid = old.gid if gid == access.AS_IT_IS else gid
-        kept = {k: v for k, v in old.attributes.items() if k != file_mark.ATTRIBUTE}
-    access_list = kept.pop(attributes.ACCESS_LIST, None)
-    refused = attributes.give(file, kept)
+        copied = {k: v for k, v in old.attributes.items() if k != file_mark.ATTRIBUTE}
+    access_list = copied.pop(attributes.ACCESS_LIST, None)
+    refused = attributes.give(file, copied)
     marked = mark if mark is not None and file_mark.attach(file, mark) else None
     # The owner first: until access list and mode are set, nobody but the owner can read it.
     if (uid, gid) != (access.AS_IT_IS, access.AS_IT_IS):

@@ -1,4 +1,4 @@
-"""Old or new, never half: what readers, other writers and a full disk see of a write."""
+"""Old or new, and whole: what readers, other writers and a full disk see of a write."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def names(path: Path) -> list[str]:
 def leftover(path: Path) -> Path:
     """Make what a killed run leaves behind."""
     found = path.parent / f".{path.name}.rotator-0123456789abcdef"
-    found.write_text("half")
+    found.write_text("unfinished")
     return found
 
 
@@ -79,16 +79,16 @@ def test_gives_the_file_away_before_it_has_its_name(path: Path) -> None:
     """Owner and group are set on the temporary file."""
     if os.geteuid():
         missing("root", "sudo make test")
-    seen = []
+    owners = []
 
     def look() -> None:
         temporary = next(found for found in path.parent.iterdir() if found != path)
         status = temporary.stat()
-        seen.append((status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)))
+        owners.append((status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)))
 
     with before(look, frozenset({"rename"})):
         write(path, "new", uid=12345, gid=54321, mode=0o640)
-    assert seen == [(12345, 54321, 0o640)]
+    assert owners == [(12345, 54321, 0o640)]
     assert (path.stat().st_uid, path.stat().st_gid) == (12345, 54321)
 
 
@@ -114,7 +114,7 @@ def test_an_error_leaves_the_old_file_and_no_other(path: Path, call: str) -> Non
 
 
 def test_a_file_size_limit_leaves_the_old_file(path: Path) -> None:
-    """A real short write, then a real error: half a text never gets the name."""
+    """A real short write, then a real error: a piece of a text never gets the name."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
@@ -189,7 +189,7 @@ def test_another_writers_temporary_file_stays(path: Path) -> None:
         fcntl.flock(stream, fcntl.LOCK_EX)
         write(path, "new")
     assert path.read_text() == "new"
-    assert theirs.read_text() == "half"
+    assert theirs.read_text() == "unfinished"
     assert similar.exists()
 
 
@@ -203,7 +203,7 @@ def test_a_leftover_that_cannot_be_removed_is_no_obstacle(path: Path) -> None:
 
 
 def test_a_temporary_file_swept_too_early_is_made_again(path: Path) -> None:
-    """Another writer may look in the moment between making the file and locking it."""
+    """Another writer may look between making the file and locking it."""
 
     def sweep() -> None:
         for found in path.parent.glob(".file.rotator-*"):
@@ -226,7 +226,7 @@ def test_a_file_system_without_locks_will_do(path: Path) -> None:
     ("number", "fatal"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)]
 )
 def test_a_directory_that_cannot_be_synced(path: Path, number: int, *, fatal: bool) -> None:
-    """Some file systems can't do that and need not; a broken disk is told."""
+    """Some file systems can't do that and need not; a broken disk is an error."""
     with failing("fsync", number, times=2):
         if fatal:
             with pytest.raises(OSError, match="Input/output"):
@@ -237,7 +237,7 @@ def test_a_directory_that_cannot_be_synced(path: Path, number: int, *, fatal: bo
 
 
 def test_durable_means_file_and_directory(path: Path) -> None:
-    """The text is synced before the name changes hands, the name after it."""
+    """The text is synced before the rename, the name after it."""
     for durable, expected in ((True, ["file", "directory"]), (False, [])):
         synced: list[str] = []
         with before(lambda synced=synced: synced.append("file"), frozenset({"fsync"})):  # type: ignore[misc]  # bound now

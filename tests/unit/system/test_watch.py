@@ -229,7 +229,7 @@ def test_a_file_that_is_a_mount(
     source.write_text("theirs")
     until(lambda: heard.of(path) == 1, what="the write")
     publish(path, write="in_place")
-    until(lambda: heard.of(path) == 2, what="our own write, which can't be told from others'")
+    until(lambda: heard.of(path) == 2, what="our own write, which looks like others'")
 
 
 def test_a_mount_over_the_directory(

@@ -44,11 +44,11 @@ def names_in(folder: Path) -> list[str]:
 
 def refusal(path: Path, text: str = NEW, **keys: Any) -> DriverError:
     """Return the error of a cycle; the file and its directory stay as they were."""
-    kept = path.read_bytes() if path.is_file() else None
+    before = path.read_bytes() if path.is_file() else None
     names = names_in(path.parent) if path.parent.is_dir() else None
     with pytest.raises(DriverError) as caught:
         publish(path, text, **keys)
-    assert kept == (path.read_bytes() if path.is_file() else None)
+    assert before == (path.read_bytes() if path.is_file() else None)
     assert names == (names_in(path.parent) if path.parent.is_dir() else None)
     return caught.value
 

@@ -1,7 +1,7 @@
 """Two who write one file at the same time, again and again, while a third reads it.
 
 `python -m tests.unit.targets.file.pairs [PAIRS]` has 1,000 pairs of two rotators, and as many of a
-rotator and somebody who writes as `docker login` does, and prints what was lost.
+rotator and somebody who writes as `docker login` does, and says what was lost.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ def test_roots_file_is_not_given_away_over_a_link(home: Path, how: str) -> None:
 def test_roots_file_is_not_given_away_over_a_second_name(
     home: Path, treasure: Path, how: str
 ) -> None:
-    """A hard link, which the kernel lets others make where it is told to, is as good as a link."""
+    """The kernel can let others make hard links, which are as good as symbolic ones."""
     path = home / "config.json"
     os.link(treasure, path)
     error = refusal(path, owner=OWNER, write=how)

@@ -56,7 +56,7 @@ def one_by_one(*steps: Callable[[], object]) -> Callable[[], object]:
 
 @pytest.mark.parametrize("other", [rotator, login], ids=["two rotators", "docker login"])
 def test_a_hundred_pairs(path: Path, other: Callable[[Path, str], None]) -> None:
-    """No entry is lost, and no reader finds half a document."""
+    """No entry is lost, and every reader finds a whole document."""
     found = outcome(path, 100, other)
     assert found.lost == []
     assert found.broken == 0
@@ -192,7 +192,7 @@ def test_nobody_builds_on_what_is_taken_back(path: Path) -> None:
 
 
 def test_a_writer_that_has_the_file_open(path: Path) -> None:
-    """Somebody is in the midst of writing over the old text: it is waited for, and kept."""
+    """Somebody is in the midst of writing over the old text: it is waited for, and stays."""
     found = target(path)
     held = found.read()
     inode = path.stat().st_ino
@@ -222,7 +222,7 @@ def test_a_writer_that_never_ends(path: Path) -> None:
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS, errno.ENOTSUP])
 def test_where_names_cannot_be_exchanged(path: Path, number: int) -> None:
-    """NFS, for example: looked at once more, and renamed over."""
+    """NFS, for example: compared once more, and renamed over."""
     with failing("renameat2", number):
         publish(path)
     assert path.read_text() == f"{NEW}\n"
@@ -294,7 +294,7 @@ def test_a_reader_waits_while_names_are_exchanged(path: Path) -> None:
 
 
 def test_in_place_lets_others_wait(path: Path) -> None:
-    """Where the kernel can do that, nobody reads half of what is written over the old text."""
+    """Where the kernel can do that, nobody reads what is not yet whole."""
     read: list[str] = []
     reader = threading.Thread(target=lambda: read.append(path.read_text()))
 
@@ -375,7 +375,7 @@ def test_what_a_killed_rotator_had_begun_is_finished(folder: Path, path: Path) -
 
 
 def test_only_one_of_two_gets_through(path: Path) -> None:
-    """Two who have read the same: the second is told, whoever they are."""
+    """Two who have read the same: the second gets a conflict, whoever they are."""
     first, second = target(path), target(path)
     held = first.read(), second.read()
     first.write(Secret(NEW), MARK, held[0])

@@ -33,14 +33,14 @@ LABEL = b"system_u:object_r:container_file_t:s0\0"
 
 
 def access_list(path: Path) -> str:
-    """Return the file's access list as `getfacl` prints it."""
+    """Return the file's access list as `getfacl` shows it."""
     command = [need("getfacl", "acl"), "--omit-header", "--numeric", str(path)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def set_access_list(path: Path, *words: str) -> None:
+def set_access_list(path: Path, *options: str) -> None:
     """Change an access list as a person does."""
-    subprocess.run([need("setfacl", "acl"), *words, str(path)], check=True)
+    subprocess.run([need("setfacl", "acl"), *options, str(path)], check=True)
 
 
 def test_an_access_list(path: Path) -> None:
@@ -150,7 +150,7 @@ def test_in_place_changes_nothing_of_it(path: Path, root: None, how: str) -> Non
 
 
 def test_an_undecodable_text_is_kept_beside_it(folder: Path, path: Path, root: None) -> None:
-    """A person's typo is there to be looked at, for those who could read it before."""
+    """A person's typo is there for those who could read it before."""
     path.write_text('{"auths": {"a": {"auth": "s3cr3t-typo"} "b": {}}}\n')
     os.chown(path, STRANGER, SOMEBODY)
     path.chmod(0o640)
@@ -159,14 +159,14 @@ def test_an_undecodable_text_is_kept_beside_it(folder: Path, path: Path, root: N
     assert found.sets_aside
     assert found.local
     held = found.read()
-    kept = found.set_aside(held)
+    answer = found.set_aside(held)
     broken = folder / "config.json.broken"
-    assert str(broken) in kept.notes[0]
+    assert str(broken) in answer.notes[0]
     assert broken.read_bytes() == path.read_bytes()
     assert (broken.stat().st_uid, broken.stat().st_gid) == (STRANGER, SOMEBODY)
     assert access_list(broken) == access_list(path)
-    assert kept.text == held.text
-    found.write(Secret(NEW), MARK, kept)
+    assert answer.text == held.text
+    found.write(Secret(NEW), MARK, answer)
     assert path.read_text() == f"{NEW}\n"
     assert "s3cr3t-typo" in broken.read_text()
     assert names_in(folder) == ["config.json", "config.json.broken"]
