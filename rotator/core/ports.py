@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from rotator.core.model import Credential, Held, Lease, Mark, Policy, Proof, Secret
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rotator.core.record import Record
 
 Item = TypeVar("Item")
@@ -95,7 +97,8 @@ class Target(ABC):
     Where it can't, the core reads again just before it writes. `server`: the one that it is on,
     where there may be so many targets on one that all at once are too much for it. `marks`: it can
     carry a mark. `local`: it is read on this machine, so jobs can't read either what a read can't.
-    `sets_aside`: it has `set_aside`. `group`: the configured target that a member belongs to.
+    `sets_aside`: it has `set_aside`. `watched`: a file on this machine whose changes can be noticed
+    at once. `group`: the configured target that a member belongs to.
     """
 
     name: str
@@ -105,6 +108,7 @@ class Target(ABC):
     marks: bool = True
     local: bool = False
     sets_aside: bool = False
+    watched: Path | None = None
     group: str | None = None
 
     def __init__(self, name: str, policy: Policy) -> None:

@@ -53,7 +53,7 @@ class FileTarget(Target):
 
     def __init__(self, settings: FileTargetSettings, policy: Policy) -> None:
         super().__init__(settings.name, policy)
-        self._path = settings.path
+        self._path = self.watched = settings.path
         self._mode = settings.mode
         self._owner = settings.owner
         self._group = settings.group

@@ -239,11 +239,26 @@ def test_where_names_cannot_be_exchanged(path: Path, number: int) -> None:
     assert names_in(path.parent) == [path.name]
 
 
-def test_without_leases(path: Path, root: None) -> None:
-    """They are a help that may be missing."""
-    with failing("fcntl", errno.EACCES, 1):
-        publish(path)
+@pytest.mark.parametrize(
+    ("call", "number"), [("fcntl", errno.EACCES), ("flock", errno.ENOLCK)], ids=["leases", "locks"]
+)
+@pytest.mark.parametrize("how", ["replace", "in_place"])
+def test_a_file_system_without(path: Path, call: str, number: int, how: str) -> None:
+    """Both are a help that may be missing: what others write is noticed all the same."""
+
+    def fail() -> None:
+        raise OSError(number, os.strerror(number))
+
+    with before(fail, frozenset({call}), times=100):
+        publish(path, write=how)
     assert path.read_text() == f"{NEW}\n"
+    found = target(path, write=how)
+    held = found.read()
+    rename_over(path, THEIRS)
+    with before(fail, frozenset({call}), times=100), pytest.raises(ConflictError):
+        found.write(Secret(OLD), MARK, held)
+    assert path.read_text() == THEIRS
+    assert names_in(path.parent) == [path.name]
 
 
 def test_rotators_lock_each_other_out(path: Path) -> None:
