@@ -133,7 +133,7 @@ class Watch:
             times = [renew_at, *(at for file in self._files if (at := file.call_at()) is not None)]
             ready = poll.poll(max(0.0, min(times) - time.monotonic()) * 1000)
             if ready and not self._closing:
-                self._notice(inotify, list(inotify.read(timeout=0)))
+                self._notice(list(inotify.read(timeout=0)))
             now = time.monotonic()
             if now >= renew_at:
                 renew_at = now + RENEWAL
@@ -142,22 +142,22 @@ class Watch:
             for file in self._files:
                 at = file.call_at()
                 if at is not None and at <= now and not self._closing:
+                    self._renew(inotify, file)
                     file.count_call(now)
                     self._on_change(file.path)
 
-    def _notice(self, inotify: INotify, events: Sequence[Event]) -> None:
+    def _notice(self, events: Sequence[Event]) -> None:
         for file in self._files:
             drafts = atomic_file.prefix(file.name)
             published = {each.cookie for each in events if each.name.startswith(drafts)} - {0}
-            concerned = [each for each in events if _concerns(file, each)]
-            for each in concerned:
+            for each in events:
+                if not _concerns(file, each):
+                    continue
                 if each.cookie in published:
                     if each.mask & flags.MOVED_TO:
                         file.published_at = time.monotonic()
                 elif not _closes_published(file, each):
                     self._mark_changed(file)
-            if concerned:
-                self._renew(inotify, file)
 
     def _renew(self, inotify: INotify, file: _File) -> None:
         """Watch what has the path now; another directory than before is a change."""
@@ -223,5 +223,5 @@ def _concerns(file: _File, event: Event) -> bool:
     if event.mask & flags.Q_OVERFLOW:
         return True
     if event.wd == file.directory:
-        return event.name == file.name or bool(event.mask & _DIRECTORY_GONE)
+        return event.name in (file.name, file.path.name) or bool(event.mask & _DIRECTORY_GONE)
     return bool(event.wd == file.itself and event.mask & flags.CLOSE_WRITE)

@@ -209,13 +209,29 @@ def test_a_directory_that_is_made_later_or_again(
     until(lambda: heard.of(path) == 3 and heard.of(later) == 2, what="the logins")
 
 
+def test_a_directory_that_is_replaced(
+    path: Path, heard: Heard, watching: Callable[..., Watch]
+) -> None:
+    """Another one that is put in its place is watched at once."""
+    watching(path)
+    new = path.parent.with_name("new")
+    new.mkdir()
+    path.parent.rename(path.parent.with_name("away"))
+    new.rename(path.parent)
+    until(lambda: heard.of(path) == 1, what="the other directory")
+    login(path)
+    until(lambda: heard.of(path) == 2, seconds=3, what="the login")
+
+
 def test_a_link_in_the_directory(path: Path, heard: Heard, watching: Callable[..., Watch]) -> None:
-    """The file behind it is watched, and where the link leads."""
+    """The file behind it is watched, and the link."""
     pointer = path.with_name("pointer.json")
     pointer.symlink_to(path.name)
     watching(pointer)
     login(path)
     until(lambda: heard.of(pointer) == 1, what="the login")
+    login(pointer)
+    until(lambda: heard.of(pointer) == 2, seconds=3, what="the file in place of the link")
 
 
 def test_a_file_that_is_a_mount(
