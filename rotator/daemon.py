@@ -30,6 +30,7 @@ from rotator.system.timetable import Timetable
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from structlog.typing import FilteringBoundLogger
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from rotator.core.ports import Clock
     from rotator.core.report import Report
     from rotator.system.notify import Notify
+    from rotator.system.watch import Watch
 
 HEARTBEAT = 5.0
 """Seconds between two looks of the main thread."""
@@ -64,8 +66,15 @@ class Slot:
     armed: Armed | None = None
     turn: threading.Lock = field(default_factory=threading.Lock)
     tried: bool = False
+    changed: bool = False
     report: Report | None = None
     record: Record = field(default_factory=Record)
+
+    @property
+    def watched(self) -> set[Path]:
+        """Return the files that it publishes."""
+        targets = self.runner.rotation.targets
+        return {t.watched for t in targets if t.watched is not None and t.policy.enabled}
 
     @property
     def running(self) -> bool:
@@ -102,6 +111,7 @@ class Daemon:
         self._ready = False
         self.turned_at = outside.steady()
         self._timetable = Timetable()
+        self._watch: Watch | None = None
 
     @property
     def configuration(self) -> Configuration:
@@ -168,6 +178,30 @@ class Daemon:
         for name, slot in slots.items():
             if kept.get(name) is not slot:
                 self._arm(slot, self._armed())
+        self._watch_files()
+
+    def _watch_files(self) -> None:
+        """Have a cycle run at once where somebody changes a file that we publish."""
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        paths = {path for slot in self.slots if slot.settings.enabled for path in slot.watched}
+        if not paths:
+            return
+        from rotator.system.watch import Watch  # noqa: PLC0415  it takes 3 MB
+
+        self._watch = Watch(
+            paths,
+            self._file_changed,
+            lambda detail: self._log.warning("files are not watched", detail=detail),
+        )
+        self._watch.start()
+
+    def _file_changed(self, path: Path) -> None:
+        for slot in self.slots:
+            if path in slot.watched:
+                slot.changed = True
+        self._bell.ring()
 
     def _reload(self) -> None:
         # Before the start has ended, a manager would take this for its end.
@@ -264,7 +298,11 @@ class Daemon:
         self._outside.notify.status(sentence([s.report for s in slots if s.report], now))
 
     def _wake_early(self, slot: Slot, armed: Armed, now: datetime, steady: float) -> None:
-        """Run a cycle now where its timer would be late: a clock step, a sleep, a new login."""
+        """Run a cycle now where its timer would be late: a clock step, a new login, an edit."""
+        if slot.changed:
+            slot.changed = False
+            self._arm(slot, self._armed())
+            return
         rotation = slot.runner.rotation
         reason = wake_reason(armed, rotation, slot.record, now=now, boot=steady)
         late = now - armed.next_at
@@ -282,6 +320,8 @@ class Daemon:
         self._outside.notify.stopping()
         self._log.info("stopping")
         self._timetable.clear()
+        if self._watch is not None:
+            self._watch.close()
         deadline = self._outside.steady() + _STOP_WITHIN
         slots = [*self.slots, *self._leaving]
         while (stuck := [s for s in slots if s.running]) and self._outside.steady() < deadline:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
+    "tests.mounts",
     "tests.servers.containers",
     "tests.servers.openbao",
     "tests.servers.docker_engine",

@@ -1,7 +1,8 @@
 """Makes the system fail, or the process stop, at one exact call, without replacing any code.
 
 The interpreter tells a profile function of each call of a C function just before it is made, and
-what that function raises, the caller sees in place of the call.
+what that function raises, the caller gets in place of the call. A call through ctypes is none of
+those: our own function that makes it (`renameat2`) stands for it.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
 
 OUTSIDE = frozenset(
     {"open", "write", "pwrite", "fsync", "fchmod", "fchown", "setxattr", "removexattr"}
-    | {"rename", "link", "unlink", "rmdir", "mkdir"}
+    | {"rename", "renameat2", "link", "unlink", "rmdir", "mkdir"}
     | {"connect", "send", "sendall", "sendmsg", "recv", "recv_into"}
 )
 """The calls that others can see: files, directories and connections."""
+
+THROUGH_CTYPES = frozenset({"renameat2"})
 
 
 class Crash(BaseException):
@@ -28,15 +32,21 @@ class Crash(BaseException):
 
 
 @contextmanager
-def before(effect: Callable[[], object], names: frozenset[str], number: int = 1) -> Iterator[None]:
-    """Have the effect just before this thread's `number`-th call of a C function so named."""
+def before(
+    effect: Callable[[], object], names: frozenset[str], number: int = 1, times: int = 1
+) -> Iterator[None]:
+    """Have the effect just before this thread's `number`-th call of a C function so named.
+
+    `times`: and before the calls that follow, so many in all.
+    """
     left = number
 
-    def profile(frame: object, event: str, called: Any) -> None:
+    def profile(frame: FrameType, event: str, called: Any) -> None:
         nonlocal left
-        if event == "c_call" and called.__name__ in names:
+        name = called.__name__ if event == "c_call" else frame.f_code.co_name
+        if name in names and (event == "c_call" or (event == "call" and name in THROUGH_CTYPES)):
             left -= 1
-            if left == 0:
+            if -times < left <= 0:
                 effect()
 
     sys.setprofile(profile)

@@ -14,6 +14,7 @@ from rotator.core.errors import DriverError
 from rotator.observe.words import in_words
 from rotator.targets import file_access as access
 from rotator.targets.file import build
+from rotator.targets.file_errors import WRITE, explaining
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +35,7 @@ DOCKER_DAEMON = Path("/etc/docker/daemon.json")
 def check(settings: FileTargetSettings, case: Case, sheet: Sheet) -> None:
     """Read the file, and look at what a write and a job would meet."""
     held = build(settings, settings.policy(), case.clock).read()
-    path = access.followed(settings.path)
+    path = Path(os.path.realpath(settings.path))
     _is_writable(path, settings, sheet)
     for note in held.notes:
         found, _, todo = note.rpartition(": ")
@@ -50,7 +51,7 @@ def _is_writable(path: Path, settings: FileTargetSettings, sheet: Sheet) -> None
     in_place = settings.write == "in_place"
     mounted = any(mount.point == str(path) for mount in mounts.table())
     try:
-        with access.told(path, "write"):
+        with explaining(path, WRITE):
             problem = _problem(path, in_place=in_place, mounted=mounted)
             if problem:
                 raise OSError(problem, os.strerror(problem))

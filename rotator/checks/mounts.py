@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PROC = Path("/proc")
 _DELETED = "//deleted"
+_DRAFT = re.compile(r"(?<=/)\.([^/]+)\.rotator-[^/]+$")
 _CONTAINER = re.compile(r"[0-9a-f]{64}")
 _DAC_OVERRIDE, _DAC_READ_SEARCH = 1 << 1, 1 << 2
 _MAP_FIELDS = 3
@@ -54,7 +55,11 @@ def table(process: str = "self", proc: Path = PROC) -> list[Mount]:
     for line in (proc / process / "mountinfo").read_text(errors="surrogateescape").splitlines():
         fields = [_plain(field) for field in line.split(" ")[2:5]]
         root = fields[1].removesuffix(_DELETED)
-        mounts.append(Mount(fields[0], root, fields[2], deleted=root != fields[1]))
+        deleted = root != fields[1]
+        if deleted:
+            # A file that a rotator has replaced had a draft's name when it was removed.
+            root = _DRAFT.sub(r"\1", root)
+        mounts.append(Mount(fields[0], root, fields[2], deleted=deleted))
     return mounts
 
 

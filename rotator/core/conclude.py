@@ -453,6 +453,7 @@ def _is_not_ours(s: Situation, registry: str, there: Mapping[str, str]) -> bool:
 def _drift_notes(s: Situation, past: TargetRecord) -> list[str]:
     if len(past.drifts) < _OFTEN:
         return []
-    who = s.observation.target.other_manager(s.held) or "somebody"
+    target = s.observation.target
+    who = target.other_manager(s.held) or "somebody"
     often = f"{who} took our entries out of it {len(past.drifts)} times within an hour"
-    return [f"{often}; they were put back. Make an exception for this key there"]
+    return [f"{often}, and they were put back; to do: {target.manager_advice(who)}"]

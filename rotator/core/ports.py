@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from rotator.core.model import Credential, Held, Lease, Mark, Policy, Proof, Secret
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rotator.core.record import Record
 
 Item = TypeVar("Item")
@@ -103,7 +105,9 @@ class Target(ABC):
     the one that it is on, where there may be so many targets on one that all at once are too much
     for it. `sets_aside`: it can hold a damaged text beside the document, see `set_aside`.
     `probes_writes`: it can ask its server whether it would take a write, see `probe_write`.
-    `is_group`: it stands for many targets, see `members`; each of these names it as its `group`.
+    `completes`: it has more to bring in order than the document, see `complete`. `watched`: the
+    file whose changes a daemon sees at once. `is_group`: it stands for many targets, see
+    `members`; each of these names it as its `group`.
     """
 
     name: str
@@ -114,6 +118,8 @@ class Target(ABC):
     server: str | None = None
     sets_aside: bool = False
     probes_writes: bool = False
+    completes: bool = False
+    watched: Path | None = None
     is_group: bool = False
     group: str | None = None
 
@@ -158,10 +164,18 @@ class Target(ABC):
         """Ask the server whether it would take this write; raise what the write would raise."""
         raise NotImplementedError
 
+    def complete(self, held: Held) -> None:
+        """Bring in order what belongs to the document that is there, where it did not change."""
+        raise NotImplementedError
+
     def other_manager(self, held: Held) -> str | None:
         """Return who else writes this target by a rule of its own, where the server says so."""
         del held
         return None
+
+    def manager_advice(self, manager: str) -> str:
+        """Return what makes another manager leave the document alone."""
+        return f"make {manager} leave it alone, or publish elsewhere"
 
 
 class Journal(Protocol):

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from rotator.core.errors import ConflictError, PermanentError, Reason
 from rotator.core.failure import Failure
 from rotator.core.observe import decoded
-from rotator.core.plan import Decision, Situation, Write, plan
+from rotator.core.plan import Decision, Keep, Situation, Write, plan
 
 if TYPE_CHECKING:
     from rotator.core.model import Held
@@ -62,6 +62,8 @@ def write(planned: Written, clock: Clock) -> Written:
                     raise
                 s = _read_again(s)
                 decision = plan(s)
+        if isinstance(decision, Keep) and target.completes:
+            target.complete(s.held)
     except Exception as error:  # noqa: BLE001  a failed write is an answer, a bug in it too
         failure = Failure.of(error)
     return Written(s, decision, failure, (clock() - began).total_seconds(), notes)

@@ -1,7 +1,7 @@
-"""Writes a file so that whoever reads it sees the old text or the new one, never half of one.
+"""Writes a file so that whoever reads it finds the old text or the new one, each of them whole.
 
-The new text goes into a temporary file beside it, which then takes its name (`rename(2)`). Errors
-are the system's own, `OSError`: callers know what they mean where they are.
+The new text goes into a temporary file beside it, the draft, which then takes its name. Errors are
+the system's own, `OSError`: callers know what they mean where they are.
 """
 
 from __future__ import annotations
@@ -11,11 +11,47 @@ import fcntl
 import os
 import secrets
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rotator.system import rename
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
+
+_FS_IOC_GETFLAGS = 0x80086601
+_APPEND_ONLY = 0x20
+
+
+@dataclass
+class Draft:
+    """An open temporary file in a directory. `temporary`: its name there is still to be removed."""
+
+    directory: int
+    file: int
+    name: str
+    temporary: bool = True
+
+    def rename(self, name: str) -> None:
+        """Give it another name, whatever has that name now."""
+        os.rename(self.name, name, src_dir_fd=self.directory, dst_dir_fd=self.directory)
+        self.name = name
+
+    def replace(self, name: str) -> None:
+        """Publish it under a name, whatever has that name now."""
+        self.rename(name)
+        self.temporary = False
+
+    def create(self, name: str) -> None:
+        """Publish it under a name; raise `FileExistsError` where something has that already."""
+        try:
+            os.link(self.name, name, src_dir_fd=self.directory, dst_dir_fd=self.directory)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links, such as a memory stick's
+            rename.renameat2(self.directory, self.name, name, rename.NOREPLACE)
+            self.temporary = False
 
 
 @contextmanager
@@ -38,42 +74,66 @@ def write(
     gid: int = -1,
     durable: bool = True,
     exclusive: bool = False,
-    prepare: Callable[[int], None] | None = None,
-    check: Callable[[], None] | None = None,
-) -> os.stat_result:
-    """Put the text into the file `name` of the directory and return the new file's status.
+) -> None:
+    """Put the text into the file `name` of the directory.
 
     `uid` and `gid` of -1: as a new file there gets them. `durable`: on the disk before this
-    returns, text and name. `exclusive`: raise `FileExistsError` where the name is taken. `prepare`
-    gets the temporary file's descriptor when all else is in it. `check` runs as late as possible
-    before the name changes hands; what it raises calls the write off.
+    returns, text and name. `exclusive`: raise `FileExistsError` where the name is taken.
 
     The old file stays as it was unless this returns, save for an error of the last step, which
     makes the new name durable. What a killed run left behind is removed first.
     """
-    _sweep(opened, name)
-    file, temporary = _create(opened, name)
-    try:
-        _write_all(file, text.encode())
-        if prepare:
-            prepare(file)
+    for found in drafts(opened, name):
+        remove_abandoned(opened, found)
+    with draft(opened, name) as made:
+        write_all(made.file, text.encode())
         # The owner first: until the mode is set, nobody but the owner can read it.
         if (uid, gid) != (-1, -1):
-            os.fchown(file, uid, gid)
-        os.fchmod(file, mode)
+            os.fchown(made.file, uid, gid)
+        os.fchmod(made.file, mode)
         if durable:
-            os.fsync(file)
-        if check:
-            check()
-        publish = os.link if exclusive else os.rename
-        publish(temporary, name, src_dir_fd=opened, dst_dir_fd=opened)
+            os.fsync(made.file)
+        if exclusive:
+            made.create(name)
+        else:
+            made.replace(name)
         if durable:
             sync_directory(opened)
-        return os.fstat(file)
+
+
+@contextmanager
+def draft(opened: int, name: str) -> Iterator[Draft]:
+    """Make an empty draft of the file `name`, readable by us alone; remove it after the block."""
+    _check_removal(opened)
+    made = _create(opened, name)
+    try:
+        yield made
     finally:
-        with suppress(OSError):  # after a rename there is nothing left to remove
-            os.unlink(temporary, dir_fd=opened)
-        os.close(file)
+        if made.temporary:
+            _remove(made)
+        os.close(made.file)
+
+
+def drafts(opened: int, name: str) -> list[str]:
+    """Return the names of all drafts of the file `name`, others' too."""
+    return [found for found in os.listdir(opened) if found.startswith(prefix(name))]
+
+
+def remove_abandoned(opened: int, found: str) -> None:
+    """Remove a draft whose writer is gone: the lock ends with its process."""
+    with suppress(OSError):  # locked, not ours to remove, or gone by now
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        leftover = os.open(found, flags, dir_fd=opened)
+        try:
+            fcntl.flock(leftover, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(found, dir_fd=opened)
+        finally:
+            os.close(leftover)
+
+
+def prefix(name: str) -> str:
+    """Return how the names of all drafts of a file begin."""
+    return f".{name}.rotator-"
 
 
 def sync_directory(opened: int) -> None:
@@ -85,42 +145,42 @@ def sync_directory(opened: int) -> None:
             raise
 
 
-def _create(opened: int, name: str) -> tuple[int, str]:
-    """Make an empty temporary file, readable by us alone, and lock it: `_sweep` lets it be."""
-    while True:
-        temporary = f"{_prefix(name)}{secrets.token_hex(8)}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        file = os.open(temporary, flags, 0o600, dir_fd=opened)
-        with suppress(OSError):  # a file system without locks: nobody can sweep there either
-            fcntl.flock(file, fcntl.LOCK_EX)
-        if os.fstat(file).st_nlink:
-            return file, temporary
-        os.close(file)  # another writer swept it away in the moment before it was locked
-
-
-def _sweep(opened: int, name: str) -> None:
-    """Remove temporary files whose writer is gone: the lock ends with its process."""
-    for found in os.listdir(opened):
-        if found.startswith(_prefix(name)):
-            with suppress(OSError):  # locked, not ours to remove, or gone by now
-                _remove_unlocked(opened, found)
-
-
-def _remove_unlocked(opened: int, found: str) -> None:
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    leftover = os.open(found, flags, dir_fd=opened)
-    try:
-        fcntl.flock(leftover, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.unlink(found, dir_fd=opened)
-    finally:
-        os.close(leftover)
-
-
-def _prefix(name: str) -> str:
-    return f".{name}.rotator-"
-
-
-def _write_all(file: int, data: bytes) -> None:
+def write_all(file: int, data: bytes) -> None:
+    """Write all of the data at the descriptor's position."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(file, rest) :]
+
+
+def _remove(made: Draft) -> None:
+    try:
+        os.unlink(made.name, dir_fd=made.directory)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        with suppress(OSError):  # it stays, but without a secret in it
+            os.ftruncate(made.file, 0)
+
+
+def _create(opened: int, name: str) -> Draft:
+    """Make an empty draft and lock it, so that nobody removes it."""
+    while True:
+        temporary = f"{prefix(name)}{secrets.token_hex(8)}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        file = os.open(temporary, flags, 0o600, dir_fd=opened)
+        with suppress(OSError):  # a file system without locks: nobody can remove it there either
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file).st_nlink:
+            return Draft(opened, file, temporary)
+        os.close(file)  # another writer removed it just before it was locked
+
+
+def _check_removal(opened: int) -> None:
+    """Raise `OSError` in a directory (`chattr +a`) where a file can be made but not removed."""
+    flags = bytearray(8)
+    try:
+        fcntl.ioctl(opened, _FS_IOC_GETFLAGS, flags)
+    except OSError:
+        return  # a file system without flags
+    if int.from_bytes(flags[:4], "little") & _APPEND_ONLY:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))

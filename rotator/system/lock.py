@@ -1,7 +1,8 @@
-"""Locks between processes: one for the daemon's life, one a rotation for a cycle.
+"""Locks between processes: one for the daemon's life, one a rotation for a cycle, one a directory.
 
-They are `flock(2)` locks on files in the state directory: the kernel ends them with the process,
-however it ends. The files stay, because one that is deleted can be locked by two at once.
+They are `flock(2)` locks, which the kernel ends with the process, however it ends. Those of daemon
+and rotation are on files in the state directory. The files stay, because one that is deleted can be
+locked by two at once.
 """
 
 from __future__ import annotations
@@ -21,16 +22,18 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-# `rotator status` takes the daemon's lock for an instant, to see whether somebody holds it.
-_LOOKED_AT = 0.5
+# `rotator status` takes the daemon's lock for an instant, to learn whether somebody holds it.
+_STATUS_HOLDS_IT = 0.5
 
 PAUSE = 0.1
 """Seconds between two tries."""
 
+_SHORT_PAUSE = 0.005
+
 
 def daemon_lock(state_dir: Path, warn: Callable[[str], None]) -> AbstractContextManager[None]:
     """Hold the daemon's lock for the block; raise `LockHeldError` where another daemon has it."""
-    return lock(state_dir / "daemon.lock", "the daemon's lock", _LOOKED_AT, warn)
+    return lock(state_dir / "daemon.lock", "the daemon's lock", _STATUS_HOLDS_IT, warn)
 
 
 def cycle_lock(
@@ -81,7 +84,7 @@ def lock(
 ) -> Iterator[None]:
     """Hold the lock on the file `path` for the block, waiting for it up to `wait` seconds.
 
-    Raises `LockHeldError`, which says who holds it where that can be told. Where no lock can be
+    Raises `LockHeldError`, which says who holds it where that is known. Where no lock can be
     had at all (the directory can't be written, its file system has no locks), warns and goes on.
     """
     with ExitStack() as stack:
@@ -98,6 +101,25 @@ def lock(
         yield
 
 
+@contextmanager
+def directory_lock(opened: int, wait: float) -> Iterator[bool]:
+    """Hold the lock of an open directory for the block; yield whether it could be had in `wait` s.
+
+    Rotators lock each other out with it while they write there. The directory itself is locked, so
+    that no lock file lies about, and rotators of two users can share it. Whoever can read the
+    directory can hold that lock: nobody may depend on it for more than order.
+    """
+    try:
+        held = _take(opened, time.monotonic() + wait, time.monotonic, time.sleep, _SHORT_PAUSE)
+    except OSError:  # a file system without locks on directories, such as NFS
+        held = False
+    try:
+        yield held
+    finally:
+        if held:
+            fcntl.flock(opened, fcntl.LOCK_UN)
+
+
 def _open(path: Path) -> int:
     state.prepare(path.parent)
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -110,7 +132,11 @@ def _open(path: Path) -> int:
 
 
 def _take(
-    file: int, deadline: float, clock: Callable[[], float], sleep: Callable[[float], None]
+    file: int,
+    deadline: float,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+    pause: float = PAUSE,
 ) -> bool:
     # Tried again and again, because flock(2) has no timeout: what would interrupt it is a signal
     # (only the main thread gets one) and a thread that waits in it can't be ended.
@@ -120,7 +146,7 @@ def _take(
         except BlockingIOError:
             if (left := deadline - clock()) <= 0:
                 return False
-            sleep(min(PAUSE, left))
+            sleep(min(pause, left))
         else:
             return True
 

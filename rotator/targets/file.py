@@ -1,38 +1,43 @@
 """A file on this machine, such as the docker config that every job mounts.
 
-The file is replaced by a rename, so a job that starts reads the old document or the new one. Where
-the path is itself a mount point the kernel refuses a rename (EBUSY); `in_place` then writes over
-the old text, which a reader can catch half done. A job that runs sees the change only if it has
-the directory mounted, not the file.
+The file is replaced at one instant, so a job that starts now reads the old document or the new one.
+Where the path is itself a mount point the kernel refuses that (EBUSY); `in_place` then writes over
+the old text. A job that runs sees the change only if it has the directory mounted, not the file.
+
+Three things keep others' writes from being lost: rotators lock each other out with the directory's
+lock, the file is compared with what was read, and so is what comes out of its place.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
-
-from msgspec import Struct
-from msgspec.structs import replace
 
 from rotator.core.errors import ConflictError, GoneError, PermanentError, Reason
 from rotator.core.model import Content, Held, Secret
 from rotator.core.ports import Target
-from rotator.system import atomic_file, file_mark
+from rotator.system import exchange, file_mark, lease
+from rotator.system.lock import directory_lock
 from rotator.targets import file_access as access
+from rotator.targets import file_path
+from rotator.targets.file_errors import READ, WRITE, explaining, quoted
+from rotator.targets.file_replace import LIMIT, Wanted, copy, found_in, look, replace, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from rotator.config.targets import FileTargetSettings
     from rotator.core.model import Mark, Policy
     from rotator.core.ports import Clock
+    from rotator.targets.file_path import Place
+    from rotator.targets.file_replace import Found
 
-LIMIT = 1 << 20
-"""Bytes: a docker config is some kilobytes, and what is larger is some other file."""
+BROKEN = ".broken"
+"""Follows the name of the file, for a text that can't be decoded."""
+
+_LOCK_WAIT = 3.0
 
 
 def build(settings: FileTargetSettings, policy: Policy, clock: Clock) -> Target:  # noqa: ARG001  every driver is built alike
@@ -40,199 +45,167 @@ def build(settings: FileTargetSettings, policy: Policy, clock: Clock) -> Target:
     return FileTarget(settings, policy)
 
 
-class _Place(Struct, frozen=True):
-    """An open directory and a name in it; `path` is for people. Nothing here follows a link."""
-
-    path: Path
-    directory: int
-
-    def status(self) -> os.stat_result | None:
-        """Return the status of what has the name now; None where nothing has."""
-        try:
-            return os.stat(self.path.name, dir_fd=self.directory, follow_symlinks=False)
-        except FileNotFoundError:
-            return None
-
-    def open(self, name: str, flags: int) -> int:
-        """Open a name without waiting for the other end of a pipe; for `open(opener=…)`."""
-        flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        return os.open(name, flags, dir_fd=self.directory)
-
-    def check_empty(self) -> None:
-        """Raise `OSError` (ENOTEMPTY) if the directory that has the name holds anything."""
-        inner = self.open(self.path.name, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            with os.scandir(inner) as entries:
-                if any(entries):
-                    raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
-        finally:
-            os.close(inner)
-
-
 class FileTarget(Target):
     """Reads and replaces one file; its version is inode, mtime (ns) and size (bytes)."""
 
+    local = True
+    sets_aside = True
+
     def __init__(self, settings: FileTargetSettings, policy: Policy) -> None:
         super().__init__(settings.name, policy)
-        self._path = settings.path
+        self._path = self.watched = settings.path
         self._mode = settings.mode
         self._owner = settings.owner
         self._group = settings.group
         self._in_place = settings.write == "in_place"
         self._durable = settings.durable
         # `$(cat FILE)` with a user name or password in it drops line ends, but no spaces.
-        self._padding = b" " if policy.content is Content.DOCKER_CONFIG else b"\n"
+        self._padding = " " if policy.content is Content.DOCKER_CONFIG else "\n"
 
     def read(self) -> Held:
         """Return the document without the line end that files have; see `Target.read`."""
-        with self._place() as place, access.told(place.path, "read"):
-            existing = place.status()
-            if existing is None:
+        with self._place() as place, explaining(place.path, READ):
+            status = place.status()
+            if status is None:
                 return Held(None)
-            if stat.S_ISDIR(existing.st_mode):
+            if stat.S_ISDIR(status.st_mode):
                 place.check_empty()
                 return Held(None)
-            with open(place.path.name, "rb", opener=place.open) as stream:
+            with open(place.path.name, "rb", buffering=0, opener=place.open) as stream:
                 status = os.fstat(stream.fileno())
-                parent = os.fstat(place.directory)
-                access.check_file(place.path, status, parent, self._trusted())
-                data = stream.read(LIMIT + 1)
+                self._check_file(place, status)
+                found = found_in(stream.fileno())
                 mark = file_mark.attached(stream.fileno())
-        notes = access.differences(place.path, status, *self._configured())
-        return Held(Secret(self._text(data)), mark, _version(status), notes=tuple(notes))
+        wanted = self._wanted()
+        notes = access.differences(place.path, status, wanted.mode, wanted.uid, wanted.gid)
+        return Held(Secret(self._text(found)), mark, found.version, notes=tuple(notes))
 
     def write(self, text: Secret, mark: Mark, replacing: Held) -> Held:
         """Replace the file, or write over it (`in_place`); see `Target.write`."""
         document = text.reveal()
         if len(document.encode()) >= LIMIT:
             raise self._too_large("the document for it", PermanentError)
-        with self._place() as place, access.told(place.path, "write"):
-            existing = place.status()
-            if existing is None or stat.S_ISDIR(existing.st_mode):
-                held = self._replace(place, document, mark, replacing, None)
-            elif self._in_place:
-                held = self._overwrite(place, document, mark, replacing)
-            else:
-                held = self._replace(place, document, mark, replacing, existing)
-        return replace(held, text=text)
+        with self._locked_place() as place:
+            status = place.status()
+            exists = status is not None and not stat.S_ISDIR(status.st_mode)
+            if exists and self._in_place:
+                return self._overwrite(place, text, mark, replacing)
+            old = self._still(look(place, place.path.name), replacing) if exists else None
+            if old is None and replacing.version is not None:
+                raise self._conflict()
+            written = replace(place, f"{document}\n".encode(), mark, self._wanted(), old)
+            if not written.published:
+                raise self._conflict()
+            return Held(text, written.mark, written.version, notes=tuple(written.notes))
 
-    def _replace(
-        self,
-        place: _Place,
-        document: str,
-        mark: Mark,
-        replacing: Held,
-        existing: os.stat_result | None,
-    ) -> Held:
-        mode, uid, gid = self._configured()
-        if existing is not None:
-            kept = stat.S_IMODE(existing.st_mode) & access.MODES
-            mode = kept if mode == access.AS_IT_IS else mode
-            uid = existing.st_uid if uid == access.AS_IT_IS else uid
-            gid = existing.st_gid if gid == access.AS_IT_IS else gid
-        marked: list[Mark] = []
-        notes: list[str] = []
+    def set_aside(self, replacing: Held) -> Held:
+        """Keep the text that is there as `PATH.broken`, with the same mode and owner."""
+        name = f"{self._path.name}{BROKEN}"
+        with self._locked_place() as place:
+            tidy(place, name, self._trust(), locked=False)
+            copy(
+                place,
+                self._still(look(place, place.path.name), replacing),
+                name,
+                durable=self._durable,
+            )
+            note = f"the text that nobody can decode is now in {place.path.with_name(name)}"
+        return Held(replacing.text, replacing.mark, replacing.version, notes=(note,))
 
-        def prepare(file: int) -> None:
-            if file_mark.attach(file, mark):
-                marked.append(mark)
-
-        def make_way() -> None:
-            now = place.status()
-            self._check_version(now, replacing)
-            if now is not None and stat.S_ISDIR(now.st_mode):
-                os.rmdir(place.path.name, dir_fd=place.directory)
-                notes.append(
-                    f"removed the empty directory {place.path}: Docker makes one when a job "
-                    "mounts a file that is missing"
-                )
-
-        status = atomic_file.write(
-            place.directory,
-            place.path.name,
-            f"{document}\n",
-            mode=access.NEW_FILE_MODE if mode == access.AS_IT_IS else mode,
-            uid=uid,
-            gid=gid,
-            durable=self._durable,
-            prepare=prepare,
-            check=make_way,
-        )
-        return Held(None, next(iter(marked), None), _version(status), notes=tuple(notes))
-
-    def _overwrite(self, place: _Place, document: str, mark: Mark, replacing: Held) -> Held:
-        mode, uid, gid = self._configured()
+    def _overwrite(self, place: Place, text: Secret, mark: Mark, replacing: Held) -> Held:
+        wanted = self._wanted()
         with open(place.path.name, "r+b", buffering=0, opener=place.open) as stream:
             file = stream.fileno()
-            status = os.fstat(file)
-            self._check_version(status, replacing)
-            if mode != access.AS_IT_IS:
-                os.fchmod(file, mode)
-            if (uid, gid) != (access.AS_IT_IS, access.AS_IT_IS):
-                os.fchown(file, uid, gid)
-            data = document.encode()
-            data += self._padding * (status.st_size - len(data) - 1) + b"\n"
-            # Padding makes the room first: readers never see an empty file, only the old text and
-            # spaces after it, and a full disk is noticed while the old text is still whole.
-            _write_at(file, self._padding * (len(data) - status.st_size), status.st_size)
-            _write_at(file, data, 0)
-            marked = mark if file_mark.attach(file, mark) else None
+            # Who opens the file now has to wait, where the kernel can do that. Elsewhere they can
+            # read a text that is not whole.
+            with lease.alone(file):
+                size = self._still(found_in(file), replacing).version[2]
+                if wanted.mode != access.AS_IT_IS:
+                    os.fchmod(file, wanted.mode)
+                if (wanted.uid, wanted.gid) != (access.AS_IT_IS, access.AS_IT_IS):
+                    os.fchown(file, wanted.uid, wanted.gid)
+                data, padding = text.reveal().encode(), self._padding.encode()
+                data += padding * (size - len(data) - 1) + b"\n"
+                # Padding makes the room first: readers never find an empty file, only the old text
+                # and spaces after it, and a full disk is noticed while the old text is still whole.
+                _write_at(file, padding * (len(data) - size), size)
+                _write_at(file, data, 0)
+                marked = mark if file_mark.attach(file, mark) else None
             if self._durable:
                 os.fsync(file)
-            return Held(None, marked, _version(os.fstat(file)))
+            return Held(text, marked, exchange.version(os.fstat(file)))
 
     @contextmanager
-    def _place(self) -> Iterator[_Place]:
-        path = access.followed(self._path)
-        with ExitStack() as stack:
-            with access.told(path, "open the directory of"):
-                directory = stack.enter_context(atomic_file.directory(path.parent))
-                status = os.fstat(directory)
-            access.check_directory(path.parent, status, self._trusted())
-            yield _Place(path, directory)
+    def _place(self) -> Iterator[Place]:
+        with file_path.opened(self._path, self._trust()) as place:
+            yield place
 
-    def _configured(self) -> tuple[int, int, int]:
-        """Return mode, uid and gid; `AS_IT_IS` for those that nobody configured."""
+    @contextmanager
+    def _locked_place(self) -> Iterator[Place]:
+        """Open the place for a write, with other rotators locked out and nothing left of them."""
+        with (
+            self._place() as place,
+            explaining(place.path, WRITE),
+            directory_lock(place.directory, _LOCK_WAIT) as locked,
+        ):
+            tidy(place, place.path.name, self._trust(), locked=locked)
+            yield place
+
+    def _trust(self) -> access.Trust:
+        return access.Trust(access.uid_of(self._owner))
+
+    def _wanted(self) -> Wanted:
         mode = access.AS_IT_IS if self._mode is None else self._mode
-        return mode, access.uid_of(self._owner), access.gid_of(self._group)
+        uid, gid = access.uid_of(self._owner), access.gid_of(self._group)
+        return Wanted(mode, uid, gid, self._durable)
 
-    def _trusted(self) -> set[int]:
-        return {0, os.geteuid(), access.uid_of(self._owner)}
+    def _check_file(self, place: Place, status: os.stat_result) -> None:
+        trust, directory = self._trust(), os.fstat(place.directory)
+        access.check_file(place.path, status, trust, owners_link=place.owners_link)
+        access.check_entry(place.path, status, directory, trust)
 
-    def _check_version(self, status: os.stat_result | None, replacing: Held) -> None:
-        # The same version is the same file, which the read has found to be a plain one and ours.
-        if _version(status) != replacing.version:
-            raise ConflictError(f"{self._path} changed since it was read")
+    def _still(self, found: Found | None, replacing: Held) -> Found:
+        """Return what was found if it is what was read, which was a plain file and ours."""
+        if (
+            found is None
+            or found.version != replacing.version
+            or (
+                replacing.text is not None
+                and self._stripped(found.text.reveal())
+                != self._stripped(f"{replacing.text.reveal()}\n")
+            )
+        ):
+            raise self._conflict()
+        return found
 
-    def _text(self, data: bytes) -> str:
-        if len(data) > LIMIT:
+    def _text(self, found: Found) -> str:
+        text = found.text.reveal()
+        if len(found.data) > LIMIT:
             raise self._too_large(str(self._path), GoneError)
-        data = data.removesuffix(b"\n")
-        if self._in_place:
-            data = data.rstrip(self._padding)
         try:
-            return data.decode()
-        except UnicodeDecodeError:
-            path = access.quoted(self._path)
+            text.encode()
+        except UnicodeEncodeError:
+            path = quoted(self._path)
             raise GoneError(
                 Reason.MALFORMED,
                 f"{self._path} is no text in UTF-8",
                 f"look at it, then move it away: mv {path} {path}.old",
             ) from None
+        return self._stripped(text)
+
+    def _stripped(self, text: str) -> str:
+        text = text.removesuffix("\n")
+        return text.rstrip(self._padding) if self._in_place else text
+
+    def _conflict(self) -> ConflictError:
+        return ConflictError(f"{self._path} changed since it was read")
 
     def _too_large(self, what: str, kind: type[PermanentError]) -> PermanentError:
         return kind(
             Reason.TOO_LARGE,
             f"{what} is larger than {LIMIT >> 20} MiB, and a docker config never is",
-            f"see whether `path` is the right file: ls -l {access.quoted(self._path)}",
+            f"see whether `path` is the right file: ls -l {quoted(self._path)}",
         )
-
-
-def _version(status: os.stat_result | None) -> tuple[int, int, int] | None:
-    """Return what changes when the file does; None where there is none (a directory is none)."""
-    if status is None or stat.S_ISDIR(status.st_mode):
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _write_at(file: int, data: bytes, offset: int) -> None:

@@ -31,10 +31,10 @@ class FileBench:
         self.folder = folder / "docker"
         self.folder.mkdir(mode=0o755)
         self.path = self.folder / "config.json"
-        self._seen: list[tuple[int, int, int]] = []
+        self._found: list[tuple[int, int, int]] = []
 
     def target(self, policy: Policy) -> Target:
-        """Build the driver anew."""
+        """Build the driver as a new process does."""
         return build(FileTargetSettings(path=self.path), policy, lambda: NOW)
 
     def raw(self) -> str | None:
@@ -57,9 +57,9 @@ class FileBench:
         """Return how many times the file was found to be another."""
         status = self.path.stat()
         now = status.st_ino, status.st_mtime_ns, status.st_ctime_ns
-        if now not in self._seen[-1:]:
-            self._seen.append(now)
-        return len(self._seen)
+        if now not in self._found[-1:]:
+            self._found.append(now)
+        return len(self._found)
 
     def troubles(self) -> Mapping[str, Trouble]:
         """Return what can go wrong with a file; it is local: never unreachable, never slow."""

@@ -17,6 +17,7 @@ from rotator.checks.mounts import Mount
 from tests.privileges import obey_modes
 from tests.support import missing, need
 from tests.unit.checks.room import bad, case, file_target, login_file, look, rotation, the
+from tests.unit.targets.file.desk import publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,11 +45,8 @@ class Ward:
         return [f for f in look(self.place, one) if f.about == "the file"]
 
     def renew(self) -> None:
-        """Replace the file, as a publish does."""
-        draft = self.folder / "draft"
-        draft.write_text(DOCUMENT)
-        draft.chmod(0o600)
-        draft.replace(self.file)
+        """Replace the file, as a cycle does."""
+        publish(self.file, DOCUMENT)
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 def test_names_the_process_that_holds_it(
     tmp_path: Path, holder: subprocess.Popen[str], warnings: list[str]
 ) -> None:
-    """Whoever comes second is told who was first, and which rotation it is about."""
+    """Whoever comes second learns who was first, and which rotation it is about."""
     with (
         pytest.raises(LockHeldError, match=rf"pid {holder.pid}\) holds the lock of rotation dind"),
         cycle_lock(tmp_path, "dind", 0, warnings.append),

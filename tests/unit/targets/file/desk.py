@@ -44,11 +44,11 @@ def names_in(folder: Path) -> list[str]:
 
 def refusal(path: Path, text: str = NEW, **keys: Any) -> DriverError:
     """Return the error of a cycle; the file and its directory stay as they were."""
-    kept = path.read_bytes() if path.is_file() else None
+    before = path.read_bytes() if path.is_file() else None
     names = names_in(path.parent) if path.parent.is_dir() else None
     with pytest.raises(DriverError) as caught:
         publish(path, text, **keys)
-    assert kept == (path.read_bytes() if path.is_file() else None)
+    assert before == (path.read_bytes() if path.is_file() else None)
     assert names == (names_in(path.parent) if path.parent.is_dir() else None)
     return caught.value
 
@@ -57,6 +57,15 @@ def obey(error: DriverError) -> None:
     """Type the command that the hint begins with."""
     command, _, _ = error.hint.partition(";")
     subprocess.run(shlex.split(command.rpartition(": ")[2]), check=True)
+
+
+def opening(path: Path) -> int:
+    """Return which call of `open` it is that opens the file: each directory on the way is one.
+
+    After `/` and the directories come a look whether the file is a link, and the last directory
+    once more, to be read.
+    """
+    return len(path.parts) + 2
 
 
 def mode_of(path: Path) -> int:

@@ -1,6 +1,6 @@
 """Writes a file again and again, each time killed one call later; run as a process of its own.
 
-Usage: kill_writer.py PATH replace|in_place OLD NEW. Before each round OLD is there. Prints a JSON
+Usage: kill_writer.py PATH replace|in_place OLD NEW. Before each round OLD is there. Writes a JSON
 line a round: what a reader finds after it. Ends when a round was not killed.
 """
 

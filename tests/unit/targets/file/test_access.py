@@ -22,6 +22,7 @@ from tests.unit.targets.file.desk import (
     STRANGER,
     mode_of,
     obey,
+    opening,
     publish,
     refusal,
     target,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     [
         pytest.param(None, None, 0o600, id="new"),
         pytest.param(None, "0644", 0o644, id="new, configured"),
-        pytest.param(0o640, None, 0o640, id="kept"),
+        pytest.param(0o640, None, 0o640, id="stays"),
         pytest.param(0o640, "0600", 0o600, id="changed by configuration"),
         pytest.param(0o666, None, 0o664, id="never writable by everybody"),
     ],
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 def test_mode(
     folder: Path, existing: int | None, configured: str | None, becomes: int, umask: int
 ) -> None:
-    """A new file is its owner's alone; one that is there keeps its mode unless told otherwise."""
+    """A new file is its owner's alone; one that is there keeps its mode unless one is set."""
     path = folder / "config.json"
     if existing is not None:
         path.write_text("{}")
@@ -101,7 +102,7 @@ def test_says_what_is_not_as_configured(path: Path, root: None) -> None:
 
 @pytest.mark.parametrize("key", ["owner", "group"])
 def test_nobody_of_that_name(path: Path, key: str) -> None:
-    """A user that is not there is told, with the command that shows it."""
+    """It is an error, with the command that shows who is there."""
     error = refusal(path, **{key: "nobody-of-that-name"})
     assert error.reason == Reason.INVALID
     assert "getent" in error.hint
@@ -142,7 +143,7 @@ def test_a_directory_of_a_stranger(folder: Path, path: Path, root: None) -> None
 def test_in_a_directory_like_tmp_the_file_must_be_ours(
     folder: Path, path: Path, root: None
 ) -> None:
-    """Whoever makes the file first would get the document, as its owner is kept."""
+    """Whoever makes the file first would get the document, as its owner stays."""
     folder.chmod(0o1777)
     publish(path)
     os.chown(path, STRANGER, -1)
@@ -189,7 +190,10 @@ def test_a_link_that_comes_at_the_worst_moment(folder: Path, path: Path) -> None
         path.replace(elsewhere)
         path.symlink_to(elsewhere)
 
-    with before(swap, frozenset({"open"}), 2), pytest.raises(DriverError) as caught:
+    with (
+        before(swap, frozenset({"open"}), opening(path)),
+        pytest.raises(DriverError) as caught,
+    ):
         target(path).read()
     assert caught.value.reason == Reason.UNSAFE_PATH
 

@@ -11,7 +11,7 @@ from rotator.core.errors import ConflictError, PermanentError, Reason, Temporary
 from rotator.core.model import Content, Held, Secret
 from rotator.targets.file import LIMIT
 from tests.faults import before, failing
-from tests.unit.targets.file.desk import MARK, NEW, publish, refusal, target
+from tests.unit.targets.file.desk import MARK, NEW, opening, publish, refusal, target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ def test_an_empty_directory_makes_way(folder: Path, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["replace", "in_place"])
 def test_durable_waits_for_the_disk(path: Path, how: str) -> None:
-    """Where it is on, a disk that can't keep the document is told; where off, it is not asked."""
+    """Where it is on, a disk that can't keep the document is an error, and else not asked."""
     with failing("fsync", errno.EIO), pytest.raises(TemporaryError):
         publish(path, write=how)
     with failing("fsync", errno.EIO):
@@ -88,14 +88,15 @@ def test_a_file_removed_since_it_was_read(path: Path, how: str) -> None:
 
 @pytest.mark.parametrize("doing", ["read", "write"])
 def test_a_file_that_goes_at_the_worst_moment(path: Path, doing: str) -> None:
-    """Removed between being seen and being opened: tried again, no bug."""
+    """Removed between the look and the opening: tried again, no bug."""
     found = target(path, write="in_place")
     held = found.read()
+    opens = frozenset({"open"})
     if doing == "read":
-        with before(path.unlink, frozenset({"open"}), 2), pytest.raises(TemporaryError) as caught:
+        with before(path.unlink, opens, opening(path)), pytest.raises(TemporaryError) as caught:
             found.read()
     else:
-        with before(path.unlink, frozenset({"open"}), 2), pytest.raises(TemporaryError) as caught:
+        with before(path.unlink, opens, opening(path)), pytest.raises(TemporaryError) as caught:
             found.write(Secret(NEW), MARK, held)
     assert caught.value.reason == Reason.CONFLICT
 

@@ -94,17 +94,17 @@ def test_without_extended_attributes(folder: Path, mount: Callable[..., None]) -
 
 
 def test_the_mark_comes_with_the_content(path: Path) -> None:
-    """There is no moment in which the new text has the old mark."""
-    seen: list[bytes] = []
+    """The new text never has the old mark."""
+    marks: list[bytes] = []
     publish(path, OLD)
 
     def look() -> None:
         (temporary,) = (found for found in path.parent.iterdir() if found != path)
-        seen.append(os.getxattr(temporary, "user.rotator"))
+        marks.append(os.getxattr(temporary, "user.rotator"))
 
     with before(look, frozenset({"rename"})):
         publish(path)
-    assert b"hmac:0123456789ab" in seen[0]
+    assert b"hmac:0123456789ab" in marks[0]
 
 
 @pytest.mark.parametrize(

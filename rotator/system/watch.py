@@ -1,0 +1,227 @@
+"""Notices at once when somebody changes a file, by inotify(7).
+
+The directory of each file is watched, as most programs rename a new file over the old one; where
+the file is a mount of its own, it is watched itself. What a rotator publishes by a rename is no
+change: the file had a draft's name before (`atomic_file.prefix`).
+
+The kernel keeps silent on some changes, such as one on another host of a network file system.
+Callers look themselves from time to time, too.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inotify_simple import INotify, flags
+
+from rotator.system import atomic_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from inotify_simple import Event
+
+QUIET = 0.1
+"""Seconds after a change in which others count as the same one."""
+
+SPACING = 0.5
+"""Seconds between two calls for one file, at least."""
+
+BURST, REFILL = 200, 5.0
+"""How many calls there can be at that spacing; after them there is one each `REFILL` seconds."""
+
+RENEWAL = 10.0
+"""Seconds after which a directory is noticed that was made again, or mounted over."""
+
+_IN_DIRECTORY = (
+    flags.CLOSE_WRITE | flags.CREATE | flags.DELETE | flags.MOVED_FROM | flags.MOVED_TO
+    | flags.DELETE_SELF | flags.MOVE_SELF | flags.ONLYDIR
+)  # fmt: skip
+_DIRECTORY_GONE = flags.DELETE_SELF | flags.MOVE_SELF | flags.UNMOUNT
+_ON_FILE = flags.CLOSE_WRITE | flags.DONT_FOLLOW
+_NONE = -1
+
+# A rotator closes what it has published, which the kernel reports like anybody's write.
+_CLOSED_WITHIN = 1.0
+
+
+@dataclass
+class _File:
+    """A file to watch: its name after links, the kernel's numbers for it, and when to call."""
+
+    path: Path
+    name: str = ""
+    directory: int = _NONE
+    itself: int = _NONE
+    changed_at: float | None = None
+    next_at: float = 0.0
+    calls: float = BURST
+    counted_at: float = 0.0
+    published_at: float | None = None
+
+    def call_at(self) -> float | None:
+        return None if self.changed_at is None else max(self.changed_at + QUIET, self.next_at)
+
+    def count_call(self, now: float) -> None:
+        self.calls = min(self.calls + (now - self.counted_at) / REFILL, BURST) - 1
+        self.counted_at, self.changed_at = now, None
+        self.next_at = now + (SPACING if self.calls >= 1 else REFILL)
+
+
+class Watch:
+    """Calls `on_change` with a file's path, in a thread of its own, soon after it has changed.
+
+    `warn` gets a sentence where the kernel lets us watch nothing.
+    """
+
+    def __init__(
+        self,
+        paths: Iterable[Path],
+        on_change: Callable[[Path], None],
+        warn: Callable[[str], None],
+    ) -> None:
+        self._files = [_File(path) for path in dict.fromkeys(paths)]
+        self._on_change = on_change
+        self._warn = warn
+        self._warned = False
+        self._inotify: INotify | None = None
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._wake = _NONE
+        self._closing = False
+
+    def start(self) -> None:
+        """Begin; what changes from now on is noticed."""
+        if not self._files:
+            return
+        try:
+            self._inotify = INotify()
+        except OSError as error:
+            self._warn_once(error, "max_user_instances")
+            return
+        self._wake = os.eventfd(0)
+        for file in self._files:
+            self._renew(self._inotify, file)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End; no call is made any more when this returns, unless it is called from `on_change`."""
+        if self._inotify is None:
+            return
+        self._closing = True
+        os.eventfd_write(self._wake, 1)
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+        self._inotify.close()
+        os.close(self._wake)
+        self._inotify = None
+
+    def _run(self) -> None:
+        inotify = self._inotify
+        assert inotify is not None  # noqa: S101  the thread is started after it is made
+        poll = select.poll()
+        poll.register(inotify.fileno(), select.POLLIN)
+        poll.register(self._wake, select.POLLIN)
+        renew_at = time.monotonic() + RENEWAL
+        while not self._closing:
+            times = [renew_at, *(at for file in self._files if (at := file.call_at()) is not None)]
+            ready = poll.poll(max(0.0, min(times) - time.monotonic()) * 1000)
+            if ready and not self._closing:
+                self._notice(list(inotify.read(timeout=0)))
+            now = time.monotonic()
+            if now >= renew_at:
+                renew_at = now + RENEWAL
+                for file in self._files:
+                    self._renew(inotify, file)
+            for file in self._files:
+                at = file.call_at()
+                if at is not None and at <= now and not self._closing:
+                    self._renew(inotify, file)
+                    file.count_call(now)
+                    self._on_change(file.path)
+
+    def _notice(self, events: Sequence[Event]) -> None:
+        for file in self._files:
+            drafts = atomic_file.prefix(file.name)
+            published = {each.cookie for each in events if each.name.startswith(drafts)} - {0}
+            for each in events:
+                if not _concerns(file, each):
+                    continue
+                if each.cookie in published:
+                    if each.mask & flags.MOVED_TO:
+                        file.published_at = time.monotonic()
+                elif not _closes_published(file, each):
+                    self._mark_changed(file)
+
+    def _renew(self, inotify: INotify, file: _File) -> None:
+        """Watch what has the path now; another directory than before is a change."""
+        real = Path(os.path.realpath(file.path))
+        known = file.directory, file.itself, file.name
+        file.name = real.name
+        file.directory = self._add(inotify, real.parent, _IN_DIRECTORY)
+        file.itself = self._add(inotify, real, _ON_FILE) if _is_mount(real) else _NONE
+        if known[2] and (file.directory, file.name) != (known[0], known[2]):
+            self._mark_changed(file)
+        used = {number for each in self._files for number in (each.directory, each.itself)}
+        for number in {known[0], known[1]} - used - {_NONE}:
+            with suppress(OSError):  # it ended with what it watched
+                inotify.rm_watch(number)
+
+    def _add(self, inotify: INotify, path: Path, mask: int) -> int:
+        try:
+            return int(inotify.add_watch(path, mask))
+        except (FileNotFoundError, NotADirectoryError):
+            return _NONE
+        except OSError as error:
+            self._warn_once(error, "max_user_watches")
+            return _NONE
+
+    def _mark_changed(self, file: _File) -> None:
+        if file.changed_at is None:
+            file.changed_at = time.monotonic()
+
+    def _warn_once(self, error: OSError, limit: str) -> None:
+        if not self._warned:
+            self._warned = True
+            self._warn(
+                f"files cannot be watched ({error}): what others write is noticed at the next poll "
+                f"only. Where it is a limit, raise it: sysctl fs.inotify.{limit}"
+            )
+
+
+def _closes_published(file: _File, event: Event) -> bool:
+    """Tell whether this is the one close that follows what a rotator has published."""
+    at, file.published_at = file.published_at, None
+    recent = at is not None and time.monotonic() - at < _CLOSED_WITHIN
+    return recent and bool(event.mask & flags.CLOSE_WRITE)
+
+
+def _is_mount(path: Path) -> bool:
+    """Tell whether something is mounted on a path, a single file of the same disk, for example."""
+    try:
+        return _mount_of(path) != _mount_of(path.parent)
+    except OSError:
+        return False
+
+
+def _mount_of(path: Path) -> str:
+    opened = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        lines = Path(f"/proc/self/fdinfo/{opened}").read_text("ascii").splitlines()
+        return next((line for line in lines if line.startswith("mnt_id:")), "")
+    finally:
+        os.close(opened)
+
+
+def _concerns(file: _File, event: Event) -> bool:
+    if event.mask & flags.Q_OVERFLOW:
+        return True
+    if event.wd == file.directory:
+        return event.name in (file.name, file.path.name) or bool(event.mask & _DIRECTORY_GONE)
+    return bool(event.wd == file.itself and event.mask & flags.CLOSE_WRITE)
