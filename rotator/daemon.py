@@ -58,7 +58,7 @@ class Slot:
     """One rotation in the daemon: how it was configured, and where it stands.
 
     `armed`: what its timer waits for, None while a cycle runs and where it is paused. `tried`: its
-    first cycle has ended, whatever came of it.
+    first cycle has ended, whatever came of it. `changed`: somebody changed a file it publishes.
     """
 
     settings: RotationSettings

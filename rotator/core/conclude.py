@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 _HOUR = timedelta(hours=1)
 _OFTEN = 2
+_MOST = 9
 _EMPTY = DockerConfig()
 
 
@@ -102,7 +103,8 @@ def with_drifts(record: Record, situations: Mapping[str, Situation], now: dateti
         past = record.target(name)
         recent = tuple(when for when in past.drifts if now - _HOUR < when <= now)
         if _has_drifted(s, past):
-            past = replace(past, drifts=(*recent, now)[-9:], drifted=past.drifted + 1)
+            in_a_row = past.drifted + 1 if recent and not s.one_writer else 0
+            past = replace(past, drifts=(*recent, now)[-_MOST:], drifted=in_a_row)
         else:
             past = replace(past, drifts=recent, drifted=0)
         targets[name] = past
@@ -435,9 +437,13 @@ def _unproven_notes(s: Situation, decision: object) -> list[str]:
 
 def _has_drifted(s: Situation, past: TargetRecord) -> bool:
     """Tell whether an entry that we published is gone or edited, and no rotator did that."""
-    if not past.written or s.one_writer or s.foreign_mark is not None:
-        return False
     there = entries_read(s)
+    if not past.written or not past.entries:
+        return False
+    if s.one_writer:
+        return not there
+    if s.foreign_mark is not None:
+        return False
     return any(
         past.entries.get(registry) and registry in past.ends and _is_not_ours(s, registry, there)
         for registry in s.registries

@@ -221,7 +221,7 @@ def _ends(
         name: worth_of_target(
             observation,
             written.get(name),
-            [r for r in registries if observation.target.policy.wants(r)],
+            {r: s for r, s in registries.items() if observation.target.policy.wants(r)},
             candidates,
             record,
             chosen,

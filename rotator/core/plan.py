@@ -458,7 +458,8 @@ def _mark(s: Situation, merged: _Merged, text: str) -> Mark:
         entry = merged.ours.get(registry)
         entry = entry or s.candidates.get((registry, names.get(registry, "")))
         if entry is not None and entry.end_known:
-            expires[registry] = entry.credential.expires_at
+            # Another rotator's claim is passed on as it is: who reads it judges it again.
+            expires[registry] = entry.claim if entry.foreign else entry.credential.expires_at
         elif registry in claims:
             expires[registry] = claims[registry]
     return Mark(dict(sorted(expires.items())), s.fingerprint(text), s.rotation)

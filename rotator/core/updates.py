@@ -289,7 +289,9 @@ def _remembered(
             source=one.source,
             issued_at=login.issued_at,
             expires_at=login.expires_at,
-            renew_at=_renew_at(login, rotation, at, first=first),
+            renew_at=at.now
+            if one.foreign and _is_too_short(one, record, rotation, at.now)
+            else _renew_at(login, rotation, at, first=first),
             lease=login.lease,
             foreign=one.foreign,
             claim=one.claim,
@@ -301,6 +303,13 @@ def _remembered(
     # A lease is remembered until it is retired: nobody else can end it.
     leased = [other for other in others[_MOST_FINGERPRINTS - 1 :] if other.lease is not None]
     return (known, *others[: _MOST_FINGERPRINTS - 1], *leased)
+
+
+def _is_too_short(one: Candidate, record: Record, rotation: Rotation, now: datetime) -> bool:
+    """Tell whether a credential found published is not job-safe, and our source may give more."""
+    longest = record.source(one.source).longest_life
+    enough = longest is None or longest > rotation.schedule.longest_job.total_seconds()
+    return enough and one.end - now <= rotation.schedule.longest_job
 
 
 def _renew_at(login: Credential, rotation: Rotation, at: At, *, first: bool) -> datetime | None:

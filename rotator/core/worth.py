@@ -20,6 +20,7 @@ are made from the answer.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator.core.candidate import DEAD, FOREVER, Candidates
@@ -28,7 +29,7 @@ from rotator.core.model import Content, Secret, Verdict
 from rotator.core.plan import Keep, Situation, Write
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from rotator.core.candidate import Candidate
@@ -44,15 +45,15 @@ _TAKEN_OUT = 2
 def worth_of_target(
     observation: Observation,
     written: Written | None,
-    registries: Collection[str],
+    registries: Mapping[str, str],
     candidates: Candidates,
     record: Record,
     chosen: Mapping[str, Candidate],
 ) -> dict[str, datetime]:
     """Return until when a job can pull from each of these registries with what is in a target.
 
-    `DEAD` where it can't. `written`: what the cycle did with the target, None where it was not
-    read.
+    `DEAD` where it can't. `registries` names the source of each. `written`: what the cycle did
+    with the target, None where it was not read.
     """
     past = record.target(observation.target.name)
     if written is None:
@@ -71,9 +72,10 @@ def worth_of_target(
         return dict.fromkeys(registries, DEAD)
     names = entries_now(written)
     return {
-        registry: _worth(candidates.get((registry, names.get(registry, ""))))
-        or _as_written(registry, names.get(registry), record)
-        for registry in registries
+        registry: _worth_now(
+            candidates, registry, names.get(registry), source, written.situation, record
+        )
+        for registry, source in registries.items()
     }
 
 
@@ -133,16 +135,29 @@ def safe_until(
     return min(limits, default=DEAD) if rotation.is_complete(record) else DEAD
 
 
-def _worth(one: Candidate | None) -> datetime | None:
-    return None if one is None else one.worth
-
-
-def _as_written(registry: str, name: str | None, record: Record) -> datetime:
-    """Return the worth of an entry whose text nobody has: a value with one writer holds it."""
-    known = record.known(registry, name) if name else None
-    if known is None or known.verdict == Verdict.REJECTED:
+def _worth_now(
+    candidates: Candidates,
+    registry: str,
+    name: str | None,
+    source: str,
+    s: Situation,
+    record: Record,
+) -> datetime:
+    """Return the worth of an entry that is in a target now."""
+    one = candidates.get((registry, name)) if name else None
+    if one is not None or name is None:
+        return DEAD if one is None else one.worth
+    # A value with one writer, whose text nobody has.
+    known = record.known(registry, name)
+    if known is not None:
+        return DEAD if known.verdict == Verdict.REJECTED else known.expires_at or FOREVER
+    # Another rotator wrote it since we proved what was there.
+    mark = s.foreign_mark
+    if mark is None or registry not in mark.expires:
         return DEAD
-    return known.expires_at or FOREVER
+    longest = record.source(source).longest_life
+    claim = mark.expires[registry] or FOREVER
+    return claim if longest is None else min(claim, s.now + timedelta(seconds=longest))
 
 
 def _as_last_seen(
@@ -155,7 +170,7 @@ def _as_last_seen(
     """Return the worth of an entry as it was at the last read; never more than is known now."""
     end = past.ends.get(registry, DEAD)
     name = past.entries.get(registry)
-    if end == DEAD or past.drifted >= _TAKEN_OUT:
+    if end == DEAD or len(past.drifts) >= _TAKEN_OUT:
         return DEAD
     if name is None:
         # A journal of version 0.1.0 does not name it: then it is not later than what is chosen.
