@@ -198,6 +198,7 @@ def _situations(
             remove=rotation.remove,
             now=now,
             poll=rotation.schedule.poll,
+            reserve=rotation.schedule.longest_job + rotation.schedule.poll,
             fingerprint=ports.journal.fingerprint,
             complete=rotation.is_complete(record),
             remembered=memory.documents.get(name),

@@ -112,6 +112,17 @@ class DockerConfig:
                 found[registry] = pair
         return found
 
+    def rivals(self, registry: str) -> bool:
+        """Tell whether another key means this registry too, with another login.
+
+        Clients do not agree on which of them they take.
+        """
+        ours = self.auths.get(registry)
+        return any(
+            key != registry and registry_key(key) == registry and _login(entry) != _login(ours)
+            for key, entry in self.auths.items()
+        )
+
     @property
     def helpers(self) -> Mapping[str, Any]:
         """Return `credHelpers`: the credential helper of each registry, as the document has it."""
@@ -278,8 +289,12 @@ def merge(
     config: DockerConfig,
     ours: Iterable[Credential],
     remove: frozenset[str] = frozenset(),
+    stays: frozenset[str] = frozenset(),
 ) -> Merged:
     """Put our credentials into somebody's document and keep everything else.
+
+    `remove`: registries whose entries are taken out. `stays`: registries of ours whose entry stays
+    as it is, without the other spellings of its key.
 
     Every key that means one of our registries makes way for the one key that all clients find; a
     key that differs in the case of its letters only is updated beside it, as Docker compares by
@@ -289,18 +304,19 @@ def merge(
     """
     entries = {credential.registry: _entry(credential) for credential in ours}
     gone = remove | entries.keys()
+    ours_too = gone | stays
     others: dict[str, Any] = {}
     for key, entry in config.auths.items():
         registry = registry_key(key)
         if registry in entries and key.lower() == registry:
             others[key] = entries[registry]
-        elif registry not in gone:
+        elif registry not in gone and (key == registry or registry not in stays):
             others[key] = entry
     usable = {key: entry for key, entry in others.items() if is_usable(entry)}
     mistyped = config.mistyped()
     rest = {name: value for name, value in config.rest.items() if name not in mistyped}
     helpers = tuple(
-        sorted(key for key in DockerConfig({}, rest).helpers if registry_key(key) in gone)
+        sorted(key for key in DockerConfig({}, rest).helpers if registry_key(key) in ours_too)
     )
     if helpers:
         rest = {name: _without(name, value, helpers) for name, value in rest.items()}

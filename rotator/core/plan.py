@@ -37,7 +37,8 @@ class Situation(Struct, frozen=True):
 
     `registries`: the rotation's registries that belong in this target; `complete`: these are all,
     no source has yet to name its own. `chosen`: the candidate that each should have. `remembered`:
-    what others had in the document when it was last read. `poll`: the rotation's.
+    what others had in the document when it was last read. `poll`: the rotation's. `reserve`: an entry that lasts
+    longer is good enough to stay.
     """
 
     observation: Observation
@@ -49,6 +50,7 @@ class Situation(Struct, frozen=True):
     remove: frozenset[str]
     now: datetime
     poll: timedelta
+    reserve: timedelta
     fingerprint: Fingerprint
     complete: bool = True
     remembered: DockerConfig | None = None
@@ -321,7 +323,8 @@ def _merge(s: Situation) -> _Merged:
         if not foreign_entry_stays(s, registry, there.get(registry))
     }
     logins = [one.credential for one in ours.values()]
-    merged = docker_config.merge(_base(s, found), logins, s.remove)
+    others = frozenset(s.chosen.keys() - ours.keys())
+    merged = docker_config.merge(_base(s, found), logins, s.remove, others)
     notes = [f"left out {shown(key)}: no client can decode it" for key in merged.left_out]
     notes += [
         f"took the credential helper of {shown(key)} out of credHelpers: clients would ask it "
@@ -391,7 +394,10 @@ def foreign_entry_stays(s: Situation, registry: str, there: str | None) -> bool:
         return False
     if not entry.end_known:
         return not ours.fetched
-    return ours.foreign or entry.end >= ours.end
+    if ours.foreign or entry.end >= ours.end:
+        return True
+    # What it claims decides between two that are good, so that all rotators agree on one of them.
+    return (entry.claim or FOREVER) >= ours.end and entry.end - s.now > s.reserve
 
 
 def _is_as_written(s: Situation, text: str) -> bool:

@@ -113,8 +113,9 @@ def entries_read(s: Situation) -> Mapping[str, str]:
 
 
 def is_found(config: DockerConfig, registry: str) -> bool:
-    """Tell whether clients use the entry of a registry, and ask no credential helper instead."""
-    return not config.store and registry not in map(registry_key, config.helpers)
+    """Tell whether all clients use the entry of a registry, and ask no credential helper instead."""
+    helped = config.store or registry in map(registry_key, config.helpers)
+    return not (helped or config.rivals(registry))
 
 
 def safe_until(
