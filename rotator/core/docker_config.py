@@ -308,8 +308,9 @@ def merge(
     others: dict[str, Any] = {}
     for key, entry in config.auths.items():
         registry = registry_key(key)
-        if registry in entries and key.lower() == registry:
-            others[key] = entries[registry]
+        capitals = key != registry and key.lower() == registry
+        if capitals and registry in ours_too - remove:
+            others[key] = entries.get(registry, config.auths.get(registry, entry))
         elif registry not in gone and (key == registry or registry not in stays):
             others[key] = entry
     usable = {key: entry for key, entry in others.items() if is_usable(entry)}

@@ -37,8 +37,8 @@ class Situation(Struct, frozen=True):
 
     `registries`: the rotation's registries that belong in this target; `complete`: these are all,
     no source has yet to name its own. `chosen`: the candidate that each should have. `remembered`:
-    what others had in the document when it was last read. `poll`: the rotation's. `reserve`: an entry that lasts
-    longer is good enough to stay.
+    what others had in the document when it was last read. `poll`: the rotation's.
+    `reserve`: an entry that lasts longer is good enough to stay.
     """
 
     observation: Observation

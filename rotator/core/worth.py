@@ -113,7 +113,7 @@ def entries_read(s: Situation) -> Mapping[str, str]:
 
 
 def is_found(config: DockerConfig, registry: str) -> bool:
-    """Tell whether all clients use the entry of a registry, and ask no credential helper instead."""
+    """Tell whether all clients use the entry of a registry, not a helper or another key."""
     helped = config.store or registry in map(registry_key, config.helpers)
     return not (helped or config.rivals(registry))
 
