@@ -7,7 +7,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from rotator.checks import CHECKS, PLAIN
+from rotator.checks import CHECKS, PLAIN, inputs
 from rotator.checks.across import Patient, compare
 from rotator.checks.case import SECONDS, Case
 from rotator.checks.finding import Finding, Sheet
@@ -102,6 +102,7 @@ def examine(
     for visit, answer in zip(active, answers, strict=True):
         if isinstance(answer, Exception):
             visit.sheet.error(answer)
+        inputs.inspect(visit.settings, visit.sheet)
     compare([each.patient() for each in rounds if each.case.rotation.enabled])
     return [each.examined() for each in rounds]
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +35,7 @@ class Options:
     as_json: bool = False
     consume: bool = False
     document: str | None = None
+    quiet: bool = False
 
 
 def execute(file: Path, configuration: Configuration, options: Options) -> int:
@@ -84,7 +88,7 @@ def _document(
 
     name = options.document or "-"
     data = _read(name, document.LARGEST + 1)
-    name = "standard input" if name == "-" else name
+    name = _name_of_input() if name == "-" else name
     journal, prove = Sheet("journal"), run.prover(configuration)
     cases = [
         run.open_case(configuration.state_dir, rotation, utc_now, prove, journal, consume=False)
@@ -98,6 +102,14 @@ def _document(
 
         show([(name, findings)])
     return _exit_code(findings)
+
+
+def _name_of_input() -> str:
+    """Return the name of the file that is given as standard input, if it is one."""
+    with suppress(OSError, ValueError):
+        if stat.S_ISREG(os.fstat(sys.stdin.fileno()).st_mode):
+            return str(Path(f"/proc/self/fd/{sys.stdin.fileno()}").readlink())
+    return "standard input"
 
 
 def _read(name: str, limit: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 
 from rotator.app import Builder, utc_now
 from rotator.commands.choose import rotations
+from rotator.config.load import SYSTEM_STATE, default_state_dir
 from rotator.core.record import Record, RecordError
 from rotator.observe.live import Asked, look
 from rotator.observe.status import RUNNING, STOPPED, UNKNOWN, Status, overall, rotation_status
@@ -35,11 +37,13 @@ class Options:
     names: tuple[str, ...] = ()
     live: bool = False
     as_json: bool = False
+    quiet: bool = False
 
 
 def execute(configuration: Configuration, options: Options) -> int:
     """Tell how the rotations stand and return the exit code."""
     chosen = rotations(configuration, options.names)
+    configuration = replace(configuration, state_dir=_journal(configuration.state_dir))
     records = {one.name: _record(configuration.state_dir, one.name) for one in chosen}
     now = utc_now()
     stands = [rotation_status(one, records[one.name], now) for one in chosen]
@@ -68,13 +72,23 @@ def execute(configuration: Configuration, options: Options) -> int:
     return EXIT_CODES[overall(status.rotations)]
 
 
+def _journal(state_dir: Path) -> Path:
+    """Return the journal's directory: the system's where an ordinary user has none of their own."""
+    own = default_state_dir(os.environ, os.geteuid())
+    if state_dir == own != SYSTEM_STATE and not state_dir.exists() and SYSTEM_STATE.exists():
+        return SYSTEM_STATE
+    return state_dir
+
+
 def _record(state_dir: Path, name: str) -> Record:
     try:
         return saved_record(state_dir, name)
     except PermissionError as error:
         raise click.ClickException(
             f"cannot read {state_dir}: {error.strerror}\n"
-            f'run it as the user that owns it: sudo -u "$(stat -c %U {state_dir})" rotator status'
+            f'type this: sudo -u "$(stat -c %U {state_dir})" rotator status'
+            if os.geteuid() == 0
+            else f"cannot read {state_dir}: {error.strerror}\ntype this: sudo rotator status"
         ) from None
     except (OSError, RecordError) as error:
         click.echo(f"rotator: the record of {name} cannot be read: {error}", err=True)
