@@ -83,11 +83,11 @@ def _some(things: Sized, what: str) -> str:
 def _document(
     configuration: Configuration, chosen: Sequence[RotationSettings], options: Options
 ) -> int:
-    from rotator.checks import document, run  # noqa: PLC0415  needless for --offline
+    from rotator.checks import document, run, wrapping  # noqa: PLC0415  needless for --offline
     from rotator.checks.finding import Sheet  # noqa: PLC0415
 
     name = options.document or "-"
-    data = _read(name, document.LARGEST + 1)
+    data = _read(name, wrapping.LARGEST + 1)
     name = _name_of_input() if name == "-" else name
     journal, prove = Sheet("journal"), run.prover(configuration)
     cases = [

@@ -1,4 +1,4 @@
-"""`rotator status`: how everything stands, told by the journal, so also when the daemon is dead."""
+"""`rotator status`: the state of everything by the journal, so also when the daemon is dead."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from rotator.commands.choose import rotations
 from rotator.config.load import SYSTEM_STATE, default_state_dir
 from rotator.core.record import Record, RecordError
 from rotator.observe.live import Asked, look
-from rotator.observe.status import RUNNING, STOPPED, UNKNOWN, Status, overall, rotation_status
+from rotator.observe.view import rotation_view, with_found
+from rotator.observe.view_model import RUNNING, STOPPED, UNKNOWN, View, overall
 from rotator.system.each import ThreadedEach
 from rotator.system.journal import KEY
-from rotator.system.peek import daemon_runs, saved_record
+from rotator.system.peek import cycle_runs, daemon_runs, saved_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from rotator.config.schema import Configuration, RotationSettings
-    from rotator.observe.status import Found
+    from rotator.observe.view_model import Found
 
 EXIT_CODES = {"good": 0, "bad": 1, "partial": 10}
 
@@ -41,35 +42,29 @@ class Options:
 
 
 def execute(configuration: Configuration, options: Options) -> int:
-    """Tell how the rotations stand and return the exit code."""
+    """Print the state of the rotations and return the exit code."""
     chosen = rotations(configuration, options.names)
     configuration = replace(configuration, state_dir=_journal(configuration.state_dir))
     records = {one.name: _record(configuration.state_dir, one.name) for one in chosen}
     now = utc_now()
-    stands = [rotation_status(one, records[one.name], now) for one in chosen]
+    views = []
+    for one in chosen:
+        in_cycle = cycle_runs(configuration.state_dir, one.name) is not False
+        views.append(rotation_view(one, records[one.name], now, in_cycle=in_cycle))
     if options.live:
         found = _look(configuration, chosen, records)
-        stands = [
-            replace(
-                stand,
-                targets=tuple(
-                    replace(target, found=found.get((stand.name, target.name)))
-                    for target in stand.targets
-                ),
-            )
-            for stand in stands
-        ]
+        views = [with_found(view, found, now) for view in views]
     daemon = {True: RUNNING, False: STOPPED, None: UNKNOWN}[daemon_runs(configuration.state_dir)]
-    status = Status(now, daemon, tuple(stands))
+    view = View(now, daemon, tuple(views))
     if options.as_json:
         from rotator.observe.status_json import as_json  # noqa: PLC0415  for one of two ways out
 
-        click.echo(json.dumps(as_json(status)))
+        click.echo(json.dumps(as_json(view)))
     else:
-        from rotator.observe.status_table import show  # noqa: PLC0415  rich is slow to load
+        from rotator.observe.table import show  # noqa: PLC0415  rich is slow to load
 
-        show(status)
-    return EXIT_CODES[overall(status.rotations)]
+        show(view, quiet=options.quiet)
+    return EXIT_CODES[overall(view.rotations)]
 
 
 def _journal(state_dir: Path) -> Path:

@@ -9,7 +9,7 @@ from rotator.core import docker_config
 from rotator.core.errors import DriverError
 from rotator.core.model import Content
 from rotator.core.report import Problem
-from rotator.observe.status import EntryFound, Found
+from rotator.observe.view_model import EntryFound, Found
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -22,6 +22,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from rotator import __version__
 from rotator.core.model import Verdict
+from rotator.observe.view_model import Health
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from rotator.core.ports import Clock
     from rotator.core.report import Report, TargetReport
     from rotator.observe.access_tokens import TokenEnd
-    from rotator.observe.status import RotationStatus, Status
+    from rotator.observe.view_model import RotationView, View
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -52,7 +53,7 @@ class Metrics:
 
     def __init__(
         self,
-        status: Callable[[], Status],
+        status: Callable[[], View],
         tokens: Callable[[], Sequence[TokenEnd]],
         clock: Clock,
     ) -> None:
@@ -154,7 +155,7 @@ class _Gauges:
 
     def __init__(
         self,
-        status: Callable[[], Status],
+        status: Callable[[], View],
         tokens: Callable[[], Sequence[TokenEnd]],
         started_at: datetime,
     ) -> None:
@@ -200,13 +201,24 @@ class _Gauges:
         )
 
 
-def _of_rotations(rotations: Sequence[RotationStatus]) -> Iterable[Metric]:
+def _of_rotations(rotations: Sequence[RotationView]) -> Iterable[Metric]:
     label = ("rotation",)
     yield _gauge(
         "rotator_job_safe",
         "1 while a job that starts now can pull for longest_job from every target, else 0.",
         label,
         (((r.name,), r.job_safe) for r in rotations),
+    )
+    yield _gauge(
+        "rotator_health",
+        "1 for the current one: green (job-safe and fresh), amber (needs attention), red.",
+        ("rotation", "health"),
+        (
+            ((r.name, str(health)), r.health is health)
+            for r in rotations
+            if r.health is not None
+            for health in Health
+        ),
     )
     yield _gauge(
         "rotator_safe_until_timestamp_seconds",
@@ -228,7 +240,7 @@ def _of_rotations(rotations: Sequence[RotationStatus]) -> Iterable[Metric]:
     )
 
 
-def _of_credentials(rotations: Sequence[RotationStatus]) -> Iterable[Metric]:
+def _of_credentials(rotations: Sequence[RotationView]) -> Iterable[Metric]:
     labels = ("rotation", "registry")
     known = [(r.name, c) for r in rotations for c in r.credentials if c.registry is not None]
     yield _gauge(

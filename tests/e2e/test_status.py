@@ -210,7 +210,7 @@ def test_trouble_is_told_with_its_hint(site: Site) -> None:
     result = site.command("status")
     assert result.code == 10
     assert "To do:" in result.out
-    assert "✗ site: partial" in result.out
+    assert "! site: partial" in result.out
     named = site.command("status", "stie")
     assert named.code == 2
     assert "did you mean site?" in named.err

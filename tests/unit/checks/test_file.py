@@ -221,7 +221,7 @@ def test_mount_table(tmp_path: Path) -> None:
 
 ALL, REMAPPED = "0 0 4294967295\n", "0 100000 65536\n"
 IDS = "Uid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t{uid}\t{uid}\t{uid}\t{uid}\n"
-STATUS = f"Name:\tsh\n{IDS}Groups:\t\nCapEff:\t{{able}}\n"
+VIEW = f"Name:\tsh\n{IDS}Groups:\t\nCapEff:\t{{able}}\n"
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_who_reads(
     root[4] = root[5] = 0
     process = tmp_path / "7"
     (process / "ns").mkdir(parents=True)
-    (process / "status").write_text(STATUS.format(uid=uid, able=able))
+    (process / "status").write_text(VIEW.format(uid=uid, able=able))
     for name, mapping in zip(("uid_map", "gid_map"), maps, strict=True):
         (process / name).write_text(mapping)
     assert mounts._reads("7", os.stat_result(root), tmp_path) is reads

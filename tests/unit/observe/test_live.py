@@ -14,12 +14,12 @@ from rotator.core.model import Content, Held, Mark, Policy, Secret
 from rotator.core.ports import Target
 from rotator.core.record import Known, Record, TargetRecord
 from rotator.observe.live import Asked, look
-from rotator.observe.status import EntryFound
+from rotator.observe.view_model import EntryFound
 from rotator.system.each import ThreadedEach
 from tests.support import MARKED, NOW
 
 if TYPE_CHECKING:
-    from rotator.observe.status import Found
+    from rotator.observe.view_model import Found
 
 DOCUMENT = "hmac:document"
 
