@@ -152,7 +152,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     watched = Watched()
     watched.hear(report())
     ours, theirs = free_port(), free_port()
-    route = Route(lambda: Answer(watched.metrics.exposed(), CONTENT_TYPE))
+    route = Route(lambda _: Answer(watched.metrics.exposed(), CONTENT_TYPE))
     server = HttpServer("127.0.0.1", ours, {"/metrics": route}, structlog.get_logger())
     server.start()
     configuration = {
