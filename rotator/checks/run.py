@@ -13,6 +13,7 @@ from rotator.checks.case import SECONDS, Case
 from rotator.checks.finding import Finding, Sheet
 from rotator.checks.registry import ProveOnce
 from rotator.core.record import Record, RecordError
+from rotator.observe.progress import WatchedEach
 from rotator.registry import RegistryProver
 from rotator.system.bounded_http import Limits
 from rotator.system.each import ThreadedEach
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from rotator.config.sources import Source as SourceSettings
     from rotator.config.targets import Target as TargetSettings
     from rotator.core.ports import Clock, Fingerprint, Prove
+    from rotator.observe.progress import Progress
 
 PROOF = Limits(connect=1.0, read=2.0, overall=2.0)
 """A proof has to end before the checks do."""
@@ -56,6 +58,14 @@ class _Visit:
         """Return the call that lets its check write down what it finds."""
         check = import_module(CHECKS.get(self.settings.type, PLAIN)).check
         return partial(check, self.settings, self.case, self.sheet)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A check that is ready to run, and what it is about."""
+
+    check: Callable[[], None]
+    about: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +100,21 @@ class _Round:
 
 
 def examine(
-    configuration: Configuration, chosen: Sequence[RotationSettings], clock: Clock, *, consume: bool
+    configuration: Configuration,
+    chosen: Sequence[RotationSettings],
+    clock: Clock,
+    progress: Progress,
+    *,
+    consume: bool,
 ) -> list[Examined]:
     """Return what is found about each of these rotations, within some seconds."""
     prove = prover(configuration)
     rounds = [_round(configuration.state_dir, each, clock, prove, consume) for each in chosen]
     active = [visit for each in rounds for visit in each.visits if _is_active(visit)]
     # Loaded before the clock runs: SDKs take their time, and it is not the servers'.
-    calls = [visit.load() for visit in active]
-    answers = ThreadedEach()(_call, calls, CONSUMING_SECONDS if consume else SECONDS)
+    calls = [_Call(visit.load(), visit.sheet.about) for visit in active]
+    each = WatchedEach(ThreadedEach(), progress, lambda *_: "check", lambda call: call.about)
+    answers = each(_call, calls, CONSUMING_SECONDS if consume else SECONDS)
     for visit, answer in zip(active, answers, strict=True):
         if isinstance(answer, Exception):
             visit.sheet.error(answer)
@@ -107,8 +123,8 @@ def examine(
     return [each.examined() for each in rounds]
 
 
-def _call(check: Callable[[], None]) -> None:
-    check()
+def _call(call: _Call) -> None:
+    call.check()
 
 
 def prover(configuration: Configuration) -> Prove:

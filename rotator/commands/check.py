@@ -15,6 +15,7 @@ import click
 
 from rotator.app import utc_now
 from rotator.commands.choose import rotations
+from rotator.observe.progress import Progress, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence, Sized
@@ -51,7 +52,12 @@ def execute(file: Path, configuration: Configuration, options: Options) -> int:
         return _document(configuration, chosen, options)
     from rotator.checks.run import examine  # noqa: PLC0415  needless for --offline
 
-    examined = examine(configuration, chosen, utc_now, consume=options.consume)
+    progress = Progress()
+    with shown(progress, sys.stderr):
+        try:
+            examined = examine(configuration, chosen, utc_now, progress, consume=options.consume)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"nothing was changed; {progress.summary()}") from None
     _report_bugs(configuration, examined)
     findings = [finding for one in examined for finding in one.findings]
     if options.as_json:
@@ -60,7 +66,7 @@ def execute(file: Path, configuration: Configuration, options: Options) -> int:
     else:
         from rotator.observe.findings import show  # noqa: PLC0415  rich is slow to load
 
-        show([(one.name, one.findings) for one in examined])
+        show([(one.name, _chosen(one.findings, options)) for one in examined])
     return _exit_code(findings)
 
 
@@ -100,7 +106,7 @@ def _document(
     else:
         from rotator.observe.findings import show  # noqa: PLC0415  rich is slow to load
 
-        show([(name, findings)])
+        show([(name, _chosen(findings, options))])
     return _exit_code(findings)
 
 
@@ -130,6 +136,11 @@ def _report_bugs(configuration: Configuration, examined: Iterable[Examined]) -> 
         log = configure(configuration.log)
         for name, bug in bugs:
             log.error("check failed", rotation=name, exc_info=bug)
+
+
+def _chosen(findings: Sequence[Finding], options: Options) -> Sequence[Finding]:
+    """Return the findings to print: with -q only what is not ok."""
+    return [finding for finding in findings if not options.quiet or finding.level != "ok"]
 
 
 def _json(findings: Sequence[Finding]) -> dict[str, Any]:
