@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-import stat
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import asdict
 
 from rotator.core.errors import DriverError
+from rotator.system.open_files import readable_by_everybody
 from rotator.system.secret_input import SECRET_SHAPES, SecretInput, wrappings
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ _CERTIFICATES = ("ca_file", "client_cert_file", "client_key_file")
 _AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _ECR = ("ecr", "ecr_public")
 _LARGEST = 1 << 20
-_OTHERS = 0o004
 
 
 def inspect(settings: Struct, sheet: Sheet) -> None:
@@ -54,18 +53,6 @@ def named(settings: Struct) -> Iterator[tuple[str, Path]]:
             yield from named(value)
         elif value is not None and key.endswith(("_file", "_env")):
             yield key, value
-
-
-def readable_by_everybody(file: Path) -> str:
-    """Return a sentence where every user of this machine can read a secret; else an empty text."""
-    try:
-        mode = file.stat().st_mode
-        parents = [parent.stat().st_mode for parent in file.absolute().parents]
-    except OSError:
-        return ""
-    if not mode & _OTHERS or not all(parent & stat.S_IXOTH for parent in parents):
-        return ""
-    return f"everybody on this machine can read {file} (mode {stat.S_IMODE(mode):04o})"
 
 
 def _secret(where: SecretInput, what: str, sheet: Sheet) -> None:

@@ -15,6 +15,7 @@ import click
 
 from rotator.app import utc_now
 from rotator.commands.choose import rotations
+from rotator.config.advice import advice
 from rotator.observe.progress import Progress, shown
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def execute(file: Path, configuration: Configuration, options: Options) -> int:
         raise click.UsageError("--document logs in nowhere: leave --consume out")
     chosen = rotations(configuration, options.names)
     if options.offline:
-        return _offline(file, chosen, as_json=options.as_json)
+        return _offline(file, chosen, options)
     if options.document is not None:
         return _document(configuration, chosen, options)
     from rotator.checks.run import examine  # noqa: PLC0415  needless for --offline
@@ -66,15 +67,26 @@ def execute(file: Path, configuration: Configuration, options: Options) -> int:
     else:
         from rotator.observe.findings import show  # noqa: PLC0415  rich is slow to load
 
+        for one in advice(file, os.environ):
+            click.echo(f"{one.where}: warning: {one.found}; {one.todo}")
         show([(one.name, _chosen(one.findings, options)) for one in examined])
     return _exit_code(findings)
 
 
-def _offline(file: Path, chosen: Sequence[RotationSettings], *, as_json: bool) -> int:
-    if as_json:
-        told = [{"name": rotation.name, **_json(())} for rotation in chosen]
-        click.echo(json.dumps({"configuration": str(file), "rotations": told}))
-    else:
+def _offline(file: Path, chosen: Sequence[RotationSettings], options: Options) -> int:
+    found = advice(file, os.environ)
+    if options.as_json:
+        rotations_json = [{"name": rotation.name, **_json(())} for rotation in chosen]
+        findings = [
+            {"level": "warning", "about": one.where, "found": one.found, "todo": one.todo}
+            for one in found
+        ]
+        document = {"configuration": str(file), "rotations": rotations_json, "findings": findings}
+        click.echo(json.dumps(document))
+        return OK
+    for one in found:
+        click.echo(f"{one.where}: warning: {one.found}; {one.todo}")
+    if not options.quiet:
         counted = ", ".join(
             f"{r.name} ({_some(r.sources, 'source')}, {_some(r.targets, 'target')})" for r in chosen
         )
