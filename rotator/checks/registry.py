@@ -66,7 +66,7 @@ def given(credentials: Sequence[Credential], case: Case, sheet: Sheet) -> None:
             sheet.ok(f"{registry} accepts what it gives, which {end}")
         elif proof.verdict is Verdict.REJECTED:
             sheet.failure(
-                f"{registry} rejects what it gives: {proof.detail}",
+                f"{registry} rejects what it gives: {proof.detail}{_blanks(credential)}",
                 "put the right login where this source reads it: what its registry rejects is "
                 f"never published; try it: docker login {registry}",
             )
@@ -80,6 +80,21 @@ def given(credentials: Sequence[Credential], case: Case, sheet: Sheet) -> None:
             )
         else:
             sheet.warning(f"{registry} cannot be asked whether it is good: {proof.detail}", _ASK)
+
+
+def _blanks(credential: Credential) -> str:
+    """Return a sentence where a form or `echo` has left something at the end of a login."""
+    ends = {
+        "user name": credential.username != credential.username.strip(),
+        "password": credential.password.reveal() != credential.password.reveal().strip(),
+    }
+    found = [what for what, has in ends.items() if has]
+    if not found:
+        return ""
+    return (
+        f". Its {' and its '.join(found)} has a blank or a line end at an end, which a form or "
+        "`echo` adds (`printf %s` does not)"
+    )
 
 
 def published(target: TargetSettings, held: Held, case: Case, sheet: Sheet) -> None:
