@@ -246,6 +246,64 @@ def status(common: Common, names: tuple[str, ...], live: bool, as_json: bool) ->
     sys.exit(command.execute(common.load(), command.Options(names, live, as_json, quiet)))
 
 
+@cli.command(short_help="Write a first configuration.")
+@click.option("--ecr", multiple=True, metavar="REGION", help="Amazon ECR. Repeatable, as all here.")
+@click.option("--account", "accounts", multiple=True, metavar="ID", help="An AWS account of --ecr.")
+@click.option("--vault", nargs=2, multiple=True, metavar="ADDRESS PATH", help="Vault or OpenBao.")
+@click.option("--registry", metavar="HOST", help="The registry whose login --vault holds.")
+@click.option(
+    "--auth",
+    type=click.Choice(["approle", "token", "kubernetes"]),
+    default="approle",
+    show_default=True,
+    help="How to log in to --vault.",
+)
+@click.option("--role", metavar="ID", help="The AppRole's role id, or the role.")
+@click.option(
+    "--helper",
+    "helpers",
+    nargs=2,
+    multiple=True,
+    metavar="NAME REGISTRY",
+    help="A credential helper.",
+)
+@click.option(
+    "--docker-config",
+    "docker_configs",
+    multiple=True,
+    metavar="PATH",
+    help="Another docker config.",
+)
+@click.option("--file", "files", multiple=True, metavar="PATH", help="A file that jobs mount.")
+@click.option("--gitlab", nargs=2, multiple=True, metavar="URL GROUP", help="A group's variable.")
+@click.option("--configmap", "configmaps", multiple=True, metavar="NS/NAME", help="A ConfigMap.")
+@click.option("--secret", "secrets", multiple=True, metavar="NS/NAME", help="A Secret.")
+@click.option("--name", default="dind", show_default=True, help="The rotation's name.")
+@click.option(
+    "--longest-job", default="1h", show_default=True, metavar="TIME", help="What a job may take."
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Default: as --config. -: print.",
+)
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@_common
+@click.pass_obj
+def init(common: Common, /, output: Path | None, **options: Any) -> None:
+    """Write a first configuration: from these options, or by questions on a terminal.
+
+    The result is right by `check --offline`. The next commands are printed.
+    """
+    from rotator.commands import init as command
+
+    asks = sys.stdin.isatty() and sys.stdout.isatty()
+    choices = command.Choices(output or common.file(), **options, interactive=asks)
+    choices.interactive = asks and not (choices.has_source and choices.has_target)
+    sys.exit(command.execute(choices))
+
+
 @cli.command(short_help="The JSON Schema of the configuration.")
 def schema() -> None:
     """Print the JSON Schema of the configuration, for editors."""
