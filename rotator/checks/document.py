@@ -170,11 +170,11 @@ def _unread(holding: Sequence[Published]) -> list[Finding]:
         sheet = Sheet(place.target.target_name)
         if isinstance(place.answer, DriverError):
             sheet.warning(
-                f"what it publishes now can't be told: {place.answer.detail}", place.answer.hint
+                f"it is not known what it publishes now: {place.answer.detail}", place.answer.hint
             )
         elif isinstance(place.answer, Exception):
             sheet.error(place.answer)
         elif place.answer.withheld:
-            sheet.ok("it hides its value, so what it publishes now can't be told")
+            sheet.ok("it hides its value, so it is not known what it publishes now")
         findings += sheet.findings
     return findings

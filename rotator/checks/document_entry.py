@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from rotator.core.record import Known
 
 OUTLIVED = (
-    "the job kept an older document than is published: where jobs outlive a renewal, mount the "
+    "the job had an older document than is published: where jobs outlive a renewal, mount the "
     "directory, not the file (`sub_path` in Kubernetes), or shorten the job"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One target of one rotation, and what it holds now, or why that can't be told."""
+    """One target of one rotation, and what it holds now, or why nobody knows."""
 
     case: Case
     target: TargetSettings
@@ -154,7 +154,7 @@ def _ours(login: Credential, cases: Sequence[Case]) -> _Ours | None:
 
 
 def _age(known: Known, now: datetime) -> str:
-    began = f"{'first seen' if known.adopted else 'fetched'} {relative(known.issued_at, now)}"
+    began = f"{'first found' if known.adopted else 'fetched'} {relative(known.issued_at, now)}"
     if known.expires_at is None:
         return f"{began}, without a known end"
     return f"{began}, {'ends' if known.expires_at > now else 'ended'} " + relative(

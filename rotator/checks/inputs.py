@@ -1,4 +1,4 @@
-"""Looks at the files and variables that the configuration names: secrets, tokens and certificates.
+"""Checks the files and variables that the configuration names: secrets, tokens and certificates.
 
 A server that gets a secret with something around it only says that it is wrong. Here is said what
 is around it. Nothing of a secret is printed.

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from rotator.checks import CHECKS, PLAIN, inputs
-from rotator.checks.across import Patient, compare
+from rotator.checks.across import RotationChecks, compare
 from rotator.checks.case import SECONDS, Case
 from rotator.checks.finding import Finding, Sheet
 from rotator.checks.registry import ProveOnce
@@ -47,7 +47,7 @@ class Examined:
 
 
 @dataclass(slots=True)
-class _Visit:
+class _Check:
     """One source or target, and the sheet of its check."""
 
     settings: SourceSettings | TargetSettings
@@ -69,33 +69,35 @@ class _Call:
 
 
 @dataclass(frozen=True, slots=True)
-class _Round:
-    """All visits of one rotation, and what is wrong with its journal."""
+class _RotationCheck:
+    """All checks of one rotation, and what is wrong with its journal."""
 
     case: Case
     journal: Sheet
-    sources: tuple[_Visit, ...]
-    targets: tuple[_Visit, ...]
+    sources: tuple[_Check, ...]
+    targets: tuple[_Check, ...]
 
     @property
-    def visits(self) -> tuple[_Visit, ...]:
-        """The visits in the configuration's order."""
+    def checks(self) -> tuple[_Check, ...]:
+        """The checks in the configuration's order."""
         return self.sources + self.targets
 
-    def patient(self) -> Patient:
+    def compared(self) -> RotationChecks:
         """Return what is compared with other rotations."""
-        return Patient(self.case, [v.sheet for v in self.sources], [v.sheet for v in self.targets])
+        return RotationChecks(
+            self.case, [v.sheet for v in self.sources], [v.sheet for v in self.targets]
+        )
 
     def examined(self) -> Examined:
         """Return what was found; what hangs may still write on its sheet, which counts no more."""
-        told = [
+        noted = [
             (tuple(sheet.findings), sheet.bug)
-            for sheet in (self.journal, *(visit.sheet for visit in self.visits))
+            for sheet in (self.journal, *(check.sheet for check in self.checks))
         ]
         return Examined(
             self.case.rotation.name,
-            tuple(finding for findings, _ in told for finding in findings),
-            tuple(bug for _, bug in told if bug is not None),
+            tuple(finding for findings, _ in noted for finding in findings),
+            tuple(bug for _, bug in noted if bug is not None),
         )
 
 
@@ -109,17 +111,19 @@ def examine(
 ) -> list[Examined]:
     """Return what is found about each of these rotations, within some seconds."""
     prove = prover(configuration)
-    rounds = [_round(configuration.state_dir, each, clock, prove, consume) for each in chosen]
-    active = [visit for each in rounds for visit in each.visits if _is_active(visit)]
+    rounds = [
+        _rotation_check(configuration.state_dir, each, clock, prove, consume) for each in chosen
+    ]
+    active = [check for each in rounds for check in each.checks if _is_active(check)]
     # Loaded before the clock runs: SDKs take their time, and it is not the servers'.
-    calls = [_Call(visit.load(), visit.sheet.about) for visit in active]
+    calls = [_Call(check.load(), check.sheet.about) for check in active]
     each = WatchedEach(ThreadedEach(), progress, lambda *_: "check", lambda call: call.about)
     answers = each(_call, calls, CONSUMING_SECONDS if consume else SECONDS)
-    for visit, answer in zip(active, answers, strict=True):
+    for check, answer in zip(active, answers, strict=True):
         if isinstance(answer, Exception):
-            visit.sheet.error(answer)
-        inputs.inspect(visit.settings, visit.sheet)
-    compare([each.patient() for each in rounds if each.case.rotation.enabled])
+            check.sheet.error(answer)
+        inputs.inspect(check.settings, check.sheet)
+    compare([each.compared() for each in rounds if each.case.rotation.enabled])
     return [each.examined() for each in rounds]
 
 
@@ -172,26 +176,26 @@ def _fingerprint(state_dir: Path) -> Fingerprint | None:
         return None
 
 
-def _round(
+def _rotation_check(
     state_dir: Path,
     rotation: RotationSettings,
     clock: Clock,
     prove: Prove,
     consume: bool,  # noqa: FBT001  passed on as it came
-) -> _Round:
+) -> _RotationCheck:
     journal = Sheet("journal")
     case = open_case(state_dir, rotation, clock, prove, journal, consume=consume)
-    return _Round(
+    return _RotationCheck(
         case,
         journal,
-        tuple(_Visit(each, case, Sheet(each.name)) for each in rotation.sources),
-        tuple(_Visit(each, case, Sheet(each.target_name)) for each in rotation.targets),
+        tuple(_Check(each, case, Sheet(each.name)) for each in rotation.sources),
+        tuple(_Check(each, case, Sheet(each.target_name)) for each in rotation.targets),
     )
 
 
-def _is_active(visit: _Visit) -> bool:
+def _is_active(check: _Check) -> bool:
     """Tell whether there is anything to ask; say so where there is not."""
-    paused = not (visit.case.rotation.enabled and getattr(visit.settings, "enabled", True))
+    paused = not (check.case.rotation.enabled and getattr(check.settings, "enabled", True))
     if paused:
-        visit.sheet.ok("paused (`enabled: false`), so not asked")
+        check.sheet.ok("paused (`enabled: false`), so not asked")
     return not paused

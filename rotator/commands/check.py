@@ -62,8 +62,8 @@ def execute(file: Path, configuration: Configuration, options: Options) -> int:
     _report_bugs(configuration, examined)
     findings = [finding for one in examined for finding in one.findings]
     if options.as_json:
-        told = [{"name": one.name, **_json(one.findings)} for one in examined]
-        click.echo(json.dumps({"configuration": str(file), "rotations": told}))
+        printed = [{"name": one.name, **_json(one.findings)} for one in examined]
+        click.echo(json.dumps({"configuration": str(file), "rotations": printed}))
     else:
         from rotator.observe.findings import show  # noqa: PLC0415  rich is slow to load
 
@@ -158,11 +158,11 @@ def _chosen(findings: Sequence[Finding], options: Options) -> Sequence[Finding]:
 def _json(findings: Sequence[Finding]) -> dict[str, Any]:
     from rotator.checks.finding import worst  # noqa: PLC0415  needless for --help
 
-    told = [
+    listed = [
         {"level": str(f.level), "about": f.about, "found": f.found, "todo": f.todo or None}
         for f in findings
     ]
-    return {"outcome": str(worst(findings)), "findings": told}
+    return {"outcome": str(worst(findings)), "findings": listed}
 
 
 def _exit_code(findings: Iterable[Finding]) -> int:

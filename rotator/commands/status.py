@@ -14,7 +14,7 @@ from rotator.app import Builder, utc_now
 from rotator.commands.choose import rotations
 from rotator.config.load import SYSTEM_STATE, default_state_dir
 from rotator.core.record import Record, RecordError
-from rotator.observe.live import Asked, look
+from rotator.observe.live import ReadTarget, read_targets
 from rotator.observe.view import rotation_view, with_found
 from rotator.observe.view_model import RUNNING, STOPPED, UNKNOWN, View, overall
 from rotator.system.each import ThreadedEach
@@ -97,18 +97,18 @@ def _look(
 ) -> Mapping[tuple[str, str], Found]:
     if not (configuration.state_dir / KEY).exists():
         raise click.ClickException(
-            f"there is no key in {configuration.state_dir} to tell our entries by: "
+            f"there is no key in {configuration.state_dir} to recognise our entries by: "
             "nothing was published from here yet; rotator run-once"
         )
     builder = Builder(configuration, lambda text: click.echo(text, err=True))
-    asked = []
+    targets = []
     for settings in chosen:
         built = builder.runner(settings)
         record = records[settings.name]
-        served = frozenset(built.rotation.served(record))
-        print_of = built.ports.journal.fingerprint
-        asked += [
-            Asked(settings.name, target, record, served, print_of)
+        registries = frozenset(built.rotation.served(record))
+        fingerprint = built.ports.journal.fingerprint
+        targets += [
+            ReadTarget(settings.name, target, record, registries, fingerprint)
             for target in built.rotation.targets
         ]
-    return look(asked, ThreadedEach())
+    return read_targets(targets, ThreadedEach())

@@ -1,6 +1,6 @@
 """What one part of a configuration says about another.
 
-Runs over whatever is right in a document, so that these mistakes are told together with the others.
+Runs over whatever is right in a document, so that all mistakes are reported at once.
 Only what is certainly wrong is an error: where a source's registries are known after a fetch only,
 nothing is said about them.
 """
@@ -54,8 +54,8 @@ def crosscheck(document: Document, reading: Reading) -> Iterator[Problem]:
         yield from _registry_twice(document, rotation)
         shared = list(_place_twice(document, rotation))
         yield from shared
-        told = {problem.path for problem in shared}
-        targets = [(one.path, one.name) for one in rotation.targets if one.path not in told]
+        reported = {problem.path for problem in shared}
+        targets = [(one.path, one.name) for one in rotation.targets if one.path not in reported]
         yield from _names_twice(document, targets, "target")
         yield from _too_long_jobs(rotation)
         yield from _registries_from_nowhere(rotation)

@@ -1,7 +1,7 @@
 """The configuration as JSON Schema, for editors: what is accepted, with descriptions and defaults.
 
 What only holds between different mappings (names that are unique, one registry from one source) has
-no form in JSON Schema; what only holds between the keys of one mapping is told by its `RULES`.
+no form in JSON Schema; what only holds between the keys of one mapping is in its `RULES`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rotator.config.settings import Settings
 from rotator.config.types import SECONDS, Value
 
 ID = "urn:registry-rotator:configuration:1"
-"""Names the schema; where it is kept is up to whoever keeps it."""
+"""Names the schema; any file may hold it."""
 
 FILE = "rotator.schema.json"
 """Its usual file, beside the configuration."""
@@ -121,7 +121,7 @@ def _reference(settings: type[Settings], definitions: dict[str, Any]) -> dict[st
 
 
 def _written(default: object) -> object:
-    """Return a default as it stands in a file; None where it is nothing that one would write."""
+    """Return a default as it is in a file; None where it is nothing that one would write."""
     if isinstance(default, StrEnum | Path):
         return str(default)
     if isinstance(default, bool):
@@ -145,7 +145,7 @@ def _duration(length: timedelta) -> str:
 
 
 def _descriptions(settings: type[Settings]) -> dict[str, str]:
-    """Return the text that stands below each key in the class, or in a class that it builds on."""
+    """Return the text below each key in the class, or in a class that it builds on."""
     found: dict[str, str] = {}
     for kind in reversed(settings.__mro__):
         if not issubclass(kind, Settings) or kind is Settings:

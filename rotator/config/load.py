@@ -60,7 +60,7 @@ def reading_of(path: Path, document: Document, environ: Mapping[str, str]) -> Re
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Configuration:
-    """Read a configuration file and check it whole; no file that it names is looked at.
+    """Read a configuration file and check it whole; no file that it names is read.
 
     A relative `_file` path is one in `$CREDENTIALS_DIRECTORY` where that is set, else beside the
     configuration file. Raises `ConfigError` with every problem, one a line, in the file's order.

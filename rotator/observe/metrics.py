@@ -1,6 +1,6 @@
 """The metrics: gauges are made from the status when somebody asks, the rest counts reports.
 
-So a gauge is right at the moment of the scrape (what was job-safe may be so no longer), is there
+So a gauge is right at the time of the scrape (what was job-safe may be so no longer), is there
 before a daemon's first cycle, and goes with what has left the configuration.
 """
 
@@ -42,7 +42,7 @@ _OUTCOMES = ("rotated", "fresh", "partial", "failed")
 # These say that somebody else changed a target: most others follow from what was fetched.
 _DRIFT = frozenset({"missing", "edited"})
 _HELD = frozenset({"written", "unchanged"})
-_IN_HAND = frozenset({"fetched", "fresh", "kept"})
+_CURRENT = frozenset({"fetched", "fresh", "kept"})
 
 
 class Metrics:
@@ -65,11 +65,11 @@ class Metrics:
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
 
-        def counter(name: str, told: str, *labels: str) -> Counter:
-            return Counter(name, told, labels, registry=registry)
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, registry=registry)
 
-        def histogram(name: str, told: str, *labels: str) -> Histogram:
-            return Histogram(name, told, labels, buckets=_SECONDS, registry=registry)
+        def histogram(name: str, text: str, *labels: str) -> Histogram:
+            return Histogram(name, text, labels, buckets=_SECONDS, registry=registry)
 
         self._cycles = counter(
             "rotator_cycles_total", "Cycles that have ended, by outcome.", "rotation", "outcome"
@@ -102,7 +102,7 @@ class Metrics:
     def hear(self, report: Report) -> None:
         """Count what a cycle did."""
         name = report.name
-        for outcome in _OUTCOMES:  # at 0 from the start: an increase from nothing is not seen
+        for outcome in _OUTCOMES:  # at 0 from the start: an increase from nothing does not count
             self._cycles.labels(name, outcome)
         self._cycles.labels(name, report.outcome).inc()
         self._cycle_seconds.labels(name, report.outcome).observe(report.duration_seconds)
@@ -138,7 +138,7 @@ class Metrics:
         if before is None or target.outcome != "written":
             return False
         held = any(t.name == target.name and t.outcome in _HELD for t in before.targets)
-        there = {c.registry: c.fingerprint for c in before.credentials if c.outcome in _IN_HAND}
+        there = {c.registry: c.fingerprint for c in before.credentials if c.outcome in _CURRENT}
         return held and any(
             change.registry in there
             # Rejected: our own that has died, or somebody else's that never worked.
@@ -151,7 +151,7 @@ class Metrics:
 
 
 class _Gauges:
-    """Makes the gauges anew for each scrape. What has no value is left out."""
+    """Makes the gauges again for each scrape. What has no value is left out."""
 
     def __init__(
         self,
@@ -276,11 +276,11 @@ def _of_credentials(rotations: Sequence[RotationView]) -> Iterable[Metric]:
 
 def _gauge(
     name: str,
-    told: str,
+    text: str,
     labels: Sequence[str],
     values: Iterable[tuple[Sequence[str], datetime | float | None]],
 ) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, told, labels=labels)
+    family = GaugeMetricFamily(name, text, labels=labels)
     for at, value in values:
         if isinstance(value, datetime):
             family.add_metric(at, value.timestamp())

@@ -41,8 +41,8 @@ def after_run(
 
     def status() -> View:
         now = clock()
-        stands = (rotation_view(s, record, now, reports.get(s.name)) for s, record in records)
-        return View(now, STOPPED, tuple(stands))
+        views = (rotation_view(s, record, now, reports.get(s.name)) for s, record in records)
+        return View(now, STOPPED, tuple(views))
 
     metrics = Metrics(status, AccessTokens(lambda: ran, clock, log).ends, clock)
     for report in reports.values():

@@ -100,7 +100,7 @@ def render(view: View, query: str = "") -> str:
 
 @cache
 def _template() -> Template:
-    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415  only who looks at the page
+    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415  only for who opens the page
 
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     environment.filters |= {
@@ -146,5 +146,5 @@ def _rows(them: Sequence[Any], now: datetime, wanted: str) -> _Rows:
         else _Row(one, ", ".join(phrases.target(one, now)), is_credential=False)
         for one in shown
     )
-    words = "all as they should be" if fine else "some of which need attention"
-    return _Rows(tuple(rows), len(others), words)
+    rest = "all as they should be" if fine else "some of which need attention"
+    return _Rows(tuple(rows), len(others), rest)

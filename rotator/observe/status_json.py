@@ -1,4 +1,4 @@
-"""The status as JSON: what `rotator status --json` prints and `/api/status` answers."""
+"""The status as JSON: what `rotator status --json` prints and `/api/status` sends."""
 
 from __future__ import annotations
 

@@ -73,8 +73,17 @@ def show(view: View, console: Console | None = None, *, quiet: bool = False) -> 
 def show_rotations(
     rotations: Sequence[RotationView], now: datetime, console: Console | None = None
 ) -> None:
-    """Print rotations one below the other."""
+    """Print rotations one below the other; in a pipe no line ends in blanks."""
     console = console or Console(highlight=False)
+    if console.is_terminal:
+        _print(rotations, now, console)
+        return
+    with console.capture() as captured:
+        _print(rotations, now, console)
+    console.file.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+
+
+def _print(rotations: Sequence[RotationView], now: datetime, console: Console) -> None:
     drawing = _Drawing(now, _ASCII if console.options.ascii_only else _UNICODE)
     entries = [drawing.entries(rotation) for rotation in rotations]
     wide = all(_width(some) <= console.width for some in entries)

@@ -1,4 +1,4 @@
-"""Tells who may read a file that should be private."""
+"""Finds who may read a file that should be private."""
 
 from __future__ import annotations
 

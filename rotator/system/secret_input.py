@@ -37,7 +37,7 @@ _BEARER = re.compile(r"(?i:bearer)\s+\S")
 
 
 class SecretInput(Struct, frozen=True):
-    """A `…_file` or `…_env` setting: where a secret stands. Exactly one of the two is set.
+    """A `…_file` or `…_env` setting: where a secret is. Exactly one of the two is set.
 
     It is read again at each use, so that a file replaced on disk counts from the next call on.
     """
@@ -55,7 +55,7 @@ class SecretInput(Struct, frozen=True):
     def stamp(self) -> str:
         """Return what changes when the secret is replaced, without reading a file.
 
-        A variable changes with a restart, and the stamp may be kept over it.
+        A variable changes with a restart, and the stamp may outlive it.
         """
         if self.file is None:
             return digest(os.environ.get(self.env or "", ""))
@@ -102,13 +102,24 @@ def _from_file(file: Path) -> Secret:
             f"the secret file {file} is larger than {_LARGEST >> 20} MiB, and a secret never is",
             f"see whether it is the right file: ls -l {file}",
         )
-    _refuse_wrapped(text, f"the secret file {file}", str(file))
+    _refuse_wrapped(text, f"the secret file {file}", _origin(file))
     return Secret(text)
+
+
+def _is_from_systemd(file: Path) -> bool:
+    return str(file.parent) == os.environ.get("CREDENTIALS_DIRECTORY")
+
+
+def _origin(file: Path) -> str:
+    """Return where a person writes a secret that is read from this file."""
+    if _is_from_systemd(file):
+        return f"/etc/credstore/{file.name} (and systemctl restart rotator)"
+    return str(file)
 
 
 def _missing(file: Path) -> str:
     """Return what to do about a file that is not there: systemd puts some of them there."""
-    if str(file.parent) != os.environ.get("CREDENTIALS_DIRECTORY"):
+    if not _is_from_systemd(file):
         return f"write the secret there, or correct the path in the configuration: ls -l {file}"
     return (
         f"put the secret into /etc/credstore: install -D -m 600 FILE /etc/credstore/{file.name} && "

@@ -151,7 +151,9 @@ def test_target_that_lost_it(known: Case, tmp_path: Path) -> None:
 def test_target_that_cannot_be_read(known: Case, tmp_path: Path) -> None:
     """What can't be compared is said with the driver's own hint."""
     (tmp_path / "docker").chmod(0o777)
-    found = the(told(document(harbor=NEW), known), "warning", "what it publishes now can't be told")
+    found = the(
+        told(document(harbor=NEW), known), "warning", "it is not known what it publishes now"
+    )
     assert "chmod" in found.todo
 
 

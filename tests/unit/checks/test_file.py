@@ -185,7 +185,7 @@ def test_path_is_a_mount_point(ward: Ward) -> None:
     """A path that is itself a mount can't be replaced; in place it can be written, not safely."""
     with mounted(ward):
         assert "mount the directory" in the(ward.look(), "failure", "resource busy").todo
-        the(ward.look(write="in_place"), "warning", "can read it half written")
+        the(ward.look(write="in_place"), "warning", "can read a part of it")
 
 
 @contextmanager

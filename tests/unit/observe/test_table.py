@@ -84,3 +84,11 @@ def test_says_what_it_is_made_from() -> None:
     assert "the daemon is running" in first[0]
     assert "no daemon is running" in first[1]
     assert "nobody can say" in first[2]
+
+
+def test_no_line_ends_in_blanks_in_a_pipe() -> None:
+    """It is pasted into a ticket as it is."""
+    out = io.StringIO()
+    show(VIEW, Console(file=out, width=80, highlight=False))
+    assert out.getvalue().count("\n") > 20
+    assert [line for line in out.getvalue().splitlines() if line != line.rstrip()] == []
