@@ -47,6 +47,10 @@ class JournaldLogger:
 
     debug = info = warning = warn = error = exception = critical = fatal = msg
 
+    def close(self) -> None:
+        """Write no more."""
+        self._socket.close()
+
     def _send(self, data: bytes) -> None:
         try:
             self._socket.sendto(data, self._address)

@@ -25,6 +25,7 @@ def _rotation_json(rotation: RotationView) -> dict[str, Any]:
         "name": rotation.name,
         "outcome": rotation.outcome,
         "health": rotation.health,
+        "in_cycle": rotation.in_cycle,
         "job_safe": rotation.job_safe,
         "safe_until": iso(rotation.safe_until),
         "longest_job_seconds": rotation.longest_job,

@@ -93,7 +93,7 @@ def report_view(report: Report, now: datetime) -> RotationView:
                 proof=one.proof,
                 expires_at=one.expires_at,
                 fingerprint=one.fingerprint,
-                failure=_of_problem(one.problem),
+                failure=_reported(one.problem),
             )
             for one in report.credentials
         ),
@@ -102,7 +102,7 @@ def report_view(report: Report, now: datetime) -> RotationView:
                 name=one.name,
                 outcome=one.outcome,
                 end=one.expires_at or (FOREVER if one.outcome in GOOD_TARGET else None),
-                failure=_of_problem(one.problem),
+                failure=_reported(one.problem),
             )
             for one in report.targets
         ),
@@ -122,7 +122,7 @@ def _credentials(
 ) -> Iterable[CredentialView]:
     for source in settings.sources:
         past = record.source(source.name)
-        failure = None if source.name in asked else _of_trouble(past.trouble)
+        failure = None if source.name in asked else _recorded(past.trouble)
         registries: list[str | None] = [*sorted(source.known_registries() or past.registries)]
         for registry in registries or [None]:
             known = next(iter(record.credentials.get(registry or "", ())), None)
@@ -158,7 +158,7 @@ def _target(target: TargetSettings, settings: RotationSettings, record: Record) 
         end=past.end,
         written_at=past.written_at,
         fingerprint=past.written or None,
-        failure=_of_trouble(past.trouble),
+        failure=_recorded(past.trouble),
     )
 
 
@@ -223,7 +223,7 @@ def _target_health(one: TargetView, now: datetime, worst: Health) -> Health | No
     return Health.GREEN if one.outcome in GOOD_TARGET and not differs else Health.AMBER
 
 
-def _of_trouble(trouble: Trouble | None) -> FailureView | None:
+def _recorded(trouble: Trouble | None) -> FailureView | None:
     if trouble is None:
         return None
     return FailureView(
@@ -236,7 +236,7 @@ def _of_trouble(trouble: Trouble | None) -> FailureView | None:
     )
 
 
-def _of_problem(problem: Problem | None) -> FailureView | None:
+def _reported(problem: Problem | None) -> FailureView | None:
     if problem is None:
         return None
     return FailureView(str(problem.reason), problem.detail, problem.hint)

@@ -6,6 +6,7 @@ import io
 import os
 import socket
 import struct
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,6 +29,13 @@ FAILED = {
     "level": "error",
     "timestamp": "2026-11-23T10:00:00Z",
 }
+
+
+@pytest.fixture
+def logger(tmp_path: Path) -> Iterator[JournaldLogger]:
+    """Give a logger that writes to `journal`, or to its fallback where that is not there."""
+    with closing(JournaldLogger(io.StringIO(), tmp_path / "socket")) as made:
+        yield made
 
 
 @pytest.fixture
@@ -58,10 +66,10 @@ def heard(journal: socket.socket) -> dict[str, str]:
     return found
 
 
-def test_a_line_and_fields(journal: socket.socket, tmp_path: Path) -> None:
+def test_a_line_and_fields(journal: socket.socket, logger: JournaldLogger) -> None:
     """Through structlog, as the daemon logs."""
     log = structlog.wrap_logger(
-        JournaldLogger(io.StringIO(), tmp_path / "socket"),
+        logger,
         processors=[structlog.processors.add_log_level, as_event],
         wrapper_class=structlog.make_filtering_bound_logger(20),
     )
@@ -78,9 +86,8 @@ def test_a_line_and_fields(journal: socket.socket, tmp_path: Path) -> None:
     assert found["ROTATOR_ROTATION"] == "dind"
 
 
-def test_several_lines(journal: socket.socket, tmp_path: Path) -> None:
+def test_several_lines(journal: socket.socket, logger: JournaldLogger) -> None:
     """A traceback keeps its lines, and forges no field."""
-    logger = JournaldLogger(io.StringIO(), tmp_path / "socket")
     logger.error(event="bug", detail="one\nPRIORITY=0\ntwo", exception="a\nb")
     found = heard(journal)
     assert found["ROTATOR_EXCEPTION"] == "a\nb"
@@ -88,9 +95,8 @@ def test_several_lines(journal: socket.socket, tmp_path: Path) -> None:
     assert encoded(fields({"event": "x\ny"}))
 
 
-def test_what_is_too_large(journal: socket.socket, tmp_path: Path) -> None:
+def test_what_is_too_large(journal: socket.socket, logger: JournaldLogger) -> None:
     """It goes as a file in memory."""
-    logger = JournaldLogger(io.StringIO(), tmp_path / "socket")
     logger.info(event="large", detail="x" * 600_000)
     assert len(heard(journal)["ROTATOR_DETAIL"]) == 600_000
 
@@ -98,7 +104,8 @@ def test_what_is_too_large(journal: socket.socket, tmp_path: Path) -> None:
 def test_without_a_journal(tmp_path: Path) -> None:
     """The line goes where logs went before: none is lost."""
     stream = io.StringIO()
-    JournaldLogger(stream, tmp_path / "nothing").info(**FAILED)
+    with closing(JournaldLogger(stream, tmp_path / "nothing")) as logger:
+        logger.info(**FAILED)
     assert stream.getvalue() == f"{log_line(FAILED)}\n"
 
 
