@@ -7,8 +7,10 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from rotator.checks.case import SECONDS
+from rotator.checks.wrapping import unwrap
 from rotator.core import docker_config
 from rotator.core.docker_config import login_text, shown
+from rotator.core.errors import DriverError
 from rotator.core.model import Content, Credential, Proof, ProofMode, Secret, Verdict
 from rotator.core.report import Problem
 from rotator.observe.words import relative
@@ -111,9 +113,18 @@ def published(target: TargetSettings, held: Held, case: Case, sheet: Sheet) -> N
     elif target.content is not Content.DOCKER_CONFIG:
         sheet.ok(f"it holds a {target.content}, which no registry can judge alone")
     else:
-        config = docker_config.decode(held.text.reveal())
+        config = _decoded(held.text.reveal(), sheet)
         oddities(config, sheet)
         _entries(target, held, config, case, sheet)
+
+
+def _decoded(text: str, sheet: Sheet) -> DockerConfig:
+    """Return what a target holds; where that is no docker config, say what it is and raise."""
+    try:
+        return docker_config.decode(text)
+    except DriverError:
+        unwrap(text.encode("utf-8", "replace"), sheet)
+        raise
 
 
 def oddities(config: DockerConfig, sheet: Sheet) -> None:

@@ -117,7 +117,7 @@ def examine(
     active = [check for each in rounds for check in each.checks if _is_active(check)]
     # Loaded before the clock runs: SDKs take their time, and it is not the servers'.
     calls = [_Call(check.load(), check.sheet.about) for check in active]
-    each = WatchedEach(ThreadedEach(), progress, lambda *_: "check", lambda call: call.about)
+    each = WatchedEach(ThreadedEach(), progress, lambda _: "check", lambda call: call.about)
     answers = each(_call, calls, CONSUMING_SECONDS if consume else SECONDS)
     for check, answer in zip(active, answers, strict=True):
         if isinstance(answer, Exception):

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct
 
+from rotator.core.model import Credential
+from rotator.core.ports import Source, Target
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import TextIO
@@ -31,12 +34,13 @@ _NAMED = 2
 
 
 class Step(Struct, frozen=True):
-    """A step as it is now: what still runs in it, since when, and how much of it has ended."""
+    """A step as it is now: what runs in it, since when, what has ended, and how many there are."""
 
     name: str
     waits_for: tuple[str, ...]
     since: float
     done: tuple[str, ...]
+    total: int
 
     def line(self, now: float) -> str:
         """Return the step as one line: who is waited for, and for how long."""
@@ -44,8 +48,7 @@ class Step(Struct, frozen=True):
         more = len(self.waits_for) - _NAMED
         if more > 0:
             names += f" and {more} more"
-        total = len(self.waits_for) + len(self.done)
-        count = f" {len(self.done)} of {total}," if total > 1 else ""
+        count = f" {len(self.done)} of {self.total}," if self.total > 1 else ""
         return f"{self.name}{count} waiting for {names}, {int(now - self.since)} s"
 
 
@@ -57,6 +60,17 @@ class Progress:
         self._lock = Lock()
         self._running: dict[str, dict[str, float]] = {}
         self._done: dict[str, list[str]] = {}
+        self._expected: dict[str, int] = {}
+
+    def expect(self, step: str, count: int) -> None:
+        """Note that a step will have so many more parts; few of them may run at a time."""
+        with self._lock:
+            self._expected[step] = self._expected.get(step, 0) + count
+
+    def has_ended(self, step: str, detail: str) -> bool:
+        """Tell whether a part of a step has ended."""
+        with self._lock:
+            return detail in self._done.get(step, ())
 
     def begin(self, step: str, detail: str) -> None:
         """Note that a part of a step runs: `fetch`, `vault (https://vault.example.com)`."""
@@ -81,11 +95,12 @@ class Progress:
     def steps(self) -> list[Step]:
         """Return the steps in which something runs, in the order in which they began."""
         with self._lock:
-            return [
-                Step(name, tuple(parts), min(parts.values()), tuple(self._done.get(name, ())))
-                for name, parts in self._running.items()
-                if parts
-            ]
+            return [self._step(name, parts) for name, parts in self._running.items() if parts]
+
+    def _step(self, name: str, parts: dict[str, float]) -> Step:
+        done = tuple(self._done.get(name, ()))
+        total = max(self._expected.get(name, 0), len(parts) + len(done))
+        return Step(name, tuple(parts), min(parts.values()), done, total)
 
     def summary(self) -> str:
         """Return what was done and what was under way, for who has pressed Ctrl-C."""
@@ -108,14 +123,14 @@ def _few(parts: list[str], most: int = 5) -> list[str]:
 class WatchedEach:
     """An `Each` that notes each call as a part of a step.
 
-    `step` gives the name of a call's step, `detail` that of an item.
+    `step` gives the name of an item's step, `detail` that of the item.
     """
 
     def __init__(
         self,
         each: Each,
         progress: Progress,
-        step: Callable[[Callable[[Any], Any], Any], str],
+        step: Callable[[Any], str],
         detail: Callable[[Any], str],
     ) -> None:
         self._each = each
@@ -129,10 +144,31 @@ class WatchedEach:
         """Call it on each item, as the `Each` inside does."""
 
         def watched(item: Item) -> Answer:
-            with self._progress.step(self._step(call, item), self._detail(item)):
+            with self._progress.step(self._step(item), self._detail(item)):
                 return call(item)
 
+        if items:
+            self._progress.expect(self._step(items[0]), len(items))
         return self._each(watched, items, seconds)
+
+
+def cycle_each(each: Each, progress: Progress, rotation: str) -> Each:
+    """Return the fan-out of one rotation's cycle, watched: read, fetch, prove, write, retire."""
+
+    def detail(item: Any) -> str:
+        name = item.registry if isinstance(item, Credential) else getattr(item, "name", "a lease")
+        return f"{name} ({rotation})"
+
+    def step(item: Any) -> str:
+        if isinstance(item, Source):
+            return "fetch"
+        if isinstance(item, Credential):
+            return "prove"
+        if isinstance(item, Target):
+            return "write" if progress.has_ended("read", detail(item)) else "read"
+        return "retire"
+
+    return WatchedEach(each, progress, step, detail)
 
 
 @contextmanager

@@ -142,6 +142,23 @@ def test_in_place_without_need(ward: Ward) -> None:
     the(ward.look(write="in_place"), "warning", "is no mount point")
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("eyJhdXRocyI6e319", "it is base64"),
+        ('DOCKER_AUTH_CONFIG={"auths":{}}', "`DOCKER_AUTH_CONFIG=` is in front"),
+        ("'{\"auths\":{}}'", "it is in single quotes"),
+    ],
+    ids=["base64", "name", "quotes"],
+)
+def test_a_document_with_something_around_it(ward: Ward, text: str, words: str) -> None:
+    """No client reads it: what is around it is said."""
+    ward.file.write_text(text)
+    found = ward.look()
+    the(found, "ok", words)
+    the(found, "failure", "the docker config cannot be read")
+
+
 def test_malformed_document(ward: Ward) -> None:
     """A file that is no docker config is a failure."""
     ward.file.write_text('{"auths": ')

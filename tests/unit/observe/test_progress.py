@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 
-from rotator.observe.progress import Progress, WatchedEach, shown
+from rotator.core.model import Credential, Held, Mark, Policy, Secret
+from rotator.core.ports import Target
+from rotator.observe.progress import Progress, WatchedEach, cycle_each, shown
 from rotator.system.each import ThreadedEach
+from tests.support import NOW
 
 
 class Clock:
@@ -24,14 +27,15 @@ def test_one_line_a_step() -> None:
     clock = Clock()
     progress = Progress(clock)
     progress.begin("fetch", "vault (https://vault.example.com)")
-    for number in range(500):
+    progress.expect("read", 500)
+    for number in range(136):
         progress.begin("read", f"variable {number}")
     clock.now = 7
     for number in range(120):
         progress.end("read", f"variable {number}")
     fetch, read = (step.line(clock.now) for step in progress.steps())
     assert fetch == "fetch waiting for vault (https://vault.example.com), 7 s"
-    assert read == "read 120 of 500, waiting for variable 120, variable 121 and 378 more, 7 s"
+    assert read == "read 120 of 500, waiting for variable 120, variable 121 and 14 more, 7 s"
     progress.end("fetch", "vault (https://vault.example.com)")
     assert len(progress.steps()) == 1
 
@@ -65,11 +69,38 @@ def test_watched_calls() -> None:
             raise ValueError(item)
         return item.upper()
 
-    each = WatchedEach(ThreadedEach(), progress, lambda *_: "read", str)
+    each = WatchedEach(ThreadedEach(), progress, lambda _: "read", str)
     first, second = each(call, ["a", "b"], 5)
     assert (first, type(second)) == ("A", ValueError)
     assert {"read a", "read b"} <= set(running)
     assert progress.summary() in {"done: read a, b", "done: read b, a"}
+
+
+class Place(Target):
+    """A target that is never called."""
+
+    def __init__(self) -> None:
+        super().__init__("file:/a", Policy())
+
+    def read(self) -> Held:
+        """Hold nothing."""
+        return Held(None)
+
+    def write(self, text: Secret, mark: Mark, replacing: Held) -> Held:  # noqa: ARG002
+        """Hold what is there."""
+        return replacing
+
+
+def test_a_cycle() -> None:
+    """A target is read first and written afterwards; a credential is proven."""
+    progress = Progress()
+    each = cycle_each(ThreadedEach(), progress, "dind")
+    place, login = Place(), Credential("r.example.com", "robot", Secret("s3cr3t-p"), NOW)
+    for item in (place, login, place):
+        each(lambda _: None, [item], 5)
+    assert progress.summary() == (
+        "done: read file:/a (dind); prove r.example.com (dind); write file:/a (dind)"
+    )
 
 
 def test_nothing_in_a_pipe() -> None:
