@@ -29,6 +29,7 @@ HEADER_BYTES = 16 * 1024
 
 _METHODS = ("GET", "HEAD")
 _LONGEST_QUERY = 200
+_CLOSE_SECONDS = 5.0
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -155,9 +156,18 @@ class HttpServer:
         """End it; connections that are open end by themselves."""
         self._ended.set()
         server = self._server
-        if server is not None:
-            # The loop's thread closes it; the socket would be closed under its feet otherwise.
-            server.trigger.pull_trigger(server.close)
+        if server is None:
+            return
+        closed = threading.Event()
+
+        def close() -> None:
+            server.close()
+            closed.set()
+
+        # The loop's thread closes the socket that it waits for. Whoever stops a server may start
+        # another one on the same address at once.
+        server.trigger.pull_trigger(close)
+        closed.wait(_CLOSE_SECONDS)
 
     def _run(self) -> None:
         while self._server is None:
