@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import faulthandler
-import gc
 import os
 import signal
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -19,32 +19,107 @@ from rotator.core.errors import ConfigError, LockHeldError
 if TYPE_CHECKING:
     from rotator.config.schema import Configuration
 
-BUG, USAGE, LOCKED = 1, 2, 75
+BUG, USAGE, LOCKED, INTERRUPTED = 1, 2, 75, 130
+
+# How much is printed: -q is below 0.
+QUIET, MORE, EACH_REQUEST = -1, 1, 2
 
 
-def _remember(context: click.Context, _: click.Parameter, value: Path | None) -> None:
+@dataclass
+class Common:
+    """What every command takes, before its name and after it: nobody remembers which at night."""
+
+    config: Path | None = None
+    verbosity: int = 0
+
+    def file(self) -> Path:
+        """Return the configuration's path."""
+        from rotator.config.load import configuration_file
+
+        return configuration_file(self.config, os.environ)
+
+    def load(self) -> Configuration:
+        """Return the configuration, with the log as talkative as the command line says."""
+        from msgspec.structs import replace
+
+        from rotator.config.load import load
+
+        configuration = load(self.file(), os.environ)
+        if not self.verbosity:
+            return configuration
+        if self.verbosity >= EACH_REQUEST:
+            from rotator.observe.request_log import show_requests
+
+            show_requests(sys.stderr)
+        level = "warning" if self.verbosity <= QUIET else "debug"
+        return replace(configuration, log=replace(configuration.log, level=level))
+
+    def run_there(self, command: str, document: str | None = None) -> None:
+        """End here where the command has run, or has to run, as the installed unit does."""
+        from rotator.commands.in_unit import run_there
+
+        code = run_there(self.file(), command, sys.argv[1:], document)
+        if code is not None:
+            sys.exit(code)
+
+
+def _config(context: click.Context, _: click.Parameter, value: Path | None) -> None:
     if value is not None:
-        context.obj = value
+        context.ensure_object(Common).config = value
 
 
-_config_option = click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    expose_value=False,
-    callback=_remember,
-    help="The configuration. Default: $ROTATOR_CONFIG, else /etc/rotator/rotator.yaml.",
-)
-"""Taken before a command and after it: nobody remembers which at night. `context.obj` holds it."""
+def _quiet(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        context.ensure_object(Common).verbosity = QUIET
+
+
+def _verbose(context: click.Context, _: click.Parameter, value: int) -> None:
+    if value:
+        context.ensure_object(Common).verbosity = value
+
+
+def _common(command: Any) -> Any:
+    """Give a command the options that all have."""
+    for option in (
+        click.option(
+            "-v",
+            "--verbose",
+            count=True,
+            expose_value=False,
+            callback=_verbose,
+            help="Say more; -vv: also each request.",
+        ),
+        click.option(
+            "-q",
+            "--quiet",
+            is_flag=True,
+            expose_value=False,
+            callback=_quiet,
+            help="Say only what is wrong.",
+        ),
+        click.option(
+            "--config",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            expose_value=False,
+            callback=_config,
+            help="The configuration. Default: $ROTATOR_CONFIG, else /etc/rotator/rotator.yaml.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="rotator")
-@_config_option
-def cli() -> None:
+@_common
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Keep registry credentials in GitLab CI fresh, wherever the job reads them from.
 
     \b
+    The first time:
+      rotator init                 write a first configuration
     Credentials are failing now? Type these, in this order:
       rotator run-once             fetch and publish all; says what is wrong
       rotator run-once --dry-run   the same, but write nothing
@@ -53,14 +128,16 @@ def cli() -> None:
       rotator check --offline      is the configuration right?
 
     Exit codes: 0 all is published and fresh, 1 every rotation failed, 2 wrong usage or
-    configuration, 10 some registry or target is not fresh, 75 another rotator holds the lock.
+    configuration, 10 some registry or target is not fresh or a rotation is not job-safe, 75 another
+    rotator holds the lock, 130 interrupted.
     """
+    context.ensure_object(Common)
 
 
 @cli.command(short_help="The daemon: renew and repair until SIGTERM.")
-@_config_option
+@_common
 @click.pass_obj
-def run(config: Path | None) -> None:
+def run(common: Common) -> None:
     """Run as a daemon: renew before anything ends, repair what drifts, until SIGTERM.
 
     SIGHUP reads the configuration again; a bad one is reported and the old one kept.
@@ -69,7 +146,7 @@ def run(config: Path | None) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from rotator.commands import run as command
 
-    sys.exit(command.execute(lambda: _load(config)))
+    sys.exit(command.execute(common.load))
 
 
 @cli.command("run-once", short_help="One cycle of each rotation, now.")
@@ -90,10 +167,10 @@ def run(config: Path | None) -> None:
     metavar="SECONDS",
     help="How long to wait for another rotator's lock.",
 )
-@_config_option
+@_common
 @click.pass_obj
 def run_once(
-    config: Path | None,
+    common: Common,
     names: tuple[str, ...],
     only_due: bool,
     dry_run: bool,
@@ -104,12 +181,14 @@ def run_once(
     """Run one cycle of each rotation named (all, if none is), whatever the schedule says.
 
     Exit codes: 0 all is published and fresh, 1 every rotation failed, 2 wrong usage or
-    configuration, 10 some registry or target is not fresh, 75 another rotator holds the lock.
+    configuration, 10 some registry or target is not fresh or a rotation is not job-safe, 75 another
+    rotator holds the lock, 130 interrupted.
     """
+    common.run_there("run-once")
     from rotator.commands import run_once as command
 
     options = command.Options(names, targets, only_due, dry_run, as_json, wait)
-    sys.exit(command.execute(_load(config), options))
+    sys.exit(command.execute(common.load(), options))
 
 
 @cli.command(short_help="Would it work? Ask everybody, change nothing.")
@@ -126,10 +205,10 @@ def run_once(
     metavar="FILE",
     help="Judge the docker config that a job used (- is standard input).",
 )
-@_config_option
+@_common
 @click.pass_obj
 def check(
-    config: Path | None,
+    common: Common,
     names: tuple[str, ...],
     offline: bool,
     as_json: bool,
@@ -140,23 +219,91 @@ def check(
 
     Exit codes: 0 no failure (warnings allowed), 1 a failure, 2 wrong usage or configuration.
     """
+    if not offline:
+        common.run_there("check", document)
     from rotator.commands import check as command
 
-    options = command.Options(names, offline, as_json, consume, document)
-    sys.exit(command.execute(_file(config), _load(config), options))
+    quiet = common.verbosity <= QUIET
+    options = command.Options(names, offline, as_json, consume, document, quiet)
+    sys.exit(command.execute(common.file(), common.load(), options))
 
 
-@cli.command(short_help="How each rotation stands, daemon or not.")
+@cli.command(short_help="The state of each rotation, daemon or not.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--live", is_flag=True, help="Read the targets themselves, too; changes nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@_config_option
+@_common
 @click.pass_obj
-def status(config: Path | None, names: tuple[str, ...], live: bool, as_json: bool) -> None:
-    """Tell how each rotation named (all, if none is) stands, whether or not a daemon runs."""
+def status(common: Common, names: tuple[str, ...], live: bool, as_json: bool) -> None:
+    """Show the state of each rotation named (all, if none is), whether or not a daemon runs.
+
+    Exit codes: 0 everything is as it should be, 10 something needs attention, 1 no rotation is
+    job-safe.
+    """
+    if live:
+        common.run_there("status")
     from rotator.commands import status as command
 
-    sys.exit(command.execute(_load(config), command.Options(names, live, as_json)))
+    quiet = common.verbosity <= QUIET
+    sys.exit(command.execute(common.load(), command.Options(names, live, as_json, quiet)))
+
+
+@cli.command(short_help="Write a first configuration.")
+@click.option("--ecr", multiple=True, metavar="REGION", help="Amazon ECR. Repeatable, as all here.")
+@click.option("--account", "accounts", multiple=True, metavar="ID", help="An AWS account of --ecr.")
+@click.option("--vault", nargs=2, multiple=True, metavar="ADDRESS PATH", help="Vault or OpenBao.")
+@click.option("--registry", metavar="HOST", help="The registry whose login --vault holds.")
+@click.option(
+    "--auth",
+    type=click.Choice(["approle", "token", "kubernetes"]),
+    default="approle",
+    show_default=True,
+    help="How to log in to --vault.",
+)
+@click.option("--role", metavar="ID", help="The AppRole's role id, or the role.")
+@click.option(
+    "--helper",
+    "helpers",
+    nargs=2,
+    multiple=True,
+    metavar="NAME REGISTRY",
+    help="A credential helper.",
+)
+@click.option(
+    "--docker-config",
+    "docker_configs",
+    multiple=True,
+    metavar="PATH",
+    help="Another docker config.",
+)
+@click.option("--file", "files", multiple=True, metavar="PATH", help="A file that jobs mount.")
+@click.option("--gitlab", nargs=2, multiple=True, metavar="URL GROUP", help="A group's variable.")
+@click.option("--configmap", "configmaps", multiple=True, metavar="NS/NAME", help="A ConfigMap.")
+@click.option("--secret", "secrets", multiple=True, metavar="NS/NAME", help="A Secret.")
+@click.option("--name", default="dind", show_default=True, help="The rotation's name.")
+@click.option(
+    "--longest-job", default="1h", show_default=True, metavar="TIME", help="What a job may take."
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Default: as --config. -: print.",
+)
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@_common
+@click.pass_obj
+def init(common: Common, /, output: Path | None, **options: Any) -> None:
+    """Write a first configuration: from these options, or by questions on a terminal.
+
+    The result is right by `check --offline`. The next commands are printed.
+    """
+    from rotator.commands import init as command
+
+    asks = sys.stdin.isatty() and sys.stdout.isatty()
+    choices = command.Choices(output or common.file(), **options, interactive=asks)
+    choices.interactive = asks and not (choices.has_source and choices.has_target)
+    sys.exit(command.execute(choices))
 
 
 @cli.command(short_help="The JSON Schema of the configuration.")
@@ -171,23 +318,29 @@ def schema() -> None:
 
 def main() -> None:
     """Run `rotator`: turn errors that are the user's into a message and an exit code."""
-    # Loading modules makes objects that stay: looking for garbage among them is a tenth of the time
-    # of a short command. The daemon turns it on again.
-    gc.disable()
     # A crash of the interpreter would otherwise end it without a word. Lines of code, no values.
     with suppress(RuntimeError, OSError):  # there is no standard error
         faulthandler.enable()
     try:
-        cli(prog_name="rotator")
+        sys.exit(cli(prog_name="rotator", standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt) as error:
+        _end(f"rotator: interrupted: {error or 'what was written until then stays'}", INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read the output has ended; writing what is left at exit would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(BUG)
     except ConfigError as error:
         _end(str(error), USAGE)
     except LockHeldError as error:
         _end(f"rotator: {error}", LOCKED)
-    except Exception as error:  # noqa: BLE001  the interpreter would print the error's words
+    except Exception as error:  # noqa: BLE001  the interpreter would print the error's text
         from rotator.observe.bugs import without_values
 
-        told = "this is a bug in rotator; report it with these lines"
-        _end(f"rotator: {told}:\n{without_values(error)}", BUG)
+        text = "this is a bug in rotator; report it with these lines"
+        _end(f"rotator: {text}:\n{without_values(error)}", BUG)
 
 
 def _end(text: str, code: int) -> NoReturn:
@@ -196,15 +349,3 @@ def _end(text: str, code: int) -> NoReturn:
     journal = is_journal(sys.stderr, os.environ)
     click.echo(with_priority(text, "error") if journal else text, err=True)
     sys.exit(code)
-
-
-def _file(option: Path | None) -> Path:
-    from rotator.config.load import configuration_file
-
-    return configuration_file(option, os.environ)
-
-
-def _load(option: Path | None) -> Configuration:
-    from rotator.config.load import load
-
-    return load(_file(option), os.environ)

@@ -13,6 +13,7 @@ def _histogram(name: str, *labels: str) -> dict[str, set[str]]:
 
 SERVED: dict[str, set[str]] = {
     "rotator_job_safe": {"rotation"},
+    "rotator_health": {"rotation", "health"},
     "rotator_safe_until_timestamp_seconds": {"rotation"},
     "rotator_credential_issued_timestamp_seconds": {"rotation", "registry"},
     "rotator_credential_renewal_timestamp_seconds": {"rotation", "registry"},

@@ -1,4 +1,4 @@
-"""The doctor: one module a family of drivers, named here by the types that it looks after.
+"""What `rotator check` asks: one module a family of drivers, named here by types.
 
 A check's module has `check(settings, case, sheet)`. It asks and writes down what it finds, raises
 the driver's own errors, and changes nothing. It is imported only when a rotation needs it, because

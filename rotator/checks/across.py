@@ -1,4 +1,4 @@
-"""What one source or target alone can't tell: lives and jobs, files and variables, whole documents.
+"""What follows from several sources and targets: lives and jobs, files and variables, documents.
 
 Nothing is asked here: it is all made from what the other checks have found.
 """
@@ -31,7 +31,7 @@ _COVERS = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Patient:
+class RotationChecks:
     """A rotation and the sheets of its sources and targets, in the configuration's order."""
 
     case: Case
@@ -39,26 +39,26 @@ class Patient:
     targets: Sequence[Sheet]
 
     def wanted(self, target: TargetSettings) -> list[str]:
-        """Return the registries for a target, with those that only a fetch could tell."""
+        """Return the registries for a target, with those that only a fetch names."""
         fetched = {login.registry for sheet in self.sources for login in sheet.credentials}
         return sorted(filter(target.policy().wants, fetched | self.case.registries().keys()))
 
 
-def compare(patients: Sequence[Patient]) -> None:
+def compare(rotations: Sequence[RotationChecks]) -> None:
     """Write down on the sheets what follows from all of them together."""
-    for patient in patients:
-        _lives(patient)
-        _leases(patient)
-        _values(patient)
-    _file_and_variable(patients)
+    for rotation in rotations:
+        _lives(rotation)
+        _leases(rotation)
+        _values(rotation)
+    _file_and_variable(rotations)
 
 
-def _lives(patient: Patient) -> None:
+def _lives(rotation: RotationChecks) -> None:
     """A job can count on a credential only as long as it lives after the latest renewal."""
-    case = patient.case
+    case = rotation.case
     job = case.rotation.longest_job
     targets = [t for t in case.rotation.targets if t.enabled and not t.follows]
-    for source, sheet in zip(case.rotation.sources, patient.sources, strict=True):
+    for source, sheet in zip(case.rotation.sources, rotation.sources, strict=True):
         lives = _known_lives(source.name, sheet, case)
         for registry, life in sorted(lives.items()):
             hit = [t.target_name for t in targets if t.policy().wants(registry)]
@@ -86,9 +86,9 @@ def _known_lives(source: str, sheet: Sheet, case: Case) -> dict[str, timedelta]:
     return lives
 
 
-def _leases(patient: Patient) -> None:
-    job = patient.case.rotation.longest_job
-    for source, sheet in zip(patient.case.rotation.sources, patient.sources, strict=True):
+def _leases(rotation: RotationChecks) -> None:
+    job = rotation.case.rotation.longest_job
+    for source, sheet in zip(rotation.case.rotation.sources, rotation.sources, strict=True):
         after = getattr(source, "revoke_after", None)
         if after is not None and after < job:
             sheet.warning(
@@ -98,16 +98,16 @@ def _leases(patient: Patient) -> None:
             )
 
 
-def _values(patient: Patient) -> None:
+def _values(rotation: RotationChecks) -> None:
     """Try each variable's value as it would be against GitLab's rules."""
-    logins = {login.registry: login for sheet in patient.sources for login in sheet.credentials}
-    for target, sheet in zip(patient.case.rotation.targets, patient.targets, strict=True):
+    logins = {login.registry: login for sheet in rotation.sources for login in sheet.credentials}
+    for target, sheet in zip(rotation.case.rotation.targets, rotation.targets, strict=True):
         if isinstance(target, GitlabVariableTargetSettings) and target.enabled:
             text = _value(target, sheet, logins)
             if text is not None:
                 from rotator.checks.gitlab import check_document  # noqa: PLC0415  its SDK is slow
 
-                check_document(target, text, patient.case, sheet)
+                check_document(target, text, rotation.case, sheet)
 
 
 def _value(
@@ -134,20 +134,20 @@ def _value(
     return docker_config.encode(docker_config.merge(config, ours).config)
 
 
-def _file_and_variable(patients: Sequence[Patient]) -> None:
-    """New Docker clients look into the variable first, so a file beside it may never be read."""
+def _file_and_variable(rotations: Sequence[RotationChecks]) -> None:
+    """New Docker clients read the variable first, so a file beside it may never be read."""
     files: dict[str, list[str]] = {}
-    for patient in patients:
-        for target in patient.case.rotation.targets:
+    for rotation in rotations:
+        for target in rotation.case.rotation.targets:
             if _is_document(target) and isinstance(target, FileTargetSettings):
-                for registry in patient.wanted(target):
+                for registry in rotation.wanted(target):
                     files.setdefault(registry, []).append(target.target_name)
-    for patient in patients:
-        pairs = zip(patient.case.rotation.targets, patient.targets, strict=True)
+    for rotation in rotations:
+        pairs = zip(rotation.case.rotation.targets, rotation.targets, strict=True)
         for target, sheet in pairs:
             if not (_is_document(target) and _is_auth_config(target)):
                 continue
-            both = [registry for registry in patient.wanted(target) if registry in files]
+            both = [registry for registry in rotation.wanted(target) if registry in files]
             if both:
                 names = sorted({name for registry in both for name in files[registry]})
                 sheet.warning(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rotator.core.record import Record
 
 SECONDS = 3.5
-"""How long all checks together may take; what has not answered by then is a finding."""
+"""How long all checks together may take; what gives no answer by then is a finding."""
 
 TIMEOUTS = (1.5, 2.5)
 """Seconds for connecting, and for each wait for an answer: shorter than the drivers' own."""
@@ -20,7 +20,7 @@ TIMEOUTS = (1.5, 2.5)
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One rotation: its settings, what the journal knows of it, and the outside.
+    """One rotation: its settings, what the journal knows of it, and with what it asks.
 
     `fingerprint` is None where nothing was published from here yet. `consume`: what uses something
     up (a secret id, a credential made on request) may be done.
@@ -46,6 +46,6 @@ class Case:
         return sorted(filter(target.policy().wants, self.registries()))
 
     def works_lately(self, source: str) -> bool:
-        """Tell whether the journal's last word on a source is that it gave something."""
+        """Tell whether the journal's last entry about a source is that it gave something."""
         past = self.record.source(source)
         return past.fetched_at is not None and past.failure is None

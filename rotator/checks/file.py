@@ -33,7 +33,7 @@ DOCKER_DAEMON = Path("/etc/docker/daemon.json")
 
 
 def check(settings: FileTargetSettings, case: Case, sheet: Sheet) -> None:
-    """Read the file, and look at what a write and a job would meet."""
+    """Read the file, and find what a write and a job would meet."""
     held = build(settings, settings.policy(), case.clock).read()
     path = Path(os.path.realpath(settings.path))
     _is_writable(path, settings, sheet)
@@ -66,7 +66,7 @@ def _is_writable(path: Path, settings: FileTargetSettings, sheet: Sheet) -> None
         )
     elif in_place and mounted:
         sheet.warning(
-            f"{path} is a mount point and is written in place: a job can read it half written",
+            f"{path} is a mount point and is written in place: a job can read a part of it",
             f"mount the directory {path.parent} instead, and leave `write: in_place` out",
         )
     elif in_place and path.exists():
@@ -79,7 +79,7 @@ def _is_writable(path: Path, settings: FileTargetSettings, sheet: Sheet) -> None
 
 
 def _problem(path: Path, *, in_place: bool, mounted: bool) -> int:
-    """Return the error number that a write would meet; 0: none that can be seen from here."""
+    """Return the error number that a write would meet; 0: none that shows from here."""
     written = path if in_place and path.exists() else path.parent
     system = os.statvfs(written)
     for wrong, number in (

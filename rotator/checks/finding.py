@@ -1,4 +1,4 @@
-"""What a check finds, and the sheet that it writes it down on."""
+"""What a check finds, and where it writes it down."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the doctor's: about what, what was found, and what to do (empty: nothing)."""
+    """One line of `rotator check`: about what, what was found, what to do (empty: nothing)."""
 
     level: Level
     about: str
@@ -59,7 +59,7 @@ class Sheet:
         self.findings.append(Finding(Level.FAILURE, self.about, found, todo))
 
     def error(self, error: Exception) -> None:
-        """Write down what a driver's error tells; an error nobody meant to raise is a bug."""
+        """Write down what a driver's error says; an error nobody meant to raise is a bug."""
         problem = Failure.of(error)
         self.bug = problem.bug
         self.failure(problem.detail, problem.hint)

@@ -7,8 +7,10 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from rotator.checks.case import SECONDS
+from rotator.checks.wrapping import unwrap
 from rotator.core import docker_config
 from rotator.core.docker_config import login_text, shown
+from rotator.core.errors import DriverError
 from rotator.core.failure import Failure
 from rotator.core.model import Content, Credential, Proof, ProofMode, Secret, Verdict
 from rotator.observe.words import relative
@@ -66,7 +68,7 @@ def given(credentials: Sequence[Credential], case: Case, sheet: Sheet) -> None:
             sheet.ok(f"{registry} accepts what it gives, which {end}")
         elif proof.verdict is Verdict.REJECTED:
             sheet.failure(
-                f"{registry} rejects what it gives: {proof.detail}",
+                f"{registry} rejects what it gives: {proof.detail}{_blanks(credential)}",
                 "put the right login where this source reads it: what its registry rejects is "
                 f"never published; try it: docker login {registry}",
             )
@@ -80,6 +82,21 @@ def given(credentials: Sequence[Credential], case: Case, sheet: Sheet) -> None:
             )
         else:
             sheet.warning(f"{registry} cannot be asked whether it is good: {proof.detail}", _ASK)
+
+
+def _blanks(credential: Credential) -> str:
+    """Return a sentence where a form or `echo` has left something at the end of a login."""
+    ends = {
+        "user name": credential.username != credential.username.strip(),
+        "password": credential.password.reveal() != credential.password.reveal().strip(),
+    }
+    found = [what for what, has in ends.items() if has]
+    if not found:
+        return ""
+    return (
+        f". Its {' and its '.join(found)} has a blank or a line end at an end, which a form or "
+        "`echo` adds (`printf %s` does not)"
+    )
 
 
 def published(target: TargetSettings, held: Held, case: Case, sheet: Sheet) -> None:
@@ -96,9 +113,18 @@ def published(target: TargetSettings, held: Held, case: Case, sheet: Sheet) -> N
     elif target.content is not Content.DOCKER_CONFIG:
         sheet.ok(f"it holds a {target.content}, which no registry can judge alone")
     else:
-        config = docker_config.decode(held.text.reveal())
+        config = _decoded(held.text.reveal(), sheet)
         oddities(config, sheet)
         _entries(target, held, config, case, sheet)
+
+
+def _decoded(text: str, sheet: Sheet) -> DockerConfig:
+    """Return what a target holds; where that is no docker config, say what it is and raise."""
+    try:
+        return docker_config.decode(text)
+    except DriverError:
+        unwrap(text.encode("utf-8", "replace"), sheet)
+        raise
 
 
 def oddities(config: DockerConfig, sheet: Sheet) -> None:

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rotator.checks import CHECKS, PLAIN
-from rotator.checks.across import Patient, compare
+from rotator.checks import CHECKS, PLAIN, inputs
+from rotator.checks.across import RotationChecks, compare
 from rotator.checks.case import SECONDS, Case
 from rotator.checks.finding import Finding, Sheet
 from rotator.checks.registry import ProveOnce
 from rotator.core.record import Record, RecordError
 from rotator.decoding import load
 from rotator.http.client import Limits
+from rotator.observe.progress import WatchedEach
 from rotator.registry import RegistryProver
 from rotator.system.each import ThreadedEach
 from rotator.system.journal import fingerprint, saved_key
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from rotator.config.sources import Source as SourceSettings
     from rotator.config.targets import Target as TargetSettings
     from rotator.core.ports import Clock, Fingerprint, Prove
+    from rotator.observe.progress import Progress
 
 PROOF = Limits(connect=1.0, read=2.0, overall=2.0)
 """A proof has to end before the checks do."""
@@ -45,7 +47,7 @@ class Examined:
 
 
 @dataclass(slots=True)
-class _Visit:
+class _Check:
     """One source or target, and the sheet of its check."""
 
     settings: SourceSettings | TargetSettings
@@ -59,55 +61,74 @@ class _Visit:
 
 
 @dataclass(frozen=True, slots=True)
-class _Round:
-    """All visits of one rotation, and what is wrong with its journal."""
+class _Call:
+    """A check that is ready to run, and what it is about."""
+
+    check: Callable[[], None]
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class _RotationCheck:
+    """All checks of one rotation, and what is wrong with its journal."""
 
     case: Case
     journal: Sheet
-    sources: tuple[_Visit, ...]
-    targets: tuple[_Visit, ...]
+    sources: tuple[_Check, ...]
+    targets: tuple[_Check, ...]
 
     @property
-    def visits(self) -> tuple[_Visit, ...]:
-        """The visits in the configuration's order."""
+    def checks(self) -> tuple[_Check, ...]:
+        """The checks in the configuration's order."""
         return self.sources + self.targets
 
-    def patient(self) -> Patient:
+    def compared(self) -> RotationChecks:
         """Return what is compared with other rotations."""
-        return Patient(self.case, [v.sheet for v in self.sources], [v.sheet for v in self.targets])
+        return RotationChecks(
+            self.case, [v.sheet for v in self.sources], [v.sheet for v in self.targets]
+        )
 
     def examined(self) -> Examined:
         """Return what was found; what hangs may still write on its sheet, which counts no more."""
-        told = [
+        noted = [
             (tuple(sheet.findings), sheet.bug)
-            for sheet in (self.journal, *(visit.sheet for visit in self.visits))
+            for sheet in (self.journal, *(check.sheet for check in self.checks))
         ]
         return Examined(
             self.case.rotation.name,
-            tuple(finding for findings, _ in told for finding in findings),
-            tuple(bug for _, bug in told if bug is not None),
+            tuple(finding for findings, _ in noted for finding in findings),
+            tuple(bug for _, bug in noted if bug is not None),
         )
 
 
 def examine(
-    configuration: Configuration, chosen: Sequence[RotationSettings], clock: Clock, *, consume: bool
+    configuration: Configuration,
+    chosen: Sequence[RotationSettings],
+    clock: Clock,
+    progress: Progress,
+    *,
+    consume: bool,
 ) -> list[Examined]:
     """Return what is found about each of these rotations, within some seconds."""
     prove = prover(configuration)
-    rounds = [_round(configuration.state_dir, each, clock, prove, consume) for each in chosen]
-    active = [visit for each in rounds for visit in each.visits if _is_active(visit)]
+    rounds = [
+        _rotation_check(configuration.state_dir, each, clock, prove, consume) for each in chosen
+    ]
+    active = [check for each in rounds for check in each.checks if _is_active(check)]
     # Loaded before the clock runs: SDKs take their time, and it is not the servers'.
-    calls = [visit.load() for visit in active]
-    answers = ThreadedEach()(_call, calls, CONSUMING_SECONDS if consume else SECONDS)
-    for visit, answer in zip(active, answers, strict=True):
+    calls = [_Call(check.load(), check.sheet.about) for check in active]
+    each = WatchedEach(ThreadedEach(), progress, lambda _: "check", lambda call: call.about)
+    answers = each(_call, calls, CONSUMING_SECONDS if consume else SECONDS)
+    for check, answer in zip(active, answers, strict=True):
         if isinstance(answer, Exception):
-            visit.sheet.error(answer)
-    compare([each.patient() for each in rounds if each.case.rotation.enabled])
+            check.sheet.error(answer)
+        inputs.inspect(check.settings, check.sheet)
+    compare([each.compared() for each in rounds if each.case.rotation.enabled])
     return [each.examined() for each in rounds]
 
 
-def _call(check: Callable[[], None]) -> None:
-    check()
+def _call(call: _Call) -> None:
+    call.check()
 
 
 def prover(configuration: Configuration) -> Prove:
@@ -155,26 +176,26 @@ def _fingerprint(state_dir: Path) -> Fingerprint | None:
         return None
 
 
-def _round(
+def _rotation_check(
     state_dir: Path,
     rotation: RotationSettings,
     clock: Clock,
     prove: Prove,
     consume: bool,  # noqa: FBT001  passed on as it came
-) -> _Round:
+) -> _RotationCheck:
     journal = Sheet("journal")
     case = open_case(state_dir, rotation, clock, prove, journal, consume=consume)
-    return _Round(
+    return _RotationCheck(
         case,
         journal,
-        tuple(_Visit(each, case, Sheet(each.name)) for each in rotation.sources),
-        tuple(_Visit(each, case, Sheet(each.target_name)) for each in rotation.targets),
+        tuple(_Check(each, case, Sheet(each.name)) for each in rotation.sources),
+        tuple(_Check(each, case, Sheet(each.target_name)) for each in rotation.targets),
     )
 
 
-def _is_active(visit: _Visit) -> bool:
+def _is_active(check: _Check) -> bool:
     """Tell whether there is anything to ask; say so where there is not."""
-    paused = not (visit.case.rotation.enabled and getattr(visit.settings, "enabled", True))
+    paused = not (check.case.rotation.enabled and getattr(check.settings, "enabled", True))
     if paused:
-        visit.sheet.ok("paused (`enabled: false`), so not asked")
+        check.sheet.ok("paused (`enabled: false`), so not asked")
     return not paused

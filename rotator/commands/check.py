@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +15,8 @@ import click
 
 from rotator.app import utc_now
 from rotator.commands.choose import rotations
+from rotator.config.advice import advice
+from rotator.observe.progress import Progress, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence, Sized
@@ -32,6 +37,7 @@ class Options:
     as_json: bool = False
     consume: bool = False
     document: str | None = None
+    quiet: bool = False
 
 
 def execute(file: Path, configuration: Configuration, options: Options) -> int:
@@ -42,29 +48,45 @@ def execute(file: Path, configuration: Configuration, options: Options) -> int:
         raise click.UsageError("--document logs in nowhere: leave --consume out")
     chosen = rotations(configuration, options.names)
     if options.offline:
-        return _offline(file, chosen, as_json=options.as_json)
+        return _offline(file, chosen, options)
     if options.document is not None:
         return _document(configuration, chosen, options)
     from rotator.checks.run import examine  # noqa: PLC0415  needless for --offline
 
-    examined = examine(configuration, chosen, utc_now, consume=options.consume)
+    progress = Progress()
+    with shown(progress, sys.stderr):
+        try:
+            examined = examine(configuration, chosen, utc_now, progress, consume=options.consume)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"nothing was changed; {progress.summary()}") from None
     _report_bugs(configuration, examined)
     findings = [finding for one in examined for finding in one.findings]
     if options.as_json:
-        told = [{"name": one.name, **_json(one.findings)} for one in examined]
-        click.echo(json.dumps({"configuration": str(file), "rotations": told}))
+        printed = [{"name": one.name, **_json(one.findings)} for one in examined]
+        click.echo(json.dumps({"configuration": str(file), "rotations": printed}))
     else:
         from rotator.observe.findings import show  # noqa: PLC0415  rich is slow to load
 
-        show([(one.name, one.findings) for one in examined])
+        for one in advice(file, os.environ):
+            click.echo(f"{one.where}: warning: {one.found}; {one.todo}")
+        show([(one.name, _chosen(one.findings, options)) for one in examined])
     return _exit_code(findings)
 
 
-def _offline(file: Path, chosen: Sequence[RotationSettings], *, as_json: bool) -> int:
-    if as_json:
-        told = [{"name": rotation.name, **_json(())} for rotation in chosen]
-        click.echo(json.dumps({"configuration": str(file), "rotations": told}))
-    else:
+def _offline(file: Path, chosen: Sequence[RotationSettings], options: Options) -> int:
+    found = advice(file, os.environ)
+    if options.as_json:
+        rotations_json = [{"name": rotation.name, **_json(())} for rotation in chosen]
+        findings = [
+            {"level": "warning", "about": one.where, "found": one.found, "todo": one.todo}
+            for one in found
+        ]
+        document = {"configuration": str(file), "rotations": rotations_json, "findings": findings}
+        click.echo(json.dumps(document))
+        return OK
+    for one in found:
+        click.echo(f"{one.where}: warning: {one.found}; {one.todo}")
+    if not options.quiet:
         counted = ", ".join(
             f"{r.name} ({_some(r.sources, 'source')}, {_some(r.targets, 'target')})" for r in chosen
         )
@@ -79,12 +101,12 @@ def _some(things: Sized, what: str) -> str:
 def _document(
     configuration: Configuration, chosen: Sequence[RotationSettings], options: Options
 ) -> int:
-    from rotator.checks import document, run  # noqa: PLC0415  needless for --offline
+    from rotator.checks import document, run, wrapping  # noqa: PLC0415  needless for --offline
     from rotator.checks.finding import Sheet  # noqa: PLC0415
 
     name = options.document or "-"
-    data = _read(name, document.LARGEST + 1)
-    name = "standard input" if name == "-" else name
+    data = _read(name, wrapping.LARGEST + 1)
+    name = _name_of_input() if name == "-" else name
     journal, prove = Sheet("journal"), run.prover(configuration)
     cases = [
         run.open_case(configuration.state_dir, rotation, utc_now, prove, journal, consume=False)
@@ -96,8 +118,16 @@ def _document(
     else:
         from rotator.observe.findings import show  # noqa: PLC0415  rich is slow to load
 
-        show([(name, findings)])
+        show([(name, _chosen(findings, options))])
     return _exit_code(findings)
+
+
+def _name_of_input() -> str:
+    """Return the name of the file that is given as standard input, if it is one."""
+    with suppress(OSError, ValueError):
+        if stat.S_ISREG(os.fstat(sys.stdin.fileno()).st_mode):
+            return str(Path(f"/proc/self/fd/{sys.stdin.fileno()}").readlink())
+    return "standard input"
 
 
 def _read(name: str, limit: int) -> bytes:
@@ -120,14 +150,19 @@ def _report_bugs(configuration: Configuration, examined: Iterable[Examined]) -> 
             log.error("check failed", rotation=name, exc_info=bug)
 
 
+def _chosen(findings: Sequence[Finding], options: Options) -> Sequence[Finding]:
+    """Return the findings to print: with -q only what is not ok."""
+    return [finding for finding in findings if not options.quiet or finding.level != "ok"]
+
+
 def _json(findings: Sequence[Finding]) -> dict[str, Any]:
     from rotator.checks.finding import worst  # noqa: PLC0415  needless for --help
 
-    told = [
+    listed = [
         {"level": str(f.level), "about": f.about, "found": f.found, "todo": f.todo or None}
         for f in findings
     ]
-    return {"outcome": str(worst(findings)), "findings": told}
+    return {"outcome": str(worst(findings)), "findings": listed}
 
 
 def _exit_code(findings: Iterable[Finding]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from typing import TYPE_CHECKING
 
@@ -34,7 +33,6 @@ def execute(load: Callable[[], Configuration]) -> int:
     """Run until a signal comes; raise `ConfigError`, or `LockHeldError` where another one runs."""
     configuration = load()
     log = configure(configuration.log)
-    gc.enable()
     keep_memory_private()
     log_from_threads(log)
     with daemon_lock(configuration.state_dir, log.warning):

@@ -14,7 +14,7 @@ from rotator.commands.choose import rotations
 from rotator.core import cycle
 from rotator.core.errors import LockHeldError
 from rotator.observe.logs import Teller, configure
-from rotator.observe.table import show
+from rotator.observe.show_reports import show
 from rotator.system.each import ThreadedEach
 from rotator.system.journal import FileJournal
 

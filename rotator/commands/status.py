@@ -1,8 +1,9 @@
-"""`rotator status`: how everything stands, told by the journal, so also when the daemon is dead."""
+"""`rotator status`: the state of everything by the journal, so also when the daemon is dead."""
 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,19 +12,21 @@ from msgspec.structs import replace
 
 from rotator.app import Builder, utc_now
 from rotator.commands.choose import rotations
+from rotator.config.load import SYSTEM_STATE, default_state_dir
 from rotator.core.record import Record, RecordError
-from rotator.observe.live import Asked, look
-from rotator.observe.status import RUNNING, STOPPED, UNKNOWN, Status, overall, rotation_status
+from rotator.observe.live import ReadTarget, read_targets
+from rotator.observe.view import rotation_view, with_found
+from rotator.observe.view_model import RUNNING, STOPPED, UNKNOWN, View, overall
 from rotator.system.each import ThreadedEach
 from rotator.system.journal import KEY
-from rotator.system.peek import daemon_runs, saved_record
+from rotator.system.peek import cycle_runs, daemon_runs, saved_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from rotator.config.schema import Configuration, RotationSettings
-    from rotator.observe.status import Found
+    from rotator.observe.view_model import Found
 
 EXIT_CODES = {"good": 0, "bad": 1, "partial": 10}
 
@@ -35,37 +38,41 @@ class Options:
     names: tuple[str, ...] = ()
     live: bool = False
     as_json: bool = False
+    quiet: bool = False
 
 
 def execute(configuration: Configuration, options: Options) -> int:
-    """Tell how the rotations stand and return the exit code."""
+    """Print the state of the rotations and return the exit code."""
     chosen = rotations(configuration, options.names)
+    configuration = replace(configuration, state_dir=_journal(configuration.state_dir))
     records = {one.name: _record(configuration.state_dir, one.name) for one in chosen}
     now = utc_now()
-    stands = [rotation_status(one, records[one.name], now) for one in chosen]
+    views = []
+    for one in chosen:
+        in_cycle = cycle_runs(configuration.state_dir, one.name) is not False
+        views.append(rotation_view(one, records[one.name], now, in_cycle=in_cycle))
     if options.live:
         found = _look(configuration, chosen, records)
-        stands = [
-            replace(
-                stand,
-                targets=tuple(
-                    replace(target, found=found.get((stand.name, target.name)))
-                    for target in stand.targets
-                ),
-            )
-            for stand in stands
-        ]
+        views = [with_found(view, found, now) for view in views]
     daemon = {True: RUNNING, False: STOPPED, None: UNKNOWN}[daemon_runs(configuration.state_dir)]
-    status = Status(now, daemon, tuple(stands))
+    view = View(now, daemon, tuple(views))
     if options.as_json:
         from rotator.observe.status_json import as_json  # noqa: PLC0415  for one of two ways out
 
-        click.echo(json.dumps(as_json(status)))
+        click.echo(json.dumps(as_json(view)))
     else:
-        from rotator.observe.status_table import show  # noqa: PLC0415  rich is slow to load
+        from rotator.observe.table import show  # noqa: PLC0415  rich is slow to load
 
-        show(status)
-    return EXIT_CODES[overall(status.rotations)]
+        show(view, quiet=options.quiet)
+    return EXIT_CODES[overall(view.rotations)]
+
+
+def _journal(state_dir: Path) -> Path:
+    """Return the journal's directory: the system's where an ordinary user has none of their own."""
+    own = default_state_dir(os.environ, os.geteuid())
+    if state_dir == own != SYSTEM_STATE and not state_dir.exists() and SYSTEM_STATE.exists():
+        return SYSTEM_STATE
+    return state_dir
 
 
 def _record(state_dir: Path, name: str) -> Record:
@@ -74,7 +81,9 @@ def _record(state_dir: Path, name: str) -> Record:
     except PermissionError as error:
         raise click.ClickException(
             f"cannot read {state_dir}: {error.strerror}\n"
-            f'run it as the user that owns it: sudo -u "$(stat -c %U {state_dir})" rotator status'
+            f'type this: sudo -u "$(stat -c %U {state_dir})" rotator status'
+            if os.geteuid() == 0
+            else f"cannot read {state_dir}: {error.strerror}\ntype this: sudo rotator status"
         ) from None
     except (OSError, RecordError) as error:
         click.echo(f"rotator: the record of {name} cannot be read: {error}", err=True)
@@ -88,18 +97,18 @@ def _look(
 ) -> Mapping[tuple[str, str], Found]:
     if not (configuration.state_dir / KEY).exists():
         raise click.ClickException(
-            f"there is no key in {configuration.state_dir} to tell our entries by: "
+            f"there is no key in {configuration.state_dir} to recognise our entries by: "
             "nothing was published from here yet; rotator run-once"
         )
     builder = Builder(configuration, lambda text: click.echo(text, err=True))
-    asked = []
+    targets = []
     for settings in chosen:
         built = builder.runner(settings)
         record = records[settings.name]
-        served = frozenset(built.rotation.registries(record))
-        print_of = built.ports.journal.fingerprint
-        asked += [
-            Asked(settings.name, target, record, served, print_of)
+        registries = frozenset(built.rotation.registries(record))
+        fingerprint = built.ports.journal.fingerprint
+        targets += [
+            ReadTarget(settings.name, target, record, registries, fingerprint)
             for target in built.rotation.targets
         ]
-    return look(asked, ThreadedEach())
+    return read_targets(targets, ThreadedEach())

@@ -1,12 +1,13 @@
 """What one part of a configuration says about another.
 
-Runs over whatever is right in a document, so that these mistakes are told together with the others.
+Runs over whatever is right in a document, so that all mistakes are reported at once.
 Only what is certainly wrong is an error: where a source's registries are known after a fetch only,
 nothing is said about them.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -20,12 +21,16 @@ from rotator.config.targets import FileTargetSettings
 from rotator.core.model import Content, Merge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from rotator.config.document import Document
     from rotator.config.explain import Part, Path
     from rotator.config.reading import Reading
     from rotator.config.target_common import TargetSettings
+
+_VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*[^}]*\}|\{\{.*?\}\}")
+_GITLAB_API = re.compile(r"/api(/v\d)?/*$")
+_VAULT_API = re.compile(r"/v1(/.*)?$")
 
 # A token lives 12 h, and even with the earliest renewal a tenth of that is over before the next.
 ECR_COVERS = timedelta(hours=12) * 0.9
@@ -33,8 +38,11 @@ ECR_COVERS = timedelta(hours=12) * 0.9
 
 def crosscheck(document: Document, reading: Reading) -> Iterator[Problem]:
     """Yield every problem between keys, parts and rotations of a document that has been read."""
+    known = {problem.path for problem in reading.problems}
     for part in reading.parts.values():
         yield from _rules(part)
+        yield from _not_expanded(part, known)
+        yield from _api_in_address(part)
         yield from _login_without_certificate(part)
         yield from _retry_backwards(part, reading)
     rotations = drafts(reading)
@@ -46,8 +54,8 @@ def crosscheck(document: Document, reading: Reading) -> Iterator[Problem]:
         yield from _registry_twice(document, rotation)
         shared = list(_place_twice(document, rotation))
         yield from shared
-        told = {problem.path for problem in shared}
-        targets = [(one.path, one.name) for one in rotation.targets if one.path not in told]
+        reported = {problem.path for problem in shared}
+        targets = [(one.path, one.name) for one in rotation.targets if one.path not in reported]
         yield from _names_twice(document, targets, "target")
         yield from _too_long_jobs(rotation)
         yield from _registries_from_nowhere(rotation)
@@ -64,6 +72,31 @@ def _rules(part: Part) -> Iterator[Problem]:
         if meant.isdisjoint(broken.missing):
             path = part.path if broken.key is None else (*part.path, broken.key)
             yield Problem(path, broken.message, at_key=broken.key is not None)
+
+
+def _not_expanded(part: Part, known: Collection[Path]) -> Iterator[Problem]:
+    """A tool that should have replaced `${NAME}` did not, or nobody asked one to."""
+    for key, value in part.data.items():
+        items = value if isinstance(value, list) else [value]
+        for number, item in enumerate(items):
+            path = (*part.path, key, *([number] if isinstance(value, list) else []))
+            if isinstance(item, str) and _VARIABLE.search(item) and path not in known:
+                name = _VARIABLE.search(item)
+                yield Problem(
+                    path,
+                    f"`{key}`: `{name[0] if name else item}` is no value: variables are not"
+                    " expanded here; write the value itself",
+                )
+
+
+def _api_in_address(part: Part) -> Iterator[Problem]:
+    """The clients add the API's path by themselves, and it would be there twice."""
+    for key, ending, pattern in (("url", "/api/v4", _GITLAB_API), ("address", "/v1", _VAULT_API)):
+        value = part.data.get(key)
+        known = part.settings.keys()
+        if key in known and isinstance(value, str) and pattern.search(value):
+            message = f"`{key}`: the server alone is wanted, without `{ending}` at its end"
+            yield Problem((*part.path, key), f"{message}: {pattern.sub('', value)}")
 
 
 def _login_without_certificate(part: Part) -> Iterator[Problem]:

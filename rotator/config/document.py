@@ -1,7 +1,7 @@
 """Reads the YAML text: every scalar as it is written, with the place of each key and value.
 
 A plain parser would turn an unquoted account 012345670123, mode 0600 or `prove: off` into other
-values, so only the null is told from text here; what a text means is decided by the key's type.
+values, so only null is not a text here; what a text means is decided by the key's type.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Place(NamedTuple):
 
 
 class Document:
-    """The content of a file: texts, None, lists and dicts; and where each of them stands."""
+    """The content of a file: texts, None, lists and dicts; and where each of them is."""
 
     def __init__(self, root: yaml.Node | None) -> None:
         self.problems: list[tuple[Place, str]] = []
@@ -50,7 +50,7 @@ class Document:
         self.data = None if root is None else self._value(root, ())
 
     def place(self, path: Path, *, at_key: bool = False) -> Place:
-        """Return where the key or value at a path stands, or else its nearest parent."""
+        """Return where the key or value at a path is, or else its nearest parent."""
         found = self._places.get((path, at_key))
         return found if found is not None else self.place(path[:-1])
 
@@ -109,7 +109,7 @@ class Document:
         if self._values > MOST_VALUES:
             raise _Unreadable(_TOO_MANY, node.start_mark)
         if any(node is ancestor for ancestor in self._ancestors):
-            raise _Unreadable("an alias stands for something that it is in", node.start_mark)
+            raise _Unreadable("an alias is inside of what it stands for", node.start_mark)
         self._ancestors.append(node)
 
 
@@ -149,9 +149,11 @@ def read(file: FilePath) -> Document:
             raw = opened.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigError(
-            [f"{file}:1:1: cannot be read: {why}; name another with --config or $ROTATOR_CONFIG"]
-        ) from None
+        first = (
+            "write a first one: rotator init; or " if isinstance(error, FileNotFoundError) else ""
+        )
+        todo = f"{first}name another with --config or $ROTATOR_CONFIG"
+        raise ConfigError([f"{file}:1:1: cannot be read: {why}; {todo}"]) from None
     if len(raw) > LARGEST_FILE:
         raise ConfigError([f"{file}:1:1: is larger than {LARGEST_FILE // 1024} KiB"])
     try:
@@ -172,16 +174,16 @@ def read(file: FilePath) -> Document:
 
 def _in_words(error: yaml.MarkedYAMLError) -> str:
     problem = error.problem or ""
-    for part, words in _WORDS.items():
+    for part, message in _MESSAGES.items():
         if part in problem:
-            return words
+            return message
     return problem
 
 
 _STAR = "a value that begins with * or & needs quotes around it"
 
-# The parser's own words, where they don't say what to do. Some would repeat the text.
-_WORDS = {
+# For the parser's messages that don't say what to do. Some would repeat the text.
+_MESSAGES = {
     r"'\t'": "there is a tab; indent with spaces",
     "mapping values are not allowed": "a second `: ` in one line (a value that holds one needs"
     " quotes), or a key that is indented wrongly",

@@ -40,7 +40,7 @@ class Draft(Struct, frozen=True):
     targets: Sequence[Found[TargetSettings]]
 
     def known_registries(self) -> frozenset[str] | None:
-        """Return what its sources give; None where one of them is wrong or can't tell."""
+        """Return what its sources give; None where one of them is wrong or does not know."""
         known: set[str] = set()
         for source in self.sources:
             registries = None if source.settings is None else source.settings.known_registries()

@@ -1,14 +1,14 @@
 """The configuration as JSON Schema, for editors: what is accepted, with descriptions and defaults.
 
 What only holds between different mappings (names that are unique, one registry from one source) has
-no form in JSON Schema; what only holds between the keys of one mapping is told by its `RULES`.
+no form in JSON Schema; what only holds between the keys of one mapping is in its `RULES`.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -20,12 +20,22 @@ from rotator.config.schema import Configuration
 from rotator.config.settings import Settings
 from rotator.config.types import SECONDS, Value
 
+ID = "urn:registry-rotator:configuration:1"
+"""Names the schema; any file may hold it."""
+
+FILE = "rotator.schema.json"
+"""Its usual file, beside the configuration."""
+
+MODELINE = f"# yaml-language-server: $schema={FILE}"
+"""The first line of a configuration, by which an editor finds the schema."""
+
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a configuration file."""
     definitions: dict[str, Any] = {}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": ID,
         "title": "rotator's configuration",
         **_mapping(Configuration, definitions),
         "$defs": definitions,
@@ -79,11 +89,33 @@ def _value(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: P
             **least,
         }
     if origin in (Union, UnionType):
-        return {"oneOf": [_reference(settings, definitions) for settings in parts]}
+        return _tagged(parts, definitions)
     if isinstance(bare, type) and issubclass(bare, Settings):
         return _reference(bare, definitions)
     words = [str(word) for word in parts or bare]
     return {"type": "string", **({"enum": words} if words[1:] else {"const": words[0]})}
+
+
+def _tagged(kinds: Sequence[type[Settings]], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a mapping whose tag says what kind it is.
+
+    With if/then an editor speaks of the kind that is written there. With `oneOf` it would say that
+    none of the kinds fits, and complete the keys of all of them.
+    """
+    tag = str(kinds[0].__struct_config__.tag_field)
+    words = [str(kind.__struct_config__.tag) for kind in kinds]
+    return {
+        "type": "object",
+        "properties": {tag: {"enum": words, "description": "What kind this is."}},
+        "required": [tag],
+        "allOf": [
+            {
+                "if": {"properties": {tag: {"const": word}}, "required": [tag]},
+                "then": _reference(kind, definitions),
+            }
+            for word, kind in zip(words, kinds, strict=True)
+        ],
+    }
 
 
 def _reference(settings: type[Settings], definitions: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +127,7 @@ def _reference(settings: type[Settings], definitions: dict[str, Any]) -> dict[st
 
 
 def _written(default: object) -> object:
-    """Return a default as it stands in a file; None where it is nothing that one would write."""
+    """Return a default as it is in a file; None where it is nothing that one would write."""
     if isinstance(default, StrEnum | Path):
         return str(default)
     if isinstance(default, bool):
@@ -119,7 +151,7 @@ def _duration(length: timedelta) -> str:
 
 
 def _descriptions(settings: type[Settings]) -> dict[str, str]:
-    """Return the text that stands below each key in the class, or in a class that it builds on."""
+    """Return the text below each key in the class, or in a class that it builds on."""
     found: dict[str, str] = {}
     for kind in reversed(settings.__mro__):
         if not issubclass(kind, Settings) or kind is Settings:

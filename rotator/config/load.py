@@ -17,6 +17,8 @@ from rotator.core.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rotator.config.document import Document
+
 DEFAULT_FILE = Path("/etc/rotator/rotator.yaml")
 SYSTEM_STATE = Path("/var/lib/rotator")
 
@@ -49,16 +51,22 @@ def default_state_dir(environ: Mapping[str, str], uid: int) -> Path:
     return Path(environ.get("HOME") or "/", ".local/state/rotator")
 
 
+def reading_of(path: Path, document: Document, environ: Mapping[str, str]) -> Reading:
+    """Return the document read as a configuration, with everything that is wrong with it."""
+    credentials = environ.get("CREDENTIALS_DIRECTORY", "")
+    reading = Reading(Path(credentials) if credentials else path.absolute().parent)
+    reading.read(Configuration, document.data)
+    return reading
+
+
 def load(path: Path, environ: Mapping[str, str]) -> Configuration:
-    """Read a configuration file and check it whole; no file that it names is looked at.
+    """Read a configuration file and check it whole; no file that it names is read.
 
     A relative `_file` path is one in `$CREDENTIALS_DIRECTORY` where that is set, else beside the
     configuration file. Raises `ConfigError` with every problem, one a line, in the file's order.
     """
     document = read(path)
-    credentials = environ.get("CREDENTIALS_DIRECTORY", "")
-    reading = Reading(Path(credentials) if credentials else path.absolute().parent)
-    configuration: Configuration = reading.read(Configuration, document.data)
+    reading = reading_of(path, document, environ)
     problems = [*reading.problems, *crosscheck(document, reading)]
     found = [(document.place(one.path, at_key=one.at_key), one.message) for one in problems]
     found += document.problems
@@ -66,6 +74,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Configuration:
         raise ConfigError(
             [f"{path}:{line}:{column}: {message}" for (line, column), message in sorted(set(found))]
         )
+    configuration: Configuration = reading.right[()]
     if ("state_dir",) in reading.right:
         return configuration
     return replace(configuration, state_dir=default_state_dir(environ, os.getuid()))

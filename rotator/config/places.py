@@ -8,14 +8,8 @@ from typing import Annotated
 
 from rotator.config.types import Value, form, matching, text_of
 from rotator.core.docker_config import registry_key
+from rotator.system.secret_input import SECRET_SHAPES
 
-# What tokens look like, so that one that was pasted where a file's or variable's name belongs is
-# not taken for that name and shown in an error.
-SECRET_SHAPES = re.compile(
-    r"(glpat-|gldt-|glrt-|glptt-|hv[sbr]\.|s\.[A-Za-z0-9]{24}$|eyJ[A-Za-z0-9_-]+\.|dckr_pat_"
-    r"|gh[pousr]_|xox[abp]-|A[KS]IA[A-Z0-9]{16}$|-----BEGIN"
-    r"|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$)"
-)
 HOST = r"([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
 PORT = r"(:[0-9]{1,5})?"
 SCHEME = r"[Hh][Tt][Tt][Pp][Ss]?://"

@@ -1,6 +1,6 @@
-"""What one key of a mapping says about another: said once, checked by us and told to editors.
+"""What one key of a mapping says about another: said once, checked by us and by editors.
 
-A rule looks at the keys as they stand in the file, not at validated settings, so that it can be
+A rule takes the keys as they are in the file, not at validated settings, so that it can be
 checked while other keys of the same mapping are still wrong. A key that is null counts as left out.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Broken(NamedTuple):
     """A rule that does not hold.
 
-    `key` is the one to point at (None: the mapping), `missing` are those that would mend it.
+    `key` is the one to point at (None: the mapping), `missing` are those that would repair it.
     """
 
     key: str | None

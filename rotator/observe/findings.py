@@ -19,10 +19,20 @@ if TYPE_CHECKING:
 _STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILURE: "bold red"}
 
 
-def show(told: Iterable[tuple[str, Sequence[Finding]]], console: Console | None = None) -> None:
+def show(groups: Iterable[tuple[str, Sequence[Finding]]], console: Console | None = None) -> None:
     """Print findings, by a name each, to standard output: in colour on a terminal, at its width."""
     console = console or Console(highlight=False)
-    for name, findings in told:
+    if console.is_terminal:
+        _print(groups, console)
+        return
+    with console.capture() as captured:
+        _print(groups, console)
+    # In a pipe no line ends in blanks: it is pasted into a ticket.
+    console.file.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+
+
+def _print(groups: Iterable[tuple[str, Sequence[Finding]]], console: Console) -> None:
+    for name, findings in groups:
         outcome = worst(findings)
         console.print(
             Text.assemble((name, "bold"), ": ", (str(outcome), _STYLES[outcome])), overflow="fold"

@@ -1,37 +1,37 @@
-"""The daemon's small HTTP server: it only tells, and one request a connection."""
+"""What the daemon serves over HTTP: a WSGI application that only reads, in waitress.
+
+waitress bounds connections, threads and sizes. What it leaves open is closed here: a request has to
+arrive whole within a time, however often its client sends a byte.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import socket
 import threading
-from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
-from io import BufferedReader
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
-from rotator.observe.bounded_server import BoundedInput, BoundedServer, Limits
+from waitress.channel import HTTPChannel
+from waitress.server import create_server
+from waitress.task import ErrorTask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
     from structlog.typing import FilteringBoundLogger
 
 HEADER_BYTES = 16 * 1024
 """How long a request may be, its line and its headers together."""
 
-LIMITS = Limits()
-"""The limits of the daemon's server."""
-
-_DRAINED_BYTES = 64 * 1024
-_LOOK_SECONDS = 0.5
 _METHODS = ("GET", "HEAD")
-
+_LONGEST_QUERY = 200
+_CLOSE_SECONDS = 5.0
 _HEADERS = {
     "Cache-Control": "no-store",
-    "Connection": "close",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -39,6 +39,15 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What clients are allowed: connections at once, and seconds until a request has arrived."""
+
+    connections: int = 64
+    seconds: int = 10
+    threads: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +62,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What answers a path. `local`: on a loopback address, only to who asks for one by name.
+    """What answers a path; it gets the value of `?q=`, which is empty where there is none.
 
-    A page of somebody else's can get a browser to ask us under another name (DNS rebinding).
+    `local`: on a loopback address, only who asks for one by name gets an answer. A page of somebody
+    else's can make a browser ask us under another name (DNS rebinding).
     """
 
-    answer: Callable[[], Answer]
+    answer: Callable[[str], Answer]
     local: bool = False
 
 
@@ -68,6 +78,42 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.casefold() == "localhost"
+
+
+def application(
+    routes: Mapping[str, Route], log: FilteringBoundLogger, *, guarded: bool
+) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
+    """Return the WSGI application; `guarded`: the server's address is a loopback one."""
+
+    def answer(environ: WSGIEnvironment) -> Answer:
+        route = routes.get(environ["PATH_INFO"])
+        if environ["REQUEST_METHOD"] not in _METHODS:
+            return _error(HTTPStatus.METHOD_NOT_ALLOWED)
+        if route is None:
+            return _error(HTTPStatus.NOT_FOUND)
+        if route.local and guarded and not _is_asked_for_by_name(environ.get("HTTP_HOST", "")):
+            return _error(
+                HTTPStatus.MISDIRECTED_REQUEST,
+                "Ask for localhost: a proxy in between has to send Host: localhost.\n",
+            )
+        try:
+            return route.answer(_query(environ.get("QUERY_STRING", "")))
+        except Exception:
+            log.exception("http answer failed: this is a bug", path=environ["PATH_INFO"])
+            return _error(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def serve(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        found = answer(environ)
+        headers = {**_HEADERS, "Content-Type": found.content_type}
+        if found.policy is not None:
+            headers["Content-Security-Policy"] = found.policy
+        if found.status == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(_METHODS)
+        headers["Content-Length"] = str(len(found.body))
+        start(f"{found.status} {HTTPStatus(found.status).phrase}", list(headers.items()))
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [found.body]
+
+    return serve
 
 
 class HttpServer:
@@ -82,17 +128,17 @@ class HttpServer:
         port: int,
         routes: Mapping[str, Route],
         log: FilteringBoundLogger,
-        limits: Limits = LIMITS,
+        limits: Limits | None = None,
         retry_seconds: float = 30.0,
     ) -> None:
         self._host = host
         self._port = port
-        self._routes = routes
+        self._application = application(routes, log, guarded=is_loopback(host))
         self._log = log
-        self._limits = limits
+        self._limits = limits or Limits()
         self._retry_seconds = retry_seconds
         self._ended = threading.Event()
-        self._server: _Server | None = None
+        self._server: Any = None
         self._why = ""
 
     def start(self) -> None:
@@ -102,16 +148,26 @@ class HttpServer:
                 "http not served yet",
                 listen=f"{self._host}:{self._port}",
                 detail=self._why,
-                hint=f"see who has the address: ss -ltnp 'sport = :{self._port}'",
+                hint=f"find who has the address: ss -ltnp 'sport = :{self._port}'",
             )
         threading.Thread(target=self._run, name="http", daemon=True).start()
 
     def stop(self) -> None:
         """End it; connections that are open end by themselves."""
         self._ended.set()
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
+        server = self._server
+        if server is None:
+            return
+        closed = threading.Event()
+
+        def close() -> None:
+            server.close()
+            closed.set()
+
+        # The loop's thread closes the socket that it waits for. Whoever stops a server may start
+        # another one on the same address at once.
+        server.trigger.pull_trigger(close)
+        closed.wait(_CLOSE_SECONDS)
 
     def _run(self) -> None:
         while self._server is None:
@@ -119,121 +175,85 @@ class HttpServer:
                 return
             self._bind()
         self._log.info("http served", listen=f"{self._host}:{self._port}")
-        self._server.serve_forever(_LOOK_SECONDS)
+        self._server.run()
+        self._server.task_dispatcher.shutdown()
 
     def _bind(self) -> bool:
         try:
-            self._server = _Server(self._host, self._port, self._routes, self._log, self._limits)
+            found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+            server = create_server(
+                self._application,
+                host=found[0][4][0],
+                port=self._port,
+                threads=self._limits.threads,
+                connection_limit=2 * self._limits.connections,
+                channel_timeout=self._limits.seconds,
+                cleanup_interval=1,
+                max_request_header_size=HEADER_BYTES,
+                max_request_body_size=HEADER_BYTES,
+                ident="rotator",
+                asyncore_use_poll=True,
+            )
         except OSError as error:
             self._why = str(error)
             return False
+        server.channel_class = _Channel
+        self._server = server
         return True
 
 
-class _Server(BoundedServer):
-    """What the handlers of requests share."""
+class _ErrorTask(ErrorTask):  # type: ignore[misc]  # published without types
+    """waitress's own answer to what is no request, in one line and with our headers."""
 
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        routes: Mapping[str, Route],
-        log: FilteringBoundLogger,
-        limits: Limits,
-    ) -> None:
-        self.routes = routes
-        self.log = log
-        self.guarded = is_loopback(host)
-
-        def broke(client: str) -> None:
-            log.debug("http connection broke", client=client)
-
-        super().__init__(host, port, _Handler, limits, broke)
+    def execute(self) -> None:
+        """Answer."""
+        error = self.request.error
+        self.status = f"{error.code} {error.reason}"
+        body = f"{self.status}\n".encode()
+        self.response_headers = [*_HEADERS.items(), ("Content-Type", "text/plain; charset=utf-8")]
+        self.response_headers.append(("Content-Length", str(len(body))))
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    """Answers one request."""
+class _Channel(HTTPChannel):  # type: ignore[misc]  # as above
+    """A connection. What arrives of a request that is not whole does not prolong its time.
 
-    server: _Server
-    protocol_version = "HTTP/1.1"
-    default_request_version = "HTTP/1.0"
+    waitress stops accepting at its limit of connections, which is twice ours.
+    """
 
-    def setup(self) -> None:
-        """Bound what is read."""
-        super().setup()
-        self.connection.settimeout(self.server.limits.idle_seconds)
-        self._input = BoundedInput(self.connection, HEADER_BYTES)
-        self.rfile = BufferedReader(self._input)
+    error_task_class = _ErrorTask
+    last_activity: float
 
-    def parse_request(self) -> bool:
-        """Read the request; answer at once, and return False, where it is none of ours."""
-        understood = super().parse_request()
-        self.close_connection = True
-        if understood and self._input.exceeded:
-            self.send_error(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-            return False
-        if understood and self.command not in _METHODS:
-            self.send_error(HTTPStatus.METHOD_NOT_ALLOWED)
-            return False
-        return understood
+    def __init__(self, server: Any, *about: Any, **more: Any) -> None:
+        super().__init__(server, *about, **more)
+        # One too many ends the oldest that waits, so that nobody keeps the others away.
+        waiting = [one for one in server.active_channels.values() if not one.requests]
+        if len(server.active_channels) > server.adj.connection_limit // 2:
+            waiting[0].handle_close()
 
-    def do_GET(self) -> None:
-        """Answer with what the path's route says."""
-        route = self.server.routes.get(self.path.partition("?")[0])
-        if route is None:
-            self.send_error(HTTPStatus.NOT_FOUND)
-        elif route.local and self.server.guarded and not self._is_asked_for_by_name():
-            self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
-        else:
-            try:
-                answer = route.answer()
-            except Exception:
-                self.server.log.exception("http answer failed: this is a bug", path=self.path)
-                self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)
-            else:
-                self._send(answer)
+    def handle_read(self) -> None:
+        """Read what is there."""
+        before = self.last_activity
+        super().handle_read()
+        if self.request is not None:
+            self.last_activity = before
 
-    do_HEAD = do_GET  # noqa: N815  the library's name; `_send` leaves the body out
 
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer with an error, in one line that repeats nothing of the request."""
-        del message, explain
-        text = f"{code} {HTTPStatus(code).phrase}\n"
-        if code == HTTPStatus.MISDIRECTED_REQUEST:
-            text += "Ask for localhost: a proxy in between has to send Host: localhost.\n"
-        self._send(Answer(text.encode(), "text/plain; charset=utf-8", code))
-        self._drain()
+def _error(status: HTTPStatus, more: str = "") -> Answer:
+    """Return an error in one line that repeats nothing of the request."""
+    text = f"{status.value} {status.phrase}\n{more}"
+    return Answer(text.encode(), "text/plain; charset=utf-8", status.value)
 
-    def version_string(self) -> str:
-        """Name no version."""
-        return "rotator"
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the library's name
-        """Log nothing: who looks changes nothing."""
+def _query(text: str) -> str:
+    try:
+        return parse_qs(text, max_num_fields=5).get("q", [""])[0][:_LONGEST_QUERY]
+    except ValueError:
+        return ""
 
-    def _send(self, answer: Answer) -> None:
-        self.send_response(answer.status)
-        headers = {**_HEADERS, "Content-Type": answer.content_type}
-        if answer.policy is not None:
-            headers["Content-Security-Policy"] = answer.policy
-        if answer.status == HTTPStatus.METHOD_NOT_ALLOWED:
-            headers["Allow"] = ", ".join(_METHODS)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(answer.body)
 
-    def _drain(self) -> None:
-        """Take what the client still sends: closing on it would take back our answer."""
-        with suppress(OSError):
-            self.connection.shutdown(socket.SHUT_WR)
-            left = _DRAINED_BYTES
-            while left > 0 and (got := len(self.connection.recv(4096))):
-                left -= got
-
-    def _is_asked_for_by_name(self) -> bool:
-        host = self.headers.get("Host", "")
-        name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-        return is_loopback(name)
+def _is_asked_for_by_name(host: str) -> bool:
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return is_loopback(name)

@@ -1,4 +1,4 @@
-"""What stands in the targets now, as they tell it themselves: read, compared, nothing changed."""
+"""What the targets hold now: read, compared with what was published, nothing changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rotator.core import docker_config
 from rotator.core.errors import DriverError
 from rotator.core.failure import Failure
 from rotator.core.model import Content
-from rotator.observe.status import EntryFound, Found
+from rotator.observe.view_model import EntryFound, Found
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,13 +23,13 @@ READ_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A target to look at, and what is recorded of its rotation. `served`: all its registries."""
+class ReadTarget:
+    """A target to read, and what is recorded of its rotation, with all its registries."""
 
     rotation: str
     target: Target
     record: Record
-    served: frozenset[str]
+    registries: frozenset[str]
     fingerprint: Fingerprint
 
     @property
@@ -38,10 +38,10 @@ class Asked:
         return self.target.server
 
 
-def look(asked: Iterable[Asked], each: Each) -> Mapping[tuple[str, str], Found]:
+def read_targets(targets: Iterable[ReadTarget], each: Each) -> Mapping[tuple[str, str], Found]:
     """Read the targets at once; return what each held, by the names of rotation and target."""
-    every = [one for one in asked if one.target.policy.enabled]
-    answers = each(_look_at, every, READ_SECONDS)
+    every = [one for one in targets if one.target.policy.enabled]
+    answers = each(_read, every, READ_SECONDS)
     return {
         (one.rotation, one.target.name): answer
         if isinstance(answer, Found)
@@ -50,7 +50,7 @@ def look(asked: Iterable[Asked], each: Each) -> Mapping[tuple[str, str], Found]:
     }
 
 
-def _look_at(asked: Asked) -> Found:
+def _read(asked: ReadTarget) -> Found:
     held = asked.target.read()
     past = asked.record.target(asked.target.name).fingerprints
     mark = None
@@ -62,21 +62,21 @@ def _look_at(asked: Asked) -> Found:
         return _unread(Failure.of(error), mark)
 
 
-def _entries(asked: Asked, held: Held) -> Iterable[EntryFound]:
+def _entries(asked: ReadTarget, held: Held) -> Iterable[EntryFound]:
     policy = asked.target.policy
-    wanted = sorted(filter(policy.wants, asked.served))
+    wanted = sorted(filter(policy.wants, asked.registries))
     ends = held.mark.expires if held.mark else {}
     if held.withheld or held.text is None:
         entry = "withheld" if held.withheld else "missing"
         return [EntryFound(registry, entry, ends.get(registry)) for registry in wanted]
     text = held.text.reveal()
     if policy.content is not Content.DOCKER_CONFIG:
-        prints = dict.fromkeys(wanted, asked.fingerprint(text))
+        fingerprints = dict.fromkeys(wanted, asked.fingerprint(text))
         past = asked.record.target(asked.target.name)
         known = dict.fromkeys(wanted, (past.written, *past.fingerprints))
     else:
         logins = docker_config.decode(text).logins()
-        prints = {
+        fingerprints = {
             registry: asked.fingerprint(docker_config.login_text(*login))
             for registry, login in logins.items()
         }
@@ -85,7 +85,9 @@ def _entries(asked: Asked, held: Held) -> Iterable[EntryFound]:
             for registry in wanted
         }
     return [
-        EntryFound(registry, _entry(prints.get(registry), known[registry]), ends.get(registry))
+        EntryFound(
+            registry, _entry(fingerprints.get(registry), known[registry]), ends.get(registry)
+        )
         for registry in wanted
     ]
 

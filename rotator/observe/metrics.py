@@ -1,6 +1,6 @@
 """The metrics: gauges are made from the status when somebody asks, the rest counts reports.
 
-So a gauge is right at the moment of the scrape (what was job-safe may be so no longer), is there
+So a gauge is right at the time of the scrape (what was job-safe may be so no longer), is there
 before a daemon's first cycle, and goes with what has left the configuration.
 """
 
@@ -22,6 +22,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from rotator import __version__
 from rotator.core.model import Verdict
+from rotator.observe.view_model import Health
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from rotator.core.ports import Clock
     from rotator.core.report import Report, TargetReport
     from rotator.observe.access_tokens import TokenEnd
-    from rotator.observe.status import RotationStatus, Status
+    from rotator.observe.view_model import RotationView, View
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -41,7 +42,7 @@ _OUTCOMES = ("rotated", "fresh", "partial", "failed")
 # These say that somebody else changed a target: most others follow from what was fetched.
 _DRIFT = frozenset({"missing", "edited"})
 _HELD = frozenset({"written", "unchanged"})
-_IN_HAND = frozenset({"fetched", "fresh", "kept"})
+_CURRENT = frozenset({"fetched", "fresh", "kept"})
 
 
 class Metrics:
@@ -52,7 +53,7 @@ class Metrics:
 
     def __init__(
         self,
-        status: Callable[[], Status],
+        status: Callable[[], View],
         tokens: Callable[[], Sequence[TokenEnd]],
         clock: Clock,
     ) -> None:
@@ -64,11 +65,11 @@ class Metrics:
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
 
-        def counter(name: str, told: str, *labels: str) -> Counter:
-            return Counter(name, told, labels, registry=registry)
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, registry=registry)
 
-        def histogram(name: str, told: str, *labels: str) -> Histogram:
-            return Histogram(name, told, labels, buckets=_SECONDS, registry=registry)
+        def histogram(name: str, text: str, *labels: str) -> Histogram:
+            return Histogram(name, text, labels, buckets=_SECONDS, registry=registry)
 
         self._cycles = counter(
             "rotator_cycles_total", "Cycles that have ended, by outcome.", "rotation", "outcome"
@@ -101,7 +102,7 @@ class Metrics:
     def hear(self, report: Report) -> None:
         """Count what a cycle did."""
         name = report.name
-        for outcome in _OUTCOMES:  # at 0 from the start: an increase from nothing is not seen
+        for outcome in _OUTCOMES:  # at 0 from the start: an increase from nothing does not count
             self._cycles.labels(name, outcome)
         self._cycles.labels(name, report.outcome).inc()
         self._cycle_seconds.labels(name, report.outcome).observe(report.duration_seconds)
@@ -137,7 +138,7 @@ class Metrics:
         if before is None or target.outcome != "written":
             return False
         held = any(t.name == target.name and t.outcome in _HELD for t in before.targets)
-        there = {c.registry: c.fingerprint for c in before.credentials if c.outcome in _IN_HAND}
+        there = {c.registry: c.fingerprint for c in before.credentials if c.outcome in _CURRENT}
         return held and any(
             change.registry in there
             # Rejected: our own that has died, or somebody else's that never worked.
@@ -150,11 +151,11 @@ class Metrics:
 
 
 class _Gauges:
-    """Makes the gauges anew for each scrape. What has no value is left out."""
+    """Makes the gauges again for each scrape. What has no value is left out."""
 
     def __init__(
         self,
-        status: Callable[[], Status],
+        status: Callable[[], View],
         tokens: Callable[[], Sequence[TokenEnd]],
         started_at: datetime,
     ) -> None:
@@ -200,13 +201,24 @@ class _Gauges:
         )
 
 
-def _of_rotations(rotations: Sequence[RotationStatus]) -> Iterable[Metric]:
+def _of_rotations(rotations: Sequence[RotationView]) -> Iterable[Metric]:
     label = ("rotation",)
     yield _gauge(
         "rotator_job_safe",
         "1 while a job that starts now can pull for longest_job from every target, else 0.",
         label,
         (((r.name,), r.job_safe) for r in rotations),
+    )
+    yield _gauge(
+        "rotator_health",
+        "1 for the current one: green (job-safe and fresh), amber (needs attention), red.",
+        ("rotation", "health"),
+        (
+            ((r.name, str(health)), r.health is health)
+            for r in rotations
+            if r.health is not None
+            for health in Health
+        ),
     )
     yield _gauge(
         "rotator_safe_until_timestamp_seconds",
@@ -228,7 +240,7 @@ def _of_rotations(rotations: Sequence[RotationStatus]) -> Iterable[Metric]:
     )
 
 
-def _of_credentials(rotations: Sequence[RotationStatus]) -> Iterable[Metric]:
+def _of_credentials(rotations: Sequence[RotationView]) -> Iterable[Metric]:
     labels = ("rotation", "registry")
     known = [(r.name, c) for r in rotations for c in r.credentials if c.registry is not None]
     yield _gauge(
@@ -264,11 +276,11 @@ def _of_credentials(rotations: Sequence[RotationStatus]) -> Iterable[Metric]:
 
 def _gauge(
     name: str,
-    told: str,
+    text: str,
     labels: Sequence[str],
     values: Iterable[tuple[Sequence[str], datetime | float | None]],
 ) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, told, labels=labels)
+    family = GaugeMetricFamily(name, text, labels=labels)
     for at, value in values:
         if isinstance(value, datetime):
             family.add_metric(at, value.timestamp())

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from rotator.observe.access_tokens import AccessTokens
 from rotator.observe.metrics import Metrics
-from rotator.observe.status import STOPPED, Status, rotation_status
+from rotator.observe.view import rotation_view
+from rotator.observe.view_model import STOPPED, View
 from rotator.system import atomic_file
 
 if TYPE_CHECKING:
@@ -38,10 +39,10 @@ def after_run(
     Asks nobody: the end of a GitLab access token is known to a daemon only.
     """
 
-    def status() -> Status:
+    def status() -> View:
         now = clock()
-        stands = (rotation_status(s, record, now, reports.get(s.name)) for s, record in records)
-        return Status(now, STOPPED, tuple(stands))
+        views = (rotation_view(s, record, now, reports.get(s.name)) for s, record in records)
+        return View(now, STOPPED, tuple(views))
 
     metrics = Metrics(status, AccessTokens(lambda: ran, clock, log).ends, clock)
     for report in reports.values():

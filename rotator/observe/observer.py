@@ -10,8 +10,9 @@ from rotator.observe import metrics_file, page
 from rotator.observe.access_tokens import AccessTokens
 from rotator.observe.http import Answer, HttpServer, Route, is_loopback
 from rotator.observe.metrics import CONTENT_TYPE, Metrics
-from rotator.observe.status import RUNNING, RotationStatus, Status, rotation_status
 from rotator.observe.status_json import as_json
+from rotator.observe.view import rotation_view
+from rotator.observe.view_model import RUNNING, RotationView, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -86,33 +87,32 @@ class Observer:
             self.stop()
             self.start()
 
-    def status(self) -> Status:
+    def status(self) -> View:
         """Return how the daemon's rotations stand now."""
         now = self._clock()
-        return Status(
+        return View(
             now,
             RUNNING,
             tuple(
-                rotation_status(one.settings, one.record, now, one.report)
-                for one in self._standing()
+                rotation_view(one.settings, one.record, now, one.report) for one in self._standing()
             ),
         )
 
     def _routes(self, settings: HttpSettings) -> dict[str, Route]:
         routes = {
-            "/metrics": Route(lambda: Answer(self._metrics.exposed(), CONTENT_TYPE)),
-            "/healthz": Route(self._healthz),
-            "/readyz": Route(self._readyz),
+            "/metrics": Route(lambda _: Answer(self._metrics.exposed(), CONTENT_TYPE)),
+            "/healthz": Route(lambda _: self._healthz()),
+            "/readyz": Route(lambda _: self._readyz()),
         }
         shown = settings.status_page
         if is_loopback(settings.host) if shown is None else shown:
             routes["/"] = Route(self._page, local=True)
-            routes["/api/status"] = Route(lambda: _json(as_json(self.status())), local=True)
+            routes["/api/status"] = Route(lambda _: _json(as_json(self.status())), local=True)
         return routes
 
-    def _page(self) -> Answer:
-        body = page.render(self.status()).encode()
-        policy = page.CONTENT_SECURITY_POLICY
+    def _page(self, query: str) -> Answer:
+        body = page.render(self.status(), query).encode()
+        policy = page.content_security_policy()
         return Answer(body, "text/html; charset=utf-8", policy=policy)
 
     def _healthz(self) -> Answer:
@@ -127,19 +127,20 @@ class Observer:
         return _json(document, _OK if ready else _UNAVAILABLE)
 
 
-def _reasons(rotation: RotationStatus) -> dict[str, Any]:
+def _reasons(rotation: RotationView) -> dict[str, Any]:
     """Say why a rotation is not job-safe."""
     return {
         "name": rotation.name,
         "outcome": rotation.outcome,
+        "in_cycle": rotation.in_cycle,
         "reasons": [
             {
                 "of": names,
-                "reason": trouble.reason,
-                "detail": trouble.detail,
-                "hint": trouble.hint,
+                "reason": failure.reason,
+                "detail": failure.detail,
+                "hint": failure.hint,
             }
-            for names, trouble in rotation.troubles()
+            for names, failure in rotation.failures()
         ],
     }
 

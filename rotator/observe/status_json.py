@@ -1,4 +1,4 @@
-"""The status as JSON: what `rotator status --json` prints and `/api/status` answers."""
+"""The status as JSON: what `rotator status --json` prints and `/api/status` sends."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from typing import TYPE_CHECKING, Any
 from rotator.core.report import iso
 
 if TYPE_CHECKING:
-    from rotator.core.record import FailureRecord
-    from rotator.observe.status import Found, RotationStatus, Status
+    from rotator.observe.view_model import FailureView, Found, RotationView, View
 
 
-def as_json(status: Status) -> dict[str, Any]:
+def as_json(view: View) -> dict[str, Any]:
     """Return the document; its names are those of a cycle's report, and more."""
     return {
-        "at": iso(status.at),
-        "daemon": status.daemon,
-        "rotations": [_rotation_json(rotation) for rotation in status.rotations],
+        "at": iso(view.at),
+        "daemon": view.daemon,
+        "health": view.health,
+        "rotations": [_rotation_json(rotation) for rotation in view.rotations],
     }
 
 
-def _rotation_json(rotation: RotationStatus) -> dict[str, Any]:
+def _rotation_json(rotation: RotationView) -> dict[str, Any]:
     return {
         "name": rotation.name,
         "outcome": rotation.outcome,
+        "health": rotation.health,
+        "in_cycle": rotation.in_cycle,
         "job_safe": rotation.job_safe,
         "safe_until": iso(rotation.safe_until),
         "longest_job_seconds": rotation.longest_job,
@@ -36,12 +38,13 @@ def _rotation_json(rotation: RotationStatus) -> dict[str, Any]:
                 "registry": c.registry,
                 "source": c.source,
                 "outcome": c.outcome,
+                "health": c.health,
                 "proof": c.proof,
                 "issued_at": iso(c.issued_at),
                 "renew_at": iso(c.renew_at),
                 "expires_at": iso(c.expires_at),
                 "fingerprint": c.fingerprint,
-                **_trouble_json(c.trouble),
+                **_failure_json(c.failure),
             }
             for c in rotation.credentials
         ],
@@ -49,10 +52,11 @@ def _rotation_json(rotation: RotationStatus) -> dict[str, Any]:
             {
                 "name": t.name,
                 "outcome": t.outcome,
+                "health": t.health,
                 "expires_at": iso(t.expires_at),
                 "written_at": iso(t.written_at),
                 "fingerprint": t.fingerprint,
-                **_trouble_json(t.trouble),
+                **_failure_json(t.failure),
                 **({} if t.found is None else {"live": _found_json(t.found)}),
             }
             for t in rotation.targets
@@ -61,14 +65,14 @@ def _rotation_json(rotation: RotationStatus) -> dict[str, Any]:
     }
 
 
-def _trouble_json(trouble: FailureRecord | None) -> dict[str, Any]:
+def _failure_json(failure: FailureView | None) -> dict[str, Any]:
     return {
-        "reason": trouble and trouble.reason,
-        "detail": trouble and trouble.detail,
-        "hint": trouble and trouble.hint,
-        "failures": trouble.count if trouble else 0,
-        "failing_since": iso(trouble.since) if trouble else None,
-        "retry_at": iso(trouble.retry_at) if trouble else None,
+        "reason": failure and failure.reason,
+        "detail": failure and failure.detail,
+        "hint": failure and failure.hint,
+        "failures": failure.count if failure else 0,
+        "failing_since": iso(failure.since) if failure else None,
+        "retry_at": iso(failure.retry_at) if failure else None,
     }
 
 

@@ -1,139 +1,212 @@
-"""The table that `run-once` prints: what became of each registry and each target.
+"""The tables of `run-once` and `status`: one line an entry where the terminal is wide enough.
 
-Without rich, which takes as long to load as a cycle takes to run.
+Where it is not, an entry takes two. Nothing is said by colour alone, so a table reads the same in a
+pipe, where there is none.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import textwrap
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import click
+from rich.cells import cell_len
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
-from rotator.core.report import GOOD_CREDENTIAL, GOOD_TARGET, Report
-from rotator.observe.words import in_words, relative
+from rotator.observe import phrases
+from rotator.observe.view_model import Health
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from rotator.core.failure import Failure
+    from rich.console import RenderableType
 
-_GAP = "  "
-_NARROWEST = 20
+    from rotator.observe.view_model import CredentialView, RotationView, View
+
+_BAR = 24
+_INDENT = 2
+_STYLES = {Health.GREEN: "green", Health.AMBER: "yellow", Health.RED: "bold red", None: ""}
 
 
-class _Row(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Glyphs:
+    signs: dict[Health | None, str]
+    target: str
+    spent: str
+    left: str
+    renewal: str
+
+
+_UNICODE = _Glyphs(phrases.SIGNS, "→", "█", "░", "◆")
+_ASCII = _Glyphs(
+    {Health.GREEN: "+", Health.AMBER: "!", Health.RED: "X", None: "-"}, ">", "#", ".", "|"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A line of the table: a credential or a target."""
+
+    sign: Text
     name: str
-    outcome: str
-    good: bool
-    lasts: str
+    life: Text
+    text: Text
 
 
-def show(reports: Sequence[Report], now: datetime) -> None:
-    """Print the reports to standard output: in colour on a terminal, at its width."""
-    width = shutil.get_terminal_size().columns
-    colour = False if os.environ.get("NO_COLOR") else None
-    for report in reports:
-        for line in (*_title(report), *_table(_rows(report, now), width)):
-            click.echo(line, color=colour)
-        for line in (*_problems(report, width), *_folded(_safety(report, now), width), ""):
-            click.echo(line, color=colour)
+def show(view: View, console: Console | None = None, *, quiet: bool = False) -> None:
+    """Print the state of everything to standard output, or to the console that is given.
+
+    `quiet`: only the rotations that are not green.
+    """
+    console = console or Console(highlight=False)
+    rotations = [r for r in view.rotations if not quiet or r.health not in {Health.GREEN, None}]
+    if not quiet:
+        style = "" if view.daemon == "running" else "yellow"
+        console.print(Text(phrases.daemon(view), style=style))
+        console.print()
+    show_rotations(rotations, view.at, console)
 
 
-def _title(report: Report) -> Iterator[str]:
-    good = report.outcome in {"rotated", "fresh", "paused"}
-    yield f"{click.style(report.name, bold=True)}: {_judged(report.outcome, good=good)}"
+def show_rotations(
+    rotations: Sequence[RotationView], now: datetime, console: Console | None = None
+) -> None:
+    """Print rotations one below the other; in a pipe no line ends in blanks."""
+    console = console or Console(highlight=False)
+    if console.is_terminal:
+        _print(rotations, now, console)
+        return
+    with console.capture() as captured:
+        _print(rotations, now, console)
+    console.file.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
-def _rows(report: Report, now: datetime) -> list[_Row]:
-    def lasts(end: datetime | None) -> str:
-        if end is None:
-            return ""
-        return f"for {in_words(end - now)}" if end > now else f"ended {relative(end, now)}"
+def _print(rotations: Sequence[RotationView], now: datetime, console: Console) -> None:
+    drawing = _Drawing(now, _ASCII if console.options.ascii_only else _UNICODE)
+    entries = [drawing.entries(rotation) for rotation in rotations]
+    wide = all(_width(some) <= console.width for some in entries)
+    for number, (rotation, some) in enumerate(zip(rotations, entries, strict=True)):
+        if number:
+            console.print()
+        console.print(drawing.title(rotation))
+        sentences = (phrases.safety(rotation, now), phrases.cycles(rotation, now))
+        # A cycle that has just ended needs no word of when it was.
+        shown = sentences if rotation.longest_job is not None else sentences[:1]
+        console.print(_indented(*(Text(sentence) for sentence in shown if sentence)))
+        console.print()
+        console.print(_indented(_wide(some) if wide else _narrow(some)))
+        notes = (Text(f"Note: {note}") for note in rotation.notes)
+        for text in (*drawing.failures(rotation), *notes):
+            console.print()
+            console.print(_indented(text))
+    if any(one.life for some in entries for one in some):
+        console.print(drawing.legend())
 
-    return [
-        *(
-            _Row(
-                login.registry or f"(what {login.source} serves)",
-                login.outcome,
-                login.outcome in GOOD_CREDENTIAL,
-                lasts(login.expires_at),
-            )
-            for login in report.credentials
-        ),
-        *(
-            _Row(
-                f"→ {target.name}",
-                target.outcome,
-                target.outcome in GOOD_TARGET,
-                lasts(target.expires_at),
-            )
-            for target in report.targets
-        ),
+
+def _width(entries: list[_Entry]) -> int:
+    texts = [
+        (one.name, one.life.plain, line) for one in entries for line in one.text.plain.split("\n")
     ]
+    widths = [max(map(cell_len, column)) for column in zip(*texts, strict=True)]
+    return _INDENT + 5 + sum(widths) + 2 * (len(widths) - 1)
 
 
-def _table(rows: Sequence[_Row], width: int) -> Iterator[str]:
-    """Yield the lines; a name that is too long goes on in the next one."""
-    outcome = max((len(row.outcome) for row in rows), default=0)
-    lasts = max((len(row.lasts) for row in rows), default=0)
-    room = max(width - outcome - lasts - 3 * len(_GAP), _NARROWEST)
-    name = min(max((len(row.name) for row in rows), default=0), room)
-    for row in rows:
-        first, *more = (row.name[at : at + name] for at in range(0, len(row.name), name))
-        judged = _judged(row.outcome, good=row.good) + " " * (outcome - len(row.outcome))
-        yield f"{_GAP}{first.ljust(name)}{_GAP}{judged}{_GAP}{row.lasts}".rstrip()
-        yield from (f"{_GAP}{rest}" for rest in more)
+def _wide(entries: list[_Entry]) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for one in entries:
+        table.add_row(one.sign, one.name, one.life, one.text)
+    return table
 
 
-def _judged(outcome: str, *, good: bool) -> str:
-    return click.style(outcome, fg="green") if good else click.style(outcome, fg="red", bold=True)
+def _narrow(entries: list[_Entry]) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for one in entries:
+        if one.name:
+            table.add_row(one.sign, one.name)
+        table.add_row("", Text.assemble(one.life, "  " if one.life else "", one.text))
+    return table
 
 
-def _problems(report: Report, width: int) -> Iterator[str]:
-    told: set[tuple[str, str]] = set()
-    for name, problem in _with_problems(report):
-        if (problem.detail, problem.hint) in told:
-            continue
-        told.add((problem.detail, problem.hint))
-        yield ""
-        for line in _folded(f"{name}: {problem.reason}", width):
-            yield click.style(line, bold=True)
-        yield from _folded(problem.detail, width)
-        yield from _folded(f"To do: {problem.hint}", width)
-    for note in dict.fromkeys((*report.notes, *(n for t in report.targets for n in t.notes))):
-        yield ""
-        yield from _folded(f"Note: {note}", width)
+def _indented(*lines: RenderableType) -> Padding:
+    return Padding(Group(*lines), (0, 0, 0, _INDENT), expand=False)
 
 
-def _folded(text: str, width: int) -> list[str]:
-    return textwrap.wrap(
-        text,
-        width - len(_GAP),
-        initial_indent=_GAP,
-        subsequent_indent=_GAP,
-        # A command or a path in it is to be copied as it is.
-        break_on_hyphens=False,
-    )
+class _Drawing:
+    """Puts sentences and bars into rich's texts."""
 
+    def __init__(self, now: datetime, glyphs: _Glyphs) -> None:
+        self._now = now
+        self._glyphs = glyphs
 
-def _with_problems(report: Report) -> Iterable[tuple[str, Failure]]:
-    for login in report.credentials:
-        if login.failure is not None:
-            yield login.registry or login.source, login.failure
-    for target in report.targets:
-        if target.failure is not None:
-            yield target.name, target.failure
+    def title(self, rotation: RotationView) -> Text:
+        style = f"bold {_STYLES[rotation.health]}" if rotation.health else "yellow"
+        return Text.assemble(
+            self._sign(rotation.health),
+            " ",
+            (rotation.name, "bold"),
+            ": ",
+            (phrases.title(rotation), style),
+        )
 
+    def entries(self, rotation: RotationView) -> list[_Entry]:
+        entries = [
+            _Entry(
+                self._sign(one.health),
+                one.name,
+                self._life(one),
+                self._said(phrases.credential(one, self._now), one.health),
+            )
+            for one in rotation.credentials
+        ]
+        for place in rotation.targets:
+            sign = Text.assemble(self._sign(place.health), " ", self._glyphs.target)
+            text = self._said(phrases.target(place, self._now), place.health)
+            entries.append(_Entry(sign, place.name, Text(), text))
+            if place.found is not None:
+                lines = phrases.found(place.found)
+                style = "yellow" if place.found.differs else ""
+                text = Text("\n".join(lines), style="bold red" if place.found.reason else style)
+                entries.append(_Entry(Text(), "", Text(), text))
+        return entries
 
-def _safety(report: Report, now: datetime) -> str:
-    if report.outcome == "paused":
-        return "Paused: nothing is fetched or written (`enabled: false`)."
-    if not report.job_safe:
-        return "Not job-safe: a job that starts now may lose its registries before it ends."
-    if report.safe_until is None:
-        return "Job-safe: nothing of this ends by itself."
-    return f"Job-safe for {in_words(report.safe_until - now)}, even if nothing can be fetched."
+    def failures(self, rotation: RotationView) -> Iterable[Text]:
+        for names, failure in rotation.failures():
+            history = phrases.history(failure, self._now)
+            yield Text.assemble(
+                (f"{names}: {failure.reason}", _STYLES[rotation.health]),
+                f"\n{failure.detail}",
+                f"\n{history}" if history else "",
+                ("\nTo do: ", "bold"),
+                failure.hint,
+            )
+
+    def legend(self) -> Text:
+        g = self._glyphs
+        text = f"\n{g.spent} life that is over   {g.left} life that is left   {g.renewal} renewal"
+        return Text(text, style="dim")
+
+    def _sign(self, health: Health | None) -> Text:
+        return Text(self._glyphs.signs[health], style=_STYLES[health])
+
+    def _said(self, said: list[str], health: Health | None) -> Text:
+        style = "" if health in {Health.GREEN, None} else _STYLES[health]
+        return Text(", ".join(said), style=style)
+
+    def _life(self, credential: CredentialView) -> Text:
+        shares = credential.shares(self._now)
+        if shares is None:
+            return Text()
+        spent, renewal = shares
+        cells = round(spent * _BAR)
+        bar = Text.assemble(
+            (self._glyphs.spent * cells, _STYLES[credential.health]),
+            (self._glyphs.left * (_BAR - cells), "dim"),
+        )
+        if renewal is None:
+            return bar
+        at = min(int(renewal * _BAR), _BAR - 1)
+        return Text.assemble(bar[:at], (self._glyphs.renewal, "bold"), bar[at + 1 :])

@@ -25,13 +25,13 @@ def in_words(span: timedelta) -> str:
     return " ".join(said) or "0 s"
 
 
-def relative(moment: datetime, now: datetime) -> str:
-    """Return when something was or will be, seen from now: `in 5 h 12 m`, `3 m 20 s ago`."""
-    if moment < now:
-        return f"{in_words(now - moment)} ago"
-    return f"in {in_words(moment - now)}"
+def relative(at: datetime, now: datetime) -> str:
+    """Return when something was or will be, from now on: `in 5 h 12 m`, `3 m 20 s ago`."""
+    if at < now:
+        return f"{in_words(now - at)} ago"
+    return f"in {in_words(at - now)}"
 
 
-def clock_time(moment: datetime) -> str:
-    """Return a moment as a date and a time of day, in UTC."""
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
+def clock_time(at: datetime) -> str:
+    """Return a time as a date and a time of day, in UTC."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -17,8 +17,17 @@ if TYPE_CHECKING:
 
 def daemon_runs(state_dir: Path) -> bool | None:
     """Tell whether a daemon holds its lock in this directory; None where that can't be told."""
+    return _is_locked(state_dir / "daemon.lock")
+
+
+def cycle_runs(state_dir: Path, rotation: str) -> bool | None:
+    """Tell whether a cycle of a rotation runs now; None where that can't be told."""
+    return _is_locked(state_dir / f"{rotation}.cycle.lock")
+
+
+def _is_locked(path: Path) -> bool | None:
     try:
-        file = os.open(state_dir / "daemon.lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     except OSError:

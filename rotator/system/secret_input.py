@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _AWS_VARIABLES = (
     *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
@@ -19,9 +24,20 @@ _AWS_VARIABLES = (
 _LARGEST = 1 << 20
 """Bytes."""
 
+SECRET_SHAPES = re.compile(
+    r"(glpat-|gldt-|glrt-|glptt-|hv[sbr]\.|s\.[A-Za-z0-9]{24}$|eyJ[A-Za-z0-9_-]+\.|dckr_pat_"
+    r"|gh[pousr]_|xox[abp]-|A[KS]IA[A-Z0-9]{16}$|-----BEGIN"
+    r"|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$)"
+)
+"""What tokens look like."""
+
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_NAMED = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*[=:]\s*(\S.*)$", re.DOTALL)
+_BEARER = re.compile(r"(?i:bearer)\s+\S")
+
 
 class SecretInput(Struct, frozen=True):
-    """A `…_file` or `…_env` setting: where a secret stands. Exactly one of the two is set.
+    """A `…_file` or `…_env` setting: where a secret is. Exactly one of the two is set.
 
     It is read again at each use, so that a file replaced on disk counts from the next call on.
     """
@@ -39,7 +55,7 @@ class SecretInput(Struct, frozen=True):
     def stamp(self) -> str:
         """Return what changes when the secret is replaced, without reading a file.
 
-        A variable changes with a restart, and the stamp may be kept over it.
+        A variable changes with a restart, and the stamp may outlive it.
         """
         if self.file is None:
             return digest(os.environ.get(self.env or "", ""))
@@ -57,6 +73,7 @@ class SecretInput(Struct, frozen=True):
                 f"the environment variable {self.env} is not set",
                 f"set {self.env} for the process that runs rotator",
             )
+        _refuse_wrapped(text, f"the environment variable {self.env}", str(self.env))
         return Secret(text)
 
 
@@ -64,15 +81,15 @@ def _from_file(file: Path) -> Secret:
     try:
         with file.open("rb") as stream:
             data = stream.read(_LARGEST + 1)
-        text = data.decode().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not a text file"
-        hint = f"make it readable for the user that runs rotator: ls -l {file}"
-        if isinstance(error, FileNotFoundError):
-            hint = f"write the secret there, or correct the path in the configuration: ls -l {file}"
+    except OSError as error:
         raise PermanentError(
-            Reason.UNREADABLE, f"cannot read the secret file {file}: {why}", hint
+            Reason.UNREADABLE,
+            f"cannot read the secret file {file}: {error.strerror}",
+            _missing(file)
+            if isinstance(error, FileNotFoundError)
+            else f"make it readable for the user that runs rotator: ls -l {file}",
         ) from error
+    text = _decoded(data, file).strip()
     if not text:
         raise PermanentError(
             Reason.FIELD_MISSING,
@@ -85,7 +102,69 @@ def _from_file(file: Path) -> Secret:
             f"the secret file {file} is larger than {_LARGEST >> 20} MiB, and a secret never is",
             f"see whether it is the right file: ls -l {file}",
         )
+    _refuse_wrapped(text, f"the secret file {file}", _origin(file))
     return Secret(text)
+
+
+def _is_from_systemd(file: Path) -> bool:
+    return str(file.parent) == os.environ.get("CREDENTIALS_DIRECTORY")
+
+
+def _origin(file: Path) -> str:
+    """Return where a person writes a secret that is read from this file."""
+    if _is_from_systemd(file):
+        return f"/etc/credstore/{file.name} (and systemctl restart rotator)"
+    return str(file)
+
+
+def _missing(file: Path) -> str:
+    """Return what to do about a file that is not there: systemd puts some of them there."""
+    if not _is_from_systemd(file):
+        return f"write the secret there, or correct the path in the configuration: ls -l {file}"
+    return (
+        f"put the secret into /etc/credstore: install -D -m 600 FILE /etc/credstore/{file.name} && "
+        "systemctl daemon-reload && systemctl restart rotator"
+    )
+
+
+def _decoded(data: bytes, file: Path) -> str:
+    """Return a file's text; editors on other systems write a byte order mark, or UTF-16."""
+    if data[:2] in _UTF_16:
+        raise PermanentError(
+            Reason.MALFORMED,
+            f"the secret file {file} is UTF-16 text, and a secret is plain text (UTF-8)",
+            f"convert it: iconv -f UTF-16 -t UTF-8 {file} > {file}.new && mv {file}.new {file}",
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PermanentError(
+            Reason.UNREADABLE,
+            f"cannot read the secret file {file}: not a text file",
+            f"write the secret into it as text: file {file}",
+        ) from error
+
+
+def _refuse_wrapped(text: str, what: str, name: str) -> None:
+    """Raise where there is certainly something around the secret, which a server would reject."""
+    for wrapping, inner in wrappings(text):
+        if SECRET_SHAPES.match(inner):
+            raise PermanentError(
+                Reason.MALFORMED,
+                f"{what} holds {wrapping}",
+                f"write the secret alone into {name}, with nothing around it",
+            )
+
+
+def wrappings(text: str) -> Iterator[tuple[str, str]]:
+    """Yield what may be around a secret, in a sentence, and the text without it."""
+    named = _NAMED.match(text)
+    if named is not None:
+        yield f"`{named[1]}=` in front of the secret", named[2].strip("\"'")
+    if text[:1] == text[-1:] and text[:1] in {'"', "'"} and len(text) > 1:
+        yield "the secret in quotes", text[1:-1]
+    if _BEARER.match(text):
+        yield "`Bearer` in front of the secret", text.partition(" ")[2].strip()
 
 
 def aws_stamp(*files: str | Path | None) -> str:

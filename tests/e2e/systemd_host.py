@@ -70,6 +70,8 @@ class Host:
         """Write the configuration as it is now."""
         document = {"version": 1, **self.top, "rotations": [self.rotation]}
         self.put("/etc/rotator/rotator.yaml", yaml.safe_dump(document), mode=0o644)
+        # The generator reads from it which secrets the units load.
+        self.run("systemctl", "daemon-reload")
 
     def drop_in(self, text: str, unit: str = "rotator.service") -> None:
         """Change a unit as an administrator does."""

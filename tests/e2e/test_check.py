@@ -303,9 +303,10 @@ def test_document_from_standard_input(site: Site) -> None:
         timeout=60,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("standard input: warning")
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.startswith("standard input: failure")
     assert "a foreign entry" in done.stdout
+    assert "and missing" in done.stdout
     assert MARKED not in done.stdout + done.stderr
 
 

@@ -32,7 +32,7 @@ def test_start_publishes_and_stop_is_orderly(site: Site) -> None:
     with Daemon(site) as daemon:
         daemon.ready()
         assert site.published().keys() == {site.registry.host, site.ecr.host}
-        until(lambda: any("job-safe" in m for m in daemon.messages()), 10, "a STATUS sentence")
+        until(lambda: any("job-safe" in m for m in daemon.messages()), 10, "a VIEW sentence")
         until(lambda: "WATCHDOG=1" in daemon.messages(), 10, "the watchdog to be fed")
         assert daemon.end() == 0
         assert "STOPPING=1" in daemon.messages()

@@ -65,6 +65,8 @@ def test_our_commands(words: list[str]) -> None:
 def test_units(words: list[str]) -> None:
     """Each unit is one that is installed."""
     verb, unit = words[0], words[-1]
+    if verb == "daemon-reload":
+        return
     assert verb in {"start", "restart", "reload", "status", "enable", "edit"}
     name = unit if unit.endswith(".timer") else f"{unit}.service"
     assert (PROJECT / "systemd" / name).is_file()

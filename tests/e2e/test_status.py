@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.watched import REGISTRY, Watched
+from tests.e2e.watched import PROGRAM, REGISTRY, Watched
 from tests.support import MARKED, free_port, until
 
 if TYPE_CHECKING:
@@ -64,6 +66,47 @@ def test_not_ready_and_why(tmp_path: Path) -> None:
         assert "Not job-safe: dind" in watched.get("/")[1]
         watched.put(f"{MARKED}2")
         until(lambda: watched.get("/readyz")[0] == 200, what="the source's return")
+
+
+SLOW = """#!/bin/sh
+until [ -e "$(dirname "$0")/go" ]; do sleep 0.05; done
+echo '{"Username": "robot", "Secret": "s3cr3t-helper"}'
+"""
+
+
+def test_the_first_cycle_may_be_slow(tmp_path: Path) -> None:
+    """Until it has ended nothing has crashed: not on the page, not in /readyz, not in `status`."""
+    watched = Watched(tmp_path)
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    helper = programs / "docker-credential-slow"
+    helper.write_text(SLOW)
+    helper.chmod(0o755)
+    source = {"type": "credential_helper", "helper": "slow", "registries": ["slow.example.com"]}
+    watched.configuration["rotations"][0]["sources"] = [source]
+    watched.write()
+    command = [PROGRAM, "--config", str(tmp_path / "rotator.yaml"), "run"]
+    environ = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+    with subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL) as daemon:
+        try:
+            record = tmp_path / "state" / "dind.json"
+            until(lambda: record.exists() and "attempted_at" in record.read_text())
+            status, body = watched.get("/readyz")
+            (rotation,) = json.loads(body)["rotations"]
+            assert (status, rotation["in_cycle"], rotation["reasons"]) == (503, True, [])
+            assert "Starting, the first cycle is running" in watched.get("/")[1]
+            printed = watched.command("status").stdout
+            assert "the first cycle is running" in printed
+            assert "bug" not in printed
+        finally:
+            (programs / "go").touch()
+            daemon.terminate()
+
+
+def test_quiet(watched: Watched) -> None:
+    """`-q`: nothing where nothing is wrong, and before or after the command alike."""
+    for words in (["-q", "status"], ["status", "-q"], ["check", "--offline", "-q"]):
+        assert watched.command(*words).stdout == ""
 
 
 def test_drift_is_counted(watched: Watched) -> None:
@@ -210,7 +253,7 @@ def test_trouble_is_told_with_its_hint(site: Site) -> None:
     result = site.command("status")
     assert result.code == 10
     assert "To do:" in result.out
-    assert "✗ site: partial" in result.out
+    assert "! site: partial" in result.out
     named = site.command("status", "stie")
     assert named.code == 2
     assert "did you mean site?" in named.err

@@ -231,16 +231,6 @@ def test_the_emergency_command_says_that_it_failed(host: Host) -> None:
     assert "To do:" in said
 
 
-def test_typed_by_hand_it_names_the_unit(host: Host) -> None:
-    """Root, in a hurry, types `rotator run-once`: that changes nothing, and says what to type."""
-    host.start()
-    code, said = host.machine.attempt("rotator", "run-once")
-    assert code == 1
-    assert "To do: systemctl start rotator-once" in said
-    assert host.status_of(PUBLISHED) == "rotator:rotator 600"
-    assert host.status_of("/var/lib/rotator/host.json") == "rotator:rotator 600"
-
-
 def test_the_timer_fetches_what_is_due(host: Host) -> None:
     """Started by the timer it leaves alone what is fresh; started by hand it does not."""
     del host.rotation["schedule"]

@@ -28,7 +28,7 @@ def drop_in(name: str) -> str:
 def test_encrypted_secret(host: Host, vault_login: str) -> None:
     """The drop-in for a secret that lies encrypted on the disk works as its comments say."""
     text = drop_in("encrypted-secret.conf")
-    host.drop_in(text.replace("vault-secret-id", "vault-token"))
+    host.drop_in(text.replace("secret-id", "vault-token"))
     host.run("rm", "/etc/credstore/vault-token")
     sealed = "/etc/credstore.encrypted/vault-token"
     host.run("mkdir", "-p", "/etc/credstore.encrypted")

@@ -6,6 +6,8 @@ import fcntl
 import os
 import pty
 import re
+import signal
+import socket
 import struct
 import subprocess
 import termios
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.watched import PROGRAM, Watched
+from tests.support import MARKED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,14 +27,20 @@ COLOUR = re.compile(r"\x1b\[(?:\d+;)*3[0-7]m")
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def seen(watched: Watched, words: list[str], columns: int, **more: str) -> str:
-    """Return what a command prints to a terminal of that width."""
+def seen(
+    watched: Watched, words: list[str], columns: int, *, errors: bool = False, **more: str
+) -> str:
+    """Return what a command prints to a terminal of that width; `errors`: its errors, too."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     environ = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", "LANG": "C.UTF-8", **more}
     command = [PROGRAM, "--config", str(watched.place / "rotator.yaml"), *words]
     with subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL, env=environ
+        command,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs if errors else subprocess.DEVNULL,
+        env=environ,
     ):
         os.close(theirs)
         text = b""
@@ -61,3 +70,42 @@ def test_any_width(tmp_path: Path, columns: int) -> None:
         lines = STYLE.sub("", seen(watched, words, columns)).splitlines()
         assert max(map(len, lines)) <= columns, words
         assert watched.target.name in "".join(line.strip() for line in lines)
+
+
+def asks(silent: socket.socket, place: Path) -> Watched:
+    """Return a rotation from a Vault that takes connections and says nothing."""
+    watched = Watched(place)
+    source = {
+        "type": "vault",
+        "address": f"http://127.0.0.1:{silent.getsockname()[1]}",
+        "auth": {"method": "token", "token_env": "ROTATOR_TEST_TOKEN"},
+        "path": "secret/x",
+        "registry": "r.example.com",
+    }
+    watched.configuration["rotations"][0]["sources"] = [source]
+    watched.write()
+    return watched
+
+
+def test_a_terminal_shows_who_is_waited_for(tmp_path: Path) -> None:
+    """While a server hangs, a line says which one and for how long."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        watched = asks(silent, tmp_path)
+        text = seen(watched, ["check"], 80, errors=True, ROTATOR_TEST_TOKEN=f"{MARKED}t")
+    assert re.search(r"waiting for vault, \d s", STYLE.sub("", text))
+
+
+@pytest.mark.parametrize("command", ["check", "run-once"])
+def test_ctrl_c(tmp_path: Path, command: str) -> None:
+    """130, and what was done until then."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        watched = asks(silent, tmp_path)
+        words = [PROGRAM, "--config", str(watched.place / "rotator.yaml"), command]
+        environ = {"PATH": os.environ["PATH"], "ROTATOR_TEST_TOKEN": f"{MARKED}t"}
+        with subprocess.Popen(words, env=environ, stderr=subprocess.PIPE) as running:
+            silent.accept()
+            running.send_signal(signal.SIGINT)
+            said = running.communicate(timeout=30)[1].decode()
+    assert (running.returncode, "interrupted: " in said) == (130, True), said
+    assert "Traceback" not in said
+    assert "Aborted" not in said

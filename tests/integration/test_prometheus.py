@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 ALERTS = DEPLOY / "prometheus" / "alerts.yaml"
+TROUBLESHOOTING = DEPLOY / "troubleshooting.md"
 ALERTS_TEST = DEPLOY / "prometheus" / "alerts_test.yaml"
 
 RULES: list[dict[str, Any]] = yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]
@@ -98,7 +99,11 @@ def test_alert(rule: dict[str, Any]) -> None:
     check(rule["expr"])
     assert rule["labels"]["severity"] in {"critical", "warning"}
     notes = rule["annotations"]
-    assert {"summary", "description", "runbook"} <= notes.keys()
+    assert {"summary", "description", "runbook", "runbook_url"} <= notes.keys()
+    page, _, anchor = notes["runbook_url"].partition("#")
+    headings = re.findall(r"^### (\w+)$", TROUBLESHOOTING.read_text(), re.MULTILINE)
+    assert page.endswith("/deploy/troubleshooting.md")
+    assert anchor in {heading.lower() for heading in headings}
     assert "`" in notes["runbook"]
     commands = re.findall(r"`rotator ([a-z-]+)((?: --[a-z-]+)*)", notes["runbook"])
     for command, options in commands:
@@ -152,7 +157,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     watched = Watched()
     watched.hear(report())
     ours, theirs = free_port(), free_port()
-    route = Route(lambda: Answer(watched.metrics.exposed(), CONTENT_TYPE))
+    route = Route(lambda _: Answer(watched.metrics.exposed(), CONTENT_TYPE))
     server = HttpServer("127.0.0.1", ours, {"/metrics": route}, structlog.get_logger())
     server.start()
     configuration = {

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_ENVIRONMENT = {"PATH": _PATH, "LANG": "C.UTF-8", "SYSTEMD_COLORS": "0"}
 _CGROUPS = ("systemd", "unified", "")
 
 
@@ -69,10 +70,9 @@ class SystemdMachine:
 
     def attempt(self, *command: str, user: str = "", text: str | None = None) -> tuple[int, str]:
         """Run a command in the machine; return its exit code and everything that it printed."""
-        switch = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"] if user else []
         done = subprocess.run(
-            [self._nsenter, "-t", str(self._leader), "-a", *switch, *command],
-            env={"PATH": _PATH, "LANG": "C.UTF-8", "SYSTEMD_COLORS": "0"},
+            self.command(*command, user=user),
+            env=_ENVIRONMENT,
             input=text or "",
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -81,6 +81,12 @@ class SystemdMachine:
             timeout=120,
         )
         return done.returncode, done.stdout
+
+    def command(self, *command: str, user: str = "") -> list[str]:
+        """Return what runs a command in the machine as root or `user`."""
+        group = "nogroup" if user == "nobody" else user
+        switch = ["setpriv", f"--reuid={user}", f"--regid={group}", "--init-groups"] if user else []
+        return [self._nsenter, "-t", str(self._leader), "-a", *switch, *command]
 
     def installer(self, what: str) -> str:
         """Run a part of deploy/install.sh in the machine."""

@@ -10,6 +10,7 @@ from rotator.checks.run import examine
 from rotator.config.schema import Configuration, RotationSettings
 from rotator.core.model import Proof, Verdict
 from rotator.core.record import Record
+from rotator.observe.progress import Progress
 from rotator.system.journal import FileJournal
 from tests.support import MARKED, NOW, made
 
@@ -31,7 +32,7 @@ def clock() -> datetime:
 def look(place: Path, *rotations: dict[str, Any], consume: bool = False) -> list[Finding]:
     """Return what the doctor finds about these rotations; their state is kept in `place`."""
     configuration = made(Configuration, version=1, state_dir=place / "state", rotations=rotations)
-    found = examine(configuration, configuration.rotations, clock, consume=consume)
+    found = examine(configuration, configuration.rotations, clock, Progress(), consume=consume)
     assert not [bug for one in found for bug in one.bugs]
     findings = [finding for one in found for finding in one.findings]
     assert MARKED not in str(findings), "a secret was told"

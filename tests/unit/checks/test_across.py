@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotator.checks.across import Patient, compare
+from rotator.checks.across import RotationChecks, compare
 from rotator.checks.finding import Sheet
 from rotator.core.model import Credential, Secret
 from rotator.core.record import Known, Record
@@ -32,7 +32,7 @@ def compared(
     one = case(settings, record)
     source = Sheet("login", credentials=credentials)
     target = Sheet("the file")
-    compare([Patient(one, [source], [target])])
+    compare([RotationChecks(one, [source], [target])])
     return [*source.findings, *target.findings]
 
 

@@ -8,8 +8,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
-from rotator.checks.document import LARGEST, judge
+from rotator.checks.document import judge
+from rotator.checks.wrapping import LARGEST
 from rotator.core.model import Credential, Proof, Verdict
 from rotator.core.record import Known, Record, TargetRecord
 from tests.support import MARKED, NOW
@@ -100,7 +102,9 @@ def test_a_foreign_one(known: Case) -> None:
     """Somebody else's document, and what is published for its registry."""
     found = told(document(harbor=f"{MARKED}theirs", down=NEW), known)
     the(found, "ok", "no document that rotator wrote as a whole")
-    assert the(found, "failure", "a foreign entry").todo == "whoever wrote it has to log in again"
+    assert "find who wrote this one" in the(found, "failure", "and a foreign entry").todo
+    other = the(told(document(harbor=NEW, other=OLD), known), "failure", "a foreign entry")
+    assert other.todo == "whoever wrote it has to log in again"
     the(found, "warning", "its registry can't be asked: connection refused")
 
 
@@ -117,10 +121,15 @@ def test_entry_that_nobody_decodes(known: Case) -> None:
     [
         (b"", "it is empty"),
         (b"\n \n", "it is empty"),
-        (b"\xff\xfe{\x00}\x00", "not UTF-8"),
+        (b"\xff\xfe{\x00}\x00", "it is UTF-16 text"),
+        (b"\xff", "not UTF-8"),
+        (b"[MASKED]\n", "it says [MASKED]"),
+        (b"DOCKER_AUTH_CONFIG=[MASKED]\n", "it says [MASKED]"),
+        (b"$DOCKER_AUTH_CONFIG\n", "a variable's name"),
+        (b"kind: Secret\nmetadata: {name: x}\n", "a Secret without data"),
         (b'\xef\xbb\xbf{"auths":{}}', "byte order mark"),
         (b"/builds/team/app.tmp/DOCKER_AUTH_CONFIG\n", "it is a path"),
-        (b'{"auths":{"r":{"auth":"s3cr3t-', "it is not JSON (line 1)"),
+        (b'{"auths":{"r":{"auth":"s3cr3t-', "it ends in the middle"),
         (b"[]", "not a JSON object"),
         (b'{"auths":[]}', "`auths` is not a JSON object"),
         (b'{"auths":{}}', "it has no entry"),
@@ -142,7 +151,9 @@ def test_target_that_lost_it(known: Case, tmp_path: Path) -> None:
 def test_target_that_cannot_be_read(known: Case, tmp_path: Path) -> None:
     """What can't be compared is said with the driver's own hint."""
     (tmp_path / "docker").chmod(0o777)
-    found = the(told(document(harbor=NEW), known), "warning", "what it publishes now can't be told")
+    found = the(
+        told(document(harbor=NEW), known), "warning", "it is not known what it publishes now"
+    )
     assert "chmod" in found.todo
 
 
@@ -157,3 +168,103 @@ def test_without_a_journal(tmp_path: Path) -> None:
     one = case(rotation([login_file(tmp_path)], [file_target(tmp_path)]), prove=prove)
     found = judge(document(harbor=NEW).encode(), "job.json", [one])
     assert any("foreign entry" in told for told in levels(found))
+
+
+def secret(text: str, **more: object) -> dict[str, object]:
+    """Return a Secret as `kubectl get -o json` prints it."""
+    data = {"config.json": base64.b64encode(text.encode()).decode()}
+    about = {"namespace": "ci", "name": "docker"}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": about, "data": data, **more}
+
+
+GOOD = document(harbor=NEW)
+CONFIG_MAP = {**secret(GOOD), "kind": "ConfigMap", "data": {"config.json": GOOD}}
+WRAPPINGS = {
+    "name": (f"DOCKER_AUTH_CONFIG={GOOD}", "`DOCKER_AUTH_CONFIG=` is in front"),
+    "export": (f"export X='{GOOD}'", "single quotes"),
+    "quoted": (json.dumps(GOOD), "double quotes"),
+    "base64": (base64.encodebytes(GOOD.encode()).decode(), "it is base64"),
+    "unpadded": (base64.b64encode(GOOD.encode()).decode().rstrip("="), "it is base64"),
+    "secret": (json.dumps(secret(GOOD)), "it is the Secret ci/docker, key config.json"),
+    "yaml": (yaml.safe_dump(secret(GOOD)), "it is the Secret ci/docker, key config.json"),
+    "string data": (
+        yaml.safe_dump({"kind": "Secret", "stringData": {".dockerconfigjson": GOOD}}),
+        "key .dockerconfigjson",
+    ),
+    "config map": (yaml.safe_dump(CONFIG_MAP), "it is the ConfigMap ci/docker"),
+    "list": (json.dumps({"kind": "List", "items": [{"kind": "Pod"}, secret(GOOD)]}), "ci/docker"),
+    "secret in base64": (base64.b64encode(json.dumps(secret(GOOD)).encode()).decode(), "ci/docker"),
+}
+
+
+@pytest.mark.parametrize("wrapped", WRAPPINGS)
+def test_what_is_around_it(known: Case, wrapped: str) -> None:
+    """It is said, and what is inside is judged as if it stood alone."""
+    text, words = WRAPPINGS[wrapped]
+    found = told(text, known)
+    assert [f for f in found if f.level == "ok" and words in f.found], levels(found)
+    the(found, "ok", "its registry accepts it now")
+    assert not [f for f in found if f.level == "failure"], levels(found)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"\xef\xbb\xbf" + GOOD.encode(), "byte order mark"),
+        (GOOD.encode("utf-16"), "UTF-16"),
+        (json.dumps(json.loads(GOOD)["auths"]).encode(), "no `auths` around them"),
+    ],
+    ids=["mark", "UTF-16", "no auths"],
+)
+def test_what_no_client_reads_is_judged_all_the_same(known: Case, data: bytes, words: str) -> None:
+    """One thing is wrong with it; whether the login in it is good is another question."""
+    found = told(data, known)
+    the(found, "failure", words)
+    the(found, "ok", "its registry accepts it now")
+
+
+def test_difference(known: Case) -> None:
+    """What is configured and missing comes first, with what this very document calls for."""
+    found = told("{}", known)
+    the(found, "failure", "1 configured: 0 there, 1 missing; 0 more in it")
+    missing = the(found, "failure", "configured (rotation dind) and missing")
+    assert "the file publishes it now" in missing.found
+    assert "which file or variable the job reads" in missing.todo
+    assert missing.about == HARBOR
+    found = told(document(harbor=NEW, other=NEW), known)
+    the(found, "ok", "1 configured: 1 there, 0 missing; 1 more in it")
+
+
+def test_missing_everywhere(known: Case, tmp_path: Path) -> None:
+    """Where no target has it either, a cycle is what helps."""
+    (tmp_path / "docker" / "config.json").unlink()
+    missing = the(told(document(other=NEW), known), "failure", "no target publishes it now")
+    assert missing.todo == "rotator run-once dind"
+
+
+@pytest.mark.parametrize(
+    ("entry", "level", "words"),
+    [
+        ({"identitytoken": f"{MARKED}t"}, "ok", "with identitytoken: docker takes it"),
+        ({"auth": "", "registrytoken": f"{MARKED}t"}, "ok", "with registrytoken"),
+        ({}, "warning", "an empty entry"),
+        (None, "warning", "an empty entry"),
+    ],
+    ids=["identity token", "registry token", "empty", "null"],
+)
+def test_entries_without_a_login(known: Case, entry: object, level: str, words: str) -> None:
+    """Docker takes them: they are not broken, and break nothing beside them."""
+    text = json.loads(GOOD)
+    text["auths"]["else.example.com"] = entry
+    found = told(json.dumps(text), known)
+    the(found, level, words)
+    assert not [f for f in found if f.level == "failure"], levels(found)
+    text["auths"] = {HARBOR: {}}
+    the(told(json.dumps(text), known), "failure", "its entry is empty")
+
+
+def test_another_spelling(known: Case) -> None:
+    """A key with a scheme is found by some clients only."""
+    text = json.loads(GOOD)
+    text["auths"] = {f"https://{HARBOR}/v1/": text["auths"][HARBOR]}
+    assert HARBOR in the(told(json.dumps(text), known), "warning", "not every client").todo

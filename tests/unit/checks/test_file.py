@@ -140,6 +140,23 @@ def test_in_place_without_need(ward: Ward) -> None:
     the(ward.look(write="in_place"), "warning", "is no mount point")
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("eyJhdXRocyI6e319", "it is base64"),
+        ('DOCKER_AUTH_CONFIG={"auths":{}}', "`DOCKER_AUTH_CONFIG=` is in front"),
+        ("'{\"auths\":{}}'", "it is in single quotes"),
+    ],
+    ids=["base64", "name", "quotes"],
+)
+def test_a_document_with_something_around_it(ward: Ward, text: str, words: str) -> None:
+    """No client reads it: what is around it is said."""
+    ward.file.write_text(text)
+    found = ward.look()
+    the(found, "ok", words)
+    the(found, "failure", "the docker config cannot be read")
+
+
 def test_malformed_document(ward: Ward) -> None:
     """A file that is no docker config is a failure."""
     ward.file.write_text('{"auths": ')
@@ -183,7 +200,7 @@ def test_path_is_a_mount_point(ward: Ward) -> None:
     """A path that is itself a mount can't be replaced; in place it can be written, not safely."""
     with mounted(ward):
         assert "mount the directory" in the(ward.look(), "failure", "resource busy").todo
-        the(ward.look(write="in_place"), "warning", "can read it half written")
+        the(ward.look(write="in_place"), "warning", "can read a part of it")
 
 
 @contextmanager
@@ -219,7 +236,7 @@ def test_mount_table(tmp_path: Path) -> None:
 
 ALL, REMAPPED = "0 0 4294967295\n", "0 100000 65536\n"
 IDS = "Uid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t{uid}\t{uid}\t{uid}\t{uid}\n"
-STATUS = f"Name:\tsh\n{IDS}Groups:\t\nCapEff:\t{{able}}\n"
+VIEW = f"Name:\tsh\n{IDS}Groups:\t\nCapEff:\t{{able}}\n"
 
 
 @pytest.mark.parametrize(
@@ -243,7 +260,7 @@ def test_who_reads(
     root[4] = root[5] = 0
     process = tmp_path / "7"
     (process / "ns").mkdir(parents=True)
-    (process / "status").write_text(STATUS.format(uid=uid, able=able))
+    (process / "status").write_text(VIEW.format(uid=uid, able=able))
     for name, mapping in zip(("uid_map", "gid_map"), maps, strict=True):
         (process / name).write_text(mapping)
     assert mounts._reads("7", os.stat_result(root), tmp_path) is reads

@@ -70,10 +70,10 @@ BROKEN = {
     "empty key": ("'': 1\n", "1:1: a key must be a word"),
     "merging a word": ("a: {<<: b}\n", "1:9: `<<` takes the alias of a mapping"),
     "merging a list of words": ("a: {<<: [b]}\n", "1:10: `<<` takes the alias of a mapping"),
-    "alias in itself": ("a: &a [*a]\n", "1:4: an alias stands for something that it is in"),
+    "alias in itself": ("a: &a [*a]\n", "1:4: an alias is inside of what it stands for"),
     "mapping that merges itself": (
         "a: &a {<<: *a}\n",
-        "1:4: an alias stands for something that it is in",
+        "1:4: an alias is inside of what it stands for",
     ),
     "too deep": (NESTED, "1:48: it is nested more than 40 deep"),
     "aliases that explode": (BOMB, "1:14: there are more than 10000 values"),

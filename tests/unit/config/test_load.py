@@ -94,7 +94,7 @@ def test_missing_file(tmp_path: Path) -> None:
     assert caught.value.problems == (
         (
             f"{path}:1:1: cannot be read: No such file or directory;"
-            " name another with --config or $ROTATOR_CONFIG"
+            " write a first one: rotator init; or name another with --config or $ROTATOR_CONFIG"
         ),
     )
 

@@ -11,9 +11,10 @@ from rotator.core.errors import Reason
 from rotator.core.report import CredentialReport, Problem, Report, SourceReport, TargetReport
 from rotator.observe.access_tokens import TokenEnd
 from rotator.observe.metrics import Metrics
-from rotator.observe.status import Status, rotation_status
+from rotator.observe.view import rotation_view
+from rotator.observe.view_model import View
 from tests.support import NOW
-from tests.unit.observe.standing import ECR, FILE, HARBOR, WELL, hours, settings
+from tests.unit.observe.views import ECR, FILE, HARBOR, WELL, hours, settings
 
 if TYPE_CHECKING:
     from rotator.core.record import Record
@@ -56,10 +57,10 @@ class Watched:
         self.tokens = TOKENS
         self.metrics = Metrics(self.status, lambda: self.tokens, lambda: self.now)
 
-    def status(self) -> Status:
+    def status(self) -> View:
         """Return how the rotation stands."""
-        stand = rotation_status(settings(), self.record, self.now, self.report)
-        return Status(self.now, "running", (stand,))
+        stand = rotation_view(settings(), self.record, self.now, self.report)
+        return View(self.now, "running", (stand,))
 
     def hear(self, report: Report) -> None:
         """Let a cycle end."""

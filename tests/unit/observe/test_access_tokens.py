@@ -13,7 +13,7 @@ from rotator.core.errors import Reason, TemporaryError
 from rotator.core.rotation import Rotation
 from rotator.observe.access_tokens import AccessTokens, TokenEnd
 from tests.support import NOW, until
-from tests.unit.observe.standing import VARIABLE, hours, settings
+from tests.unit.observe.views import VARIABLE, hours, settings
 
 if TYPE_CHECKING:
     from datetime import datetime

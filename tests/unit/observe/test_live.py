@@ -13,13 +13,13 @@ from rotator.core.errors import Reason, TemporaryError
 from rotator.core.model import Content, Held, Mark, Policy, Secret
 from rotator.core.ports import Target
 from rotator.core.record import Known, Record, TargetRecord
-from rotator.observe.live import Asked, look
-from rotator.observe.status import EntryFound
+from rotator.observe.live import ReadTarget, read_targets
+from rotator.observe.view_model import EntryFound
 from rotator.system.each import ThreadedEach
 from tests.support import MARKED, NOW
 
 if TYPE_CHECKING:
-    from rotator.observe.status import Found
+    from rotator.observe.view_model import Found
 
 DOCUMENT = "hmac:document"
 
@@ -68,8 +68,8 @@ def document(**logins: str) -> Secret:
 
 def found(held: Held | Exception, policy: Policy | None = None) -> Found | None:
     """Return what is told of a target that holds this."""
-    asked = Asked("r", Place(held, policy or Policy()), RECORD, frozenset("abc"), fingerprint)
-    return look([asked], ThreadedEach()).get(("r", "place"))
+    asked = ReadTarget("r", Place(held, policy or Policy()), RECORD, frozenset("abc"), fingerprint)
+    return read_targets([asked], ThreadedEach()).get(("r", "place"))
 
 
 def test_entries_are_told_apart() -> None:
@@ -113,8 +113,8 @@ def test_half_a_login() -> None:
     written = replace(
         RECORD, targets={"place": TargetRecord(("hmac:planned",), written=fingerprint(text))}
     )
-    asked = Asked("r", Place(Held(Secret(text)), policy), written, frozenset("a"), fingerprint)
-    told = look([asked], ThreadedEach())["r", "place"]
+    asked = ReadTarget("r", Place(Held(Secret(text)), policy), written, frozenset("a"), fingerprint)
+    told = read_targets([asked], ThreadedEach())["r", "place"]
     assert told.entries == (EntryFound("a", "current"),)
 
 

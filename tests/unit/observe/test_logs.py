@@ -15,7 +15,7 @@ from rotator.core.errors import Reason
 from rotator.core.report import CredentialReport, Problem, TargetReport
 from rotator.observe.logs import Teller, configure
 from tests.unit.observe.heard import PROBLEM, report
-from tests.unit.observe.standing import ECR, FILE
+from tests.unit.observe.views import ECR, FILE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from rotator.core.rotation import FOREVER
 from tests.metrics_served import SERVED
 from tests.support import NOW, need
 from tests.unit.observe.heard import Watched, report
-from tests.unit.observe.standing import ECR, FILE, HARBOR, TROUBLED, WELL, hours
+from tests.unit.observe.views import ECR, FILE, HARBOR, TROUBLED, WELL, hours
 
 
 @pytest.fixture
@@ -54,6 +54,8 @@ def test_values(watched: Watched) -> None:
         for proof in ("accepted", "rejected", "unknown", "skipped")
     }
     assert proofs == {"accepted": 0, "rejected": 1, "unknown": 0, "skipped": 0}
+    healths = {h: watched.value("rotator_health", health=h) for h in ("green", "amber", "red")}
+    assert healths == {"green": 0, "amber": 1, "red": 0}
     assert watched.value("rotator_cycles_total", outcome="rotated") == 1
     assert watched.value("rotator_cycles_total", outcome="failed") == 0
     errors = watched.value("rotator_fetch_errors_total", source="vault", reason="forbidden")

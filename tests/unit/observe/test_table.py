@@ -1,34 +1,94 @@
-"""The table of `run-once`: what a person reads of a cycle."""
+"""The tables of `rotator status` and `run-once`, compared with texts that a person read."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import io
+from pathlib import Path
 
-from rotator.core.report import CredentialReport, TargetReport
+import pytest
+from msgspec.structs import replace
+from rich.console import Console
+
 from rotator.observe.table import show
-from tests.support import NOW
-from tests.unit.observe.heard import PROBLEM, report
-from tests.unit.observe.standing import ECR, FILE, HARBOR, hours
+from rotator.observe.view_model import STOPPED, UNKNOWN, EntryFound, Found, View
+from tests.unit.observe.views import ECR, HARBOR, VIEW
 
-if TYPE_CHECKING:
-    import pytest
-
-
-def test_what_has_ended_is_said_to_have_ended(capsys: pytest.CaptureFixture[str]) -> None:
-    """A registry that nothing could be fetched for: no "for -2 h"."""
-    kept = CredentialReport(ECR, "ecr", "kept", "rejected", NOW - hours(2), problem=PROBLEM)
-    show([report(credentials=(kept,), targets=())], NOW)
-    _, row, *_ = capsys.readouterr().out.splitlines()
-    assert row.split() == [ECR, "kept", "ended", "2", "h", "ago"]
+SNAPSHOTS = Path(__file__).with_name("snapshots")
+FOUND = [
+    Found((EntryFound(ECR, "current"), EntryFound(HARBOR, "foreign")), "foreign"),
+    Found(reason="unreachable", detail="https://gitlab.example.com: refused", hint="see why"),
+    Found((EntryFound(ECR, "current"),), "ours"),
+    Found((EntryFound(ECR, "withheld"),), "ours"),
+]
 
 
-def test_no_line_ends_in_spaces(capsys: pytest.CaptureFixture[str]) -> None:
-    """What has no end leaves its column out; it is to be pasted into a ticket."""
-    credentials = (
-        CredentialReport(ECR, "ecr", "fetched", "accepted", NOW + hours(7)),
-        CredentialReport(HARBOR, "vault", "kept", "accepted"),
-    )
-    show([report(credentials=credentials, targets=(TargetReport(FILE, "written"),))], NOW)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line for line in lines if line != line.rstrip()] == []
-    assert f"  {ECR}  fetched  for 7 h" in lines
+def printed(status: View, width: int, encoding: str = "utf-8", *, colour: bool = False) -> str:
+    """Return what a terminal of that width shows, without white space at the ends of lines."""
+    raw = io.BytesIO()
+    with io.TextIOWrapper(raw, encoding=encoding) as out:
+        show(status, Console(file=out, width=width, highlight=False, force_terminal=colour))
+        out.flush()
+        text = raw.getvalue().decode(encoding)
+    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+
+
+def with_found() -> View:
+    """Return the status with what `--live` found in its targets."""
+    found = iter(FOUND)
+    first, second, *_ = VIEW.rotations
+    rotations = [
+        replace(one, targets=tuple(replace(t, found=next(found)) for t in one.targets))
+        for one in (first, second)
+    ]
+    return View(VIEW.at, STOPPED, tuple(rotations))
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "width", "encoding"),
+    [
+        ("wide", VIEW, 120, "utf-8"),
+        ("narrow", VIEW, 60, "utf-8"),
+        ("ascii", VIEW, 130, "ascii"),
+        ("live", with_found(), 120, "utf-8"),
+        ("live-narrow", with_found(), 60, "utf-8"),
+    ],
+)
+def test_snapshot(name: str, status: View, width: int, encoding: str) -> None:
+    """The table is the one that was looked at. Meant otherwise? Look at the new one, keep it."""
+    kept = SNAPSHOTS / f"{name}.txt"
+    text = printed(status, width, encoding)
+    if not kept.exists():
+        kept.write_text(text)
+        pytest.fail(f"{kept} is new: look at it")
+    assert text == kept.read_text()
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
+def test_fits(width: int) -> None:
+    """No line is longer than the terminal is wide."""
+    assert max(map(len, printed(with_found(), width).splitlines())) <= width
+
+
+def test_no_colour_in_a_pipe() -> None:
+    """Escape sequences are for terminals alone."""
+    assert "\x1b" not in printed(VIEW, 120)
+    assert "\x1b[" in printed(VIEW, 120, colour=True)
+
+
+def test_says_what_it_is_made_from() -> None:
+    """Running, dead, or not to be told: the first line says it."""
+    first = [
+        printed(replace(VIEW, daemon=daemon), 120).splitlines()[0]
+        for daemon in ("running", STOPPED, UNKNOWN)
+    ]
+    assert "the daemon is running" in first[0]
+    assert "no daemon is running" in first[1]
+    assert "nobody can say" in first[2]
+
+
+def test_no_line_ends_in_blanks_in_a_pipe() -> None:
+    """It is pasted into a ticket as it is."""
+    out = io.StringIO()
+    show(VIEW, Console(file=out, width=80, highlight=False))
+    assert out.getvalue().count("\n") > 20
+    assert [line for line in out.getvalue().splitlines() if line != line.rstrip()] == []

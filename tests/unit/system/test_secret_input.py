@@ -30,7 +30,7 @@ def test_a_file_that_was_replaced_counts_at_the_next_use(tmp_path: Path) -> None
 CASES: dict[str, tuple[Callable[[Path], object], Reason, str]] = {
     "missing": (lambda file: file, Reason.UNREADABLE, "write the secret there, or correct"),
     "a directory": (lambda file: file.mkdir(), Reason.UNREADABLE, "ls -l"),
-    "no text": (lambda file: file.write_bytes(b"\xff"), Reason.UNREADABLE, "ls -l"),
+    "no text": (lambda file: file.write_bytes(b"\xff"), Reason.UNREADABLE, "as text"),
     "empty": (lambda file: file.write_text(" \n"), Reason.FIELD_MISSING, "write the secret into"),
     "endless": (lambda file: file.symlink_to("/dev/zero"), Reason.TOO_LARGE, "the right file"),
 }

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from rotator.config.schema import RotationSettings
 from rotator.core.record import Known, Record, SourceRecord, TargetRecord, Trouble
 from rotator.core.rotation import FOREVER
-from rotator.observe.status import RUNNING, RotationStatus, Status, rotation_status
+from rotator.observe.view import rotation_view
+from rotator.observe.view_model import RUNNING, RotationView, View
 from tests.support import NOW, made
 
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
@@ -130,18 +131,18 @@ TROUBLED = replace(
 NEVER_RAN = settings("new", sources=[{"type": "ecr", "region": "eu-west-1"}])
 
 
-def stand(record: Record, **more: Any) -> RotationStatus:
+def view_of(record: Record, **more: Any) -> RotationView:
     """Return how a rotation with this record stands now."""
-    return rotation_status(settings(**more), record, NOW)
+    return rotation_view(settings(**more), record, NOW)
 
 
-STATUS = Status(
+VIEW = View(
     NOW,
     RUNNING,
     (
-        stand(WELL),
-        stand(TROUBLED, name="legacy"),
-        rotation_status(NEVER_RAN, Record(), NOW),
-        stand(WELL, name="paused-one", enabled=False),
+        view_of(WELL),
+        view_of(TROUBLED, name="legacy"),
+        rotation_view(NEVER_RAN, Record(), NOW),
+        view_of(WELL, name="paused-one", enabled=False),
     ),
 )

@@ -1,0 +1,216 @@
+"""Takes what a person pasted apart, down to the docker config in it, and says what was around it.
+
+A job's log, `kubectl get -o yaml`, `base64` and an editor each put something around a document.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from rotator.checks.finding import Sheet
+
+LARGEST = 1 << 20
+"""Bytes that are read of a document: a docker config is some kilobytes."""
+
+_DEEPEST = 5
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_NAMED = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
+_BASE64 = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
+_KINDS = ("Secret", "ConfigMap")
+_KEYS = ("config.json", ".dockerconfigjson", ".dockercfg")
+_LOGIN_FIELDS = {"auth", "username", "password", "identitytoken"}
+_MASKED = "it says [MASKED]: GitLab's log hides the value, so this is not what the job had"
+_PRINT_IT = (
+    "print it so that the log shows it, in a job that nobody else can read: "
+    "base64 -w0 ~/.docker/config.json; and give that to rotator check --document"
+)
+
+
+class _Stop(Exception):  # noqa: N818  never leaves this module
+    """It is no document, which has been said."""
+
+
+class _Layer(Struct, frozen=True):
+    """What was found around something, and what is inside."""
+
+    what: str
+    inside: str
+
+
+def unwrap(data: bytes, sheet: Sheet) -> str | None:
+    """Return the docker config's text; None where there is none, after saying what it is."""
+    try:
+        text = _decoded(data, sheet)
+        for _ in range(_DEEPEST):
+            _refuse_what_is_none(text, sheet)
+            layer = _named(text) or _quoted(text) or _kubernetes(text, sheet) or _base64(text)
+            if layer is None:
+                break
+            sheet.ok(layer.what)
+            text = layer.inside
+    except _Stop:
+        return None
+    return _with_auths(text, sheet)
+
+
+def _decoded(data: bytes, sheet: Sheet) -> str:
+    if len(data) > LARGEST:
+        sheet.failure("it is larger than 1 MiB, and a docker config never is", "see what it is")
+        raise _Stop
+    again = "write it as UTF-8 without a byte order mark: an editor on Windows adds one"
+    if data[:2] in _UTF_16:
+        sheet.failure("it is UTF-16 text, so no client can read it", again)
+        return data.decode("utf-16", "replace")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        sheet.failure("it is not UTF-8 text, so no client can read it", "write it again")
+        raise _Stop from None
+    if text.startswith("\ufeff"):
+        sheet.failure("it begins with a byte order mark, so no client can read it", again)
+    return text.removeprefix("\ufeff")
+
+
+def _refuse_what_is_none(text: str, sheet: Sheet) -> None:
+    bare = text.strip()
+    if not bare:
+        sheet.failure(
+            "it is empty: docker then goes on silently without a login",
+            "see whether the job got the variable at all (protected? another environment?), or "
+            "whether the file was truncated",
+        )
+    elif "[MASKED]" in bare:
+        sheet.failure(_MASKED, _PRINT_IT)
+    elif bare.startswith("/") and "\n" not in bare:
+        sheet.failure(
+            "it is a path, not a document: the variable is of type File, or it was echoed instead "
+            "of the file's content",
+            "make it a Variable, or: cp $DOCKER_AUTH_CONFIG ~/.docker/config.json",
+        )
+    elif bare.startswith("$"):
+        sheet.failure(
+            "it is a variable's name, not its value: nothing replaced it",
+            "see whether the job got the variable at all (protected? another environment?)",
+        )
+    else:
+        return
+    raise _Stop
+
+
+def _named(text: str) -> _Layer | None:
+    found = _NAMED.fullmatch(text.strip())
+    if found is None or _BASE64.fullmatch(text):
+        return None
+    return _Layer(f"`{found[1]}=` is in front of the document", found[2])
+
+
+def _quoted(text: str) -> _Layer | None:
+    bare = text.strip()
+    if len(bare) > 1 and bare[0] == bare[-1] == "'":
+        return _Layer("it is in single quotes", bare[1:-1])
+    if bare[:1] == '"':
+        try:
+            inside = json.loads(bare)
+        except ValueError:
+            inside = bare[1:-1] if bare[-1:] == '"' and '"auths"' in bare else None
+        if isinstance(inside, str):
+            return _Layer("it is in double quotes", inside)
+    return None
+
+
+def _kubernetes(text: str, sheet: Sheet) -> _Layer | None:
+    """Return what is in a Secret or ConfigMap, from JSON or YAML, alone or in a list."""
+    found = _mapping(text)
+    listed = found.get("items")
+    items = listed if isinstance(listed, list) else [found]
+    objects = [one for one in items if isinstance(one, dict) and one.get("kind") in _KINDS]
+    if not objects:
+        return None
+    for one in objects:
+        texts = _texts(one)
+        keys = [key for key in _KEYS if key in texts] or list(texts)[:1]
+        if keys:
+            about = one.get("metadata")
+            about = about if isinstance(about, dict) else {}
+            where = "/".join(str(about[key]) for key in ("namespace", "name") if about.get(key))
+            return _Layer(f"it is the {one['kind']} {where}, key {keys[0]}", texts[keys[0]])
+    sheet.failure(
+        f"it is a {objects[0]['kind']} without data",
+        "see what is in it: kubectl get -o yaml",
+    )
+    raise _Stop
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        if not re.search(r"(?m)^kind:\s", text):
+            return {}
+        import yaml  # noqa: PLC0415  a document is seldom YAML
+
+        try:
+            found = yaml.safe_load(text)
+        except (yaml.YAMLError, ValueError, RecursionError):
+            return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _texts(one: dict[str, Any]) -> dict[str, str]:
+    """Return the texts of an object by key."""
+    texts: dict[str, str] = {}
+    for part in ("data", "binaryData", "stringData"):
+        values = one.get(part)
+        for key, value in (values if isinstance(values, dict) else {}).items():
+            if not isinstance(value, str):
+                continue
+            plain = part == "stringData" or (part == "data" and one["kind"] == "ConfigMap")
+            texts[str(key)] = value if plain else _from_base64(value)
+    return texts
+
+
+def _from_base64(value: str) -> str:
+    try:
+        return base64.b64decode(value).decode("utf-8", "replace")
+    except ValueError:
+        return value  # somebody wrote it there as it is; what clients make of it is said below
+
+
+def _base64(text: str) -> _Layer | None:
+    if not _BASE64.fullmatch(text):
+        return None
+    bare = "".join(text.split())
+    try:
+        inside = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return None
+    return _Layer("it is base64 of what follows", inside)
+
+
+def _with_auths(text: str, sheet: Sheet) -> str:
+    """Return the document, with `auths` around its hosts where that is all that is missing."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if not isinstance(found, dict) or "auths" in {str(key).lower() for key in found}:
+        return text
+    hosts = [
+        key
+        for key, value in found.items()
+        if isinstance(value, dict) and _LOGIN_FIELDS & {str(name).lower() for name in value}
+    ]
+    if not hosts:
+        return text
+    sheet.failure(
+        "its hosts have no `auths` around them, so clients find no login in it",
+        'write {"auths": {HOST: …}}; Kubernetes takes this older form as kubernetes.io/dockercfg',
+    )
+    return json.dumps({"auths": {key: found[key] for key in hosts}})

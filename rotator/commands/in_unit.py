@@ -1,0 +1,134 @@
+"""On a host with the installed unit, what root types runs in a unit with the same properties.
+
+The configuration in /etc belongs to that unit there: its user may write the targets and the
+journal, and its secrets come from systemd. A command that ran as root would find neither, and would
+report failures that the daemon does not have. systemd/rotator.generator makes the properties.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from enum import Enum, auto
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from msgspec import Struct
+
+from rotator.config.load import DEFAULT_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+UNIT = "rotator.service"
+PROPERTIES = Path("/run/systemd/generator/rotator-command-.service.d/0-unit.conf")
+BUS = Path("/run/dbus/system_bus_socket")
+REFUSED, INTERRUPTED = 2, 130
+
+_FOLDERS = tuple(
+    Path(folder, "systemd/system")
+    for folder in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
+)
+_PASSED_ON = ("COLORTERM", "COLUMNS", "LANG", "LC_ALL", "NO_COLOR", "TERM")
+
+
+class Way(Enum):
+    """How a command is to run."""
+
+    HERE = auto()
+    IN_UNIT = auto()
+    NOT_AT_ALL = auto()
+
+
+class Place(Struct, frozen=True):
+    """What decides that: who typed it, and where.
+
+    `installed`: systemd runs here and has rotator's unit. `inside`: the command was started by such
+    a unit. `own`: the configuration is the installed one.
+    """
+
+    root: bool
+    installed: bool
+    inside: bool
+    own: bool
+
+    def way(self) -> Way:
+        """Return how a command that needs what the unit has is to run."""
+        if not self.installed or self.inside or not self.own:
+            return Way.HERE
+        return Way.IN_UNIT if self.root else Way.NOT_AT_ALL
+
+
+def this_place(configuration: Path) -> Place:
+    """Return what is so on this machine."""
+    cgroup = ""
+    with suppress(OSError):
+        cgroup = Path("/proc/self/cgroup").read_text()
+    return Place(
+        root=os.geteuid() == 0,
+        installed=Path("/run/systemd/system").is_dir()
+        and any((folder / UNIT).exists() for folder in _FOLDERS),
+        inside=any(line.rpartition("/")[2].startswith("rotator") for line in cgroup.splitlines()),
+        own=configuration == DEFAULT_FILE,
+    )
+
+
+def run_there(
+    configuration: Path, command: str, words: Sequence[str], document: str | None = None
+) -> int | None:
+    """Run the command line `words` as the unit does and return its exit code.
+
+    Returns None where the command is to run here. `document`: a file that is given to the command
+    as its standard input, because the unit's user may not be able to read it. Where the command can
+    run nowhere, says what to type instead: nothing has been touched by then.
+    """
+    way = this_place(configuration).way()
+    if way is Way.HERE:
+        return None
+    typed = " ".join(["rotator", *words])
+    if way is Way.NOT_AT_ALL:
+        return _refuse(f"{configuration} belongs to the service on this host", f"sudo {typed}")
+    if not PROPERTIES.exists():
+        return _refuse(
+            "systemd does not know rotator's unit yet", f"systemctl daemon-reload; {typed}"
+        )
+    if not BUS.exists():
+        once = command == "run-once"
+        instead = "systemctl start rotator-once" if once else f"apt-get install dbus; {typed}"
+        return _refuse("systemd runs a command as the unit does only where D-Bus is", instead)
+    if document in {None, "-"}:
+        return _run(words, sys.stdin)
+    given = {str(document): "-", f"--document={document}": "--document=-"}
+    try:
+        with Path(str(document)).open("rb") as opened:
+            return _run([given.get(word, word) for word in words], opened)
+    except OSError as error:
+        raise click.UsageError(f"cannot read {document}: {error.strerror}") from None
+
+
+def _refuse(why: str, instead: str) -> int:
+    click.echo(f"rotator: {why}, so nothing was done. Type this:\n  {instead}", err=True)
+    return REFUSED
+
+
+def _run(words: Sequence[str], standard_input: Any) -> int:
+    import subprocess  # noqa: PLC0415  most commands run here
+
+    unit = f"rotator-command-{os.getpid()}.service"
+    environment = [f"--setenv={n}={os.environ[n]}" for n in _PASSED_ON if n in os.environ]
+    command = [
+        *("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--service-type=exec"),
+        *(f"--unit={unit}", "--description=A command of rotator that root typed", *environment),
+        *("--", os.path.abspath(sys.argv[0])),  # noqa: PTH100  a link stays a link
+        # systemd expands variables in a command line.
+        *(word.replace("$", "$$") for word in words),
+    ]
+    # A session of its own: Ctrl-C reaches us alone, and we pass it on.
+    running = subprocess.Popen(command, stdin=standard_input, start_new_session=True)  # noqa: S603
+    while True:
+        try:
+            return running.wait()
+        except KeyboardInterrupt:
+            subprocess.run(["systemctl", "kill", "--signal=INT", unit], check=False)  # noqa: S603, S607

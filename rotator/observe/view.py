@@ -1,0 +1,267 @@
+"""Makes the view of a rotation: the one place that reads a record and a report for people.
+
+It needs the rotation's settings, its record and, where there is one, the report of its last cycle.
+So it is the same while the daemon runs and when it is dead.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from rotator.core.candidate import FOREVER
+from rotator.core.report import GOOD_CREDENTIAL, GOOD_TARGET
+from rotator.observe.view_model import (
+    CredentialView,
+    FailureView,
+    Health,
+    RotationView,
+    TargetView,
+)
+
+# Members of a target that stands for many which are shown by name.
+_WORST = 5
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from rotator.config.schema import RotationSettings
+    from rotator.config.target_common import TargetSettings
+    from rotator.core.failure import Failure
+    from rotator.core.record import FailureRecord, Record, TargetRecord
+    from rotator.core.report import Report
+    from rotator.observe.view_model import Found
+
+
+def rotation_view(
+    settings: RotationSettings,
+    record: Record,
+    now: datetime,
+    report: Report | None = None,
+    *,
+    in_cycle: bool = True,
+) -> RotationView:
+    """Return the view of a rotation by its record; a report counts if it is of the same cycle.
+
+    `in_cycle`: a cycle may be running now. What is recorded of a fetch before it is answered is a
+    failure then, which holds only if nobody comes back from it.
+    """
+    if report is not None and report.started_at != record.started_at:
+        report = None
+    asked = [name for name in record.sources if _is_asked(record, name)] if in_cycle else []
+    view = RotationView(
+        name=settings.name,
+        outcome=(record.outcome or None) if settings.enabled else "paused",
+        job_safe=record.safe_until is not None and record.safe_until > now,
+        safe_until=None if record.safe_until == FOREVER else record.safe_until,
+        longest_job=settings.longest_job.total_seconds(),
+        started_at=record.started_at,
+        ended_at=record.ended_at,
+        succeeded_at=record.succeeded_at,
+        next_at=record.next_at if settings.enabled else None,
+        credentials=tuple(_credentials(settings, record, now, asked)),
+        targets=tuple(_targets(settings, record)),
+        in_cycle=bool(asked),
+    )
+    return _judged(view if report is None else _completed(view, report), now)
+
+
+def with_found(
+    view: RotationView, found: Mapping[tuple[str, str], Found], now: datetime
+) -> RotationView:
+    """Return the view with what its targets hold now, by the names of rotation and target."""
+    targets = (replace(one, found=found.get((view.name, one.name))) for one in view.targets)
+    return _judged(replace(view, targets=tuple(targets)), now)
+
+
+def report_view(report: Report, now: datetime) -> RotationView:
+    """Return the view of one cycle alone, as `run-once` shows it, also after a dry run."""
+    ended_at = report.started_at
+    view = RotationView(
+        name=report.name,
+        outcome=report.outcome,
+        job_safe=report.job_safe,
+        safe_until=report.safe_until,
+        longest_job=None,
+        started_at=report.started_at,
+        ended_at=ended_at,
+        succeeded_at=ended_at,
+        next_at=report.next_at,
+        credentials=tuple(
+            CredentialView(
+                registry=one.registry,
+                source=one.source,
+                outcome=one.outcome,
+                proof=one.proof,
+                expires_at=one.expires_at,
+                fingerprint=one.fingerprint,
+                failure=_reported(one.failure),
+            )
+            for one in report.credentials
+        ),
+        targets=tuple(
+            TargetView(
+                name=one.name,
+                outcome=one.outcome,
+                end=one.expires_at or (FOREVER if one.outcome in GOOD_TARGET else None),
+                failure=_reported(one.failure),
+            )
+            for one in report.targets
+        ),
+        notes=_notes(report),
+    )
+    return _judged(view, now)
+
+
+def _is_asked(record: Record, source: str) -> bool:
+    """Tell whether a source was asked after the last cycle had ended: its answer is not there."""
+    attempted_at = record.source(source).attempted_at
+    return attempted_at is not None and (record.ended_at is None or attempted_at > record.ended_at)
+
+
+def _credentials(
+    settings: RotationSettings, record: Record, now: datetime, asked: Sequence[str]
+) -> Iterable[CredentialView]:
+    for source in settings.sources:
+        past = record.source(source.name)
+        failure = None if source.name in asked else _recorded(past.failure)
+        registries: list[str | None] = [*sorted(source.known_registries() or past.registries)]
+        for registry in registries or [None]:
+            known = next(iter(record.credentials.get(registry or "", ())), None)
+            if known is None:
+                began = past.attempted_at is None or source.name in asked
+                yield CredentialView(
+                    registry, source.name, None if began else "failed", failure=failure
+                )
+                continue
+            alive = known.expires_at is None or known.expires_at > now
+            yield CredentialView(
+                registry=registry,
+                source=source.name,
+                outcome=("fresh" if failure is None else "kept") if alive else "failed",
+                issued_at=known.issued_at,
+                renew_at=known.renew_at if settings.enabled else None,
+                expires_at=known.expires_at,
+                fingerprint=known.fingerprint,
+                failure=failure,
+            )
+
+
+def _targets(settings: RotationSettings, record: Record) -> Iterable[TargetView]:
+    """Yield every target; for one that stands for many, all of them as one and the worst by name."""
+    for target in settings.targets:
+        name = target.target_name
+        members = {n: past for n, past in record.targets.items() if past.group == name}
+        if not members:
+            yield _target(target, settings, record.target(name), name)
+            continue
+        worst = sorted(members, key=lambda n: _badness(members[n]), reverse=True)
+        yield _target(target, settings, members[worst[0]], f"{name} ({len(members)} objects)")
+        for member in worst[:_WORST]:
+            if members[member].failure is not None:
+                yield _target(target, settings, members[member], member)
+
+
+def _badness(past: TargetRecord) -> tuple[bool, bool, float]:
+    end = past.end.timestamp() if past.end is not None else 0.0
+    return past.failure is not None, past.end is None, -end
+
+
+def _target(
+    target: TargetSettings, settings: RotationSettings, past: TargetRecord, name: str
+) -> TargetView:
+    if not (settings.enabled and target.enabled):
+        outcome: str | None = "paused"
+    else:
+        # A read that came too soon after a write said nothing else than the write.
+        outcome = "written" if past.outcome == "stale" else past.outcome or None
+    return TargetView(
+        name=name,
+        outcome=outcome,
+        end=past.end,
+        written_at=past.written_at,
+        fingerprint=past.written or None,
+        failure=_recorded(past.failure),
+    )
+
+
+def _completed(view: RotationView, report: Report) -> RotationView:
+    """Return the view with what only the report of its last cycle says."""
+    reported = {(one.source, one.registry): one for one in report.credentials}
+    credentials = []
+    for one in view.credentials:
+        found = reported.get((one.source, one.registry))
+        if found is None:
+            credentials.append(one)
+            continue
+        # One that has ended since is no longer what the cycle said of it.
+        outcome = one.outcome if one.outcome == "failed" else found.outcome
+        credentials.append(replace(one, outcome=outcome, proof=found.proof))
+    return replace(view, credentials=tuple(credentials), notes=_notes(report))
+
+
+def _notes(report: Report) -> tuple[str, ...]:
+    notes = (*report.notes, *(note for target in report.targets for note in target.notes))
+    return tuple(dict.fromkeys(notes))
+
+
+def _judged(view: RotationView, now: datetime) -> RotationView:
+    """Return the view with the health of all of it, in which nothing contradicts `job_safe`."""
+    worst = Health.AMBER if view.job_safe else Health.RED
+    paused = view.outcome == "paused"
+    credentials = tuple(
+        replace(one, health=None if paused else _credential_health(one, now, worst))
+        for one in view.credentials
+    )
+    targets = tuple(
+        replace(one, health=None if paused else _target_health(one, now, worst))
+        for one in view.targets
+    )
+    if paused:
+        health = None
+    elif not view.job_safe:
+        health = Health.RED
+    else:
+        healths = {one.health for one in credentials} | {one.health for one in targets}
+        fresh = view.outcome in {"rotated", "fresh"} and healths <= {Health.GREEN, None}
+        health = Health.GREEN if fresh else Health.AMBER
+    return replace(view, credentials=credentials, targets=targets, health=health)
+
+
+def _credential_health(one: CredentialView, now: datetime, worst: Health) -> Health | None:
+    if one.outcome is None:
+        return None
+    if one.outcome in GOOD_CREDENTIAL and one.proof != "rejected":
+        return Health.GREEN
+    alive = one.fingerprint is not None and (one.expires_at is None or one.expires_at > now)
+    return Health.AMBER if alive and one.proof != "rejected" else worst
+
+
+def _target_health(one: TargetView, now: datetime, worst: Health) -> Health | None:
+    if one.outcome in {None, "paused"}:
+        return None
+    if one.end is None or one.end <= now:
+        return worst
+    differs = one.found is not None and one.found.differs
+    return Health.GREEN if one.outcome in GOOD_TARGET and not differs else Health.AMBER
+
+
+def _recorded(failure: FailureRecord | None) -> FailureView | None:
+    if failure is None:
+        return None
+    return FailureView(
+        failure.reason,
+        failure.detail,
+        failure.hint,
+        failure.count,
+        failure.since,
+        failure.retry_at,
+    )
+
+
+def _reported(failure: Failure | None) -> FailureView | None:
+    if failure is None:
+        return None
+    return FailureView(str(failure.reason), failure.detail, failure.hint)

@@ -1,0 +1,124 @@
+"""What `check --offline` says of a configuration that is right by its form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from rotator.config.advice import advice
+from rotator.config.load import load
+from rotator.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ECR: dict[str, Any] = {"type": "ecr", "region": "eu-west-1"}
+VAULT: dict[str, Any] = {
+    "type": "vault",
+    "address": "https://vault.example.com",
+    "auth": {"method": "token", "token_file": "/nowhere/token"},
+    "path": "secret/harbor",
+    "registry": "harbor.example.com",
+}
+HELPER: dict[str, Any] = {"type": "credential_helper", "helper": "x", "registries": ["a.test"]}
+FILE: dict[str, Any] = {"type": "file", "path": "/opt/.docker/config.json"}
+GITLAB: dict[str, Any] = {
+    "type": "gitlab_variable",
+    "url": "https://gitlab.example.com",
+    "group": "team",
+    "token_file": "/nowhere/token",
+}
+
+
+def written(place: Path, source: dict[str, Any], target: dict[str, Any] | None = None) -> Path:
+    """Write a configuration with this source and target."""
+    rotation = {"name": "dind", "sources": [source], "targets": [target or FILE]}
+    file = place / "rotator.yaml"
+    file.write_text(yaml.safe_dump({"version": 1, "rotations": [rotation]}))
+    return file
+
+
+def said(place: Path, source: dict[str, Any], target: dict[str, Any] | None = None) -> list[str]:
+    """Return the advice as sentences; the configuration itself is right."""
+    file = written(place, source, target)
+    load(file, {})
+    found = advice(file, {})
+    assert all(one.where.startswith(f"{file}:") and one.where.count(":") == 2 for one in found)
+    return [f"{one.found}; {one.todo}" for one in found]
+
+
+@pytest.mark.parametrize("source", [ECR, VAULT, HELPER], ids=lambda one: str(one["type"]))
+def test_what_is_meant(tmp_path: Path, source: dict[str, Any]) -> None:
+    """Nothing is said of what is right."""
+    assert said(tmp_path, source) == []
+    assert said(tmp_path, source, GITLAB) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ({**ECR, "region": "eu-wset-1"}, "no region `eu-wset-1`; did you mean eu-west-1?"),
+        ({**VAULT, "address": "http://vault.example.com"}, "travel unencrypted"),
+        ({**VAULT, "path": "secret/data/harbor"}, "`vault kv get` takes it: secret/harbor"),
+        ({**VAULT, "registry": "registry-1.docker.io"}, "clients look for docker.io"),
+        ({**VAULT, "registry": "https://hub.docker.com/"}, "the web page of Docker Hub"),
+        ({**HELPER, "registries": ["a.test", "github.com"]}, "registry is ghcr.io"),
+        ({**VAULT, "username": "robot "}, "`username` has a blank at an end"),
+    ],
+    ids=["region", "http", "data", "mirror", "web page", "in a list", "blank"],
+)
+def test_what_is_probably_not_meant(tmp_path: Path, source: dict[str, Any], words: str) -> None:
+    """It says what it saw, and what to write instead."""
+    (one,) = said(tmp_path, source)
+    assert words in one
+
+
+def test_a_vault_on_this_machine_may_speak_http(tmp_path: Path) -> None:
+    """Nobody can listen there."""
+    for host in ("127.0.0.1:8200", "localhost", "[::1]:8200"):
+        assert said(tmp_path, {**VAULT, "address": f"http://{host}"}) == []
+
+
+def test_regions_of_every_partition_are_known(tmp_path: Path) -> None:
+    """The list is AWS's own."""
+    for region in ("us-gov-west-1", "cn-north-1", "eusc-de-east-1", "ap-southeast-7"):
+        assert said(tmp_path, {**ECR, "region": region}) == []
+
+
+def test_a_secret_that_everybody_reads(tmp_path: Path) -> None:
+    """Its mode is looked at, and nothing in it."""
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents[:3]:
+        parent.chmod(0o755)
+    secret = tmp_path / "token"
+    secret.write_text("s3cr3t-t")
+    secret.chmod(0o644)
+    source = {**VAULT, "auth": {"method": "token", "token_file": str(secret)}}
+    (one,) = said(tmp_path, source)
+    assert one.endswith(f"chmod 600 {secret}")
+    secret.chmod(0o600)
+    assert said(tmp_path, source) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "words"),
+    [
+        ({**VAULT, "path": "secret/${ENV}/harbor"}, FILE, "`${ENV}` is no value"),
+        ({**HELPER, "registries": ["${REGISTRY}"]}, FILE, "a registry is wanted"),
+        ({**VAULT, "namespace": "{{ namespace }}"}, FILE, "`{{ namespace }}` is no value"),
+        ({**VAULT, "address": "https://v.example.com/v1"}, FILE, "https://v.example.com"),
+        ({**VAULT, "address": "https://v.example.com/v1/secret"}, FILE, "without `/v1`"),
+        (ECR, {**GITLAB, "url": "https://gitlab.example.com/api/v4/"}, "without `/api/v4`"),
+    ],
+    ids=["variable", "in a list", "template", "v1", "v1 and more", "api"],
+)
+def test_what_is_never_right(
+    tmp_path: Path, source: dict[str, Any], target: dict[str, Any], words: str
+) -> None:
+    """It is an error, with its place, and what was seen."""
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, source, target), {})
+    assert words in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1

@@ -1,0 +1,286 @@
+"""How rotations stand, from records and reports."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from msgspec.structs import replace
+
+from rotator.core.record import Record, SourceRecord, Trouble
+from rotator.core.report import CredentialReport, Report, TargetReport
+from rotator.core.rotation import FOREVER
+from rotator.observe import phrases
+from rotator.observe.phrases import headline
+from rotator.observe.status_json import as_json
+from rotator.observe.view import report_view, rotation_view, with_found
+from rotator.observe.view_model import EntryFound, Found, Health, View, overall
+from tests.support import NOW
+from tests.unit.observe.views import (
+    ECR,
+    FILE,
+    HARBOR,
+    HINT,
+    NEVER_RAN,
+    TROUBLED,
+    VARIABLE,
+    VIEW,
+    WELL,
+    hours,
+    settings,
+    view_of,
+)
+
+
+def test_well() -> None:
+    """A record of a good cycle: everything fresh, safe, with its times."""
+    status = view_of(WELL)
+    assert (status.health, status.job_safe, status.safe_until) == (
+        Health.GREEN,
+        True,
+        NOW + hours(4),
+    )
+    assert [(c.registry, c.outcome, c.proof) for c in status.credentials] == [
+        (ECR, "fresh", None),
+        (HARBOR, "fresh", None),
+    ]
+    assert status.credentials[0].shares(NOW) == (5 / 12, 0.5)
+    assert status.credentials[1].shares(NOW) is None
+    assert [(t.name, t.outcome, t.expires_at) for t in status.targets] == [
+        (FILE, "unchanged", NOW + hours(7)),
+        (VARIABLE, "unchanged", NOW + hours(7)),
+    ]
+    assert list(status.failures()) == []
+
+
+def test_in_trouble() -> None:
+    """A source that fails keeps its credential while that lives; each failure is said once."""
+    status = view_of(TROUBLED)
+    assert (status.health, status.job_safe) == (Health.RED, False)
+    assert [c.outcome for c in status.credentials] == ["fresh", "failed"]
+    assert [(names, t.reason) for names, t in status.failures()] == [
+        (HARBOR, "login_rejected"),
+        (FILE, "no_space"),
+    ]
+    alive = replace(WELL, sources=TROUBLED.sources)
+    assert [c.outcome for c in view_of(alive).credentials] == ["fresh", "kept"]
+
+
+def test_safety_is_that_of_now() -> None:
+    """What was job-safe when its cycle ended is not for ever: the moment of asking counts."""
+    assert view_of(WELL).job_safe
+    late = rotation_view(settings(), WELL, NOW + hours(5))
+    assert not late.job_safe
+    assert late.credentials[0].outcome == "fresh"
+    assert rotation_view(settings(), WELL, NOW + hours(8)).credentials[0].outcome == "failed"
+
+
+def test_nothing_ends() -> None:
+    """Where nothing has an end, it is safe, and there is no time to tell."""
+    status = view_of(replace(WELL, safe_until=FOREVER))
+    assert (status.job_safe, status.safe_until) == (True, None)
+
+
+def test_never_ran() -> None:
+    """Before the first cycle there is no outcome, and nobody knows the registries."""
+    status = rotation_view(NEVER_RAN, Record(), NOW)
+    assert (status.outcome, status.job_safe, status.ended_at) == (None, False, None)
+    assert [(c.registry, c.outcome, c.name) for c in status.credentials] == [
+        (None, None, "(registries of ecr)")
+    ]
+    assert {t.outcome for t in status.targets} == {None}
+
+
+def test_paused() -> None:
+    """A paused rotation is meant to be so: no next cycle, and not among the unsafe."""
+    status = view_of(TROUBLED, enabled=False)
+    assert (status.outcome, status.next_at, status.health) == ("paused", None, None)
+    assert not any(credential.renew_at for credential in status.credentials)
+    assert View(NOW, "running", (status,)).unsafe == ()
+    one_target = settings(targets=[{"type": "file", "path": "/a", "enabled": False}])
+    assert rotation_view(one_target, WELL, NOW).targets[0].outcome == "paused"
+
+
+def test_a_fetch_under_way_is_no_failure() -> None:
+    """While a source is asked its record says that it failed, in case nobody comes back."""
+    vault = TROUBLED.sources["vault"]
+    assert WELL.ended_at is not None
+    asking = replace(vault, attempted_at=WELL.ended_at + hours(0.01))
+    status = view_of(replace(WELL, sources={**WELL.sources, "vault": asking}))
+    assert [c.outcome for c in status.credentials] == ["fresh", "fresh"]
+    assert list(status.failures()) == []
+
+
+FIRST = Trouble(
+    1, "bug", "the last fetch ended with rotator itself", "see the log", NOW, NOW + hours(0.1)
+)
+
+
+def test_the_first_cycle_is_no_failure_either() -> None:
+    """It may take long: until it has ended, nothing has failed; where nothing runs, it has."""
+    asking = SourceRecord(attempted_at=NOW - hours(0.01), trouble=FIRST)
+    record = Record(sources={"vault": asking})
+    view = rotation_view(settings(), record, NOW)
+    assert (view.in_cycle, list(view.failures())) == (True, [])
+    assert {one.outcome for one in view.credentials} == {None}
+    assert headline(View(NOW, "running", (view,))) == "Starting, the first cycle is running: dind"
+    crashed = rotation_view(settings(), record, NOW, in_cycle=False)
+    assert [failure.reason for _, failure in crashed.failures()] == ["bug"]
+
+
+@pytest.mark.parametrize(
+    ("found", "health"),
+    [
+        (Found((EntryFound(ECR, "current"),)), "green"),
+        (Found((EntryFound(ECR, "withheld"),)), "green"),
+        (Found((EntryFound(ECR, "missing"),)), "amber"),
+        (Found(reason="timeout", detail="d", hint="h"), "amber"),
+    ],
+    ids=["current", "withheld", "missing", "unread"],
+)
+def test_what_is_found_now_counts(found: Found, health: str) -> None:
+    """A target that does not hold what was published is not green, whatever the journal says."""
+    view = with_found(view_of(WELL), {("dind", FILE): found}, NOW)
+    assert (view.targets[0].health, view.health) == (health, health)
+    red = with_found(view_of(TROUBLED), {("dind", FILE): found}, NOW)
+    assert red.health == "red"
+
+
+FAILED_READ = replace(
+    WELL.targets[FILE],
+    outcome="failed",
+    end=None,
+    trouble=Trouble(1, "timeout", "no answer", "wait", NOW - hours(0.1), NOW + hours(0.1)),
+)
+
+
+@pytest.mark.parametrize(
+    ("record", "health", "rows"),
+    [
+        (WELL, "green", {"green"}),
+        (replace(WELL, sources=TROUBLED.sources), "amber", {"green", "amber"}),
+        (replace(WELL, outcome="partial"), "amber", {"green"}),
+        (replace(WELL, targets={**WELL.targets, FILE: FAILED_READ}), "amber", {"green", "amber"}),
+        (replace(WELL, safe_until=NOW - hours(1)), "red", {"green"}),
+        (
+            replace(WELL, targets={FILE: FAILED_READ}, safe_until=NOW - hours(1)),
+            "red",
+            {"green", "red", None},
+        ),
+        (TROUBLED, "red", {"green", "red"}),
+    ],
+    ids=["well", "kept", "partial", "unread", "late", "unread and late", "troubled"],
+)
+def test_health(record: Record, health: str, rows: set[str | None]) -> None:
+    """Red is not job-safe, amber is job-safe and not all fresh; no row contradicts the whole."""
+    view = view_of(record)
+    assert view.health == health
+    assert {one.health for one in view.credentials} | {one.health for one in view.targets} == rows
+    assert (view.health == "red") == (not view.job_safe)
+
+
+def test_an_unreadable_target_holds_no_bad_entry() -> None:
+    """Nobody knows what it holds: it is said that it failed, and not what is in it."""
+    view = view_of(replace(WELL, targets={**WELL.targets, FILE: FAILED_READ}))
+    said = ", ".join(phrases.target(view.targets[0], NOW))
+    assert said.startswith("failed")
+    assert "does not work" not in said
+    bad = replace(WELL.targets[FILE], end=None)
+    view = view_of(replace(WELL, targets={**WELL.targets, FILE: bad}, safe_until=None))
+    assert "an entry in it does not work" in phrases.target(view.targets[0], NOW)
+    assert view.targets[0].health == "red"
+
+
+def test_a_cycle_alone() -> None:
+    """What `run-once` shows comes from the report, in the same words and with the same health."""
+    view = report_view(report(outcome="partial"), NOW)
+    assert (view.health, view.notes) == (Health.AMBER, ("another", "a note"))
+    assert [(one.health, one.outcome) for one in view.credentials] == [
+        (Health.GREEN, "fetched"),
+        (Health.AMBER, "rejected"),
+    ]
+    assert report_view(report(job_safe=False), NOW).health is Health.RED
+
+
+def report(**changes: object) -> Report:
+    """Return the report of the cycle that made the record WELL."""
+    assert WELL.started_at is not None
+    whole = Report(
+        name="dind",
+        outcome="fresh",
+        job_safe=True,
+        safe_until=WELL.safe_until,
+        started_at=WELL.started_at,
+        duration_seconds=0.2,
+        next_at=WELL.next_at,
+        credentials=(
+            CredentialReport(ECR, "ecr", "fetched", "accepted", NOW + hours(7)),
+            CredentialReport(HARBOR, "vault", "rejected", "rejected"),
+        ),
+        targets=(TargetReport(FILE, "unchanged", notes=("a note",)),),
+        notes=("another",),
+    )
+    return replace(whole, **changes)  # type: ignore[arg-type]
+
+
+def test_a_report_of_the_same_cycle_adds_to_it() -> None:
+    """Proofs, outcomes and notes are in no record."""
+    status = rotation_view(settings(), WELL, NOW, report())
+    assert [(c.outcome, c.proof) for c in status.credentials] == [
+        ("fetched", "accepted"),
+        ("rejected", "rejected"),
+    ]
+    assert status.notes == ("another", "a note")
+
+
+def test_a_report_of_another_cycle_counts_for_nothing() -> None:
+    """Somebody ran `run-once` since: the record is newer than the daemon's report."""
+    old = report(started_at=NOW - hours(1))
+    assert rotation_view(settings(), WELL, NOW, old) == rotation_view(settings(), WELL, NOW)
+
+
+@pytest.mark.parametrize(
+    ("records", "verdict"),
+    [
+        ([WELL], "good"),
+        ([WELL, TROUBLED], "partial"),
+        ([TROUBLED], "partial"),
+        ([Record()], "bad"),
+        ([replace(TROUBLED, outcome="failed")], "bad"),
+        ([WELL, Record()], "partial"),
+        ([], "good"),
+    ],
+    ids=["well", "one of two", "partial", "never ran", "failed", "one never ran", "none"],
+)
+def test_overall(records: list[Record], verdict: str) -> None:
+    """The exit code says the worst of it, as that of `run-once` does."""
+    assert overall([view_of(record) for record in records]) == verdict
+
+
+def test_json() -> None:
+    """The document has a report's names, says the hints, and is JSON through and through."""
+    document = json.loads(json.dumps(as_json(VIEW)))
+    assert (document["daemon"], document["at"]) == ("running", "2026-11-23T10:00:00Z")
+    first, second, new, paused = document["rotations"]
+    assert first["credentials"][0] == {
+        "registry": ECR,
+        "source": "ecr",
+        "outcome": "fresh",
+        "health": "green",
+        "proof": None,
+        "issued_at": "2026-11-23T05:00:00Z",
+        "renew_at": "2026-11-23T11:00:00Z",
+        "expires_at": "2026-11-23T17:00:00Z",
+        "fingerprint": "hmac:3f9a2c41d7e0",
+        "reason": None,
+        "detail": None,
+        "hint": None,
+        "failures": 0,
+        "failing_since": None,
+        "retry_at": None,
+    }
+    assert second["credentials"][1]["hint"] == HINT
+    assert second["credentials"][1]["failures"] == 4
+    assert first["targets"][0]["fingerprint"] == "hmac:111122223333"
+    assert "live" not in first["targets"][0]
+    assert (new["outcome"], paused["outcome"]) == (None, "paused")
