@@ -150,7 +150,7 @@ def _credentials(
 
 
 def _targets(settings: RotationSettings, record: Record) -> Iterable[TargetView]:
-    """Yield every target; for one that stands for many, all of them as one and the worst by name."""
+    """Yield every target; one that stands for many as one, and its worst by name."""
     for target in settings.targets:
         name = target.target_name
         members = {n: past for n, past in record.targets.items() if past.group == name}

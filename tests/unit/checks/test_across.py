@@ -10,7 +10,7 @@ import pytest
 from rotator.checks.across import RotationChecks, compare
 from rotator.checks.finding import Sheet
 from rotator.core.model import Credential, Secret
-from rotator.core.record import Known, Record
+from rotator.core.record import KnownCredential, Record
 from tests.support import NOW
 from tests.unit.checks.room import HARBOR, bad, case, file_target, login_file, rotation, the
 
@@ -61,7 +61,7 @@ def test_job_outlives_a_credential(
 
 def test_life_from_the_journal(tmp_path: Path) -> None:
     """Where nothing may be fetched, the journal tells how long the last one lived."""
-    known = Known("hmac:0", "login", NOW, NOW + timedelta(minutes=30), None)
+    known = KnownCredential("hmac:0", "login", NOW, NOW + timedelta(minutes=30), None)
     settings = rotation([login_file(tmp_path)], [file_target(tmp_path)])
     found = compared(settings, record=Record(credentials={HARBOR: (known,)}))
     the(found, "failure", "lives 30 m")

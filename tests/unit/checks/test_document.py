@@ -13,7 +13,7 @@ import yaml
 from rotator.checks.document import judge
 from rotator.checks.wrapping import LARGEST
 from rotator.core.model import Credential, Proof, Verdict
-from rotator.core.record import Known, Record, TargetRecord
+from rotator.core.record import KnownCredential, Record, TargetRecord
 from tests.support import MARKED, NOW
 from tests.unit.checks.room import HARBOR, case, file_target, levels, login_file, rotation, the
 
@@ -56,8 +56,12 @@ def known(tmp_path: Path) -> Case:
     record = Record(
         credentials={
             HARBOR: (
-                Known(name_of(f"robot:{NEW}"), "login", NOW - hours, NOW + 4 * hours, None),
-                Known(name_of(f"robot:{OLD}"), "login", NOW - 5 * hours, NOW - hours, None),
+                KnownCredential(
+                    name_of(f"robot:{NEW}"), "login", NOW - hours, NOW + 4 * hours, None
+                ),
+                KnownCredential(
+                    name_of(f"robot:{OLD}"), "login", NOW - 5 * hours, NOW - hours, None
+                ),
             )
         },
         targets={

@@ -11,7 +11,7 @@ import pytest
 from rotator.checks.finding import Sheet
 from rotator.checks.registry import ProveOnce, given, published, shown
 from rotator.core.model import Credential, Held, Mark, Proof, Secret, Verdict
-from rotator.core.record import Known, Record, TargetRecord
+from rotator.core.record import KnownCredential, Record, TargetRecord
 from tests.support import NOW
 from tests.unit.checks.room import HARBOR, accept, case, file_target, login_file, rotation, the
 
@@ -68,7 +68,7 @@ def look(
     return sheet
 
 
-KNOWN = Known("hmac:ours", "login", NOW, NOW + timedelta(hours=2), None)
+KNOWN = KnownCredential("hmac:ours", "login", NOW, NOW + timedelta(hours=2), None)
 OURS = Record(
     credentials={HARBOR: (KNOWN,)},
     targets={"the file": TargetRecord(fingerprints=("hmac:0",), written="hmac:0")},
@@ -112,7 +112,7 @@ def test_half_a_login(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ('{"auths":{"h.example.com":{},"h.example.com/x":{}}}', "Docker ignores"),
-        ('{"credsStore":"pass"}', "credsStore names a credential helper"),
+        ('{"credsStore":"pass"}', "credsStore names `pass`"),
         ('{"auths":{"x":{"auth":"bm9jb2xvbg=="}}}', "can decode x"),
     ],
 )

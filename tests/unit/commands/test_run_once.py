@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from rotator.commands.run_once import exit_code, sort_out
 from rotator.config.schema import LogSettings
@@ -38,15 +39,26 @@ def test_a_lock_of_another_takes_no_report_with_it(capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "code"),
+    ("outcomes", "crashed", "code"),
     [
-        (["rotated", "fresh", "paused"], 0),
-        (["paused"], 0),
-        (["failed", "failed", "paused"], 1),
-        (["failed", "fresh"], 10),
-        (["partial"], 10),
+        (["rotated", "fresh", "paused"], 0, 0),
+        (["paused"], 0, 0),
+        (["failed", "failed", "paused"], 0, 1),
+        (["failed", "fresh"], 0, 10),
+        (["partial"], 0, 10),
+        (["fresh"], 1, 10),
+        (["failed"], 1, 1),
+        ([], 1, 1),
     ],
 )
-def test_exit_code(outcomes: list[str], code: int) -> None:
+def test_exit_code(outcomes: list[str], crashed: int, code: int) -> None:
     """A paused rotation counts neither way."""
-    assert exit_code(outcomes) == code
+    reports = [replace(report(), outcome=outcome, job_safe=True) for outcome in outcomes]
+    assert exit_code(reports, crashed) == code
+
+
+def test_a_rotation_that_is_not_job_safe_is_not_fresh() -> None:
+    """Except in a dry run, which publishes nothing that could be safe."""
+    unsafe = replace(report(), outcome="fresh", job_safe=False)
+    assert exit_code([unsafe]) == 10
+    assert exit_code([unsafe], dry_run=True) == 0

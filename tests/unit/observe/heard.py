@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from rotator.core.errors import Reason
-from rotator.core.report import CredentialReport, Problem, Report, SourceReport, TargetReport
+from rotator.core.failure import Failure
+from rotator.core.report import CredentialReport, Report, SourceReport, TargetReport
 from rotator.observe.access_tokens import TokenEnd
 from rotator.observe.metrics import Metrics
 from rotator.observe.view import rotation_view
@@ -19,7 +20,7 @@ from tests.unit.observe.views import ECR, FILE, HARBOR, WELL, hours, settings
 if TYPE_CHECKING:
     from rotator.core.record import Record
 
-PROBLEM = Problem(Reason.FORBIDDEN, "no", "ask for it")
+PROBLEM = Failure(Reason.FORBIDDEN, "no", "ask for it")
 TOKENS = [TokenEnd("gitlab", "dind/variable", NOW + hours(24))]
 
 
@@ -41,7 +42,7 @@ def report(**changes: object) -> Report:
         sources=(SourceReport("ecr", 0.1), SourceReport("vault", 0.3, PROBLEM)),
         targets=(
             TargetReport(FILE, "written", NOW + hours(7), 0.01),
-            TargetReport("other", "failed", problem=PROBLEM),
+            TargetReport("other", "failed", failure=PROBLEM),
         ),
     )
     return replace(whole, **changes)  # type: ignore[arg-type]

@@ -13,7 +13,8 @@ import pytest
 
 from rotator.cli import cli, main
 from rotator.config.schema import LogSettings
-from rotator.core.report import Problem, TargetReport
+from rotator.core.failure import Failure
+from rotator.core.report import TargetReport
 from rotator.observe.bugs import log_from_threads, without_values
 from rotator.observe.logs import Teller, configure
 from tests.support import MARKED
@@ -46,7 +47,7 @@ def test_a_bug_has_its_traceback_without_values(
     """Where it happened is told; what variables held, and errors quote of them, is not."""
     log = configure(LogSettings(level="info", format=form))
     Teller(log).tell(
-        report(sources=(), targets=(TargetReport("a", "failed", problem=Problem.of(bug())),))
+        report(sources=(), targets=(TargetReport("a", "failed", failure=Failure.of(bug())),))
     )
     text = capsys.readouterr().err
     assert MARKED not in text

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from rotator.core.errors import Reason, TemporaryError
 from rotator.core.model import Content, Held, Mark, Policy, Secret
 from rotator.core.ports import Target
-from rotator.core.record import Known, Record, TargetRecord
+from rotator.core.record import KnownCredential, Record, TargetRecord
 from rotator.observe.live import ReadTarget, read_targets
 from rotator.observe.view_model import EntryFound
 from rotator.system.each import ThreadedEach
@@ -47,9 +47,9 @@ class Place(Target):
         raise AssertionError((text, mark, replacing))
 
 
-def known(password: str) -> Known:
+def known(password: str) -> KnownCredential:
     """Return the record of a login."""
-    return Known(fingerprint(f"u:{password}"), "source", NOW, None, None)
+    return KnownCredential(fingerprint(f"u:{password}"), "source", NOW, None, None)
 
 
 RECORD = Record(

@@ -8,11 +8,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rotator.core.view import Change
 
 from rotator.config.schema import LogSettings
 from rotator.core.errors import Reason
-from rotator.core.report import CredentialReport, Problem, TargetReport
+from rotator.core.failure import Failure
+from rotator.core.plan import Change
+from rotator.core.report import CredentialReport, TargetReport
 from rotator.observe.logs import Teller, configure
 from tests.unit.observe.heard import PROBLEM, report
 from tests.unit.observe.views import ECR, FILE
@@ -61,11 +62,11 @@ def test_a_dry_run_does_not_say_published(capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_problem_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     """Reason, detail and hint; louder where waiting does not help."""
-    temporary = Problem(Reason.UNREACHABLE, "down", "start it")
-    permanent = Problem(Reason.FORBIDDEN, "no", "ask for it", permanent=True)
+    temporary = Failure(Reason.UNREACHABLE, "down", "start it")
+    permanent = Failure(Reason.FORBIDDEN, "no", "ask for it", permanent=True)
     targets = (
-        TargetReport("a", "failed", problem=temporary),
-        TargetReport("b", "failed", problem=permanent),
+        TargetReport("a", "failed", failure=temporary),
+        TargetReport("b", "failed", failure=permanent),
     )
     lines = told(capsys, report(sources=(), targets=targets))
     failed = [line for line in lines if "target" in line and line["event"] != "published"]
@@ -114,11 +115,11 @@ def test_the_journal_learns_how_much_a_line_matters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     """Each line that goes into systemd's journal begins with its priority, and no other line."""
-    bug = Problem.of(KeyError("x"))
+    bug = Failure.of(KeyError("x"))
     targets = (
         TargetReport(FILE, "written", changes=(CHANGE,)),
-        TargetReport("a", "failed", problem=Problem(Reason.UNREACHABLE, "down", "start it")),
-        TargetReport("b", "failed", problem=bug),
+        TargetReport("a", "failed", failure=Failure(Reason.UNREACHABLE, "down", "start it")),
+        TargetReport("b", "failed", failure=bug),
     )
     with (tmp_path / "journal").open("w+") as stream:
         monkeypatch.setattr(sys, "stderr", stream)

@@ -7,9 +7,9 @@ import json
 import pytest
 from msgspec.structs import replace
 
-from rotator.core.record import Record, SourceRecord, Trouble
+from rotator.core.candidate import FOREVER
+from rotator.core.record import FailureRecord, Record, SourceRecord
 from rotator.core.report import CredentialReport, Report, TargetReport
-from rotator.core.rotation import FOREVER
 from rotator.observe import phrases
 from rotator.observe.phrases import headline
 from rotator.observe.status_json import as_json
@@ -111,14 +111,14 @@ def test_a_fetch_under_way_is_no_failure() -> None:
     assert list(status.failures()) == []
 
 
-FIRST = Trouble(
+FIRST = FailureRecord(
     1, "bug", "the last fetch ended with rotator itself", "see the log", NOW, NOW + hours(0.1)
 )
 
 
 def test_the_first_cycle_is_no_failure_either() -> None:
     """It may take long: until it has ended, nothing has failed; where nothing runs, it has."""
-    asking = SourceRecord(attempted_at=NOW - hours(0.01), trouble=FIRST)
+    asking = SourceRecord(attempted_at=NOW - hours(0.01), failure=FIRST)
     record = Record(sources={"vault": asking})
     view = rotation_view(settings(), record, NOW)
     assert (view.in_cycle, list(view.failures())) == (True, [])
@@ -150,7 +150,7 @@ FAILED_READ = replace(
     WELL.targets[FILE],
     outcome="failed",
     end=None,
-    trouble=Trouble(1, "timeout", "no answer", "wait", NOW - hours(0.1), NOW + hours(0.1)),
+    failure=FailureRecord(1, "timeout", "no answer", "wait", NOW - hours(0.1), NOW + hours(0.1)),
 )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from rotator.config.schema import RotationSettings
-from rotator.core.record import Known, Record, SourceRecord, TargetRecord, Trouble
-from rotator.core.rotation import FOREVER
+from rotator.core.candidate import FOREVER
+from rotator.core.record import FailureRecord, KnownCredential, Record, SourceRecord, TargetRecord
 from rotator.observe.view import rotation_view
 from rotator.observe.view_model import RUNNING, RotationView, View
 from tests.support import NOW, made
@@ -55,7 +55,7 @@ def settings(name: str = "dind", **more: Any) -> RotationSettings:
 WELL = Record(
     credentials={
         ECR: (
-            Known(
+            KnownCredential(
                 fingerprint="hmac:3f9a2c41d7e0",
                 source="ecr",
                 issued_at=NOW - hours(5),
@@ -63,7 +63,7 @@ WELL = Record(
                 renew_at=NOW + hours(1),
             ),
         ),
-        HARBOR: (Known("hmac:aaaabbbbcccc", "vault", NOW - hours(400), None, None),),
+        HARBOR: (KnownCredential("hmac:aaaabbbbcccc", "vault", NOW - hours(400), None, None),),
     },
     sources={
         "ecr": SourceRecord((ECR,), NOW - hours(5), NOW - hours(5)),
@@ -88,7 +88,7 @@ WELL = Record(
     job_safe=True,
 )
 
-_REFUSED = Trouble(
+_REFUSED = FailureRecord(
     count=4,
     reason="login_rejected",
     detail="https://vault.example.com refuses the secret id of role r at auth/approle",
@@ -98,7 +98,7 @@ _REFUSED = Trouble(
     permanent=True,
     login_stamp="1:2:3",
 )
-_FULL = Trouble(
+_FULL = FailureRecord(
     count=1,
     reason="no_space",
     detail="cannot write /opt/.docker/config.json: no space left on device",
@@ -111,13 +111,17 @@ TROUBLED = replace(
     WELL,
     credentials={
         ECR: (
-            Known("hmac:3f9a2c41d7e0", "ecr", NOW - hours(2), NOW + hours(10), NOW + hours(3.8)),
+            KnownCredential(
+                "hmac:3f9a2c41d7e0", "ecr", NOW - hours(2), NOW + hours(10), NOW + hours(3.8)
+            ),
         ),
         HARBOR: (
-            Known("hmac:aaaabbbbcccc", "vault", NOW - hours(4), NOW - hours(0.2), NOW - hours(2)),
+            KnownCredential(
+                "hmac:aaaabbbbcccc", "vault", NOW - hours(4), NOW - hours(0.2), NOW - hours(2)
+            ),
         ),
     },
-    sources={**WELL.sources, "vault": replace(WELL.sources["vault"], trouble=_REFUSED)},
+    sources={**WELL.sources, "vault": replace(WELL.sources["vault"], failure=_REFUSED)},
     targets={
         FILE: TargetRecord(("hmac:111122223333",), NOW - hours(4), "failed", None, _FULL),
         VARIABLE: TargetRecord(("hmac:444455556666",), NOW - hours(4), "unchanged", FOREVER),

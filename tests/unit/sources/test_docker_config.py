@@ -158,7 +158,7 @@ def test_names_all_that_lack(path: Path) -> None:
         pytest.param(b"[]", PermanentError, "not a JSON object", id="list"),
         pytest.param(b'{"auths": []}', PermanentError, "`auths`", id="auths a list"),
         pytest.param(b"\xff\xfe", PermanentError, "not UTF-8", id="bytes"),
-        pytest.param(b'\xef\xbb\xbf{"auths": {}}', PermanentError, "JSON", id="BOM"),
+        pytest.param(b'\xef\xbb\xbf{"auths": {}}', PermanentError, "byte order mark", id="BOM"),
     ],
 )
 def test_malformed(path: Path, content: bytes, kind: type[DriverError], words: str) -> None:
