@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from rotator.checks import clients, overruling
 from rotator.checks.case import SECONDS
 from rotator.core import docker_config
 from rotator.core.docker_config import login_text, shown
@@ -85,6 +86,7 @@ def given(credentials: Sequence[Credential], case: Case, sheet: Sheet) -> None:
 def published(target: TargetSettings, held: Held, case: Case, sheet: Sheet) -> None:
     """Say what a target holds for this rotation's registries, and what they say of it."""
     sheet.held = held
+    overruling.mention(target, case, sheet)
     run = f"rotator run-once {case.rotation.name}"
     if held.withheld:
         sheet.ok("it hides its value, so what is published can't be shown to a registry")
@@ -97,7 +99,7 @@ def published(target: TargetSettings, held: Held, case: Case, sheet: Sheet) -> N
         sheet.ok(f"it holds a {target.content}, which no registry can judge alone")
     else:
         config = docker_config.decode(held.text.reveal())
-        oddities(config, sheet)
+        clients.problems(held.text.reveal(), clients.readers(target), case.wanted(target), sheet)
         _entries(target, held, config, case, sheet)
 
 

@@ -146,5 +146,5 @@ def test_broken_neighbour(ward: Ward) -> None:
     """An entry that no client can decode is named; the good ones are judged all the same."""
     ward.put(data={"config.json": '{"auths":{"bad.example.com":{"auth":"bm9jb2xvbg=="}}}'})
     found = ward.look()
-    the(found, "warning", "no client can decode bad.example.com")
+    the(found, "warning", "the entry bad.example.com can't be decoded")
     the(found, "ok", "holds nothing for harbor.example.com yet")

@@ -23,7 +23,7 @@ from rotator.core.errors import (
     TemporaryError,
 )
 from rotator.core.model import Held, Mark, Policy, Secret
-from rotator.targets.gitlab_errors import retry_after
+from rotator.gitlab.errors import GranularError, retry_after
 from rotator.targets.gitlab_variable import GitlabVariableTarget
 from tests.fakes.gitlab import Answer, running
 from tests.support import MARKED, NOW, free_port, until
@@ -44,6 +44,23 @@ SEVERAL = {"message": "There are multiple variables with provided parameters."}
 MOVED = {"message": "Non GET methods are not allowed for moved projects"}
 READ_ONLY = {"message": "403 Forbidden - You cannot perform write operations on a read-only"}
 ELSEWHERE = {"Location": "https://sso.example.com/login?ticket=s3cr3t-ticket"}
+
+GRANULAR = {
+    "error": "insufficient_granular_scope",
+    "error_description": "Access denied: This operation requires a fine-grained personal access "
+    "token with the following permissions: [CI/CD Variable: Update].",
+}
+TOO_LONG = {"message": {"value": ["is too long (maximum is 10000 characters)"]}}
+HIDDEN = {"message": {"base": ["The visibility setting cannot be changed for masked and hidden"]}}
+OTHER_403S = [
+    "403 Forbidden - Your account has been blocked.",
+    "403 Forbidden - You must accept the Terms of Service in order to perform this action.",
+    "403 Forbidden - Your IP address is not allowed to access this group.",
+    "403 Forbidden - You need a SAML SSO session to access this group.",
+    "403 Forbidden - The project is archived.",
+    "403 Forbidden - The group is marked for deletion.",
+    "403 Forbidden - Something that nobody has heard of.",
+]
 
 ANSWERS = [
     pytest.param(301, "", ELSEWHERE, PermanentError, "not_found", "sso.example", id="redirect"),
@@ -67,7 +84,29 @@ ANSWERS = [
     ),
     pytest.param(403, SCOPE, {}, PermanentError, "forbidden", "scope api", id="scope"),
     pytest.param(
-        403, {"message": "403 Forbidden"}, {}, PermanentError, "forbidden", "need Owner", id="role"
+        403,
+        {"message": "403 Forbidden"},
+        {},
+        PermanentError,
+        "forbidden",
+        "need the role Owner",
+        id="role",
+    ),
+    *(
+        pytest.param(403, {"message": text}, {}, PermanentError, "forbidden", text, id=text[:30])
+        for text in OTHER_403S
+    ),
+    pytest.param(403, GRANULAR, {}, GranularError, "forbidden", "Variable: Update]", id="granular"),
+    pytest.param(400, TOO_LONG, {}, PermanentError, "too_large", "maximum is", id="too long"),
+    pytest.param(400, HIDDEN, {}, PermanentError, "invalid", "cannot be changed", id="hidden"),
+    pytest.param(
+        404,
+        {"message": "404 InstanceVariable Not Found"},
+        {},
+        ConflictError,
+        "conflict",
+        "deleted",
+        id="instance variable",
     ),
     pytest.param(403, PAGE, {}, PermanentError, "forbidden", "before GitLab", id="firewall"),
     pytest.param(403, READ_ONLY, {}, TemporaryError, "read_only", "read-only", id="read-only"),
