@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from rotator.clients.judge import judge
+from rotator.clients.judge import Problem, judge
 from rotator.clients.lookups import Consumer
+from rotator.core.docker_config import DockerConfig, encode, merge
+from rotator.core.model import Content, Credential, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,3 +51,17 @@ def problems(text: str, consumers: Iterable[Consumer], ours: Iterable[str], shee
             sheet.failure(f"{problem.what} (not taken: {', '.join(concerned)})", problem.todo)
         else:
             sheet.warning(problem.what, problem.todo)
+
+
+def configured(target: TargetSettings, registries: Iterable[str]) -> tuple[Problem, ...]:
+    """Return what programs will not take of a document with just these registries.
+
+    What is wrong lies in the configuration, as with several paths of one host.
+    """
+    if target.content is not Content.DOCKER_CONFIG:
+        return ()
+    logins = [
+        Credential(registry, f"user-{number}", Secret("-"), datetime.min.replace(tzinfo=UTC))
+        for number, registry in enumerate(sorted(registries))
+    ]
+    return judge(encode(merge(DockerConfig(), logins).config), readers(target)).problems

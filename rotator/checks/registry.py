@@ -87,6 +87,8 @@ def published(target: TargetSettings, held: Held, case: Case, sheet: Sheet) -> N
     """Say what a target holds for this rotation's registries, and what they say of it."""
     sheet.held = held
     overruling.mention(target, case, sheet)
+    for problem in clients.configured(target, case.wanted(target)):
+        sheet.warning(f"as configured: {problem.what}", problem.todo)
     run = f"rotator run-once {case.rotation.name}"
     if held.withheld:
         sheet.ok("it hides its value, so what is published can't be shown to a registry")
@@ -105,15 +107,7 @@ def published(target: TargetSettings, held: Held, case: Case, sheet: Sheet) -> N
 
 def oddities(config: DockerConfig, sheet: Sheet) -> None:
     """Say what is wrong with a document whoever wrote it."""
-    broken = docker_config.merge(config, ()).left_out
-    if broken:
-        sheet.warning(
-            f"no client can decode {', '.join(map(shown, broken))}, and one such entry makes "
-            "Docker lose its neighbours at random",
-            "take it out, or log in there again; rotator leaves it out at its next write",
-        )
-    for what, todo in config.warnings():
-        sheet.warning(what, todo)
+    clients.problems(docker_config.encode(config), clients.RUNNERS_FILE, (), sheet)
 
 
 def proofs(credentials: Sequence[Credential], case: Case) -> list[Proof]:
