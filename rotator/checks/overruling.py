@@ -37,21 +37,21 @@ def mention(settings: TargetSettings, case: Case, sheet: Sheet) -> None:
         return
     if isinstance(settings, FileTargetSettings):
         runner_config(sheet)
-    if not any(isinstance(each, GitlabVariableTargetSettings) for each in case.rotation.targets):
+    if not any(isinstance(each, GitlabVariableTargetSettings) for each in _targets(case)):
         sheet.ok(
             f"whether jobs also have a variable {KEY}, which Docker 28.3 or newer and GitLab "
-            "Runner take first, can't be told: no target here has a GitLab token",
+            "Runner take first, can't be told: no target of the configuration has a GitLab token",
             f"see {KEY} under Settings > CI/CD > Variables of the project and of each group above",
         )
 
 
 def look(api: GitlabApi, asked: Asked, case: Case, sheet: Sheet) -> None:
     """Ask GitLab for such a variable at a target's group or project, above it, and the instance."""
-    if not any(_is_beaten(target) for target in case.rotation.targets):
+    if not any(map(_is_beaten, _targets(case))):
         return
     ours = {
         (target.owner, target.owner_path)
-        for target in case.rotation.targets
+        for target in _targets(case)
         if isinstance(target, GitlabVariableTargetSettings)
         and target.url == asked.url
         and target.key == KEY
@@ -77,6 +77,11 @@ def look(api: GitlabApi, asked: Asked, case: Case, sheet: Sheet) -> None:
                  f"of {' and '.join(unknown)}")  # fmt: skip
     else:
         sheet.ok(f"no variable {KEY} of another overrules what is published")
+
+
+def _targets(case: Case) -> list[TargetSettings]:
+    """Return the targets of the whole configuration: one token can look for all of them."""
+    return [target for each in case.configured or [case.rotation] for target in each.targets]
 
 
 def _is_beaten(target: TargetSettings) -> bool:

@@ -96,6 +96,8 @@ def examine(
     prove = prover(configuration)
     rounds = [_round(configuration.state_dir, each, clock, prove, consume) for each in chosen]
     active = [visit for each in rounds for visit in each.visits if _is_active(visit)]
+    for each in rounds:
+        each.case.configured.extend(configuration.rotations)
     # Loaded before the clock runs: SDKs take their time, and it is not the servers'.
     calls = [visit.load() for visit in active]
     answers = ThreadedEach()(_call, calls, CONSUMING_SECONDS if consume else SECONDS)

@@ -325,3 +325,13 @@ def test_no_variable_beats_the_file(ward: Ward) -> None:
     login = {"content": "password", "registry": "harbor.example.com"}
     ward.settings |= login
     the(ward.look(), "ok", "this token can't read the variables of the instance")
+
+
+def test_a_token_of_another_rotation_looks(ward: Ward) -> None:
+    """The file is one rotation's, the GitLab token another's."""
+    ward.server.space(GROUP).variables.append(Variable(KEY, "{}"))
+    ward.settings |= {"content": "password", "registry": "harbor.example.com"}
+    hosts = rotation([login_file(ward.place)], [file_target(ward.place)], name="hosts")
+    found = look(ward.place, hosts, rotation([login_file(ward.place)], [ward.settings]))
+    the(found, "warning", "that no target here writes")
+    assert not [one for one in found if "has a GitLab token" in one.found]
