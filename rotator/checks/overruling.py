@@ -32,7 +32,7 @@ _READ_ELSEWHERE = ("file", "kubernetes_secret", "kubernetes_configmap")
 
 
 def mention(settings: TargetSettings, case: Case, sheet: Sheet) -> None:
-    """Say of a file, Secret or ConfigMap what would beat it, as far as this can be told here."""
+    """Say of a file, Secret or ConfigMap what would beat it, as far as this is known here."""
     if settings.type not in _READ_ELSEWHERE:
         return
     if isinstance(settings, FileTargetSettings):
@@ -40,7 +40,7 @@ def mention(settings: TargetSettings, case: Case, sheet: Sheet) -> None:
     if not any(isinstance(each, GitlabVariableTargetSettings) for each in _targets(case)):
         sheet.ok(
             f"whether jobs also have a variable {KEY}, which Docker 28.3 or newer and GitLab "
-            "Runner take first, can't be told: no target of the configuration has a GitLab token",
+            "Runner take first, is not known: no target of the configuration has a GitLab token",
             f"see {KEY} under Settings > CI/CD > Variables of the project and of each group above",
         )
 

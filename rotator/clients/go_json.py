@@ -77,7 +77,7 @@ def _plain(value: Any) -> Any:
 
 
 def _whole(text: str) -> str:
-    """Return a string as Go reads it, which replaces half a surrogate pair."""
+    """Return a string as Go reads it, which replaces a lone surrogate."""
     return _LONE_SURROGATE.sub("\ufffd", text)
 
 

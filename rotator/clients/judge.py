@@ -179,11 +179,11 @@ def _spellings(document: Document) -> Iterator[Problem]:
         best = registry if registry in keys else None
         if len(keys) > 1:
             others = " and ".join(shown(key) for key in keys if key != best)
-            kept = f"keep {shown(best)}" if best else f"keep one, as {shown(registry)}"
+            keep = f"keep {shown(best)}" if best else f"keep one, as {shown(registry)}"
             yield Problem(
                 f"{' and '.join(map(shown, keys))} are one registry: programs choose differently, "
                 "and Docker takes the exact key, or else any of them at random",
-                f"{kept}, and take out {others}" if best else kept,
+                f"{keep}, and take out {others}" if best else keep,
                 ALL,
             )
         elif best is None:
@@ -221,8 +221,10 @@ def _paths(document: Document) -> Iterator[Problem]:
 def _take_out(*path: str) -> str:
     """Return what to type; a step that jq takes as it is needs no quotes."""
     steps = [shown(step) for step in path]
-    words = [f".{step}" if _PLAIN.fullmatch(step) else f"[{json.dumps(step)}]" for step in steps]
-    query = "".join(words)
+    path_steps = [
+        f".{step}" if _PLAIN.fullmatch(step) else f"[{json.dumps(step)}]" for step in steps
+    ]
+    query = "".join(path_steps)
     return f"take it out: jq -c {quote(f'del({query})')}"
 
 

@@ -46,8 +46,8 @@ class AccessToken:
 
     @property
     def missing(self) -> list[str]:
-        """The permissions that a fine-grained token lacks everywhere, in GitLab's words."""
-        return [words for name, words in PERMISSIONS.items() if name not in self.permissions]
+        """The permissions that a fine-grained token lacks everywhere, as GitLab names them."""
+        return [title for name, title in PERMISSIONS.items() if name not in self.permissions]
 
 
 def read(api: GitlabApi) -> AccessToken:

@@ -40,7 +40,7 @@ _SUCCESS = range(200, 300)
 
 
 class GitlabApi:
-    """Makes calls to one GitLab. The token is read anew for each; connections are kept."""
+    """Makes calls to one GitLab. The token is read again for each; connections stay open."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class GitlabApi:
         if not turns.acquire(timeout=_TURN_SECONDS):
             raise TemporaryError(
                 Reason.TIMEOUT,
-                f"{self._asked}: not asked, as {AT_ONCE} calls at once kept GitLab busy for "
+                f"{self._asked}: not asked, as {AT_ONCE} calls at once took up GitLab for "
                 f"{_TURN_SECONDS:g} s",
                 "nothing to do if it passes; else see how fast GitLab answers",
             )
@@ -143,8 +143,8 @@ class _Session(requests.Session):
 def _session(timeouts: tuple[float, float]) -> _Session:
     """Return the process's one session, so that a thousand targets share connections.
 
-    Each target is built alone and none can know the others, hence one for all; requests keeps its
-    connections apart by server and certificates. It holds no token.
+    Each target is built alone and none can know the others, so there is one for all; requests keeps
+    its connections apart by server and certificates. It holds no token.
     """
     return _Session(timeouts)
 

@@ -1,4 +1,4 @@
-"""Whom a `gitlab_variable` target asks, and for what: the words of every message about it."""
+"""Whom a `gitlab_variable` target asks, and for what: for every message about it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ROLES = {"group": "the role Owner", "project": "the role Maintainer", INSTANCE:
 class Asked:
     """A variable of a group, a project or the instance, and the access token that is used for it.
 
-    `owner` is one of these three words, `path` its path or id (empty for the instance), `token` the
+    `owner` is one of these three, `path` its path or id (empty for the instance), `token` the
     file or variable that the access token is read from.
     """
 

@@ -56,7 +56,7 @@ _ANOTHER = (
 )
 _GRANT = (
     "make a fine-grained access token with CI/CD Variable: Create, Read and Update for {place} "
-    "(deploy/policies/gitlab-token.sh has the words to type) and write it to {token}"
+    "(deploy/policies/gitlab-token.sh has what to type) and write it to {token}"
 )
 _NOT_GITLAB = (
     "set `url` to GitLab's own address, with its path if it has one; "
@@ -276,7 +276,7 @@ def _said(response: requests.Response, body: str) -> str:
 
 
 def _sent(response: requests.Response) -> list[str]:
-    """Return what was sent and may not be seen, though the answer may repeat it."""
+    """Return what was sent and may not be shown, though the answer may repeat it."""
     request = response.request
     sent = json_in(request.body or b"")
     value = sent.get("value") if isinstance(sent, dict) else None

@@ -95,7 +95,7 @@ class OwnToken:
             )
         except DriverError as error:
             if error.reason in _CLEAR:
-                place.forget()  # GitLab has answered: nothing was rotated
+                place.forget()  # GitLab's answer is clear: nothing was rotated
             raise
         text = answer.get("token")
         if not (isinstance(text, str) and re.fullmatch(r"[!-~]+", text)):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SOURCE = Path(__file__).resolve().parents[1] / "servers" / "go" / "docker-clients"
-TIMES = 200
+TIMES = 100
 """How often a client is asked: Go's maps begin at a random one of eight places each time."""
 
 GO_CLIENTS = ("docker-file", "docker-variable", "crane", "oras")
@@ -64,11 +64,22 @@ def go_program() -> Path:
 
 
 def ask_go(
-    client: str, questions: Sequence[tuple[str, str]], folder: Path, times: int = TIMES
+    client: str, questions: Sequence[tuple[str, str]], folder: Path, file: str = "{}"
 ) -> list[Used]:
-    """Return what a client uses for each document and registry."""
+    """Return what a client uses for each document and registry.
+
+    `file`: the document in its file, where the others are those of the variable.
+    """
     lines = [
-        json.dumps({"client": client, "document": text, "host": _host(registry), "times": times})
+        json.dumps(
+            {
+                "client": client,
+                "document": text,
+                "file": file,
+                "host": _host(registry),
+                "times": TIMES,
+            }
+        )
         for text, registry in questions
     ]
     done = subprocess.run(

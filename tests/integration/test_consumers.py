@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,7 @@ from rotator.clients.lookups import Consumer, Verdict
 from rotator.core.docker_config import DOCKER_HUB, DockerConfig, decode, encode, merge
 from rotator.core.errors import DriverError
 from rotator.core.model import Credential, Secret
-from tests.clients.examples import EXAMPLES, GOOD, HOST, Example
+from tests.clients.examples import EXAMPLES, GOOD, HOST, Example, entry
 from tests.clients.programs import CONTAINERS, GO_CLIENTS, Used, ask_containers, ask_go
 from tests.support import NOW
 
@@ -119,6 +120,22 @@ def test_what_rotator_writes_over_other_peoples(client: str, tmp_path: Path) -> 
     used = ask_go(client, [(one.text, HOST) for one in written], tmp_path)
     assert len(written) > 60
     assert all(agrees(*pair) for pair in zip(written, [client] * len(used), used, strict=True))
+
+
+def test_the_variable_beats_the_file(tmp_path: Path) -> None:
+    """Where it has a login for the registry, dead or not; a variable that Docker drops does not."""
+    file = document_of({HOST: GOOD, "other.example.com": GOOD})
+    stale = document_of({HOST: "stale"})
+    dropped = stale[:-1] + ',"HttpHeaders":{}}'
+    questions = [(stale, HOST), (stale, "other.example.com"), (dropped, HOST), ("", HOST)]
+    used = ask_go("docker-variable", questions, tmp_path, file)
+    assert [one.users for one in used] == [{"stale"}, {GOOD}, {GOOD}, {GOOD}]
+    assert "Failed to create credential store from DOCKER_AUTH_CONFIG" in used[2].error
+
+
+def document_of(users: dict[str, str]) -> str:
+    """Return a document with these users' logins."""
+    return json.dumps({"auths": {registry: entry(user) for registry, user in users.items()}})
 
 
 def core_reads(text: str) -> bool:

@@ -45,4 +45,4 @@ def test_without_a_token_it_is_said(tmp_path: Path) -> None:
     assert isinstance(target, FileTargetSettings)
     sheet = Sheet("the file")
     overruling.mention(target, one, sheet)
-    assert "Settings > CI/CD" in the(sheet.findings, "ok", "can't be told").todo
+    assert "Settings > CI/CD" in the(sheet.findings, "ok", "is not known").todo

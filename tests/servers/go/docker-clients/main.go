@@ -26,10 +26,11 @@ const (
 )
 
 // Question names a client, a document and a registry; the client is asked so many times, as some
-// answers depend on chance.
+// answers depend on chance. File is what lies in the file where the document is the variable's.
 type Question struct {
 	Client   string `json:"client"`
 	Document string `json:"document"`
+	File     string `json:"file"`
 	Host     string `json:"host"`
 	Times    int    `json:"times"`
 }
@@ -126,7 +127,7 @@ func ask(directory string, question Question) (Answer, error) {
 		if err := os.Setenv(variable, document); err != nil {
 			return Answer{}, err
 		}
-		document = "{}"
+		document = question.File
 	}
 	if err := os.WriteFile(filepath.Join(directory, "config.json"), []byte(document), 0o600); err != nil {
 		return Answer{}, err
