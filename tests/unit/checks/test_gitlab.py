@@ -335,3 +335,12 @@ def test_a_token_of_another_rotation_looks(ward: Ward) -> None:
     found = look(ward.place, hosts, rotation([login_file(ward.place)], [ward.settings]))
     the(found, "warning", "that no target here writes")
     assert not [one for one in found if "has a GitLab token" in one.found]
+
+
+def test_our_own_variable_beats_nothing(ward: Ward) -> None:
+    """What a target here writes is as fresh as the file."""
+    ward.put(json.dumps({"auths": {"other.example.com": {"auth": "dTpw"}}}))
+    found = look(
+        ward.place, rotation([login_file(ward.place)], [file_target(ward.place), ward.settings])
+    )
+    assert not [one for one in bad(found) if "no target here writes" in one]

@@ -235,6 +235,16 @@ def test_answers(
     assert len(fake_gitlab.calls) == 1
 
 
+@pytest.mark.parametrize("sentence", OTHER_403S)
+def test_a_role_is_too_low_only_where_it_is(
+    fake_gitlab: FakeGitlab, token: Path, sentence: str
+) -> None:
+    """GitLab gives its own reason for every other 403, and another role is no way out."""
+    fake_gitlab.failing = Answer.of(403, {"message": sentence})
+    error = failure(target(fake_gitlab.url, token))
+    assert "role" not in f"{error.detail} {error.hint}"
+
+
 def test_refused_connection(fake_gitlab: FakeGitlab, token: Path) -> None:
     """Nobody listening is temporary, with the system's own words."""
     error = failure(target(f"http://127.0.0.1:{free_port()}", token))
