@@ -162,7 +162,7 @@ class GitlabVariableTargetSettings(NamedTargetSettings, tag="gitlab_variable", k
     instance: Yes | None = None
     """true: a variable of the whole instance; its access token is an administrator's."""
     token_file: InputFile | None = None
-    """The file that holds an access token with scope `api`."""
+    """The file that holds an access token: scope `api`, or a fine-grained one for variables."""
     token_env: VariableName | None = None
     """The environment variable that holds it."""
     key: VariableKey = ""

@@ -52,7 +52,7 @@ class GitlabApi:
     ) -> None:
         self._asked = asked
         self._token = token
-        self._ca_file = str(ca_file) if ca_file else None
+        self.ca_file = str(ca_file) if ca_file else None
         self._clock = clock
         self._timeouts = timeouts
 
@@ -76,14 +76,14 @@ class GitlabApi:
                 gitlab.Gitlab(
                     self._asked.url,
                     private_token=token,
-                    ssl_verify=self._ca_file or True,
+                    ssl_verify=self.ca_file or True,
                     session=_session(self._timeouts),
                 )
             )
         except RefusedError as error:
             raise refused(error.response, self._asked, self._clock()) from None
         except OSError as error:  # requests' exceptions are among them
-            raise no_answer(error, self._asked, self._ca_file) from None
+            raise no_answer(error, self._asked, self.ca_file) from None
         except gitlab.GitlabParsingError:
             raise unreadable(self._asked) from None
         finally:

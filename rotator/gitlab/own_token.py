@@ -38,10 +38,17 @@ _CLEAR = frozenset(
 
 _BOT = re.compile(r"(group|project)_(\d+)_bot")
 _LOCK = Lock()
+_SHARED: dict[tuple[object, ...], OwnToken] = {}
+
+
+def shared(api: GitlabApi, asked: Asked, path: Path, before: timedelta, clock: Clock) -> OwnToken:
+    """Return the process's one for this file, so that a thousand targets ask about it once."""
+    key = (asked.url, path, before, api.ca_file, clock)
+    return _SHARED.setdefault(key, OwnToken(api, asked, path, before, clock))
 
 
 class OwnToken:
-    """The access token in one file, as one target uses it."""
+    """The access token in one file, which any number of targets use."""
 
     def __init__(
         self, api: GitlabApi, asked: Asked, path: Path, rotate_before: timedelta, clock: Clock

@@ -24,7 +24,7 @@ from rotator.gitlab.api import CONNECT_SECONDS, READ_SECONDS, GitlabApi
 from rotator.gitlab.asked import INSTANCE, Asked
 from rotator.gitlab.errors import VariableMissingError
 from rotator.gitlab.mark import describe, parse
-from rotator.gitlab.own_token import OwnToken
+from rotator.gitlab.own_token import shared
 from rotator.system.secret_input import SecretInput
 from rotator.system.server_words import shown
 
@@ -91,7 +91,7 @@ class GitlabVariableTarget(Target):
         )
         self.api = GitlabApi(self.asked, self._token, settings.ca_file, clock, timeouts)
         self._own_token = (
-            OwnToken(self.api, self.asked, settings.token_file, settings.rotate_before, clock)
+            shared(self.api, self.asked, settings.token_file, settings.rotate_before, clock)
             if settings.rotate_before is not None and settings.token_file is not None
             else None
         )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from rotator.config.targets import GitlabVariableTargetSettings
 from rotator.core.errors import LoginRejectedError
@@ -92,6 +93,20 @@ def test_nothing_is_asked_while_nothing_is_due(place: Place) -> None:
         assert target.read().notes == ()
     assert place.server.count("GET", "/personal_access_tokens/self") == 1
     assert place.server.count("POST") == 0
+
+
+def test_targets_share_what_is_known_of_it(place: Place) -> None:
+    """A thousand variables with one token ask about it once, and rotate it once."""
+    clock = lambda: place.now  # noqa: E731  one clock for all, as a process has it
+    settings = place.target().settings
+    targets = [
+        GitlabVariableTarget(replace(settings, key=f"KEY_{number}"), Policy(), clock)
+        for number in range(5)
+    ]
+    notes = [target.read().notes for target in targets]
+    assert [bool(each) for each in notes] == [True, False, False, False, False]
+    assert place.server.count("GET", "/personal_access_tokens/self") == 2
+    assert place.server.count("POST", ROTATE) == 1
 
 
 @pytest.mark.parametrize("kind", ["group", "project"])
