@@ -23,7 +23,8 @@ class Case:
     """One rotation: its settings, what the journal knows of it, and with what it asks.
 
     `fingerprint` is None where nothing was published from here yet. `consume`: what uses something
-    up (a secret id, a credential made on request) may be done.
+    up (a secret id, a credential made on request) may be done. `configured`: every rotation of the
+    configuration, also those that are not checked.
     """
 
     rotation: RotationSettings
@@ -32,6 +33,7 @@ class Case:
     prove: Prove = field(repr=False)
     fingerprint: Fingerprint | None = field(default=None, repr=False)
     consume: bool = False
+    configured: list[RotationSettings] = field(default_factory=list, repr=False)
 
     def registries(self) -> dict[str, str]:
         """Return the registries of this rotation and the source of each, as far as is known."""

@@ -1,30 +1,32 @@
-"""Checks the target `gitlab_variable`: our access token, the variable, and what shadows it."""
+"""Checks the target `gitlab_variable`: our access token, the variable, and what beats it."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from rotator.checks import registry
+from rotator.checks import overruling, registry
 from rotator.checks.case import TIMEOUTS
 from rotator.checks.gitlab_shadows import Shadows, has_key
 from rotator.core.docker_config import shown
 from rotator.core.errors import DriverError
+from rotator.gitlab import token_file
+from rotator.gitlab.access_token import API
+from rotator.gitlab.errors import GranularError, new_token
 from rotator.observe.words import relative
-from rotator.targets.gitlab_errors import make_anew
 from rotator.targets.gitlab_variable import GitlabVariableTarget
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from rotator.checks.case import Case
     from rotator.checks.finding import Sheet
     from rotator.config.targets import GitlabVariableTargetSettings
     from rotator.core.model import Held
-    from rotator.targets.gitlab_errors import Asked
+    from rotator.gitlab.access_token import AccessToken
 
 _SOON = timedelta(days=30)
-_SCOPE = "api"
 _MOST_NAMES = 5
 _DESCRIBED = "description of its own"
 
@@ -35,16 +37,17 @@ def check(settings: GitlabVariableTargetSettings, case: Case, sheet: Sheet) -> N
     _token(target, case, sheet)
     held = target.read()
     asked = target.asked
-    sheet.ok(f"the role of its user lets it read and write variables of {asked.owner} {asked.path}")
+    sheet.ok(f"it may read the variables of {asked.place}")
     _variable(settings, target, held, sheet)
-    if has_key(target.api, asked.owner, asked.path, asked.key) == "several":
+    if settings.owner != "instance" and _has_several(target):
         sheet.warning(
-            f"{asked.owner} {asked.path} has several variables {asked.key}, in different "
+            f"{asked.place} has several variables {asked.key}, in different "
             "environment scopes: a job gets the one with the narrowest scope that fits",
-            f"delete those that nobody needs: {_page(asked)}",
+            f"delete those that nobody needs: {asked.variables_page}",
         )
     if settings.group is not None:
         _shadows(target, sheet)
+    overruling.look(target.api, asked, case, sheet)
     registry.published(settings, held, case, sheet)
 
 
@@ -63,23 +66,83 @@ def check_document(
         sheet.ok(f"GitLab can {'mask' if masked else 'take'} the value as it would be")
 
 
+def _has_several(target: GitlabVariableTarget) -> bool:
+    asked = target.asked
+    return has_key(target.api, asked.owner, asked.path, asked.key) == "several"
+
+
 def _token(target: GitlabVariableTarget, case: Case, sheet: Sheet) -> None:
-    token, now, todo = target.access_token(), case.clock(), make_anew(target.asked)
-    typed = f"{todo}; type: cat > {target.asked.token}, paste it, Enter, Ctrl-D"
+    """Say what our access token may do, and how long."""
+    settings = target.settings
+    if settings.rotate_before is not None and settings.token_file is not None:
+        _own_rotation(settings.token_file, sheet)
+    try:
+        token = target.access_token()
+    except GranularError as error:
+        sheet.ok(
+            f"the access token is a fine-grained one that may not read itself, so its end is not "
+            f"known here ({error})"
+        )
+        return
     name = f"the access token “{shown(token.name)}”"
-    if _SCOPE not in token.scopes:
+    if token.is_fine_grained:
+        what = "is a fine-grained one"
+        if missing := token.missing:
+            sheet.failure(
+                f"{name} {what}, and lacks {', '.join(missing)}",
+                f"grant that for {target.asked.place} with a new token "
+                f"(deploy/policies/gitlab-token.sh), and write it to {target.asked.token}",
+            )
+            return
+    elif API in token.scopes:
+        what = f"has the scope {API}"
+    else:
         scopes = ", ".join(token.scopes) or "none"
-        sheet.failure(f"{name} lacks the scope {_SCOPE}; it has {scopes}", typed)
-    elif token.expires_at is None:
-        sheet.ok(f"{name} has the scope {_SCOPE} and never ends")
-    elif token.expires_at - now < _SOON:
+        sheet.failure(f"{name} lacks the scope {API}; it has {scopes}", _typed(target))
+        return
+    _end(f"{name} {what}", token, target, case, sheet)
+
+
+def _end(
+    what: str, token: AccessToken, target: GitlabVariableTarget, case: Case, sheet: Sheet
+) -> None:
+    end, now, before = token.expires_at, case.clock(), target.settings.rotate_before
+    if end is None:
+        sheet.ok(f"{what} and never ends")
+    elif before is not None and end - now > timedelta(0):
+        sheet.ok(
+            f"{what} and ends {relative(end, now)}; rotator renews it {before.days} days before"
+        )
+    elif end - now < _SOON:
         sheet.warning(
-            f"{name} ends {relative(token.expires_at, now)}, on {token.expires_at:%Y-%m-%d} at "
-            "00:00 UTC, and then nothing is published here any more",
-            typed,
+            f"{what} and ends {relative(end, now)}, on {end:%Y-%m-%d} at 00:00 UTC, and then "
+            "nothing is published here any more",
+            _typed(target),
         )
     else:
-        sheet.ok(f"{name} has the scope {_SCOPE} and ends {relative(token.expires_at, now)}")
+        sheet.ok(f"{what} and ends {relative(end, now)}")
+
+
+def _own_rotation(path: Path, sheet: Sheet) -> None:
+    """Say whether rotator could put a new access token in the old one's place."""
+    try:
+        token_file.check(path)
+    except token_file.CannotReplaceError as error:
+        sheet.failure(
+            f"`rotate_before` can't work: {error}",
+            "keep the token in a plain file in a directory that rotator may write, or take "
+            "`rotate_before` out",
+        )
+    else:
+        sheet.ok(
+            f"`rotate_before`: rotator may replace {path}; no other host may use this token, as "
+            "the old one dies at once"
+        )
+
+
+def _typed(target: GitlabVariableTarget) -> str:
+    token = target.asked.token
+    return f"{new_token(target.asked)}; type: cat > {token}, paste it, Enter, Ctrl-D"
 
 
 def _variable(
@@ -88,7 +151,7 @@ def _variable(
     """Say what is odd about the variable as it is and as it is configured."""
     for note in held.notes:
         if settings.description is None or _DESCRIBED not in note:
-            sheet.warning(note, f"change it there: {_page(target.asked)}")
+            sheet.warning(note, f"change it there: {target.asked.variables_page}")
     if settings.description is not None:
         sheet.warning(
             "it has a configured description and so no mark: another rotator can't tell what is in "
@@ -101,33 +164,30 @@ def _variable(
 
 def _shadows(target: GitlabVariableTarget, sheet: Sheet) -> None:
     asked = target.asked
-    looked = Shadows(target.api, asked).look()
-    how_far = f"{looked.looked} of the {looked.known}{'+' * looked.more} sub-groups and projects"
-    unsaid = f"; {looked.unseen} can't be looked into with this token" if looked.unseen else ""
-    if looked.found:
+    try:
+        below = Shadows(target.api, asked).look()
+    except GranularError as error:
+        sheet.ok(f"variables {asked.key} below the group can't be looked for: {error}")
+        return
+    how_far = f"{below.counted} of the {below.known}{'+' * below.more} sub-groups and projects"
+    unsaid = f"; {below.hidden} can't be read with this token" if below.hidden else ""
+    if below.found:
         sheet.warning(
-            f"{_listed(looked.found)} have a variable {asked.key} of their own, and jobs there get "
-            f"that one instead (looked at {how_far}{unsaid})",
+            f"{_listed(below.found)} have a variable {asked.key} of their own, and jobs there get "
+            f"that one instead (asked {how_far}{unsaid})",
             f"delete it there ({asked.url}/PATH/-/settings/ci_cd, Variables), or add a target for "
             "it here",
         )
-    elif looked.cut:
+    elif below.cut:
         sheet.ok(
-            f"no other variable {asked.key} below the group, as far as looked: {how_far}{unsaid}; "
+            f"no other variable {asked.key} below the group, as far as asked: {how_far}{unsaid}; "
             "there was no time for more"
         )
     else:
-        sheet.ok(f"no other variable {asked.key} below the group: looked at {how_far}{unsaid}")
+        sheet.ok(f"no other variable {asked.key} below the group: asked {how_far}{unsaid}")
 
 
 def _listed(paths: Sequence[str]) -> str:
     names = ", ".join(map(shown, paths[:_MOST_NAMES]))
     more = len(paths) - _MOST_NAMES
     return f"{names} and {more} more" if more > 0 else names
-
-
-def _page(asked: Asked) -> str:
-    if asked.path.isdigit():
-        return f"{asked.url}, {asked.owner} {asked.path}, Settings > CI/CD > Variables"
-    prefix = "groups/" if asked.owner == "group" else ""
-    return f"{asked.url}/{prefix}{asked.path}/-/settings/ci_cd, Variables"

@@ -10,17 +10,20 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from gitlab.utils import EncodedId
+
 from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
+from rotator.gitlab.asked import variables
+from rotator.gitlab.errors import VariableMissingError
 from rotator.system.each import ThreadedEach
-from rotator.targets.gitlab_errors import VariableMissingError
 
 if TYPE_CHECKING:
     import gitlab
 
-    from rotator.targets.gitlab_api import GitlabApi
-    from rotator.targets.gitlab_errors import Asked
+    from rotator.gitlab.api import GitlabApi
+    from rotator.gitlab.asked import Asked
 
-MOST_LOOKED_AT = 100
+MOST_ASKED = 100
 """Sub-groups and projects, each of them one request."""
 
 SECONDS = 2.0
@@ -28,27 +31,27 @@ _AT_ONCE = 10
 _PER_PAGE = 100
 _TURN_SECONDS = 2.5
 
-Space = tuple[Literal["group", "project"], str]
-"""A group or project: its kind and path."""
+Space = tuple[Literal["group", "project", "instance"], str]
+"""A group, a project or the instance: its kind, and its path or id (empty for the instance)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """What was found: the paths that have the key; how far was looked, of how many.
+class Below:
+    """What was found: the paths that have the key; how far was counted, of how many.
 
-    `more`: there are more than are counted in `known`. `unseen`: the token may not look there.
+    `more`: there are more than are counted in `known`. `hidden`: the token may not look there.
     """
 
     found: tuple[str, ...]
-    looked: int
+    counted: int
     known: int
     more: bool
-    unseen: int
+    hidden: int
 
     @property
     def cut(self) -> bool:
-        """Tell whether some were not looked at."""
-        return self.more or self.looked < self.known
+        """Tell whether some were not counted at."""
+        return self.more or self.counted < self.known
 
 
 class Shadows:
@@ -58,7 +61,7 @@ class Shadows:
         self._api = api
         self._asked = asked
 
-    def look(self) -> Looked:
+    def look(self) -> Below:
         """Ask sub-groups first and then projects, the busiest first; 2 requests and one for each.
 
         Raises `DriverError` where the lists can't be had.
@@ -67,22 +70,22 @@ class Shadows:
         groups, projects = self._list("descendant_groups"), self._list("projects")
         spaces: list[Space] = [("group", path) for path in groups]
         spaces += [("project", path) for path in projects]
-        waiting = spaces[:MOST_LOOKED_AT]
+        waiting = spaces[:MOST_ASKED]
         found: list[str] = []
-        looked = unseen = 0
+        counted = hidden = 0
         while waiting and time.monotonic() < deadline:
             turn, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
             answers = ThreadedEach()(self._has_key, turn, _TURN_SECONDS)
             for (_, path), answer in zip(turn, answers, strict=True):
                 if isinstance(answer, Exception) and not isinstance(answer, DriverError):
                     raise answer
-                unseen += isinstance(answer, PermanentError)
-                looked += not isinstance(answer, Exception)
+                hidden += isinstance(answer, PermanentError)
+                counted += not isinstance(answer, Exception)
                 found += [path] if answer in ("one", "several") else []
             if any(isinstance(answer, TemporaryError) for answer in answers):
                 break  # it is asked too much of GitLab
         more = _PER_PAGE in (len(groups), len(projects))
-        return Looked(tuple(found), looked, len(spaces), more, unseen)
+        return Below(tuple(found), counted, len(spaces), more, hidden)
 
     def _has_key(self, space: Space) -> str:
         return has_key(self._api, *space, self._asked.key)
@@ -108,13 +111,9 @@ class Shadows:
 
 def has_key(api: GitlabApi, owner: str, path: str, key: str) -> Literal["none", "one", "several"]:
     """Return how many variables with this key a group or project has of its own; one request."""
-
-    def get(client: gitlab.Gitlab) -> None:
-        spaces = client.groups if owner == "group" else client.projects
-        spaces.get(path, lazy=True).variables.get(key)
-
+    address = f"{variables(owner, path)}/{EncodedId(key)}"
     try:
-        api.call(get)
+        api.call(lambda client: client.http_get(address))
     except VariableMissingError:
         return "none"
     except PermanentError as error:

@@ -64,7 +64,7 @@ def table(process: str = "self", proc: Path = PROC) -> list[Mount]:
 
 
 def place(path: Path, mounts: list[Mount]) -> tuple[str, str] | None:
-    """Return the device that a path is on and its path there; None where that can't be told."""
+    """Return the device that a path is on and its path there; None where that is not known."""
     covering = [mount for mount in mounts if path.is_relative_to(mount.point)]
     if not covering:
         return None
@@ -77,21 +77,21 @@ def holders(path: Path, status: os.stat_result, proc: Path = PROC) -> tuple[list
     """Return who else has a file (with this status) mounted, and how many we may not look at."""
     where = place(path, table(proc=proc))
     found: list[Holder] = []
-    unseen = 0
-    seen = {_namespace("self", proc)}
+    hidden = 0
+    spaces = {_namespace("self", proc)}
     for process in (entry.name for entry in proc.iterdir() if entry.name.isdecimal()):
         try:
             space = _namespace(process, proc)
-            if space in seen:
+            if space in spaces:
                 continue
             mounts = table(process, proc)
-            seen.add(space)
+            spaces.add(space)
             found += _held(process, mounts, where, status, proc)
         except PermissionError:
-            unseen += 1
+            hidden += 1
         except OSError:
             continue  # it ended meanwhile
-    return found, unseen
+    return found, hidden
 
 
 def _held(
@@ -124,14 +124,14 @@ def _reads(process: str, status: os.stat_result, proc: Path) -> bool:
     https://man7.org/linux/man-pages/man7/user_namespaces.7.html: a capability counts only for files
     whose owner and group have a number in the namespace.
     """
-    told = dict(
+    fields = dict(
         line.split(":\t", 1)
         for line in (proc / process / "status").read_text().splitlines()
         if ":\t" in line
     )
-    user, groups = int(told["Uid"].split()[1]), {int(told["Gid"].split()[1])}
-    groups |= {int(number) for number in told["Groups"].split()}
-    able = int(told["CapEff"], 16) & (_DAC_OVERRIDE | _DAC_READ_SEARCH)
+    user, groups = int(fields["Uid"].split()[1]), {int(fields["Gid"].split()[1])}
+    groups |= {int(number) for number in fields["Groups"].split()}
+    able = int(fields["CapEff"], 16) & (_DAC_OVERRIDE | _DAC_READ_SEARCH)
     if able and all(
         _is_mapped(number, (proc / process / name).read_text())
         for number, name in ((status.st_uid, "uid_map"), (status.st_gid, "gid_map"))

@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from rotator.checks import clients, overruling
 from rotator.checks.case import SECONDS
 from rotator.checks.wrapping import unwrap
 from rotator.core import docker_config
@@ -102,6 +103,9 @@ def _blanks(credential: Credential) -> str:
 def published(target: TargetSettings, held: Held, case: Case, sheet: Sheet) -> None:
     """Say what a target holds for this rotation's registries, and what they say of it."""
     sheet.held = held
+    overruling.mention(target, case, sheet)
+    for problem in clients.configured(target, case.wanted(target)):
+        sheet.warning(f"as configured: {problem.what}", problem.todo)
     run = f"rotator run-once {case.rotation.name}"
     if held.withheld:
         sheet.ok("it hides its value, so what is published can't be shown to a registry")
@@ -114,7 +118,7 @@ def published(target: TargetSettings, held: Held, case: Case, sheet: Sheet) -> N
         sheet.ok(f"it holds a {target.content}, which no registry can judge alone")
     else:
         config = _decoded(held.text.reveal(), sheet)
-        oddities(config, sheet)
+        clients.problems(held.text.reveal(), clients.readers(target), case.wanted(target), sheet)
         _entries(target, held, config, case, sheet)
 
 
@@ -129,15 +133,7 @@ def _decoded(text: str, sheet: Sheet) -> DockerConfig:
 
 def oddities(config: DockerConfig, sheet: Sheet) -> None:
     """Say what is wrong with a document whoever wrote it."""
-    broken = docker_config.merge(config, ()).left_out
-    if broken:
-        sheet.warning(
-            f"no client can decode {', '.join(map(shown, broken))}, and one such entry makes "
-            "Docker lose its neighbours at random",
-            "take it out, or log in there again; rotator leaves it out at its next write",
-        )
-    for what, todo in config.warnings():
-        sheet.warning(what, todo)
+    clients.problems(docker_config.encode(config), clients.RUNNERS_FILE, (), sheet)
 
 
 def proofs(credentials: Sequence[Credential], case: Case) -> list[Proof]:

@@ -115,10 +115,12 @@ def examine(
         _rotation_check(configuration.state_dir, each, clock, prove, consume) for each in chosen
     ]
     active = [check for each in rounds for check in each.checks if _is_active(check)]
+    for one in rounds:
+        one.case.configured.extend(configuration.rotations)
     # Loaded before the clock runs: SDKs take their time, and it is not the servers'.
     calls = [_Call(check.load(), check.sheet.about) for check in active]
-    each = WatchedEach(ThreadedEach(), progress, lambda _: "check", lambda call: call.about)
-    answers = each(_call, calls, CONSUMING_SECONDS if consume else SECONDS)
+    watched = WatchedEach(ThreadedEach(), progress, lambda _: "check", lambda call: call.about)
+    answers = watched(_call, calls, CONSUMING_SECONDS if consume else SECONDS)
     for check, answer in zip(active, answers, strict=True):
         if isinstance(answer, Exception):
             check.sheet.error(answer)

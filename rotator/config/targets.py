@@ -13,6 +13,8 @@ from rotator.config.types import (
     FILLED,
     NO_TEXTS,
     NUMBER,
+    TRUE,
+    Duration,
     FileMode,
     Flag,
     Text,
@@ -66,6 +68,10 @@ VariableKey = Annotated[
     str, matching(r"[A-Za-z0-9_]{1,255}", "a variable's name: letters, digits and _")
 ]
 Description = Annotated[str, matching(r".{1,255}", "a text of 255 characters at most")]
+Yes = Annotated[
+    bool,
+    matching(f"({'|'.join(TRUE)})", "true (or leave it out)", lambda _: True, also={"const": True}),
+]
 FieldName = Annotated[str, matching(r"\S+", "a field's name without white space")]
 GitlabPath = Annotated[
     str,
@@ -200,11 +206,21 @@ class KubernetesConfigMapTargetSettings(
 
 
 class GitlabVariableTargetSettings(NamedTargetSettings, tag="gitlab_variable", kw_only=True):
-    """A CI/CD variable of a GitLab group or project."""
+    """A CI/CD variable of a GitLab group, project or instance."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
-        OneOf(("group", "project")),
+        OneOf(("group", "project", "instance")),
         OneOf(("token_file", "token_env")),
+        When(
+            "instance",
+            forbids=("environment_scope",),
+            hint="an instance's variables have none",
+        ),
+        When(
+            "rotate_before",
+            needs=("token_file",),
+            hint="the new access token is written there",
+        ),
     )
 
     url: Url
@@ -213,8 +229,10 @@ class GitlabVariableTargetSettings(NamedTargetSettings, tag="gitlab_variable", k
     """The group's path or id."""
     project: GitlabPath | None = None
     """The project's path or id."""
+    instance: Yes | None = None
+    """true: a variable of the whole instance; its access token is an administrator's."""
     token_file: InputFile | None = None
-    """The file that holds an access token with scope `api`."""
+    """The file that holds an access token: scope `api`, or a fine-grained one for variables."""
     token_env: VariableName | None = None
     """The environment variable that holds it."""
     key: VariableKey = ""
@@ -222,24 +240,40 @@ class GitlabVariableTargetSettings(NamedTargetSettings, tag="gitlab_variable", k
     or DOCKER_REGISTRY_PASS."""
     masked: Flag | None = None
     """Hide the value in job logs; default: true, false for `content: username`."""
+    masked_and_hidden: Flag = False
+    """true: make the variable hidden, so that nobody reads it in GitLab (17.4 or newer)."""
     protected: Flag | None = None
     """Only for pipelines on protected refs; default: as it is, false for a new variable."""
     environment_scope: Text = "*"
     """The environments that get it."""
     description: Description | None = None
     """Its description; default: who keeps it fresh, and until when."""
+    rotate_before: Duration | None = None
+    """Renew rotator's own access token this long before it ends, by self-rotation; default: off.
+    Not where several hosts share the token file."""
     ca_file: InputFile | None = None
     """Certificates to trust for this server instead of the system's."""
 
     def where(self) -> str:
         """Return the owner's path and the key, with the scope where it is not `*`."""
-        owner = self.group if self.group is not None else self.project
         scope = "" if self.environment_scope == "*" else f"@{self.environment_scope}"
-        return f"{owner}/{self.key}{scope}"
+        return f"{self.owner_path or self.owner}/{self.key}{scope}"
+
+    @property
+    def owner(self) -> Literal["group", "project", "instance"]:
+        """Whose variable it is."""
+        if self.instance:
+            return "instance"
+        return "project" if self.group is None else "group"
+
+    @property
+    def owner_path(self) -> str:
+        """The path or id of the group or project; empty for the instance."""
+        return str(self.group or self.project or "")
 
     def place(self) -> tuple[Any, ...]:
         """Return what makes the variable one of its kind."""
-        return (self.url, self.group, self.project, self.key, self.environment_scope)
+        return (self.url, self.owner, self.owner_path, self.key, self.environment_scope)
 
     def __post_init__(self) -> None:
         """Fill in the defaults that depend on other keys."""

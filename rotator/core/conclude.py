@@ -264,11 +264,10 @@ def _target_report(
         failure=failure,
         changes=decision.changes if isinstance(decision, Write) and moved else (),
         notes=(
-            *s.held.notes,
+            *(done.notes if outcome == "written" else s.held.notes),
             *decision.notes,
             *_unproven_notes(s, decision if moved else None),
             *_drift_notes(s, record.target(target.name)),
-            *done.notes,
         ),
         group=target.group,
     )

@@ -98,7 +98,7 @@ class AccessTokens:
                     self._look_at = self._clock() + _LOOK_AGAIN
                 self._asked.pop(name, None)
                 if end := answers[one.url, place]:
-                    owner = f"project {one.project}" if one.project else f"group {one.group}"
+                    owner = f"{one.owner} {one.owner_path}".rstrip()
                     hint = (
                         f"make another one with scope api at {one.url}, {owner}, Settings > "
                         f"Access tokens, and write it to {place}"

@@ -1,4 +1,4 @@
-"""Publishes in a CI/CD variable of a GitLab group or project.
+"""Publishes in a CI/CD variable of a GitLab group, project or whole instance.
 
 Facts: https://docs.gitlab.com/api/group_level_variables/,
 https://docs.gitlab.com/api/project_level_variables/, https://docs.gitlab.com/ci/variables/
@@ -6,28 +6,39 @@ https://docs.gitlab.com/api/project_level_variables/, https://docs.gitlab.com/ci
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitlab.utils import EncodedId
 
+from rotator.clients.judge import judge
+from rotator.clients.lookups import Consumer
+from rotator.core.docker_config import shown as shown_key
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Content, Held, Mark, Policy, Secret
 from rotator.core.ports import Target
+from rotator.gitlab import access_token
+from rotator.gitlab.api import CONNECT_SECONDS, READ_SECONDS, GitlabApi
+from rotator.gitlab.asked import INSTANCE, Asked
+from rotator.gitlab.errors import VariableMissingError
+from rotator.gitlab.mark import describe, parse
+from rotator.gitlab.own_token import shared
 from rotator.http.server_text import shown
 from rotator.system.secret_input import SecretInput
-from rotator.targets.gitlab_api import CONNECT_SECONDS, READ_SECONDS, AccessToken, GitlabApi
-from rotator.targets.gitlab_errors import Asked, VariableMissingError
-from rotator.targets.gitlab_mark import describe, parse
 
 if TYPE_CHECKING:
     from rotator.config.targets import GitlabVariableTargetSettings
     from rotator.core.ports import Clock
+    from rotator.gitlab.access_token import AccessToken
 
 _SHORTEST_MASKED = 8
 _MASKABLE = re.compile(rf"\S{{{_SHORTEST_MASKED},}}", re.ASCII)
 r"""What GitLab masks where it does not expand `$`: `\A\S{8,}\z` (Ci::Maskable in its source)."""
+
+_INSTANCE_CHARACTERS = 10_000
+"""The longest value of an instance's variable (Ci::InstanceVariable in GitLab's source)."""
 
 _ENVIRONMENT_BYTES = 128 * 1024
 """Linux starts no program with a longer `KEY=value` (MAX_ARG_STRLEN, the last zero byte counts)."""
@@ -41,7 +52,7 @@ def build(
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _Found:
     """What a write has to know of the variable that it replaces."""
 
     description: str
@@ -49,12 +60,12 @@ class _Seen:
 
 
 class GitlabVariableTarget(Target):
-    """One variable of one group or project, in one environment scope.
+    """One variable of one group, project or instance, in one environment scope.
 
     `compares` is False: GitLab has no conditional write. A read is one request, a write another.
-    What people set by hand stays (protected, variable_type, and the description where it is not
-    our mark) unless it is configured; `raw` and `masked` are set at each write. `asked` and `api`
-    are how GitLab is asked about it.
+    What people set themselves stays (protected, variable_type, and the description where it is not
+    our mark) unless it is configured; `raw` and `masked` are set at each write. `settings`, `asked`
+    and `api` are how GitLab is asked about it.
     """
 
     compares = False
@@ -68,30 +79,39 @@ class GitlabVariableTarget(Target):
     ) -> None:
         super().__init__(settings.name, policy)
         self.server = settings.url
-        self._settings = settings
+        self.settings = settings
         self._token = SecretInput(settings.token_file, settings.token_env)
         self.asked = Asked(
             url=settings.url,
-            owner="project" if settings.group is None else "group",
-            path=str(settings.group or settings.project),
+            owner=settings.owner,
+            path=settings.owner_path,
             key=settings.key,
             scope=settings.environment_scope,
             token=str(settings.token_file or f"${settings.token_env}"),
         )
         self.api = GitlabApi(self.asked, self._token, settings.ca_file, clock, timeouts)
+        self._own_token = (
+            shared(self.api, self.asked, settings.token_file, settings.rotate_before, clock)
+            if settings.rotate_before is not None and settings.token_file is not None
+            else None
+        )
         # Plain addresses: python-gitlab's objects cost as much as the rest of a call.
-        self._list = f"/{self.asked.owner}s/{EncodedId(self.asked.path)}/variables"
-        self._path = f"{self._list}/{EncodedId(settings.key)}"
-        # The scope is sent always: without it GitLab updates any one of several.
-        self._filter = {"environment_scope": settings.environment_scope}
+        self._path = f"{self.asked.api}/{EncodedId(settings.key)}"
+        # The scope is sent always: without it GitLab updates any one of several. An instance's
+        # variables have none.
+        scope = {"environment_scope": settings.environment_scope}
+        self._scope: dict[str, str] = {} if self.asked.owner == INSTANCE else scope
+        self._filter: dict[str, Any] = {"filter": self._scope} if self._scope else {}
 
     def read(self) -> Held:
         """Return what the variable holds; one request. A hidden one withholds its value."""
+        renewed = self._own_token.renew_if_due() if self._own_token else ""
+        notes = (renewed,) if renewed else ()
         try:
-            answer = self.api.call(lambda client: client.http_get(self._path, filter=self._filter))
+            answer = self.api.call(lambda client: client.http_get(self._path, **self._filter))
         except VariableMissingError:
-            return Held(None)
-        return self._held(answer)
+            return Held(None, notes=notes)
+        return self._held(answer, notes)
 
     def write(self, text: Secret, mark: Mark, replacing: Held) -> Held:
         """Update the variable, or create it where `replacing` is nothing; one request.
@@ -99,52 +119,62 @@ class GitlabVariableTarget(Target):
         Raises `PermanentError` (invalid, too_large) before any request for a value that GitLab
         would refuse, and `ConflictError` where the variable came or went since it was read.
         """
-        seen = replacing.version if isinstance(replacing.version, _Seen) else None
+        found = replacing.version if isinstance(replacing.version, _Found) else None
         value = text.reveal()
-        self.check_value(value, masked=self._settings.masked or (seen is not None and seen.hidden))
-        wanted = {"value": value, "raw": True, **self._attributes(mark, seen)}
-        if seen is None:
-            wanted |= {"key": self.asked.key, **self._filter}
+        self.check_value(value, masked=self.settings.masked or (found is not None and found.hidden))
+        wanted = {"value": value, "raw": True, **self._attributes(mark, found)}
+        if found is None:
+            wanted |= {"key": self.asked.key, **self._scope}
+            if self.settings.masked_and_hidden:
+                wanted["masked_and_hidden"] = True  # older than 17.4: not known, and only masked
             return self._held(
-                self.api.call(lambda client: client.http_post(self._list, post_data=wanted))
+                self.api.call(lambda client: client.http_post(self.asked.api, post_data=wanted))
             )
         return self._held(
             self.api.call(
-                lambda client: client.http_put(self._path, post_data=wanted, filter=self._filter)
+                lambda client: client.http_put(self._path, post_data=wanted, **self._filter)
             )
         )
 
     def access_token(self) -> AccessToken:
         """Return what GitLab says of our own access token; one request."""
-        return self.api.access_token()
+        return access_token.read(self.api)
 
     def login_stamp(self) -> str:
         """Return what changes when the access token is replaced."""
         return self._token.stamp()
 
-    def _attributes(self, mark: Mark, seen: _Seen | None) -> dict[str, Any]:
+    def _attributes(self, mark: Mark, found: _Found | None) -> dict[str, Any]:
         """Return what is sent beside the value: what is ours or configured, and nothing else."""
         attributes: dict[str, Any] = {}
-        if seen is None or not seen.hidden:
+        if found is None or not found.hidden:
             # GitLab refuses any word on masking once a variable is hidden.
-            attributes["masked"] = self._settings.masked
-        if self._settings.protected is not None:
-            attributes["protected"] = self._settings.protected
-        if self._settings.description is not None:
-            attributes["description"] = self._settings.description
-        elif seen is None or not seen.description or parse(seen.description):
+            attributes["masked"] = self.settings.masked
+        if self.settings.protected is not None:
+            attributes["protected"] = self.settings.protected
+        if self.settings.description is not None:
+            attributes["description"] = self.settings.description
+        elif found is None or not found.description or parse(found.description):
             attributes["description"] = describe(mark)
         return attributes
 
     def check_value(self, value: str, *, masked: bool) -> None:
         """Raise `PermanentError` (invalid, too_large) for a value that GitLab would refuse."""
+        fewer = "publish fewer registries in it (`registries:`), or mount a file into the jobs"
         size = len(f"{self.asked.key}={value}\0".encode())
         if size > _ENVIRONMENT_BYTES:
             raise PermanentError(
                 Reason.TOO_LARGE,
                 f"{self.asked}: the value needs {size} bytes in a job's environment, "
                 f"where Linux allows {_ENVIRONMENT_BYTES}",
-                "publish fewer registries in it (`registries:`), or mount a file into the jobs",
+                fewer,
+            )
+        if self.asked.owner == INSTANCE and len(value) > _INSTANCE_CHARACTERS:
+            raise PermanentError(
+                Reason.TOO_LARGE,
+                f"{self.asked}: the value has {len(value)} characters, and GitLab allows "
+                f"{_INSTANCE_CHARACTERS:,} in an instance's variable",
+                fewer,
             )
         if masked and not _MASKABLE.fullmatch(value):
             short = len(value) < _SHORTEST_MASKED
@@ -152,12 +182,21 @@ class GitlabVariableTarget(Target):
             raise PermanentError(
                 Reason.INVALID,
                 f"{self.asked}: GitLab can't mask this value, as it {why}",
-                "set `masked: false` for this target if job logs may show it, or change the login",
+                self._how_to_mask(value),
             )
 
-    def _held(self, answer: Any) -> Held:
+    def _how_to_mask(self, value: str) -> str:
+        """Return what to change so that the value can be masked: a document is never shown."""
+        if self.policy.content is Content.USERNAME:
+            return "set `masked: false` for this target, if job logs may show the user name"
+        if self.policy.content is Content.PASSWORD:
+            return "give this registry a password of at least 8 characters without blanks"
+        found = _parts_with_blanks(value)
+        return f"take {found} out of the document where it is made: no job needs it to log in"
+
+    def _held(self, answer: Any, notes: tuple[str, ...] = ()) -> Held:
         """Return what GitLab's answer tells of the variable."""
-        scope = shown(str(answer.get("environment_scope", self.asked.scope)), ())
+        scope = shown(str(answer.get("environment_scope") or self.asked.scope), ())
         if scope != self.asked.scope:
             raise PermanentError(
                 Reason.INVALID,
@@ -171,13 +210,13 @@ class GitlabVariableTarget(Target):
         return Held(
             text=None if hidden or value is None else Secret(str(value)),
             mark=parse(description),
-            version=_Seen(description, hidden),
+            version=_Found(description, hidden),
             withheld=hidden or value is None,
-            notes=tuple(self._notes(answer, description)),
+            notes=(*notes, *self._notes(answer, description)),
         )
 
     def _notes(self, answer: dict[str, Any], description: str) -> list[str]:
-        key, settings = self.asked.key, self._settings
+        key, settings = self.asked.key, self.settings
         notes = []
         if answer.get("variable_type") == "file" and self.policy.content is Content.DOCKER_CONFIG:
             notes.append(
@@ -188,12 +227,42 @@ class GitlabVariableTarget(Target):
         if answer.get("protected") and not settings.protected:
             notes.append(f"{key} is protected: only jobs on protected branches and tags get it")
         if settings.masked and answer.get("masked") is False:
-            notes.append(f"{key} is not masked: a job can print it; the next write masks it")
+            notes.append(f"{key} is not masked, so a job can print it; rotator's write masks it")
         if answer.get("raw") is False:
-            notes.append(f"{key} is expanded: jobs replace `$` in it; the next write ends that")
+            notes.append(f"{key} is expanded, so jobs replace `$` in it; rotator's write ends that")
+        if settings.masked_and_hidden and not answer.get("hidden"):
+            notes.append(
+                f"{key} is visible, and GitLab hides a variable only when it is made (17.4 or "
+                "newer): delete it there, and rotator makes it again, hidden"
+            )
+        if self.policy.content is Content.DOCKER_CONFIG and isinstance(answer.get("value"), str):
+            notes += _dropped_by_docker(answer["value"], key)
         if description and not parse(description):
             notes.append(
                 f"{key} has a description of its own and so no mark: "
                 "another rotator can't tell what is in it, don't share it with one"
             )
         return notes
+
+
+def _dropped_by_docker(value: str, key: str) -> list[str]:
+    """Return what makes Docker ignore the variable, though other programs take it."""
+    problems = judge(value, [Consumer.DOCKER_VARIABLE]).problems
+    only = [each for each in problems if each.consumers == (Consumer.DOCKER_VARIABLE,)]
+    return [f"{key}: {each.what}; to do: {each.todo}" for each in only]
+
+
+def _parts_with_blanks(value: str) -> str:
+    """Return the names of what holds the blanks in a document, as `jq` would find them."""
+    try:
+        document = json.loads(value)
+    except ValueError:
+        return "the white space"
+    parts = document if isinstance(document, dict) else {}
+    parts = {**parts, **(parts.get("auths") or {})}
+    names = [
+        shown_key(name)
+        for name, part in parts.items()
+        if name != "auths" and re.search(r"\s", name + json.dumps(part, separators=(",", ":")))
+    ]
+    return " and ".join(f"`{name}`" for name in names) or "the white space"

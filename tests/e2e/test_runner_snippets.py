@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from rotator.clients.judge import judge
 from rotator.config.targets import (
     KubernetesConfigMapTargetSettings,
     KubernetesSecretTargetSettings,
 )
+from tests.clients.programs import ask_go
 from tests.support import MARKED, need
 
 if TYPE_CHECKING:
@@ -47,12 +49,12 @@ def load(name: str) -> Any:
     return yaml.safe_load(text)
 
 
-def script(name: str) -> str:
+def script(name: str, job: str = "build") -> str:
     """Return the shell lines that a snippet adds before the job's own."""
     snippet = load(name)
     if name.endswith(".toml"):
         return str(snippet["pre_build_script"])
-    return "\n".join(snippet["build"]["before_script"])
+    return "\n".join(snippet[job]["before_script"])
 
 
 @pytest.fixture(params=SHELLS)
@@ -162,7 +164,7 @@ def start_job(engine: DockerEngine, name: str, folder: Path, lines: str = ":") -
     volumes = load(name)["docker"]["volumes"]
     mounts = [volume.replace(HOST_PATH, str(folder)) for volume in volumes if ":" in volume]
     flags = [flag for mount in mounts for flag in ("--volume", mount)]
-    command = ["sh", "-ec", f"{lines}; touch /tmp/ready; sleep 600"]
+    command = ["sh", "-ec", f"{lines}\ntouch /tmp/ready; sleep 600"]
     return engine.docker(
         "run", "--detach", "--network", "none", *flags, engine.image, *command
     ).strip()
@@ -230,3 +232,71 @@ def test_login_with_two_variables(
     )
     auth = json.loads(config.read_text())["auths"][basic_registry.host]["auth"]
     assert base64.b64decode(auth).decode() == f"{user}:{password}"
+
+
+@pytest.mark.parametrize("name", [one for one in NAMES if "executor" in one])
+def test_a_mounted_file_is_not_overruled(shell: Callable[..., Path], name: str) -> None:
+    """Docker 28.3 and newer would take the variable's logins first, so the job has none."""
+    lines = script(name).replace(MOUNTED, "/nowhere")
+    said = shell(
+        f'{lines}\nprintf "%s" "${{DOCKER_AUTH_CONFIG-unset}}" > said', DOCKER_AUTH_CONFIG=OLD
+    )
+    assert (said.parents[1] / "said").read_text() == "unset"
+
+
+def test_own_login_in_the_variable(shell: Callable[..., Path], tmp_path: Path) -> None:
+    """It is the one form that Docker takes, and Docker finds the login in it."""
+    password = f"{MARKED}pa$word\\n" + "x" * 200
+    config = shell(
+        script("own-login.gitlab-ci.yml") + '\nprintf "%s" "$DOCKER_AUTH_CONFIG" > own',
+        OWN_REGISTRY="own.example.com:5000",
+        OWN_USER="me",
+        OWN_PASSWORD=password,
+    )
+    text = (config.parents[1] / "own").read_text()
+    assert not judge(text).problems
+    login = base64.b64decode(json.loads(text)["auths"]["own.example.com:5000"]["auth"]).decode()
+    assert login == f"me:{password}"
+    (used,) = ask_go("docker-variable", [(text, "own.example.com:5000")], tmp_path)
+    assert used.users == {"me"}
+
+
+def test_own_login_in_a_copy(
+    docker_engine: DockerEngine,
+    basic_registry: DockerRegistry,
+    shell: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    """`docker login` writes the copy; the mounted document stays, and its logins are in both."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("docker", "mktemp", "cp", "chmod", "cat"):
+        (tools / tool).symlink_to(need(tool, "docker.io"))
+    config = tmp_path / "home" / ".docker" / "config.json"
+    config.parent.mkdir()
+    publish(OLD, config)
+    config.chmod(0o400)
+    password = f"{MARKED}pa$word\\n"
+    user = basic_registry.new_user(password)
+    image = basic_registry.push_image(user)
+    lines = script("own-login.gitlab-ci.yml", "build-with-older-docker")
+    shell(
+        f'{lines}\ndocker pull {image}\ncat "$DOCKER_CONFIG/config.json" > own',
+        **{**docker_engine.environment, "PATH": str(tools)},
+        OWN_REGISTRY=basic_registry.host,
+        OWN_USER=user,
+        OWN_PASSWORD=password,
+    )
+    copied = json.loads((tmp_path / "home" / "own").read_text())["auths"]
+    assert set(copied) == {"r.example.com", basic_registry.host}
+    assert config.read_text() == OLD + "\n"
+
+
+def test_what_the_page_asks_for_can_be_judged(shell: Callable[..., Path]) -> None:
+    """The emergency page prints both forms in base64, which no log masks and `check` takes."""
+    page = (FOLDER.parent / "README.md").read_text()
+    for command in ("base64 ~/.docker/config.json", 'echo "$DOCKER_AUTH_CONFIG" | base64'):
+        assert f"`{command}`" in page
+        lines = f"mkdir -p ~/.docker; echo '{OLD}' > ~/.docker/config.json; {command} > said"
+        said = shell(lines, DOCKER_AUTH_CONFIG=OLD).parents[1] / "said"
+        assert json.loads(base64.b64decode(said.read_text())) == json.loads(OLD)

@@ -70,6 +70,8 @@ class FakeGitlab(GitlabRules):
         self.latency = 0.0
         self.failing: Answer | None = None
         """While set, every request gets this answer."""
+        self.loses_rotations = False
+        """While true, a token is rotated and a proxy loses the answer."""
         self.silent = False
         """While true, requests are taken and never answered."""
         self.released = threading.Event()
@@ -128,22 +130,39 @@ class FakeGitlab(GitlabRules):
         except RefusalError as refusal:
             return Answer.of(refusal.status, refusal.body)
 
-    def _route(self, call: Call, text: str | None) -> Answer:
+    def _route(self, call: Call, text: str | None) -> Answer:  # noqa: PLR0911  one a route
         if not call.path.startswith(PREFIX):
             return Answer(404, b"<html>404</html>", {"Content-Type": "text/html"})
         parts = [unquote(part) for part in call.path.removeprefix(PREFIX).strip("/").split("/")]
         if call.method == "POST" and parts[-2:] == ["self", "rotate"]:
-            end = call.body.get("expires_at")
-            return Answer.of(200, self.rotate(text, date.fromisoformat(end) if end else None))
+            return self._rotate(call, text, parts)
         token = self.authenticate(text)
+        self.need_open("")
         match parts:
             case ["personal_access_tokens", "self"]:
+                self.need_permission(token, "read_personal_access_token", "user")
                 return Answer.of(200, token.shown(self.today))
+            case ["user"]:
+                self.need_permission(token, "read_user", "user")
+                name = f"{token.bot}_bot_0123456789abcdef" if token.bot else "somebody"
+                return Answer.of(200, {"username": name, "bot": bool(token.bot)})
             case ["admin", "ci", "variables", *key]:
                 return self._variables(call, token, "instance", "", key)
             case ["groups" | "projects" as kinds, name, "variables", *key]:
                 return self._variables(call, token, kinds[:-1], name, key)
         return self._browse(call, token, parts)
+
+    def _rotate(self, call: Call, text: str | None, parts: list[str]) -> Answer:
+        """A group's or project's access token is rotated where it belongs, others as a person's."""
+        end = call.body.get("expires_at")
+        token = next((one for one in self._tokens if one.text == text), None)
+        place = "" if parts[0] == "personal_access_tokens" else f"{parts[0][:-1]}_{parts[1]}"
+        if token is not None and not token.revoked and token.bot != place:
+            return Answer.of(404, {"message": "404 Not Found"})
+        answer = Answer.of(200, self.rotate(text, date.fromisoformat(end) if end else None))
+        if self.loses_rotations:
+            return Answer(502, b"<html>502</html>", {"Content-Type": "text/html"})
+        return answer
 
     def _browse(self, call: Call, token: Token, parts: list[str]) -> Answer:
         self.need_scope(token, "api", "read_api")
@@ -154,6 +173,7 @@ class FakeGitlab(GitlabRules):
                 group = self.open(token, "group", name)
                 everything = what == "descendant_groups" or "include_subgroups" in call.query
                 kind = "project" if what == "projects" else "group"
+                self.need_permission(token, f"read_{kind}", group.path)
                 found = self.below(group, kind, direct=not everything)
                 return self._page(call, [one.shown() for one in found])
         return Answer.of(404, {"error": "404 Not Found"})
@@ -161,6 +181,8 @@ class FakeGitlab(GitlabRules):
     def _variables(self, call: Call, token: Token, kind: str, name: str, key: list[str]) -> Answer:
         self.need_scope(token, *(("api", "read_api") if call.method == "GET" else ("api",)))
         space = self.open(token, kind, name, to_variables=True)
+        action = {"GET": "read", "POST": "create", "PUT": "update"}.get(call.method, "delete")
+        self.need_permission(token, f"{action}_variable", space.path or "instance")
         scope = call.query.get("filter[environment_scope]", [None])[0]
         match call.method, key:
             case "GET", []:

@@ -78,6 +78,11 @@ class Token:
     family: int
     admin: bool = False
     revoked: bool = False
+    granular: dict[str, frozenset[str]] | None = None
+    """A fine-grained token's permissions by place: a path, or `user`. None: a classic token."""
+    bot: str = ""
+    """`group_ID` or `project_ID`, where the token is an access token of that place."""
+    created_at: str = ""
 
     def expired(self, today: date) -> bool:
         """Tell whether its last midnight has passed."""
@@ -91,8 +96,19 @@ class Token:
             "revoked": self.revoked,
             "scopes": list(self.scopes),
             "active": not self.revoked and not self.expired(today),
+            "created_at": self.created_at,
             "expires_at": self.expires_at and self.expires_at.isoformat(),
+            **self._granular_scopes(),
         }
+
+    def _granular_scopes(self) -> Body:
+        if self.granular is None:
+            return {}
+        grants = [
+            {"access": "selected_memberships", "permissions": sorted(names)}
+            for names in self.granular.values()
+        ]
+        return {"granular_scopes": grants}
 
 
 class AccessRules:
@@ -103,6 +119,8 @@ class AccessRules:
         self._ids = itertools.count(100)
         self._spaces = {INSTANCE: Namespace(0, INSTANCE, "instance")}
         self._tokens: list[Token] = []
+        self.closed: dict[str, str] = {}
+        """Why GitLab lets nobody in, by place (the empty path: everywhere): its own sentence."""
 
     def add_group(self, path: str) -> Namespace:
         """Make a group, and the groups above it that are not there yet."""
@@ -125,13 +143,25 @@ class AccessRules:
         expires_at: date | None = None,
         *,
         admin: bool = False,
+        granular: dict[str, frozenset[str]] | None = None,
+        bot: str = "",
     ) -> Token:
-        """Make an access token for a user with these roles; it lives a year unless told."""
+        """Make an access token for a user with these roles; it lives a year unless it is given.
+
+        `granular` makes it a fine-grained one.
+        """
         number = next(self._ids)
         end = expires_at or self.today + NEW_LIFE
         text = f"s3cr3t-glpat-{secrets.token_hex(8)}"
-        self._tokens.append(Token(number, text, scopes, end, dict(roles), number, admin))
+        scopes = scopes if granular is None else ("granular",)
+        token = Token(number, text, scopes, end, dict(roles), number, admin, granular=granular)
+        token.bot, token.created_at = bot, f"{self.today}T08:00:00.000Z"
+        self._tokens.append(token)
         return self._tokens[-1]
+
+    def token(self, text: str) -> Token:
+        """Return the access token that this text is."""
+        return next(token for token in self._tokens if token.text == text)
 
     def space(self, path: str) -> Namespace:
         """Return the group or project at this path."""
@@ -163,6 +193,7 @@ class AccessRules:
 
     def open(self, token: Token, kind: str, name: str, *, to_variables: bool = False) -> Namespace:
         """Return a group, project or the instance by path or id, if the token may have it."""
+        self.need_open(name)
         if kind == "instance":
             if not token.admin:
                 raise RefusalError(403, {"message": "403 Forbidden"})
@@ -177,8 +208,36 @@ class AccessRules:
             raise RefusalError(403, {"message": "403 Forbidden"})
         return space
 
+    def need_permission(self, token: Token, permission: str, path: str) -> None:
+        """Refuse a fine-grained token that was not granted this at the place or above it."""
+        if token.granular is None:
+            return
+        granted = {
+            name
+            for place, names in token.granular.items()
+            if place == path or (place and _within(path, place))
+            for name in names
+        }
+        if permission not in granted:
+            action, _, resource = permission.partition("_")
+            title = {"variable": "CI/CD Variable"}.get(resource, resource.title())
+            message = (
+                "Access denied: This operation requires a fine-grained personal access token with "
+                f"the following permissions: [{title}: {action.title()}]."
+            )
+            body = {"error": "insufficient_granular_scope", "error_description": message}
+            raise RefusalError(403, body)
+
+    def need_open(self, path: str) -> None:
+        """Refuse, in GitLab's own sentence, what is closed to everybody: see `closed`."""
+        for place, sentence in self.closed.items():
+            if _within(path, place) or not place:
+                raise RefusalError(403, {"message": f"403 Forbidden - {sentence}"})
+
     def need_scope(self, token: Token, *scopes: str) -> None:
-        """Refuse a token that has none of these scopes."""
+        """Refuse a token that has none of these scopes; a fine-grained one has permissions."""
+        if token.granular is not None:
+            return
         if not set(scopes) & set(token.scopes):
             words = "The request requires higher privileges than provided by the access token."
             body = {"error": "insufficient_scope", "error_description": words, "scope": "api"}
@@ -192,9 +251,13 @@ class AccessRules:
                 token.revoked = token.revoked or token.family == known.family
         token = self.authenticate(text)
         self.need_scope(token, "api", "self_rotate")
+        self.need_permission(token, "rotate_personal_access_token", "user")
         token.revoked = True
         end = expires_at or self.today + ROTATED_LIFE
-        new = self.add_token(token.roles, token.scopes, end, admin=token.admin)
+        new = self.add_token(
+            token.roles, token.scopes, end, admin=token.admin, granular=token.granular,
+            bot=token.bot,
+        )  # fmt: skip
         new.family = token.family
         return {**new.shown(self.today), "token": new.text}
 

@@ -35,6 +35,7 @@ class GitlabRules(AccessRules):
     def __init__(self) -> None:
         super().__init__()
         self.tier = "premium"
+        self.version = (19, 4)
         self.limits = {"group": 30_000, "project": 8_000, "instance": 25}
 
     def find(self, space: Namespace, key: str, scope: str | None) -> Variable:
@@ -47,7 +48,9 @@ class GitlabRules(AccessRules):
             )
             raise RefusalError(409, {"message": message})
         if not found:
-            name = {"group": "GroupVariable"}.get(space.kind, "Variable")
+            name = {"group": "GroupVariable", "instance": "InstanceVariable"}.get(
+                space.kind, "Variable"
+            )
             raise RefusalError(404, {"message": f"404 {name} Not Found"})
         return found[0]
 
@@ -57,7 +60,7 @@ class GitlabRules(AccessRules):
             if given.get(name) is None:
                 raise RefusalError(400, {"error": f"{name} is missing"})
         given = self._kept(space, given)
-        hidden = bool(given.pop("masked_and_hidden", False))
+        hidden = bool(given.pop("masked_and_hidden", False)) and self.version >= (17, 4)
         masked = hidden or bool(given.get("masked"))
         variable = Variable(**{**given, "masked": masked, "hidden": hidden})
         self._need_free(space, variable)

@@ -17,9 +17,9 @@ from rotator.core.errors import DriverError
 from rotator.core.mark import EXPIRES, FINGERPRINT, ROTATION, from_annotations
 from rotator.core.model import Mark
 from rotator.core.record import Record, RecordError
+from rotator.gitlab.mark import describe, parse
 from rotator.observe.logs import configure
 from rotator.system.journal import FileJournal
-from rotator.targets.gitlab_mark import describe, parse
 from tests.fuzz.stub import DAMAGE, FUZZ, NASTY, ODD, damaged, dumped, json_with
 from tests.unit.core.builders import HOST, Site, down, site
 

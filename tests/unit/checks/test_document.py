@@ -117,7 +117,7 @@ def test_entry_that_nobody_decodes(known: Case) -> None:
     text = json.dumps({"auths": {"bad.example.com": {"auth": f"{MARKED}not base64"}}})
     found = told(text, known)
     the(found, "failure", "no client can decode this entry")
-    the(found, "warning", "lose its neighbours")
+    the(found, "warning", "loses other entries")
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def test_broken_neighbour(cluster: Cluster) -> None:
     """An entry that no client can decode is named; the good ones are judged all the same."""
     cluster.put(data={"config.json": '{"auths":{"bad.example.com":{"auth":"bm9jb2xvbg=="}}}'})
     found = cluster.look()
-    the(found, "warning", "no client can decode bad.example.com")
+    the(found, "warning", "the entry bad.example.com can't be decoded")
     the(found, "ok", "holds nothing for harbor.example.com yet")
 
 

@@ -112,8 +112,8 @@ def test_half_a_login(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ('{"auths":{"h.example.com":{},"h.example.com/x":{}}}', "Docker ignores"),
-        ('{"credsStore":"pass"}', "credsStore names `pass`"),
-        ('{"auths":{"x":{"auth":"bm9jb2xvbg=="}}}', "can decode x"),
+        ('{"credsStore":"pass"}', "`credsStore` makes Docker ask docker-credential-pass"),
+        ('{"auths":{"x":{"auth":"bm9jb2xvbg=="}}}', "the entry x can't be decoded"),
     ],
 )
 def test_odd_documents(tmp_path: Path, text: str, words: str) -> None:

@@ -16,7 +16,7 @@ from tests.unit.config.documents import (
 RULES: dict[str, tuple[str, list[str]]] = {
     "neither of two keys": (
         with_target(f"{{{GITLAB}}}"),
-        ["9:5: `group` or `project` is missing"],
+        ["9:5: `group`, `project` or `instance` is missing"],
     ),
     "both of two keys": (
         with_target(f"{{{GROUP}, project: p}}"),

@@ -219,3 +219,42 @@ def test_command_line() -> None:
             assert '"url": "http://127.0.0.1:' in printed
         finally:
             process.terminate()
+
+
+def test_a_fine_grained_token_may_do_what_is_granted(
+    ask: Ask, fake_gitlab: FakeGitlab, owner: Token
+) -> None:
+    """The role alone is not enough, and the permission that lacks is named as GitLab names it."""
+    grants = {"team": frozenset({"read_variable"})}
+    text = fake_gitlab.add_token({"team": OWNER}, granular=grants).text
+    assert ask("GET", f"{VARIABLES}/A", text).status_code == 404
+    refused = ask("POST", VARIABLES, text, json={"key": "A", "value": "x"})
+    assert refused.status_code == 403
+    assert refused.json()["error"] == "insufficient_granular_scope"
+    assert "[CI/CD Variable: Create]" in refused.json()["error_description"]
+    assert ask("GET", "personal_access_tokens/self", text).status_code == 403
+    assert ask("GET", "groups/team/projects", text).status_code == 403
+
+
+def test_a_closed_place_says_why(ask: Ask, fake_gitlab: FakeGitlab) -> None:
+    """GitLab's own sentence follows its 403."""
+    fake_gitlab.closed[GROUP] = "The group is archived."
+    assert ask("GET", f"{VARIABLES}/A").json() == {
+        "message": "403 Forbidden - The group is archived."
+    }
+
+
+@pytest.mark.parametrize("version", [(17, 3), (17, 4)])
+def test_hidden_from_17_4_on(ask: Ask, fake_gitlab: FakeGitlab, version: tuple[int, int]) -> None:
+    """An older GitLab does not know the parameter and drops it."""
+    fake_gitlab.version = version
+    wanted = {"key": "A", "value": JSON, "raw": True, "masked": True, "masked_and_hidden": True}
+    assert ask("POST", VARIABLES, json=wanted).json()["hidden"] == (version >= (17, 4))
+
+
+def test_a_groups_token_is_rotated_at_its_group(ask: Ask, fake_gitlab: FakeGitlab) -> None:
+    """And a person's among the personal ones."""
+    number = fake_gitlab.space("team").id
+    text = fake_gitlab.add_token({"team": OWNER}, bot=f"group_{number}").text
+    assert ask("POST", "personal_access_tokens/self/rotate", text).status_code == 404
+    assert ask("POST", f"groups/{number}/access_tokens/self/rotate", text).status_code == 200

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from rotator.config.targets import GitlabVariableTargetSettings
 from rotator.core.errors import ConflictError, DriverError, PermanentError, Reason
 from rotator.core.model import Content, Held, Mark, Policy, Secret
-from rotator.targets.gitlab_mark import describe
+from rotator.gitlab.mark import describe
 from rotator.targets.gitlab_variable import GitlabVariableTarget, build
-from tests.fakes.gitlab_access import MAINTAINER, OWNER, Variable
+from tests.fakes.gitlab_access import INSTANCE, MAINTAINER, OWNER, Variable
 from tests.support import MARKED, NOW
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def make(fake_gitlab: FakeGitlab, tmp_path: Path) -> Make:
 
     def built(policy: Policy | None = None, **keys: Any) -> GitlabVariableTarget:
         keys = {"url": fake_gitlab.url, "token_file": token, **keys}
-        if "project" not in keys:
+        if not keys.keys() & {"project", "instance"}:
             keys.setdefault("group", GROUP)
         policy = policy or Policy()
         settings = GitlabVariableTargetSettings(content=policy.content, **keys)
@@ -318,7 +318,7 @@ def test_maintainer_of_a_project_suffices(
     """A project's variable needs Maintainer, a group's Owner, and the error says so."""
     (tmp_path / "token").write_text(fake_gitlab.add_token({GROUP: MAINTAINER}).text)
     assert make(project=PROJECT).read() == Held(None)
-    with pytest.raises(PermanentError, match="group need Owner") as caught:
+    with pytest.raises(PermanentError, match="runners need the role Owner") as caught:
         make().read()
     assert f"{fake_gitlab.url}/groups/{GROUP}/-/settings/access_tokens" in caught.value.hint
 
@@ -348,3 +348,116 @@ def test_build_takes_the_configuration(tmp_path: Path) -> None:
     )
     target = build(settings, settings.policy(), lambda: NOW)
     assert (target.name, target.compares) == ("gitlab_variable:team/K", False)
+
+
+def test_a_variable_of_the_instance(make: Make, fake_gitlab: FakeGitlab, tmp_path: Path) -> None:
+    """An administrator's token creates and updates it; no scope is sent, as there is none."""
+    (tmp_path / "token").write_text(fake_gitlab.add_token({}, admin=True).text)
+    target = make(instance=True)
+    for document in (DOCUMENT, NEWER):
+        target.write(document, MARK, target.read())
+        assert only(fake_gitlab, INSTANCE).value == document.reveal()
+    assert {call.path for call in fake_gitlab.calls} == {
+        "/api/v4/admin/ci/variables",
+        f"/api/v4/admin/ci/variables/{KEY}",
+    }
+    assert not any(call.query or "environment_scope" in call.body for call in fake_gitlab.calls)
+    assert make(instance=True).asked.place == "the instance"
+
+
+def test_an_instance_takes_ten_thousand_characters(make: Make, fake_gitlab: FakeGitlab) -> None:
+    """GitLab's limit is known before the request."""
+    with pytest.raises(PermanentError) as caught:
+        make(instance=True).write(Secret("x" * 10_001), MARK, Held(None))
+    assert caught.value.reason is Reason.TOO_LARGE
+    assert "10,000" in caught.value.detail
+    assert not fake_gitlab.calls
+
+
+def test_an_instance_needs_an_administrator(make: Make) -> None:
+    """And the error says where such a token is made."""
+    with pytest.raises(PermanentError, match="the instance need an administrator") as caught:
+        make(instance=True).read()
+    assert "/-/user_settings/personal_access_tokens" in caught.value.hint
+
+
+def test_made_hidden(make: Make, fake_gitlab: FakeGitlab) -> None:
+    """`masked_and_hidden` counts when the variable is made; later writes say nothing of it."""
+    target = make(masked_and_hidden=True)
+    held = target.write(DOCUMENT, MARK, target.read())
+    assert only(fake_gitlab).hidden
+    assert (held.text, held.withheld, held.mark, held.notes) == (None, True, MARK, ())
+    target.write(NEWER, MARK, target.read())
+    assert only(fake_gitlab).value == NEWER.reveal()
+    assert "masked_and_hidden" not in fake_gitlab.calls[-1].body
+
+
+@pytest.mark.parametrize("why", ["old GitLab", "visible before"])
+def test_not_hidden_is_said(make: Make, fake_gitlab: FakeGitlab, why: str) -> None:
+    """Where GitLab can't hide it, it is masked at least, and the note says what to do."""
+    if why == "old GitLab":
+        fake_gitlab.version = (17, 3)
+    else:
+        fake_gitlab.space(GROUP).variables.append(Variable(KEY, "{}"))
+    target = make(masked_and_hidden=True)
+    held = target.write(DOCUMENT, MARK, target.read())
+    assert only(fake_gitlab).masked
+    assert "delete it there" in "".join(held.notes)
+
+
+def test_a_person_made_it_hidden(make: Make, fake_gitlab: FakeGitlab) -> None:
+    """It is withheld from then on, and written all the same: the core decides when."""
+    target = make()
+    before = target.write(DOCUMENT, MARK, target.read())
+    only(fake_gitlab).hidden = True
+    held = target.read()
+    assert before.text == DOCUMENT
+    assert (held.text, held.withheld, held.mark) == (None, True, MARK)
+    assert target.write(NEWER, MARK, held).withheld
+    assert only(fake_gitlab).value == NEWER.reveal()
+
+
+def test_notes_of_a_write_are_about_what_is_then(make: Make, fake_gitlab: FakeGitlab) -> None:
+    """What a write has put right is not among the notes of its answer."""
+    fake_gitlab.space(GROUP).variables.append(Variable(KEY, "{}"))
+    target = make()
+    held = target.read()
+    assert "is not masked" in "".join(held.notes)
+    assert "is expanded" in "".join(held.notes)
+    assert target.write(DOCUMENT, MARK, held).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ('{"auths":{"r":{"auth":"dTpw"}},"HttpHeaders":{"X":"1"}}', "del(.HttpHeaders)"),
+        ('{"auths":{"r":{"auth":"dTpw","email":"e"}}}', "del(.auths.r.email)"),
+        ('{"auths":{"r":{}}}', "del(.auths.r)"),
+        ('{"auths":{"r/a":{"auth":"dTpw"}}}', "one login for r"),
+    ],
+)
+def test_what_docker_drops_the_variable_for_is_noted(
+    make: Make, fake_gitlab: FakeGitlab, value: str, words: str
+) -> None:
+    """It is kept, as other programs take it, and said with what to type."""
+    fake_gitlab.space(GROUP).variables.append(Variable(KEY, value, masked=True, raw=True))
+    assert words in "".join(make().read().notes)
+
+
+@pytest.mark.parametrize(
+    ("content", "value", "hint"),
+    [
+        (Content.DOCKER_CONFIG, '{"HttpHeaders":{"X-Team":"two words"}}', "take `HttpHeaders` out"),
+        (Content.DOCKER_CONFIG, '{"auths":{"a b":{},"c":{}}}', "take `a b` out"),
+        (Content.PASSWORD, "s3cr3t- x", "without blanks"),
+        (Content.USERNAME, "x", "masked: false"),
+    ],
+)
+def test_how_to_make_a_value_maskable(make: Make, content: Content, value: str, hint: str) -> None:
+    """A document full of secrets is never to be published unmasked."""
+    registry = None if content is Content.DOCKER_CONFIG else "r"
+    target = make(Policy(content=content, registry=registry), masked=True)
+    with pytest.raises(PermanentError) as caught:
+        target.check_value(value, masked=True)
+    assert hint in caught.value.hint
+    assert ("masked: false" in caught.value.hint) == (content is Content.USERNAME)

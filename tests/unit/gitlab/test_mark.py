@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rotator.core.model import Mark
-from rotator.targets.gitlab_mark import LIMIT, describe, parse
+from rotator.gitlab.mark import LIMIT, describe, parse
 from tests.support import NOW
 
 FINGERPRINT = "hmac:3f9a2c41d7e0"

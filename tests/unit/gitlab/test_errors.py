@@ -23,6 +23,7 @@ from rotator.core.errors import (
     TemporaryError,
 )
 from rotator.core.model import Held, Mark, Policy, Secret
+from rotator.gitlab.errors import GranularError
 from rotator.targets.gitlab_variable import GitlabVariableTarget
 from tests.fakes.gitlab import Answer, running
 from tests.support import MARKED, NOW, free_port, until
@@ -43,6 +44,23 @@ SEVERAL = {"message": "There are multiple variables with provided parameters."}
 MOVED = {"message": "Non GET methods are not allowed for moved projects"}
 READ_ONLY = {"message": "403 Forbidden - You cannot perform write operations on a read-only"}
 ELSEWHERE = {"Location": "https://sso.example.com/login?ticket=s3cr3t-ticket"}
+
+GRANULAR = {
+    "error": "insufficient_granular_scope",
+    "error_description": "Access denied: This operation requires a fine-grained personal access "
+    "token with the following permissions: [CI/CD Variable: Update].",
+}
+TOO_LONG = {"message": {"value": ["is too long (maximum is 10000 characters)"]}}
+HIDDEN = {"message": {"base": ["The visibility setting cannot be changed for masked and hidden"]}}
+OTHER_403S = [
+    "403 Forbidden - Your account has been blocked.",
+    "403 Forbidden - You must accept the Terms of Service in order to perform this action.",
+    "403 Forbidden - Your IP address is not allowed to access this group.",
+    "403 Forbidden - You need a SAML SSO session to access this group.",
+    "403 Forbidden - The project is archived.",
+    "403 Forbidden - The group is marked for deletion.",
+    "403 Forbidden - Something that nobody has heard of.",
+]
 
 ANSWERS = [
     pytest.param(301, "", ELSEWHERE, PermanentError, "not_found", "sso.example", id="redirect"),
@@ -66,7 +84,29 @@ ANSWERS = [
     ),
     pytest.param(403, SCOPE, {}, PermanentError, "forbidden", "scope api", id="scope"),
     pytest.param(
-        403, {"message": "403 Forbidden"}, {}, PermanentError, "forbidden", "need Owner", id="role"
+        403,
+        {"message": "403 Forbidden"},
+        {},
+        PermanentError,
+        "forbidden",
+        "need the role Owner",
+        id="role",
+    ),
+    *(
+        pytest.param(403, {"message": text}, {}, PermanentError, "forbidden", text, id=text[:30])
+        for text in OTHER_403S
+    ),
+    pytest.param(403, GRANULAR, {}, GranularError, "forbidden", "Variable: Update]", id="granular"),
+    pytest.param(400, TOO_LONG, {}, PermanentError, "too_large", "maximum is", id="too long"),
+    pytest.param(400, HIDDEN, {}, PermanentError, "invalid", "cannot be changed", id="hidden"),
+    pytest.param(
+        404,
+        {"message": "404 InstanceVariable Not Found"},
+        {},
+        ConflictError,
+        "conflict",
+        "deleted",
+        id="instance variable",
     ),
     pytest.param(403, PAGE, {}, PermanentError, "forbidden", "before GitLab", id="firewall"),
     pytest.param(403, READ_ONLY, {}, TemporaryError, "read_only", "read-only", id="read-only"),
@@ -195,6 +235,16 @@ def test_answers(
     assert len(fake_gitlab.calls) == 1
 
 
+@pytest.mark.parametrize("sentence", OTHER_403S)
+def test_a_role_is_too_low_only_where_it_is(
+    fake_gitlab: FakeGitlab, token: Path, sentence: str
+) -> None:
+    """GitLab gives its own reason for every other 403, and another role is no way out."""
+    fake_gitlab.failing = Answer.of(403, {"message": sentence})
+    error = failure(target(fake_gitlab.url, token))
+    assert "role" not in f"{error.detail} {error.hint}"
+
+
 def test_refused_connection(fake_gitlab: FakeGitlab, token: Path) -> None:
     """Nobody listening is temporary, with the system's own words."""
     error = failure(target(f"http://127.0.0.1:{free_port()}", token))
@@ -241,6 +291,19 @@ def test_trusted_certificate(tls_gitlab: FakeGitlab, token: Path, tmp_path: Path
     """With the authority in `ca_file` the same server is heard: it knows no such token."""
     error = failure(target(tls_gitlab.url, token, ca_file=tmp_path / "tls.pem"))
     assert error.reason is Reason.LOGIN_REJECTED
+
+
+WAITS = [
+    pytest.param("120", 120.0, id="seconds"),
+    pytest.param(" 0 ", 0.0, id="zero"),
+    pytest.param("Mon, 23 Nov 2026 10:02:00 GMT", 120.0, id="date"),
+    pytest.param("Monday, 23-Nov-26 10:02:00 GMT", 120.0, id="old date"),
+    pytest.param("Mon, 23 Nov 2026 09:00:00 GMT", 0.0, id="date gone by"),
+    pytest.param("soon", None, id="words"),
+    pytest.param("", None, id="empty"),
+    pytest.param("-5", None, id="negative"),
+    pytest.param(None, None, id="none"),
+]
 
 
 def test_throttled_with_the_delay(fake_gitlab: FakeGitlab, token: Path) -> None:

@@ -76,10 +76,10 @@ def parse(description: str | None) -> Mark | None:
     return Mark(expires, fingerprint, head["rotation"])
 
 
-def _sentence(mark: Mark, kept: Sequence[_Entry], left_out: int) -> str:
+def _sentence(mark: Mark, included: Sequence[_Entry], left_out: int) -> str:
     clauses = [
         f"{title}: {', '.join(name for name, _ in entries)}"
-        for title, entries in groupby(kept, key=lambda entry: _title(entry[1]))
+        for title, entries in groupby(included, key=lambda entry: _title(entry[1]))
     ]
     if not clauses and mark.expires:
         clauses = [_title(_soonest(mark.expires))]
@@ -101,7 +101,7 @@ def _soonest(expires: Mapping[str, datetime | None]) -> datetime | None:
 
 def _moment(text: str) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        time = datetime.fromisoformat(text)
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None

@@ -9,8 +9,6 @@ Facts: https://docs.gitlab.com/api/rest/, https://docs.gitlab.com/api/personal_a
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from threading import Semaphore
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -20,16 +18,17 @@ import requests
 from gitlab.utils import get_content_type
 
 from rotator.core.errors import PermanentError, Reason, TemporaryError
+from rotator.gitlab.errors import RefusedError, no_answer, refused, unreadable
 from rotator.http.reading import json_in
 from rotator.http.session import BoundedAdapter
 from rotator.system.each import AT_ONCE
-from rotator.targets.gitlab_errors import Asked, RefusedError, answered, unanswered, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from rotator.core.ports import Clock
+    from rotator.gitlab.asked import Asked
     from rotator.system.secret_input import SecretInput
 
 Got = TypeVar("Got")
@@ -40,22 +39,8 @@ _TURN_SECONDS = 60.0
 _SUCCESS = range(200, 300)
 
 
-@dataclass(frozen=True, slots=True)
-class AccessToken:
-    """What GitLab says of the access token that `rotator` itself uses.
-
-    `expires_at` is the midnight (UTC) at which it ends, None where it never does; variables need
-    `api` among its `scopes`; `active` is False once it is revoked or has expired.
-    """
-
-    name: str
-    expires_at: datetime | None
-    scopes: tuple[str, ...]
-    active: bool
-
-
 class GitlabApi:
-    """Makes calls to one GitLab. The token is read anew for each; connections are kept."""
+    """Makes calls to one GitLab. The token is read again for each; connections stay open."""
 
     def __init__(
         self,
@@ -67,7 +52,7 @@ class GitlabApi:
     ) -> None:
         self._asked = asked
         self._token = token
-        self._ca_file = str(ca_file) if ca_file else None
+        self.ca_file = str(ca_file) if ca_file else None
         self._clock = clock
         self._timeouts = timeouts
 
@@ -82,7 +67,7 @@ class GitlabApi:
         if not turns.acquire(timeout=_TURN_SECONDS):
             raise TemporaryError(
                 Reason.TIMEOUT,
-                f"{self._asked}: not asked, as {AT_ONCE} calls at once kept GitLab busy for "
+                f"{self._asked}: not asked, as {AT_ONCE} calls at once took up GitLab for "
                 f"{_TURN_SECONDS:g} s",
                 "nothing to do if it passes; else see how fast GitLab answers",
             )
@@ -91,29 +76,18 @@ class GitlabApi:
                 gitlab.Gitlab(
                     self._asked.url,
                     private_token=token,
-                    ssl_verify=self._ca_file or True,
+                    ssl_verify=self.ca_file or True,
                     session=_session(self._timeouts),
                 )
             )
-        except RefusedError as refused:
-            raise answered(refused.response, self._asked, self._clock()) from None
+        except RefusedError as error:
+            raise refused(error.response, self._asked, self._clock()) from None
         except OSError as error:  # requests' exceptions are among them
-            raise unanswered(error, self._asked, self._ca_file) from None
+            raise no_answer(error, self._asked, self.ca_file) from None
         except gitlab.GitlabParsingError:
             raise unreadable(self._asked) from None
         finally:
             turns.release()
-
-    def access_token(self) -> AccessToken:
-        """Return what GitLab says of the token in use; one call. Raises as `call`."""
-        answer = self.call(lambda client: client.personal_access_tokens.get("self")).attributes
-        end, scopes = answer.get("expires_at"), answer.get("scopes")
-        return AccessToken(
-            name=str(answer.get("name", "")),
-            expires_at=_midnight(end) if isinstance(end, str) else None,
-            scopes=tuple(map(str, scopes)) if isinstance(scopes, list) else (),
-            active=bool(answer.get("active", True)),
-        )
 
     def _readable_token(self) -> str:
         token = self._token.read().reveal()
@@ -169,8 +143,8 @@ class _Session(requests.Session):
 def _session(timeouts: tuple[float, float]) -> _Session:
     """Return the process's one session, so that a thousand targets share connections.
 
-    Each target is built alone and none can know the others, hence one for all; requests keeps its
-    connections apart by server and certificates. It holds no token.
+    Each target is built alone and none can know the others, so there is one for all; requests keeps
+    its connections apart by server and certificates. It holds no token.
     """
     return _Session(timeouts)
 
@@ -178,13 +152,6 @@ def _session(timeouts: tuple[float, float]) -> _Session:
 @functools.cache
 def _turns(url: str) -> Semaphore:  # noqa: ARG001  one for each server
     return Semaphore(AT_ONCE)
-
-
-def _midnight(day: str) -> datetime | None:
-    try:
-        return datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC)
-    except ValueError:
-        return None
 
 
 def _document(response: requests.Response) -> object:

@@ -1,0 +1,13 @@
+"""What the programs that read a docker config take of it, rule by rule.
+
+- `go_json`: reads a text as Go's decoder does, on which all of these programs are built
+- `fields`: the fields that Docker knows, and the types that it expects
+- `document`: a docker config as those programs see it
+- `lookups`: which login each program uses for a registry, or why none
+- `judge`: both together, with what to do; the entry point
+
+Nothing here reads a file, asks a server or starts a program. The rules come from the programs'
+own source: docker/cli v29.8.0, GitLab Runner 19.4 (helpers/docker/auth/auth.go) and
+containers/image 5.22 (pkg/docker/config/config.go); `tests/integration/test_consumers.py` compares
+them with the programs themselves.
+"""

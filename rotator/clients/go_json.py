@@ -1,0 +1,85 @@
+"""Reads JSON as Go's `encoding/json` does: repeated names count, and letters' case does not.
+
+https://pkg.go.dev/encoding/json#Unmarshal
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_SPACE = " \t\r\n"
+
+
+class NotJsonError(ValueError):
+    """The text is no JSON; the message says so without quoting it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """A JSON object's members in the order of the text, repeated names included."""
+
+    pairs: tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text's first JSON value and what stands after it.
+
+    `empty`: there is no value at all. `trailing`: something other than white space follows.
+    `several`: what follows counts as another value for Go's `Decoder.More`.
+    """
+
+    value: Any
+    empty: bool = False
+    trailing: bool = False
+    several: bool = False
+
+
+def read(text: str) -> Text:
+    """Return the first JSON value of a text; raise `NotJsonError` where there is none."""
+    begin = len(text) - len(text.lstrip(_SPACE))
+    if begin == len(text):
+        return Text(None, empty=True)
+    if text.startswith("\ufeff"):
+        raise NotJsonError("it begins with a byte order mark")
+    decoder = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_no_constant)
+    try:
+        value, end = decoder.raw_decode(text, begin)
+    except RecursionError:
+        raise NotJsonError("it is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        # The parser's own message may quote the document, so only the place is passed on.
+        raise NotJsonError(f"it is not JSON (line {error.lineno})") from None
+    except ValueError:
+        raise NotJsonError("it is not JSON") from None
+    rest = text[end:].strip(_SPACE)
+    return Text(_plain(value), trailing=bool(rest), several=bool(rest and rest[0] not in "]}"))
+
+
+def folded(name: str) -> str:
+    """Return a field's name as Go compares it: without the case of its letters.
+
+    Two letters outside ASCII fold to one in it: the long s and the Kelvin sign.
+    """
+    return name.replace("\u017f", "s").replace("\u212a", "k").lower()
+
+
+def _members(pairs: list[tuple[str, Any]]) -> Members:
+    return Members(tuple((_whole(name), _plain(value)) for name, value in pairs))
+
+
+def _plain(value: Any) -> Any:
+    return _whole(value) if isinstance(value, str) else value
+
+
+def _whole(text: str) -> str:
+    """Return a string as Go reads it, which replaces a lone surrogate."""
+    return _LONE_SURROGATE.sub("\ufffd", text)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)

@@ -1,0 +1,76 @@
+"""Whom a `gitlab_variable` target asks, and for what: for every message about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gitlab.utils import EncodedId
+
+ANY_SCOPE = "*"
+INSTANCE = "instance"
+_ROLES = {"group": "the role Owner", "project": "the role Maintainer", INSTANCE: "an administrator"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A variable of a group, a project or the instance, and the access token that is used for it.
+
+    `owner` is one of these three, `path` its path or id (empty for the instance), `token` the
+    file or variable that the access token is read from.
+    """
+
+    url: str
+    owner: Literal["group", "project", "instance"]
+    path: str
+    key: str
+    scope: str
+    token: str
+
+    @property
+    def place(self) -> str:
+        """Whose variable it is: `group team`, `the instance`."""
+        return f"{self.owner} {self.path}" if self.path else f"the {self.owner}"
+
+    @property
+    def role(self) -> str:
+        """What the token's user needs to write CI/CD variables there."""
+        return _ROLES[self.owner]
+
+    @property
+    def api(self) -> str:
+        """The variables' address in GitLab's API."""
+        return variables(self.owner, self.path)
+
+    @property
+    def tokens_page(self) -> str:
+        """Where a new access token is made."""
+        if self.owner == INSTANCE:
+            return f"{self.url}/-/user_settings/personal_access_tokens, as an administrator"
+        if self.path.isdigit():
+            return f"{self.url}, {self.place}, Settings > Access tokens"
+        return f"{self.url}/{self._page}/-/settings/access_tokens"
+
+    @property
+    def variables_page(self) -> str:
+        """Where a person sees the variable."""
+        if self.owner == INSTANCE:
+            return f"{self.url}/admin/application_settings/ci_cd, Variables"
+        if self.path.isdigit():
+            return f"{self.url}, {self.place}, Settings > CI/CD > Variables"
+        return f"{self.url}/{self._page}/-/settings/ci_cd, Variables"
+
+    @property
+    def _page(self) -> str:
+        return f"groups/{self.path}" if self.owner == "group" else self.path
+
+    def __str__(self) -> str:
+        scope = "" if self.scope == ANY_SCOPE else f" (scope {self.scope})"
+        return f"variable {self.key}{scope} of {self.place} at {self.url}"
+
+
+def variables(owner: str, path: str) -> str:
+    """Return the address of somebody's variables in GitLab's API."""
+    if owner == INSTANCE:
+        return "/admin/ci/variables"
+    return f"/{owner}s/{EncodedId(path)}/variables"

@@ -1,0 +1,154 @@
+"""Replaces the file that holds rotator's own access token, so that no new token is ever lost.
+
+The old token dies when GitLab answers, so the new one has to be on the disk before anything else
+can go wrong. Beside the file `.FILE.new` is made and tried first; it says that a rotation began.
+GitLab's answer goes into it, then it takes the file's name. What a dead process left there tells
+how far it came.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rotator.system.atomic_file import directory, sync_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BEGUN = b"# a rotation of this access token has begun"
+MOUNT_TABLE = Path("/proc/self/mountinfo")
+_LONGEST = 1000
+_SHARED = {"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "9p", "lustre", "fuse.sshfs"}
+
+
+class CannotReplaceError(Exception):
+    """The file can't be replaced, or should not be; the message says why."""
+
+
+class BusyError(Exception):
+    """Another process rotates this token now."""
+
+
+@dataclass(slots=True)
+class TokenFile:
+    """A place that is open and tried for a new token."""
+
+    path: Path
+    opened: int
+    new: int
+
+    @property
+    def name(self) -> str:
+        """The name of the file beside the token's."""
+        return _new_name(self.path)
+
+    def left(self) -> str:
+        """Return the token that an earlier process received and could not put in its place."""
+        # Only the line: where a machine died while it was written, the note's end follows.
+        text = os.pread(self.new, _LONGEST, 0).partition(b"\n")[0].strip()
+        return "" if text.startswith(b"#") else text.decode("ascii", "replace")
+
+    def has_begun(self) -> bool:
+        """Tell whether an earlier process began a rotation and did not see its end."""
+        return os.pread(self.new, _LONGEST, 0).startswith(BEGUN)
+
+    def begin(self) -> None:
+        """Note on the disk that a rotation begins, with room for the token."""
+        self._store(BEGUN + b" " * (_LONGEST - len(BEGUN)))
+
+    def take(self, token: str) -> None:
+        """Put the new token on the disk, and then in its place."""
+        self._store(token.encode() + b"\n")
+        os.rename(self.name, self.path.name, src_dir_fd=self.opened, dst_dir_fd=self.opened)
+        sync_directory(self.opened)
+
+    def forget(self) -> None:
+        """Remove the file beside the token's: no rotation is under way."""
+        with suppress(FileNotFoundError):
+            os.unlink(self.name, dir_fd=self.opened)
+        sync_directory(self.opened)
+
+    def _store(self, data: bytes) -> None:
+        os.pwrite(self.new, data, 0)
+        os.ftruncate(self.new, len(data))
+        os.fsync(self.new)
+        sync_directory(self.opened)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[TokenFile]:
+    """Open and try the place of a new token.
+
+    Raises `CannotReplaceError` where a new token could not be put there, and `BusyError`.
+    """
+    check(path)
+    try:
+        with directory(path.parent) as opened:
+            new = os.open(
+                _new_name(path), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600,
+                dir_fd=opened,
+            )  # fmt: skip
+            try:
+                yield _locked(path, opened, new)
+            finally:
+                os.close(new)
+    except OSError as error:
+        raise CannotReplaceError(f"{path} can't be replaced: {error.strerror}") from error
+
+
+def check(path: Path, mount_table: Path = MOUNT_TABLE) -> None:
+    """Raise `CannotReplaceError` for a file that rename can't or should not replace."""
+    try:
+        status = path.lstat()
+    except OSError as error:
+        raise CannotReplaceError(f"{path} can't be read: {error.strerror}") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise CannotReplaceError(f"{path} is a link or no file (a mounted Secret has links)")
+    if os.environ.get("CREDENTIALS_DIRECTORY", "\0") in map(str, path.parents):
+        raise CannotReplaceError(f"{path} is systemd's copy of the token, which nobody can replace")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise CannotReplaceError(f"rotator may not write in {path.parent}")
+    mounts = _mounts(mount_table)
+    if str(path) in mounts:
+        raise CannotReplaceError(f"{path} is itself a mount point, so rename can't replace it")
+    below = next((mounts[str(each)] for each in path.parents if str(each) in mounts), "")
+    if below in _SHARED:
+        raise CannotReplaceError(f"{path} is on a {below} file system, which hosts may share")
+
+
+def _locked(path: Path, opened: int, new: int) -> TokenFile:
+    try:
+        fcntl.flock(new, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise BusyError from error
+    try:
+        same = os.path.samestat(
+            os.fstat(new), os.stat(_new_name(path), dir_fd=opened, follow_symlinks=False)
+        )
+    except FileNotFoundError as error:
+        raise BusyError from error  # whoever held the lock has just put it in the token's place
+    if not same:
+        raise BusyError
+    old = path.stat()
+    if (old.st_uid, old.st_gid) != (os.fstat(new).st_uid, os.fstat(new).st_gid):
+        os.fchown(new, old.st_uid, old.st_gid)
+    os.fchmod(new, stat.S_IMODE(old.st_mode))
+    return TokenFile(path, opened, new)
+
+
+def _new_name(path: Path) -> str:
+    return f".{path.name}.new"
+
+
+def _mounts(mount_table: Path) -> dict[str, str]:
+    """Return the type of each mounted file system by its place, as far as the system tells."""
+    with suppress(OSError), mount_table.open(errors="surrogateescape") as lines:
+        parts = [line.split(" - ") for line in lines]
+        return {before.split()[4]: after.split()[0] for before, after in parts}
+    return {}
