@@ -322,6 +322,7 @@ def conclude(
     answers: Mapping[str, Answer],
     ends: Mapping[str, Mapping[str, datetime]],
     noted: Sequence[str],
+    written: Mapping[str, Written],
     started: datetime,
     at: At,
 ) -> tuple[Record, Report]:
@@ -337,7 +338,8 @@ def conclude(
         safe_until=None if end == DEAD else end,
         job_safe=end > at.now,
     )
-    record = replace(record, next_at=next_at(record, rotation, at.now, at.random))
+    again = [d.again_at for d in (w.decision for w in written.values()) if isinstance(d, Keep)]
+    record = replace(record, next_at=next_at(record, rotation, again, at.now, at.random))
     return record, Report(
         name=rotation.name,
         outcome=outcome,

@@ -116,8 +116,9 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     noted = conclude.with_drifts(noted, situations, now)
     planned = {name: Written(s, plan(s)) for name, s in situations.items()}
     ends = _ends(rotation, observed, planned, noted, chosen, candidates)
+    used = {one.fingerprint for one in (*chosen.values(), *standby)}
     noted = updates.with_verdicts(noted, candidates.values())
-    noted = updates.with_pending(noted, rotation, candidates.values(), now)
+    noted = updates.with_pending(noted, rotation, candidates.values(), used, now)
     renewed = {one.registry for one in given.values()} - refused.keys()
     viable = [*chosen.values(), *(one for one in standby if not one.rejected)]
     noted = updates.with_known(noted, rotation, viable, renewed, _at(ports))
@@ -152,7 +153,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     record = conclude.with_targets(record, rotation, observed, written, targets, ends, _at(ports))
     notes += conclude.notes(rotation, record, surplus, unwanted)
     record, report = conclude.conclude(
-        record, rotation, credentials, targets, answers, ends, notes, now, _at(ports)
+        record, rotation, credentials, targets, answers, ends, notes, written, now, _at(ports)
     )
     if not options.dry_run:
         ports.journal.save(record)

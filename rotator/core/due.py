@@ -13,7 +13,7 @@ from rotator.core.candidate import FOREVER, Candidate
 from rotator.core.choose import standby_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from rotator.core.candidate import Candidates
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 # Clocks that are kept true by slewing move less than this between two cycles.
 _CLOCK_STEP = timedelta(seconds=5)
-
-# A read that was too young to be believed is repeated by then.
-STALE_READ = timedelta(seconds=61)
 
 
 class Wake(StrEnum):
@@ -106,9 +103,19 @@ def _is_over(one: Candidate, record: Record, now: datetime) -> bool:
     return known.renew_at is not None and known.renew_at <= now
 
 
-def next_at(record: Record, rotation: Rotation, now: datetime, random: Random) -> datetime:
-    """Return when the next cycle begins: whatever comes first, never in the past."""
+def next_at(
+    record: Record,
+    rotation: Rotation,
+    again: Iterable[datetime | None],
+    now: datetime,
+    random: Random,
+) -> datetime:
+    """Return when the next cycle begins: whatever comes first, never in the past.
+
+    `again`: when targets that were left as they are have to be dealt with again.
+    """
     times = [schedule.poll_at(now, rotation.schedule, u=random())]
+    times += [time for time in again if time is not None]
     for source in rotation.sources:
         past = record.source(source.name)
         if past.failure is not None:
@@ -126,8 +133,6 @@ def next_at(record: Record, rotation: Rotation, now: datetime, random: Random) -
         past_target = record.target(target.name)
         if past_target.failure is not None:
             times.append(past_target.failure.retry_at)
-        elif past_target.outcome == "stale" and past_target.written_at is not None:
-            times.append(past_target.written_at + STALE_READ)
     names = {source.name for source in rotation.sources}
     times += [retired.revoke_at for retired in record.retired if retired.source in names]
     return max(min(times), now + timedelta(seconds=1))

@@ -69,7 +69,10 @@ def retire(
     }
     # A clock that went back must not make a wait longer.
     retired = [
-        replace(r, revoke_at=min(r.revoke_at, at.now + after.get(r.source, default)))
+        replace(
+            r,
+            revoke_at=min(r.revoke_at, at.now + max(after.get(r.source, default), rotation.settle)),
+        )
         for r in record.retired
         if r.lease.expires_at > at.now
     ]

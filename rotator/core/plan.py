@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 # GitLab and caches in front of it can answer a read with the value before our write.
 _STALE = timedelta(minutes=1)
+_SECOND = timedelta(seconds=1)
 
 
 class Situation(Struct, frozen=True):
@@ -109,10 +110,14 @@ class Change(Struct, frozen=True):
 
 
 class Keep(Struct, frozen=True):
-    """The target stays as it is. `stale`: it was read too soon after our write to be believed."""
+    """The target stays as it is. `stale`: it was read too soon after our write to be believed.
+
+    `again_at`: when it has to be dealt with again.
+    """
 
     notes: tuple[str, ...] = ()
     stale: bool = False
+    again_at: datetime | None = None
 
 
 class HoldBack(Struct, frozen=True):
@@ -158,7 +163,7 @@ def stale_read(s: Situation) -> Decision | None:
     if mark.fingerprint == past.written or not timedelta(0) <= s.now - past.written_at < _STALE:
         return None
     note = "it still shows what was there before our last write: it is read again in a minute"
-    return Keep((note,), stale=True)
+    return Keep((note,), stale=True, again_at=past.written_at + _STALE + _SECOND)
 
 
 def nothing_to_publish(s: Situation) -> Decision | None:
@@ -189,10 +194,15 @@ def value_would_lose_entries(s: Situation) -> Decision | None:
             (claims[registry] or FOREVER) if registry in claims else DEAD,
         )
         > s.now
+        or (registry in {**claims, **s.past.ends} and _is_pending(s, registry))
     )
     if not lost and s.complete:
         return None
     return _withheld(f"{', '.join(lost) or 'what a source has yet to name'} would be lost")
+
+
+def _is_pending(s: Situation, registry: str) -> bool:
+    return any(one.pending for (name, _), one in s.candidates.items() if name == registry)
 
 
 def value_without_credential(s: Situation) -> Decision | None:
@@ -219,7 +229,8 @@ def value_waits_a_poll(s: Situation) -> Decision | None:
     unchanged = s.past.written == s.fingerprint(value[0])
     if not unchanged or not s.past.written_at <= s.now < again_at:
         return None
-    return Keep(("somebody else writes this value too; ours is written again at the next poll",))
+    note = "somebody else writes this value too; ours is written again at the next poll"
+    return Keep((note,), again_at=again_at)
 
 
 def write_value(s: Situation) -> Decision | None:

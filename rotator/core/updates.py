@@ -169,13 +169,17 @@ def with_verdicts(record: Record, candidates: Iterable[Candidate]) -> Record:
 
 
 def with_pending(
-    record: Record, rotation: Rotation, ours: Iterable[Candidate], now: datetime
+    record: Record,
+    rotation: Rotation,
+    ours: Iterable[Candidate],
+    used: Collection[str],
+    now: datetime,
 ) -> Record:
     """Note the fetched credentials that their registries do not know yet, and since when.
 
     The lease of such a credential is retired at once, to be revoked when `settle` is over: a crash
     loses the credential, and nobody else could end its lease. It is kept where the registry learns
-    of the credential meanwhile.
+    of the credential meanwhile and it is one of those that are `used`, by their fingerprints.
     """
     pending, retired = dict(record.pending), list(record.retired)
     for one in ours:
@@ -185,7 +189,8 @@ def with_pending(
         if not one.rejected:
             if same:
                 del pending[one.registry]
-                retired = [r for r in retired if lease is None or r.lease.id != lease.id]
+            if lease is not None and one.fingerprint in used:
+                retired = [r for r in retired if r.lease.id != lease.id]
         elif past is not None and same:
             pending[one.registry] = replace(past, tries=past.tries + 1)
         elif one.pending:

@@ -192,9 +192,7 @@ def refused(response: requests.Response, asked: Asked, now: datetime) -> DriverE
         status=response.status_code,
         text=body,
         said=_said(response, body),
-        retry_after=retry_after(
-            response.headers.get("Retry-After"), now, response.headers.get("Date")
-        ),
+        retry_after=retry_after(response.headers.get("Retry-After"), now),
     )
     given = {**_given(asked), "location": shown(location, _sent(response))}
     return classify(RULES, evidence, str(asked), given)
