@@ -60,9 +60,9 @@ class Sheet:
 
     def error(self, error: Exception) -> None:
         """Write down what a driver's error says; an error nobody meant to raise is a bug."""
-        problem = Failure.of(error)
-        self.bug = problem.bug
-        self.failure(problem.detail, problem.hint)
+        failure = Failure.of(error)
+        self.bug = failure.bug
+        self.failure(failure.detail, failure.hint)
 
 
 def worst(findings: Iterable[Finding]) -> Level:

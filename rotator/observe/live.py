@@ -100,5 +100,5 @@ def _entry(there: str | None, known: tuple[str, ...]) -> str:
     return "older" if there in known else "foreign"
 
 
-def _unread(problem: Failure, mark: str | None = None) -> Found:
-    return Found((), mark, str(problem.reason), problem.detail, problem.hint)
+def _unread(failure: Failure, mark: str | None = None) -> Found:
+    return Found((), mark, str(failure.reason), failure.detail, failure.hint)

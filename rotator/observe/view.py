@@ -132,8 +132,9 @@ def _credentials(
             known = next(iter(record.credentials.get(registry or "", ())), None)
             if known is None:
                 began = past.attempted_at is None or source.name in asked
+                outcome = "pending" if registry in record.pending else "failed"
                 yield CredentialView(
-                    registry, source.name, None if began else "failed", failure=failure
+                    registry, source.name, None if began else outcome, failure=failure
                 )
                 continue
             alive = known.expires_at is None or known.expires_at > now
