@@ -187,7 +187,8 @@ def run_once(
     common.run_there("run-once")
     from rotator.commands import run_once as command
 
-    options = command.Options(names, targets, only_due, dry_run, as_json, wait)
+    quiet = common.verbosity <= QUIET
+    options = command.Options(names, targets, only_due, dry_run, as_json, wait, quiet)
     sys.exit(command.execute(common.load(), options))
 
 

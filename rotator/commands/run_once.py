@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rotator.app import Builder, Runner, utc_now
 from rotator.commands.choose import rotations
 from rotator.core import cycle
 from rotator.core.errors import LockHeldError
 from rotator.observe.logs import Teller, configure
+from rotator.observe.progress import Progress, cycle_each, shown
 from rotator.observe.show_reports import show
 from rotator.system.each import ThreadedEach
 from rotator.system.journal import FileJournal
@@ -42,15 +45,17 @@ class Options(Struct, frozen=True):
     dry_run: bool = False
     as_json: bool = False
     wait: float = 30.0
+    quiet: bool = False
 
 
 def execute(configuration: Configuration, options: Options) -> int:
-    """Run the cycles, tell what they did, and return the exit code."""
+    """Run the cycles, show what they did, and return the exit code."""
     log = configure(configuration.log)
     teller = Teller(log)
     chosen = rotations(configuration, options.names, options.targets)
     builder = Builder(configuration, log.warning)
     ready = [builder.runner(one) for one in chosen]
+    progress = Progress()
 
     def turn(one: Runner) -> Report:
         how = cycle.Options(
@@ -59,11 +64,21 @@ def execute(configuration: Configuration, options: Options) -> int:
             only=frozenset(options.targets),
             patience=_PATIENCE,
         )
-        return one.cycle(options.wait, how)
+        name = one.rotation.name
+        one.ports = replace(one.ports, each=cycle_each(one.each, progress, name))
+        progress.begin("lock", f"another cycle of {name}")
+        with one.hold(options.wait):
+            progress.end("lock", f"another cycle of {name}")
+            return one.locked_cycle(how)
 
     names = [one.name for one in chosen]
-    reports, locked, crashed = sort_out(names, ThreadedEach()(turn, ready, _LONGEST), teller)
-    _tell(reports, options, teller)
+    with shown(progress, sys.stderr):
+        try:
+            answers = ThreadedEach()(turn, ready, _LONGEST)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(progress.summary()) from None
+    reports, locked, crashed = sort_out(names, answers, teller)
+    _show(reports, options, teller, verbose=configuration.log.level == "debug")
     if configuration.metrics_file is not None and not options.dry_run:
         from rotator.observe import metrics_file  # noqa: PLC0415  as it is seldom asked for
 
@@ -112,10 +127,13 @@ def exit_code(reports: Sequence[Report], crashed: int = 0, *, dry_run: bool = Fa
     return FAILED if all(report.outcome == "failed" for report in active) else PARTIAL
 
 
-def _tell(reports: Sequence[Report], options: Options, teller: Teller) -> None:
-    for report in reports:
-        teller.tell(report)
+def _show(reports: Sequence[Report], options: Options, teller: Teller, *, verbose: bool) -> None:
+    """Print the reports. Where table and log share a terminal, the log would say it all again."""
+    shared = sys.stdout.isatty() and sys.stderr.isatty() and not options.as_json
+    if verbose or not shared:
+        for report in reports:
+            teller.tell(report)
     if options.as_json:
         click.echo(json.dumps({"rotations": [report.as_json() for report in reports]}))
         return
-    show(reports, utc_now())
+    show(reports, utc_now(), quiet=options.quiet)

@@ -91,8 +91,31 @@ def test_a_terminal_shows_who_is_waited_for(tmp_path: Path) -> None:
     """While a server hangs, a line says which one and for how long."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         watched = asks(silent, tmp_path)
-        text = seen(watched, ["check"], 80, errors=True, ROTATOR_TEST_TOKEN=f"{MARKED}t")
-    assert re.search(r"waiting for vault, \d s", STYLE.sub("", text))
+        for command, said in (("check", "vault"), ("run-once", r"vault \(dind\)")):
+            text = seen(watched, [command], 80, errors=True, ROTATOR_TEST_TOKEN=f"{MARKED}t")
+            assert re.search(rf"waiting for {said}, \d+ s", STYLE.sub("", text)), text
+
+
+def test_a_terminal_says_everything_once(tmp_path: Path) -> None:
+    """Log and table share it: what went wrong is in the table, and with -v in the log too."""
+    watched = Watched(tmp_path)
+    watched.configuration.pop("log")
+    watched.write()
+    watched.source.unlink()
+    once = STYLE.sub("", seen(watched, ["run-once"], 200, errors=True))
+    assert once.count("cannot read the docker config") == 1, once
+    assert "fetch failed" not in once
+    assert "fetch failed" in seen(watched, ["-v", "run-once"], 200, errors=True)
+
+
+def test_waiting_for_another_rotator(tmp_path: Path) -> None:
+    """Whose lock is waited for is said while it is waited for."""
+    watched = Watched(tmp_path)
+    watched.command("run-once")
+    with (tmp_path / "state" / "dind.cycle.lock").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        text = STYLE.sub("", seen(watched, ["run-once", "--wait", "2"], 80, errors=True))
+    assert re.search(r"lock waiting for another cycle of dind, \d s", text), text
 
 
 @pytest.mark.parametrize("command", ["check", "run-once"])
