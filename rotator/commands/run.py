@@ -95,8 +95,8 @@ class Shown:
             Standing(
                 slot.settings,
                 slot.runner.rotation,
-                # Until its first cycle has ended, what an earlier daemon recorded holds.
-                slot.record if slot.report else slot.runner.ports.journal.load(),
+                # The journal, as `run-once` beside the daemon writes it too.
+                slot.runner.ports.journal.load(),
                 slot.report,
             )
             for slot in self._daemon.slots

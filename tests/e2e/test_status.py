@@ -103,6 +103,20 @@ def test_the_first_cycle_may_be_slow(tmp_path: Path) -> None:
             daemon.terminate()
 
 
+def test_a_failing_run_once_beside_the_daemon_is_shown(tmp_path: Path) -> None:
+    """At once, and not with the daemon's next cycle."""
+    watched = Watched(tmp_path)
+    watched.configuration["rotations"][0]["schedule"]["poll"] = "1h"
+    watched.write()
+    with watched:
+        assert json.loads(watched.get("/api/status")[1])["health"] == "green"
+        watched.source.unlink()
+        assert watched.command("run-once").returncode != 0
+        shown = json.loads(watched.get("/api/status")[1])
+        assert shown["health"] != "green"
+        assert "not_found" in watched.get("/")[1]
+
+
 def test_quiet(watched: Watched) -> None:
     """`-q`: nothing where nothing is wrong, and before or after the command alike."""
     for words in (["-q", "status"], ["status", "-q"], ["check", "--offline", "-q"]):
