@@ -5,8 +5,9 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 SEEDS ?= 200
 FIRST ?= 1
+export SIGN_SSH_KEY SIGN_MINISIGN_KEY SIGN_COSIGN_KEY
 
-.PHONY: help demo test lint simulate bench install uninstall clean
+.PHONY: help demo test lint simulate bench install uninstall dist release sign lock clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -35,8 +36,21 @@ install:  ## On this host, for systemd: make install PREFIX=/opt/rotator DESTDIR
 uninstall:  ## Remove that; configuration, journal and what was published stay
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' deploy/install.sh uninstall
 
+dist: .venv/ready  ## Everything that a release consists of, into dist/: the same bytes each time
+	@$(BIN)/python -m deploy.dist $(DIST_ARGS)
+
+release: .venv/ready  ## Check, set the version, tag: make release VERSION=1.2.3
+	@$(BIN)/python -m deploy.dist.release '$(VERSION)'
+
+sign: .venv/ready  ## Sign dist/SHA256SUMS: make sign SIGN_SSH_KEY=FILE
+	@$(BIN)/python -m deploy.dist.release --sign dist
+
+lock: .venv/ready  ## requirements.txt anew, from pyproject.toml and constraints.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--constraint constraints.txt --output-file requirements.txt pyproject.toml
+
 clean:  ## Remove what the other targets made
-	rm -rf .venv .bench .demo .pytest_cache .mypy_cache .ruff_cache .coverage
+	rm -rf .venv dist .bench .demo .pytest_cache .mypy_cache .ruff_cache .coverage
 
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
