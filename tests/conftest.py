@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 pytest_plugins = [
     "tests.servers.containers",
     "tests.servers.openbao",
+    "tests.servers.dist",
     "tests.servers.docker_engine",
     "tests.servers.docker_registry",
     "tests.fakes.ecr",
