@@ -11,7 +11,6 @@ import sys
 import tarfile
 import tomllib
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,6 +24,8 @@ from tests.servers.dist import build
 from tests.support import need
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.servers.dist import Dist
 
 # It builds everything, twice, where nothing is in the cache.
@@ -276,19 +277,22 @@ def test_nothing_to_sign_with(tmp_path: Path) -> None:
 
 
 def test_dependencies_have_no_known_hole() -> None:
-    """`pip-audit` finds none; where its database can't be reached, the test says so."""
+    """`pip-audit` finds none; where its database can't be reached, the test says so and passes."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pip_audit", "--requirement", LOCK, "--disable-pip"),
             *("--require-hashes", "--timeout", "15", "--progress-spinner", "off"),
+            *("--format", "json"),
         ],
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
-    if "Error" in done.stderr or "Traceback" in done.stderr:
-        # Not a failure in CI either: the database is on the network, and the code is the same.
-        sys.stdout.write(f"not audited: {done.stderr.splitlines()[-1]}\n")
+    if not done.stdout.startswith("{"):
+        sys.stdout.write(f"not audited: {done.stderr[-300:]}\n")
         return
-    assert done.returncode == 0, done.stdout
+    found = json.loads(done.stdout)["dependencies"]
+    audited = [one for one in found if "vulns" in one]
+    sys.stdout.write(f"audited: {len(audited)} of {len(found)}\n")
+    assert [(one["name"], one["vulns"]) for one in audited if one["vulns"]] == []

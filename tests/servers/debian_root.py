@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).resolve().parents[2]
 SUITE, PYTHON = "bookworm", "3.11"
-PACKAGES = ("systemd", "systemd-sysv", "dbus", "python3", "ca-certificates")
+PACKAGES = ("systemd", "systemd-sysv", "dbus", "python3", "python3-venv", "ca-certificates")
 SYSTEM_PYTHON = "/usr/bin/python3"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "rotator-tests")
 

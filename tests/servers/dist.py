@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,6 +20,9 @@ from deploy.dist import image
 from deploy.dist.source import PROJECT, git, tree
 from tests.servers.debian_root import CACHE
 from tests.support import missing
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KEPT = 2
 """How many builds are kept."""
