@@ -24,7 +24,8 @@ pytestmark = pytest.mark.timeout(600)
 
 PROJECT = Path(__file__).parents[2]
 PAGE = (PROJECT / "deploy/README.md").read_text()
-SUITES = {"bookworm": "3.11", "trixie": "3.13"}
+OLD, NEW = "bookworm", "trixie"
+on = pytest.mark.parametrize
 AUTH = {"auths": {"registry.example.com": {"username": "ci", "password": f"{MARKED}wheel"}}}
 CONFIGURATION = {
     "version": 1,
@@ -47,7 +48,7 @@ def documented(first: str) -> str:
     return block.replace("VERSION", __version__)
 
 
-@pytest.fixture(params=SUITES)
+@pytest.fixture
 def debian(request: pytest.FixtureRequest, tmp_path: Path, dist: Dist) -> Iterator[BareDebian]:
     """Give a bare host with the release in /srv/release and a configuration."""
     with BareDebian(request.param, tmp_path / "debian") as host:
@@ -74,6 +75,12 @@ def rotate(host: BareDebian) -> None:
     assert published["auths"].keys() == AUTH["auths"].keys()
 
 
+def again(block: str) -> str:
+    """Return the commands that install over what is there."""
+    return block.replace(" install", " install --force")
+
+
+@on("debian", [OLD, NEW], indirect=True)
 def test_with_uv(debian: BareDebian) -> None:
     """`uv tool install`, again over itself, and `uv tool uninstall`."""
     shutil.copy(Path(sys.executable).with_name("uv"), debian.root / "usr/local/bin/uv")
@@ -81,26 +88,24 @@ def test_with_uv(debian: BareDebian) -> None:
     rotate(debian)
     tools = debian.run("ls /root/.local/share/uv/tools/registry-rotator/lib/*/site-packages")
     assert not {"pytest", "moto", "mypy"} & set(tools.split())
-    debian.run(
-        f"cd /srv/release\n{documented('uv tool install').replace('install', 'install --force')}"
-    )
+    debian.run(f"cd /srv/release\n{again(documented('uv tool install'))}")
     rotate(debian)
     debian.run("uv tool uninstall registry-rotator; ! command -v rotator")
 
 
+@on("debian", [NEW], indirect=True)
 def test_with_pipx(debian: BareDebian) -> None:
     """`pipx install`, again over itself, and `pipx uninstall`."""
     debian.run("python3 -m venv /opt/pipx && /opt/pipx/bin/pip install --quiet pipx")
     debian.run("ln -s /opt/pipx/bin/pipx /usr/local/bin/pipx")
     debian.run(f"cd /srv/release\n{documented('pipx install')}")
     rotate(debian)
-    debian.run(
-        f"cd /srv/release\n{documented('pipx install').replace('install', 'install --force')}"
-    )
+    debian.run(f"cd /srv/release\n{again(documented('pipx install'))}")
     rotate(debian)
     debian.run("pipx uninstall registry-rotator; ! command -v rotator")
 
 
+@on("debian", [OLD], indirect=True)
 def test_with_pip_and_hashes(debian: BareDebian) -> None:
     """`pip --require-hashes` takes exactly what was tested."""
     debian.run(f"cd /srv/release\n{documented('python3 -m venv')}")

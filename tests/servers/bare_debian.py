@@ -65,7 +65,7 @@ class BareDebian:
                 "LANG": "C.UTF-8",
                 **trust,
                 **(environment or {}),
-            },  # fmt: skip
+            },
             input=script,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
