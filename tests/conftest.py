@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.servers.dist",
     "tests.servers.docker_engine",
     "tests.servers.docker_registry",
+    "tests.servers.gitlab_pipeline",
     "tests.fakes.ecr",
     "tests.fakes.kubernetes",
     "tests.fakes.gitlab",
