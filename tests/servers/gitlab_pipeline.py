@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.debian_root import CACHE
-from tests.support import missing
+from tests.support import missing, need
 
 LOCK = Path(__file__).with_name("gitlab_ci_local")
 
@@ -37,7 +37,7 @@ class GitlabPipeline:
         return subprocess.run(
             [*self._command, *words, *given, "--home", str(project / ".home")],
             cwd=project,
-            env={**os.environ, "NO_COLOR": "1", "FORCE_COLOR": "0"},
+            env={**os.environ, "NO_COLOR": "1", "GCL_IGNORE_PREDEFINED_VARS": ",".join(variables)},
             capture_output=True,
             text=True,
             check=False,
@@ -68,6 +68,7 @@ def gitlab_pipeline() -> GitlabPipeline:
     npm = shutil.which("npm")
     if npm is None:
         missing("npm", "apt-get install npm")
+    need("rsync", "rsync")
     text = (LOCK / "package-lock.json").read_bytes()
     folder = CACHE / f"gitlab-ci-local-{hashlib.sha256(text).hexdigest()[:12]}"
     if not folder.exists():
