@@ -87,7 +87,11 @@ def test_the_version_is_in_one_place() -> None:
     pyproject = tomllib.loads((PROJECT / "pyproject.toml").read_text())
     assert "version" not in pyproject["project"]
     tags = set()
-    for path in [*PROJECT.glob("deploy/**/*"), *PROJECT.glob("systemd/*")]:
+    for path in [
+        *PROJECT.glob("deploy/**/*"),
+        *PROJECT.glob("systemd/**/*"),
+        *PROJECT.glob("templates/*"),
+    ]:
         if path.suffix in {".yaml", ".md", ".yml", ".container", ".service"}:
             text = path.read_text()
             tags |= set(re.findall(r"/rotator:(\d[\w.]*)|newTag: (\S+)", text))
