@@ -90,7 +90,7 @@ class Site:
     def prepare(self, unit: str) -> None:
         """Do what the unit does before it starts the container."""
         for line in lines(unit, "ExecStartPre"):
-            if "docker" not in line:
+            if "/usr/bin/docker" not in line:
                 subprocess.run(shlex.split(self.here(line)), check=True)
 
     def published(self) -> set[str]:
@@ -187,13 +187,13 @@ def test_podman_daemon(podman: list[str], site: Site) -> None:
     unit = quadlet.units(sorted(UNITS.glob("podman/*.container")))["rotator.service"]
     assert lines(unit, "Type") == ["notify"]
     site.prepare(unit)
-    run_and_end(podman_words(podman, site, unit), site, lambda line: podman_line(podman, line), unit,
-                [*podman, "stop", "--time", "12", "rotator"])  # fmt: skip
-
-
-def podman_line(podman: list[str], line: str) -> list[str]:
-    """Return a command of a unit for this podman."""
-    return [*podman, *shlex.split(line)[1:]]
+    run_and_end(
+        podman_words(podman, site, unit),
+        site,
+        lambda line: [*podman, *shlex.split(line)[1:]],
+        unit,
+        [*podman, "stop", "--time", "12", "rotator"],
+    )
 
 
 def run_and_end(

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -20,9 +20,6 @@ from deploy.dist import image
 from deploy.dist.source import PROJECT, git, tree
 from tests.servers.debian_root import CACHE
 from tests.support import missing
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 KEPT = 2
 """How many builds are kept."""
@@ -77,8 +74,9 @@ def kept(name: str, *words: str) -> Dist:
 
 @pytest.fixture(scope="session")
 def dist() -> Dist:
-    """Give everything that a release consists of."""
-    return kept("whole")
+    """Give everything that a release consists of: built, or the one that is given."""
+    given = os.environ.get("ROTATOR_TEST_DIST")
+    return Dist(Path(given)) if given else kept("whole")
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.servers.debian_root import CACHE
 from tests.support import missing, need
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SUITE = "trixie"
 PLACE = "etc/containers/systemd"
@@ -44,5 +48,5 @@ def units(files: list[Path]) -> dict[str, str]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    parts = done.stdout.split("---")[1:]
+    parts = re.split(r"^---(\S+)---$", done.stdout, flags=re.MULTILINE)[1:]
     return dict(zip(parts[::2], parts[1::2], strict=True))
