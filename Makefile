@@ -37,13 +37,13 @@ uninstall:  ## Remove that; configuration, journal and what was published stay
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' deploy/install.sh uninstall
 
 dist: .venv/ready  ## Everything that a release consists of, into dist/: the same bytes each time
-	@$(BIN)/python -m deploy.dist $(DIST_ARGS)
+	@$(BIN)/python -m deploy.packaging $(DIST_ARGS)
 
 release: .venv/ready  ## Check, set the version, tag: make release VERSION=1.2.3
-	@$(BIN)/python -m deploy.dist.release '$(VERSION)'
+	@$(BIN)/python -m deploy.packaging.release '$(VERSION)'
 
 sign: .venv/ready  ## Sign dist/SHA256SUMS: make sign SIGN_SSH_KEY=FILE
-	@$(BIN)/python -m deploy.dist.release --sign dist
+	@$(BIN)/python -m deploy.packaging.release --sign dist
 
 lock: .venv/ready  ## requirements.txt anew, from pyproject.toml and constraints.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

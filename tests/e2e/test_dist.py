@@ -17,8 +17,8 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from deploy.dist import packages
-from deploy.dist.source import PROJECT
+from deploy.packaging import packages
+from deploy.packaging.source import PROJECT
 from rotator import __version__
 from tests.servers.dist import build
 from tests.support import need
@@ -188,7 +188,7 @@ def clone(place: Path, *, changelog: str) -> Path:
 
 def release(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run what `make release` runs."""
-    command = [sys.executable, "-m", "deploy.dist.release", *words]
+    command = [sys.executable, "-m", "deploy.packaging.release", *words]
     return subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
 
 
@@ -252,7 +252,7 @@ def test_signed_and_verified(tmp_path: Path, tampered: str) -> None:
     digest = hashlib.sha256(b"one").hexdigest()
     (folder / "SHA256SUMS").write_text(f"{digest}  file\n")
     done = subprocess.run(
-        [sys.executable, "-m", "deploy.dist.release", "--sign", folder],
+        [sys.executable, "-m", "deploy.packaging.release", "--sign", folder],
         cwd=PROJECT,
         env={"PATH": "/usr/bin:/bin", "SIGN_SSH_KEY": str(key)},
         capture_output=True,

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.dist import image
-from deploy.dist.source import PROJECT, git, tree
+from deploy.packaging import image
+from deploy.packaging.source import PROJECT, git, tree
 from tests.servers.debian_root import CACHE
 from tests.support import missing
 
@@ -42,7 +42,7 @@ class Dist:
 def build(output: Path, *words: str) -> Dist:
     """Run `make dist` into a directory."""
     done = subprocess.run(
-        [sys.executable, "-m", "deploy.dist", "--output", output, *words],
+        [sys.executable, "-m", "deploy.packaging", "--output", output, *words],
         cwd=PROJECT,
         capture_output=True,
         text=True,

@@ -7,13 +7,13 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from deploy.dist.source import NAME
+from deploy.packaging.source import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from deploy.dist.packages import Locked
-    from deploy.dist.source import Source
+    from deploy.packaging.packages import Locked
+    from deploy.packaging.source import Source
 
 _SPACE = uuid.UUID("6f0f3a52-6a0c-4d0e-9c1b-2f5f6f1c7a10")
 """The namespace of our serial numbers: any, as long as it stays the same."""

@@ -15,14 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deploy.dist.debian import HOME, put, put_program
-from deploy.dist.oci import Image
-from deploy.dist.reproducible import tar_of
+from deploy.packaging.debian import HOME, put, put_program
+from deploy.packaging.oci import Image
+from deploy.packaging.reproducible import tar_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from deploy.dist.source import Source
+    from deploy.packaging.source import Source
 
 SUITE, PYTHON = "trixie", "3.13"
 INCLUDE = "base-files,python3,ca-certificates,busybox,media-types,netbase,tzdata"
@@ -162,9 +162,7 @@ def program(source: Source, libraries: Path, compiled: Path, folder: Path) -> by
     return layer
 
 
-def image(
-    source: Source, architecture: str, root: Path, libraries: Path, compiled: Path
-) -> Image:
+def image(source: Source, architecture: str, root: Path, libraries: Path, compiled: Path) -> Image:
     """Return the image for one architecture; Debian's part is below `root`."""
     add_compiled(compiled, root, f"usr/lib/python{PYTHON}")
     owners = {"tmp": (0, 0o1777), "root": (0, 0o700)}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from deploy.dist.reproducible import gz, tar_of
-from deploy.dist.source import NAME
+from deploy.packaging.reproducible import gz, tar_of
+from deploy.packaging.source import NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from deploy.dist.source import Source
+    from deploy.packaging.source import Source
 
 CHART = f"deploy/helm/{NAME}"
 

@@ -1,6 +1,6 @@
 """`make dist`: everything that a release consists of, into one directory.
 
-    python -m deploy.dist [--output dist] [--only wheel,debian,image,chart,bill]
+    python -m deploy.packaging [--output dist] [--only wheel,debian,image,chart,bill]
 
 The same commit gives the same bytes each time: every file has the commit's time, everything is in
 alphabetical order, and what rotator runs on is what requirements.txt names, hashes included.
@@ -17,13 +17,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from deploy.dist import chart, debian, image, oci, packages, source
-from deploy.dist.bill import bill
+from deploy.packaging import chart, debian, image, oci, packages, source
+from deploy.packaging.bill import bill
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deploy.dist.source import Source
+    from deploy.packaging.source import Source
 
 PARTS = ("wheel", "debian", "image", "chart", "bill")
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}

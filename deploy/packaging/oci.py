@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from deploy.dist.reproducible import gz
+from deploy.packaging.reproducible import gz
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

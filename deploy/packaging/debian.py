@@ -16,14 +16,14 @@ import sys
 import tarfile
 from typing import TYPE_CHECKING
 
-from deploy.dist.packages import PYTHONS
-from deploy.dist.reproducible import ar, gz, tar_of
-from deploy.dist.source import NAME
+from deploy.packaging.packages import PYTHONS
+from deploy.packaging.reproducible import ar, gz, tar_of
+from deploy.packaging.source import NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from deploy.dist.source import Source
+    from deploy.packaging.source import Source
 
 HOME = "usr/lib/rotator"
 LAUNCHER = f"""#!/usr/bin/python3 -sPS

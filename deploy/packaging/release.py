@@ -1,7 +1,7 @@
 """`make release VERSION=…`: checks that all is as it should be, sets the version, commits and tags.
 
-    python -m deploy.dist.release 0.2.0          # then: make dist, make sign, and push the tag
-    python -m deploy.dist.release --sign dist    # signs SHA256SUMS with whatever is here
+    python -m deploy.packaging.release 0.2.0          # then: make dist, make sign, and push the tag
+    python -m deploy.packaging.release --sign dist    # signs SHA256SUMS with whatever is here
 
 The version is in rotator/__init__.py alone. The examples that name an image by its tag follow.
 """
@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploy.dist.source import PROJECT, VERSION, VERSION_FILE, git
+from deploy.packaging.source import PROJECT, VERSION, VERSION_FILE, git
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +86,15 @@ def current() -> str:
 
 def with_image_tags() -> list[str]:
     """Return the examples that name an image of ours with its tag."""
-    words = ("--files-with-matches", "--extended-regexp", TAG.pattern, "--", "deploy", "systemd", "templates")
+    words = (
+        "--files-with-matches",
+        "--extended-regexp",
+        TAG.pattern,
+        "--",
+        "deploy",
+        "systemd",
+        "templates",
+    )
     return git("grep", *words).splitlines()
 
 
@@ -124,7 +132,9 @@ def signing(sums: Path) -> list[list[str]]:
             *("--bundle", f"{sums}.cosign", str(sums)),
         ],
     }
-    return [command for name, command in commands.items() if keys[name] and shutil.which(command[0])]
+    return [
+        command for name, command in commands.items() if keys[name] and shutil.which(command[0])
+    ]
 
 
 def say(text: str) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from deploy.docker.finish import remove_services
 
 if TYPE_CHECKING:
-    from deploy.dist.source import Source
+    from deploy.packaging.source import Source
 
 LOCK = "requirements.txt"
 ARCHITECTURES = {"amd64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
@@ -109,7 +109,9 @@ def install(source: Source, wheel: Path, folder: Path) -> dict[str, Path]:
         shutil.copytree(common, found[architecture])
         for version in PYTHONS:
             part = folder / f"part-{architecture}-{version}"
-            pip_install(part, architecture, version, "--require-hashes", f"--requirement={extending}")
+            pip_install(
+                part, architecture, version, "--require-hashes", f"--requirement={extending}"
+            )
             tidy(part)
             merge(part, found[architecture])
     shutil.rmtree(common)
