@@ -13,6 +13,7 @@ import hashlib
 import platform
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -73,8 +74,13 @@ def build(one: Source, parts: set[str], place: Path, output: Path) -> None:
     say("what rotator runs on …")
     libraries = packages.install(one, wheel, place)
     if "debian" in parts:
-        for architecture, folder in libraries.items():
-            debian.build(one, folder, architecture, place, output)
+        with ThreadPoolExecutor() as pool:  # compressing takes the most time, and both can
+            building = [
+                pool.submit(debian.build, one, folder, architecture, place, output)
+                for architecture, folder in libraries.items()
+            ]
+        for package in building:
+            package.result()
     if refusal:
         say(f"no image: {refusal}")
     elif "image" in parts:

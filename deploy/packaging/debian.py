@@ -57,7 +57,7 @@ def build(source: Source, libraries: Path, architecture: str, folder: Path, outp
     members = {
         "debian-binary": b"2.0\n",
         "control.tar.xz": lzma.compress(control(source, root, architecture), preset=9),
-        "data.tar.xz": lzma.compress(data, preset=6),
+        "data.tar.xz": lzma.compress(data, preset=4),
     }
     package = output / f"{NAME}_{source.version}_{architecture}.deb"
     package.write_bytes(ar(members, source.epoch))
@@ -74,7 +74,7 @@ def put(path: Path, text: str | bytes, *, executable: bool = False) -> None:
 
 def put_program(libraries: Path, root: Path) -> None:
     """Put rotator where the launcher finds it."""
-    shutil.copytree(libraries, root / HOME)
+    shutil.copytree(libraries, root / HOME, copy_function=os.link)
     put(root / "usr/bin/rotator", LAUNCHER, executable=True)
 
 

@@ -121,7 +121,7 @@ def compiled(root: Path, libraries: Path, folder: Path) -> Path:
 
     It is the same for every architecture.
     """
-    shutil.copytree(libraries, root / HOME)
+    shutil.copytree(libraries, root / HOME, copy_function=os.link)
     command = ["chroot", str(root), "/usr/bin/python3", "-m", "compileall", "-q"]
     command += ["--invalidation-mode=unchecked-hash", f"/usr/lib/python{PYTHON}", f"/{HOME}"]
     # One thing after the other, and sets in one order: else it is not the same to the byte.
@@ -143,7 +143,7 @@ def add_compiled(place: Path, root: Path, where: str) -> None:
         there = root / path.relative_to(place)
         if (there.parent.parent / f"{there.name.partition('.')[0]}.py").exists():
             there.parent.mkdir(exist_ok=True)
-            shutil.copyfile(path, there)
+            os.link(path, there)
 
 
 def program(source: Source, libraries: Path, compiled: Path, folder: Path) -> bytes:

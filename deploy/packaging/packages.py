@@ -106,7 +106,7 @@ def install(source: Source, wheel: Path, folder: Path) -> dict[str, Path]:
     found = {}
     for architecture in ARCHITECTURES:
         found[architecture] = folder / f"libraries-{architecture}"
-        shutil.copytree(common, found[architecture])
+        shutil.copytree(common, found[architecture], copy_function=os.link)
         for version in PYTHONS:
             part = folder / f"part-{architecture}-{version}"
             pip_install(

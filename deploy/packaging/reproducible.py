@@ -5,11 +5,11 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 EXECUTABLE, PLAIN = 0o755, 0o644
 

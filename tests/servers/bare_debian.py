@@ -38,17 +38,20 @@ class BareDebian:
             path.mkdir(parents=True)
         upper.chmod(0o755)
         options = f"lowerdir={self._lower},upperdir={upper},workdir={work}"
-        mount = ["mount", "-t", "overlay", "-o", options, "rotator-tests", self.root]
+        mount = ["mount", "-t", "overlay", "-o", options, "rotator-tests", str(self.root)]
         done = subprocess.run(mount, check=False)
         if done.returncode:  # no overlay over an overlay
             shutil.rmtree(self.root)
             shutil.copytree(self._lower, self.root, symlinks=True)
         else:
-            self._stack.callback(subprocess.run, ["umount", "--lazy", self.root], check=True)
-        for path in _GIVEN:
-            if Path("/", path).exists():
-                shutil.copy(Path("/", path), self.root / path)
+            self._stack.callback(self._unmount)
+        for name in _GIVEN:
+            if Path("/", name).exists():
+                shutil.copy(Path("/", name), self.root / name)
         return self
+
+    def _unmount(self) -> None:
+        subprocess.run(["umount", "--lazy", self.root], check=True)
 
     def __exit__(self, *_: object) -> None:
         """Take it away."""
