@@ -7,7 +7,7 @@ SEEDS ?= 200
 FIRST ?= 1
 export SIGN_SSH_KEY SIGN_MINISIGN_KEY SIGN_COSIGN_KEY
 
-.PHONY: help demo test lint simulate bench install uninstall dist release sign lock clean
+.PHONY: help demo test lint simulate bench install uninstall dist release sign lock docs clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -49,8 +49,11 @@ lock: .venv/ready  ## requirements.txt anew, from pyproject.toml and constraints
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--constraint constraints.txt --output-file requirements.txt pyproject.toml
 
+docs: .venv/ready  ## The documentation as a site, into build/site
+	@$(BIN)/python -m docs.pages build && NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build --strict --config-file build/mkdocs.yml
+
 clean:  ## Remove what the other targets made
-	rm -rf .venv dist .bench .demo .pytest_cache .mypy_cache .ruff_cache .coverage
+	rm -rf .venv build dist .bench .demo .pytest_cache .mypy_cache .ruff_cache .coverage
 
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
