@@ -12,8 +12,8 @@ export SIGN_SSH_KEY SIGN_MINISIGN_KEY SIGN_COSIGN_KEY
 help:  ## This list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
-demo: .venv/ready  ## Vault and ECR into one file, on this machine, in a few seconds
-	@$(BIN)/python -m tests.demo
+demo: .demo/ready  ## Vault and ECR into one file, on this machine, in a few seconds
+	@.demo/bin/python -m tests.demo
 
 test: .venv/ready  ## The whole suite; what this machine lacks is skipped and named
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
@@ -55,9 +55,12 @@ docs: .venv/ready  ## The documentation as a site, into build/site
 clean:  ## Remove what the other targets made
 	rm -rf .venv build dist .bench .demo .pytest_cache .mypy_cache .ruff_cache .coverage
 
-.venv/ready: pyproject.toml constraints.txt
+# Two environments: .venv has everything to develop with, .demo what a user has, and a Vault.
+.venv/ready: EXTRA = dev
+.demo/ready: EXTRA = demo
+.venv/ready .demo/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "rotator needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@$(PYTHON) -m venv .venv || { echo "on Debian: apt-get install python3-venv"; exit 1; }
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@$(PYTHON) -m venv $(@D) || { echo "on Debian: apt-get install python3-venv"; exit 1; }
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRA)]'
 	@touch $@

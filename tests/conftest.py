@@ -7,12 +7,12 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
     "tests.servers.containers",
-    "tests.servers.openbao",
+    "tests.servers.openbao_fixtures",
     "tests.servers.dist",
     "tests.servers.docker_engine",
     "tests.servers.docker_registry",
     "tests.servers.gitlab_pipeline",
-    "tests.fakes.ecr",
+    "tests.fakes.ecr_fixtures",
     "tests.fakes.kubernetes",
     "tests.fakes.gitlab",
 ]
