@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(600)
 
 
 def test_upgrade_keeps_the_configuration(installed: Path, tmp_path: Path) -> None:
-    """`make install` over 0.1.0 changes neither configuration nor drop-ins, and leaves no module."""
+    """`make install` over 0.1.0 changes no configuration and no drop-in, and leaves no module."""
     root = tmp_path / "root"
     shutil.copytree(installed, root, symlinks=True)
     yours = (
