@@ -45,7 +45,7 @@ release: .venv/ready  ## Check, set the version, tag: make release VERSION=1.2.3
 sign: .venv/ready  ## Sign dist/SHA256SUMS: make sign SIGN_SSH_KEY=FILE
 	@$(BIN)/python -m deploy.packaging.release --sign dist
 
-lock: .venv/ready  ## requirements.txt anew, from pyproject.toml and constraints.txt
+lock: .venv/ready  ## Write requirements.txt, from pyproject.toml and constraints.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--constraint constraints.txt --output-file requirements.txt pyproject.toml
 

@@ -70,7 +70,7 @@ def write(
                     f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in image.layers.values()
                 ],
             },
-            "history": [{"created": created, "created_by": told} for told in image.layers],
+            "history": [{"created": created, "created_by": maker} for maker in image.layers],
         }
         manifest = {
             "schemaVersion": 2,

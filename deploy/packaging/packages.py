@@ -72,7 +72,7 @@ def program(name: str) -> str:
 
 def build(source: Source, output: Path) -> Path:
     """Build sdist and wheel into a folder; return the wheel."""
-    # The wheel is made from the files, not from the sdist: the build needs nothing from outside.
+    # The wheel is made from the files, not from the sdist: the build downloads nothing.
     subprocess.run(
         [program("hatchling"), "build", "--directory", output],
         cwd=source.folder,

@@ -28,7 +28,7 @@ def saved(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Give what a version left behind, for this place, as if it had been 20 minutes ago."""
     source, copy = FIXTURES / request.param, tmp_path / "saved"
     made = datetime.fromisoformat((source / "made_at").read_text().strip())
-    later = datetime.now(UTC) - AGO - made
+    later = datetime.now(UTC).replace(microsecond=0) - AGO - made
 
     def moved(match: re.Match[str]) -> str:
         unit = "microseconds" if "." in match[0] else "seconds"
