@@ -5,14 +5,15 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 SEEDS ?= 200
 FIRST ?= 1
+export SIGN_SSH_KEY SIGN_MINISIGN_KEY SIGN_COSIGN_KEY
 
-.PHONY: help demo test lint simulate bench kubernetes kubernetes-server install uninstall clean
+.PHONY: help demo test lint simulate bench kubernetes kubernetes-server install uninstall dist release sign lock docs clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
-demo: .venv/ready  ## Vault and ECR into one file, on this machine, in a few seconds
-	@$(BIN)/python -m tests.demo
+demo: .demo/ready  ## Vault and ECR into one file, on this machine, in a few seconds
+	@.demo/bin/python -m tests.demo
 
 test: .venv/ready  ## The whole suite; what this machine lacks is skipped and named
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
@@ -41,12 +42,31 @@ install:  ## On this host, for systemd: make install PREFIX=/opt/rotator DESTDIR
 uninstall:  ## Remove that; configuration, journal and what was published stay
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' deploy/install.sh uninstall
 
-clean:  ## Remove what the other targets made
-	rm -rf .venv .bench .demo .pytest_cache .mypy_cache .ruff_cache .coverage
+dist: .venv/ready  ## Everything that a release consists of, into dist/: the same bytes each time
+	@$(BIN)/python -m deploy.packaging $(DIST_ARGS)
 
-.venv/ready: pyproject.toml constraints.txt
+release: .venv/ready  ## Check, set the version, tag: make release VERSION=1.2.3
+	@$(BIN)/python -m deploy.packaging.release '$(VERSION)'
+
+sign: .venv/ready  ## Sign dist/SHA256SUMS: make sign SIGN_SSH_KEY=FILE
+	@$(BIN)/python -m deploy.packaging.release --sign dist
+
+lock: .venv/ready  ## Write requirements.txt, from pyproject.toml and constraints.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--constraint constraints.txt --output-file requirements.txt pyproject.toml
+
+docs: .venv/ready  ## The documentation as a site, into build/site
+	@$(BIN)/python -m docs.pages build && NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build --strict --config-file build/mkdocs.yml
+
+clean:  ## Remove what the other targets made
+	rm -rf .venv build dist .bench .demo .pytest_cache .mypy_cache .ruff_cache .coverage
+
+# Two environments: .venv has everything to develop with, .demo what a user has, and a Vault.
+.venv/ready: EXTRA = dev
+.demo/ready: EXTRA = demo
+.venv/ready .demo/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "rotator needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@$(PYTHON) -m venv .venv || { echo "on Debian: apt-get install python3-venv"; exit 1; }
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@$(PYTHON) -m venv $(@D) || { echo "on Debian: apt-get install python3-venv"; exit 1; }
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRA)]'
 	@touch $@

@@ -40,6 +40,8 @@ install_program() {
     fi
     "$PYTHON" -m venv --prompt rotator "$home" ||
         { echo "no virtual environment could be made; on Debian: apt-get install python3-venv" >&2; exit 1; }
+    # Its name in version 0.1.0, which may be there: modules that are gone since would stay otherwise.
+    "$home/bin/python" -m pip uninstall --quiet --disable-pip-version-check --yes rotator 2>/dev/null
     "$home/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile \
         --constraint "$project/constraints.txt" "$project"
     # Once it is installed, nothing may write there: what Python compiles has to be there by then.

@@ -28,6 +28,11 @@ CONFIG = ROOT / "config" / "demo.yaml"
 PLACE = Path("/tmp/rotator-demo")  # noqa: S108  made below, for its owner alone
 PORTS = (18220, 18221, 18222, 18223)
 PASSWORD = "s3cr3t-harbor-password"
+NEXT = {
+    "sudo make install": "or a package: deploy/README.md",
+    "sudo editor /etc/rotator/rotator.yaml": "to begin with: config/",
+    "rotator check --offline": "then: systemctl enable --now rotator",
+}
 
 
 def main() -> int:
@@ -54,6 +59,9 @@ def main() -> int:
         size = config.stat().st_size
         say(f"The docker config: {config} ({size} bytes, readable for its owner alone).")
         say("A job mounts that file: see README.md. Everything that was started here ends now.")
+        say("Next, for a host of yours:")
+        for command, about in NEXT.items():
+            print(f"  {command:<40} # {about}")  # noqa: T201  it talks to a person
     return code
 
 

@@ -19,12 +19,9 @@ AWS_SERVICES = re.compile(r"ecr|ecr-public|sts|sso|sso-oidc|signin")
 BILL = "sbom.cdx.json"
 
 
-def remove_services(package: str) -> None:
-    """Remove the descriptions of the services that rotator never calls from an SDK's package."""
-    specification = importlib.util.find_spec(package)
-    if specification is None or specification.origin is None:
-        raise SystemExit(f"{package} is not installed here")
-    for entry in (Path(specification.origin).parent / "data").iterdir():
+def remove_services(data: Path) -> None:
+    """Remove the descriptions of the services that rotator never calls from an SDK's data."""
+    for entry in data.iterdir() if data.is_dir() else ():
         if entry.is_dir() and not AWS_SERVICES.fullmatch(entry.name):
             shutil.rmtree(entry)
 
@@ -33,7 +30,7 @@ def bill_of_materials() -> dict[str, object]:
     """Return everything that is installed here, in alphabetical order."""
     components = [
         {
-            "type": "application" if name == "rotator" else "library",
+            "type": "application" if name == "registry-rotator" else "library",
             "name": name,
             "version": version,
             "purl": f"pkg:pypi/{re.sub(r'[-_.]+', '-', name).lower()}@{version}",
@@ -46,7 +43,10 @@ def bill_of_materials() -> dict[str, object]:
 def main() -> None:
     """Trim the environment that runs this, and describe it."""
     for package in ("botocore", "boto3"):
-        remove_services(package)
+        specification = importlib.util.find_spec(package)
+        if specification is None or specification.origin is None:
+            raise SystemExit(f"{package} is not installed here")
+        remove_services(Path(specification.origin).parent / "data")
     text = json.dumps(bill_of_materials(), indent=2)
     (Path(sys.prefix) / BILL).write_text(text + "\n", "utf-8")
 

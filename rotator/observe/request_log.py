@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import TextIO
 
-# urllib3: `http://host:80 "GET /path HTTP/1.1" 200 None`; httpx2: `HTTP Request: GET URL "…"`.
-_REQUEST = re.compile(r'("[A-Z]+ \S+ HTTP/[0-9.]+" [0-9]{3})|(HTTP Request: )')
+# urllib3: `http://host:80 "GET /path HTTP/1.1" 200 None`.
+_REQUEST = re.compile(r'("[A-Z]+ \S+ HTTP/[0-9.]+" [0-9]{3})')
 _QUERY = re.compile(r"\?[^\s\"]*")
-_LIBRARIES = ("urllib3.connectionpool", "httpx2")
+_LIBRARIES = ("urllib3.connectionpool",)
 
 
 def show_requests(stream: TextIO) -> None:

@@ -12,7 +12,11 @@ import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from rotator.core.record import Record
+from msgspec import Struct
+
+from rotator.core.errors import ConfigError
+from rotator.core.record import VERSION, Record
+from rotator.decoding import decode_json
 from rotator.system import atomic_file
 from rotator.system import state_dir as state
 
@@ -26,11 +30,20 @@ SET_ASIDE = 3
 """How many unreadable files are kept, each of them for a person to look at."""
 
 
+class _Header(Struct):
+    """What records of every version begin with."""
+
+    version: int
+
+
 class FileJournal:
     """Implements `core.ports.Journal` for one rotation.
 
     `warn` gets a sentence for each thing that a person should know; a state directory that can't
     be written is told once, and again only after it could be written in between.
+
+    Raises `ConfigError` where a newer rotator wrote the record: what this one does not know of it
+    would be lost.
     """
 
     def __init__(self, state_dir: Path, rotation: str, warn: Callable[[str], None]) -> None:
@@ -40,6 +53,7 @@ class FileJournal:
         self._unsaved: Record | None = None
         self._warned = False
         self._key: bytes | None = None
+        self._refuse_newer(state_dir / self._name)
 
     def load(self) -> Record:
         """Return the record last saved, or an empty one where there is none to be read."""
@@ -69,6 +83,19 @@ class FileJournal:
         if self._key is None:
             self._key = self._read_key() or self._make_key()
         return fingerprint(self._key, text)
+
+    def _refuse_newer(self, path: Path) -> None:
+        try:
+            version = decode_json(path.read_bytes(), _Header).version
+        except (OSError, ValueError):  # `load` says what is wrong with it
+            return
+        if version > VERSION:
+            newer = (
+                f"{path} was written by a newer rotator (version {version} of the journal; this one"
+                f" knows {VERSION}). Install that rotator again, or give up the journal, which"
+                f" costs a renewal: mv {path} {path}.newer"
+            )
+            raise ConfigError([newer])
 
     def _make_key(self) -> bytes:
         key = secrets.token_bytes(KEY_BYTES)

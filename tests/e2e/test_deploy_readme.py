@@ -76,7 +76,7 @@ def test_make_targets() -> None:
     """Each is in the Makefile."""
     makefile = (PROJECT / "Makefile").read_text()
     targets = {words[0] for words in starting("make")}
-    assert targets == {"install", "uninstall"}
+    assert targets == {"dist", "install", "uninstall"}
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
 
 

@@ -18,7 +18,7 @@ from rotator.config.load import load
 from rotator.core.errors import Reason
 from rotator.sources import DRIVERS as SOURCES
 from rotator.targets import DRIVERS as TARGETS
-from tests.demo import PLACE, PORTS
+from tests.demo import NEXT, PLACE, PORTS
 from tests.e2e.site import PROGRAM
 from tests.support import until
 
@@ -137,6 +137,10 @@ def test_the_demo() -> None:
     assert done.returncode == 0, done.stderr
     for said in ("demo: rotated", "demo: fresh", "unchanged", "written", str(PLACE)):
         assert said in done.stdout
+    last = [line.partition("#")[0].strip() for line in done.stdout.splitlines()[-3:]]
+    assert last == list(NEXT)
+    packages = {path.name for path in (ROOT / ".demo").glob("lib/*/site-packages/*")}
+    assert not {"pytest", "mypy", "moto", "hypothesis"} & packages
     assert not [port for port in PORTS if is_open(port)]
 
 

@@ -135,7 +135,7 @@ def test_contents(image: Containers) -> None:
     assert {"ecr", "ecr-public", "sts", "sso", "sso-oidc"} <= set(services)
     assert len(services) < 10
     assert listed == installed
-    assert "rotator" in dict(listed)
+    assert "registry-rotator" in dict(listed)
     assert "pip" not in dict(listed)
 
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(600)
 
 
 def test_upgrade_keeps_the_configuration(installed: Path, tmp_path: Path) -> None:
-    """`make install` over an installation changes neither configuration nor drop-ins."""
+    """`make install` over 0.1.0 changes no configuration and no drop-in, and leaves no module."""
     root = tmp_path / "root"
     shutil.copytree(installed, root, symlinks=True)
     yours = (
@@ -37,7 +37,16 @@ def test_upgrade_keeps_the_configuration(installed: Path, tmp_path: Path) -> Non
         path.write_text("# mine\n")
     page = root / "usr/local/share/man/man1/rotator.1"
     page.unlink()
+    (packages,) = root.glob("opt/rotator/lib/python3*/site-packages")
+    old = packages / "rotator-0.1.0.dist-info"
+    old.mkdir()
+    (old / "METADATA").write_text("Metadata-Version: 2.1\nName: rotator\nVersion: 0.1.0\n")
+    (old / "INSTALLER").write_text("pip\n")
+    (old / "RECORD").write_text("rotator/gone.py,,\nrotator-0.1.0.dist-info/RECORD,,\n")
+    (packages / "rotator/gone.py").write_text("")
     install(root)
+    assert not (packages / "rotator/gone.py").exists()
+    assert (packages / "rotator/cli.py").exists()
     assert [path.read_text() for path in yours] == ["# mine\n"] * 2
     assert page.exists()
     shutil.rmtree(root)

@@ -19,12 +19,12 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Self
 
-import pytest
-
 from tests.fakes.sigv4 import RefusalError, check_signature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+
+    import pytest
 
 ACCOUNT = "123456789012"
 ACCESS_KEY = "AKIDROTATORTESTS"
@@ -233,13 +233,6 @@ def only_aws(patch: pytest.MonkeyPatch, **variables: str) -> None:
 def key_in_environment(patch: pytest.MonkeyPatch) -> None:
     """Give the process the fake's key, and nothing else of AWS."""
     only_aws(patch, AWS_ACCESS_KEY_ID=ACCESS_KEY, AWS_SECRET_ACCESS_KEY=SECRET_KEY)
-
-
-@pytest.fixture
-def fake_ecr() -> Iterator[FakeEcr]:
-    """Return an ECR endpoint with one known key."""
-    with FakeEcr() as fake:
-        yield fake
 
 
 def main() -> None:

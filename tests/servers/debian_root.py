@@ -9,30 +9,34 @@ import hashlib
 import os
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.support import missing, need
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 PROJECT = Path(__file__).resolve().parents[2]
 SUITE, PYTHON = "bookworm", "3.11"
-PACKAGES = ("systemd", "systemd-sysv", "dbus", "python3", "ca-certificates")
+PACKAGES = ("systemd", "systemd-sysv", "dbus", "python3", "python3-venv", "ca-certificates")
 SYSTEM_PYTHON = "/usr/bin/python3"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "rotator-tests")
 
 
-def debian_root() -> Path:
+def debian_root(suite: str = SUITE, packages: Sequence[str] = PACKAGES) -> Path:
     """Return a directory with a minimal Debian that has systemd; make it where it is not there."""
     if os.geteuid() != 0:
         missing("root, which booting a machine needs", "sudo .venv/bin/pytest tests/e2e")
     mmdebstrap = need("mmdebstrap", "mmdebstrap")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "rotator-tests")
-    name = hashlib.sha256(" ".join((SUITE, *PACKAGES)).encode()).hexdigest()[:12]
-    root = cache / f"debian-{SUITE}-{name}"
+    name = hashlib.sha256(" ".join((suite, *packages)).encode()).hexdigest()[:12]
+    root = CACHE / f"debian-{suite}-{name}"
     if not root.exists():
-        cache.mkdir(parents=True, exist_ok=True)
+        CACHE.mkdir(parents=True, exist_ok=True)
         # A name of its own until it is whole: another run may make the same.
         half = root.with_suffix(f".{os.getpid()}")
-        include = f"--include={','.join(PACKAGES)}"
+        include = f"--include={','.join(packages)}"
         done = subprocess.run(
-            [mmdebstrap, "--quiet", "--variant=minbase", include, SUITE, half],
+            [mmdebstrap, "--quiet", "--variant=minbase", include, suite, half],
             capture_output=True,
             text=True,
             check=False,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rotator.core.errors import ConfigError
 from rotator.core.record import VERSION, Record, SourceRecord
 from rotator.system.journal import KEY, SET_ASIDE, FileJournal
 from tests.faults import before, failing
@@ -105,7 +106,6 @@ GARBAGE = {
     "not text": b"\xff\xfe\x00",
     "NULs after a power failure": bytes(400),
     "another document": b'{"auths": {}, "version": "x"}',
-    "newer": RECORD.dump().replace(f'"version":{VERSION}', f'"version":{VERSION + 1}').encode(),
 }
 
 
@@ -122,6 +122,17 @@ def test_garbage_is_set_aside(desk: Desk, garbage: bytes) -> None:
     assert "dind.json.1.set-aside" in desk.warnings[0]
     journal.save(RECORD)
     assert desk.journal().load() == RECORD
+
+
+def test_a_newer_journal_is_refused(desk: Desk) -> None:
+    """A downgrade would lose what it does not know: the file stays, and nothing starts."""
+    desk.journal().save(RECORD)
+    path = desk.folder / "dind.json"
+    text = path.read_text().replace(f'"version":{VERSION}', f'"version":{VERSION + 1}')
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="written by a newer rotator"):
+        desk.journal()
+    assert path.read_text() == text
 
 
 def test_a_directory_in_its_place_is_set_aside(desk: Desk) -> None:

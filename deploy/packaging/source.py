@@ -1,0 +1,68 @@
+"""What is built: the files that git knows, with their version and the time of the commit."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROJECT = Path(__file__).resolve().parents[2]
+NAME = "registry-rotator"
+VERSION_FILE = "rotator/__init__.py"
+VERSION = re.compile(r'^__version__ = "([^"]+)"$', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The project's files in a directory of their own."""
+
+    folder: Path
+    version: str
+    revision: str
+    epoch: int
+    """Seconds since 1970: the commit's time, which every file in every archive gets."""
+
+    def read(self, path: str) -> bytes:
+        """Return what a file of the project holds."""
+        return (self.folder / path).read_bytes()
+
+
+def git(*words: str) -> str:
+    """Return what git says about the project."""
+    return subprocess.run(
+        ["git", *words], cwd=PROJECT, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.strip()
+
+
+def tree() -> str:
+    """Return what names the files that git knows, as they are now: committed or not."""
+    who = ("-c", "user.name=dist", "-c", "user.email=dist@localhost")
+    return git(*who, "stash", "create") or git("rev-parse", "HEAD")
+
+
+@contextmanager
+def unpacked(version: str = "") -> Iterator[Source]:
+    """Give what is checked out; `version` is put in place of its own, for tests."""
+    revision, epoch = git("log", "-1", "--format=%H %ct").split()
+    now = tree()
+    with TemporaryDirectory(prefix="rotator-dist-") as place:
+        folder = Path(place, "source")
+        folder.mkdir()
+        archive = subprocess.run(
+            ["git", "archive", now], cwd=PROJECT, check=True, stdout=subprocess.PIPE
+        ).stdout
+        subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
+        path = folder / VERSION_FILE
+        text = path.read_text()
+        if version:
+            path.write_text(VERSION.sub(f'__version__ = "{version}"', text))
+        (found,) = VERSION.findall(path.read_text())
+        label = revision if now == revision else f"{revision}-changed"
+        yield Source(folder, found, label, int(epoch))

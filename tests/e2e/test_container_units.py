@@ -1,0 +1,276 @@
+"""The units that run the image: Podman's quadlets and Docker's, as far as they run without systemd.
+
+What systemd would execute is executed, with the host's directories below one of the test's own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rotator import __version__
+from rotator.core import docker_config
+from tests.fakes.registry import BasicRegistry
+from tests.servers import quadlet
+from tests.servers.openbao import unique
+from tests.support import MARKED, need, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.servers.dist import Dist
+    from tests.servers.docker_engine import DockerEngine
+    from tests.servers.openbao import OpenBao
+
+pytestmark = pytest.mark.timeout(600)
+
+UNITS = Path(__file__).parents[2] / "systemd"
+NAMED = f"registry.example.com/rotator:{__version__}"
+LOADED = f"localhost/rotator:{__version__}"
+PLACES = ("/etc/rotator", "/etc/credstore", "/var/lib/rotator", "/run/rotator-credentials",
+          "/opt/.docker")  # fmt: skip
+LIMITS = ["--ulimit=nofile=1024:4096", "--ulimit=nproc=1000:1000"]
+"""What a machine without limits of its own to give away needs."""
+
+
+def lines(unit: str, key: str) -> list[str]:
+    """Return what a unit has for a key, each on one line, as systemd reads it."""
+    joined = unit.replace("\\\n", " ")
+    found = re.findall(rf"^{key}=(.*)$", joined, re.MULTILINE)
+    return [line.replace("$$", "$") for line in found]
+
+
+class Site:
+    """The directories of a host, a Vault with a password, and a registry that takes it."""
+
+    def __init__(self, root: Path, bao: OpenBao, registry: BasicRegistry) -> None:
+        self.root = root
+        path = unique("container")
+        bao.put(f"secret/data/{path}", {"username": "robot", "password": f"{MARKED}container"})
+        policy = bao.policy(f'path "secret/data/{path}" {{ capabilities = ["read"] }}')
+        for place in ("etc/rotator", "etc/credstore"):
+            (root / place).mkdir(parents=True)
+        source = {
+            "type": "vault",
+            "address": bao.url,
+            "auth": {"method": "token", "token_file": "vault-token"},
+            "path": f"secret/{path}",
+            "registry": registry.host,
+        }
+        rotation: dict[str, Any] = {
+            "name": "container",
+            "sources": [source],
+            "targets": [{"type": "file", "path": "/opt/.docker/config.json"}],
+        }
+        (root / "etc/rotator/rotator.yaml").write_text(
+            json.dumps({"version": 1, "rotations": [rotation]})
+        )
+        secret = root / "etc/credstore/vault-token"
+        secret.write_text(bao.token(policy))
+        secret.chmod(0o600)
+        for path_above in (root, *root.parents):
+            if path_above.owner() == "root" and path_above.is_relative_to("/tmp"):  # noqa: S108
+                path_above.chmod(path_above.stat().st_mode | 0o011)
+
+    def here(self, text: str) -> str:
+        """Return a command with the host's directories below this one."""
+        for place in PLACES:
+            text = re.sub(
+                rf"(?<![\w/.:]){re.escape(place)}(?=[:/\s]|$)", f"{self.root}{place}", text
+            )
+        return text.replace(NAMED, LOADED)
+
+    def prepare(self, unit: str) -> None:
+        """Do what the unit does before it starts the container."""
+        for line in lines(unit, "ExecStartPre"):
+            if "/usr/bin/docker" not in line:
+                subprocess.run(shlex.split(self.here(line)), check=True)
+
+    def published(self) -> set[str]:
+        """Return the passwords in the file that jobs mount."""
+        path = self.root / "opt/.docker/config.json"
+        assert path.stat().st_uid == 65532
+        logins = docker_config.decode(path.read_text()).logins()
+        return {secret.reveal() for _, secret in logins.values()}
+
+
+@pytest.fixture
+def site(tmp_path: Path, openbao: OpenBao) -> Iterator[Site]:
+    """Give a host that has configuration and secret, and nothing else of rotator."""
+    with BasicRegistry({"robot": f"{MARKED}container"}) as registry:
+        yield Site(tmp_path / "host", openbao, registry)
+
+
+@pytest.fixture(scope="module")
+def podman(dist: Dist, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Give a podman that has the image."""
+    need("runc", "runc")
+    # Podman refuses a runroot of more than 50 characters.
+    folder = tmp_path_factory.mktemp("p")
+    run = Path(f"/tmp/rp{os.getpid()}")  # noqa: S108  its own
+    command = [need("podman", "podman"), "--root", str(folder), "--runroot", str(run)]
+    command += ["--runtime", "runc", "--storage-driver", "vfs"]
+    archive = str(dist.one("*-image.tar"))
+    subprocess.run([*command, "load", "--quiet", "--input", archive], check=True)
+    return command
+
+
+def test_both_quadlets_are_alike() -> None:
+    """Daemon and emergency command have the same user, secrets and directories."""
+    parts = [
+        re.findall(
+            r"from here on the same in \S+ ---\n(.*?)# --- up to here", path.read_text(), re.DOTALL
+        )
+        for path in sorted(UNITS.glob("podman/*.container"))
+    ]
+    assert len(parts) == 2
+    assert parts[0] == parts[1] != []
+
+
+def test_both_docker_units_are_alike() -> None:
+    """All containers are started with the same options."""
+    texts = [path.read_text() for path in sorted(UNITS.glob("docker/*.service"))]
+    runs = [line for text in texts for key in ("ExecStart", "ExecStartPre")
+            for line in lines(text, key) if " run " in line]  # fmt: skip
+    options = {re.sub(r"--name \S+|\S*rotator:\S+ .*", "", line).split(" ", 1)[1] for line in runs}
+    assert len(runs) == 3
+    assert len({" ".join(one.split()) for one in options}) == 1
+
+
+@pytest.mark.parametrize("name", ["rotator", "rotator-once"])
+def test_the_docker_units_are_right(name: str) -> None:
+    """Systemd knows every key."""
+    unit = UNITS / f"docker/{name}.service"
+    done = subprocess.run(
+        [need("systemd-analyze", "systemd"), "verify", "--man=no", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = [line for line in done.stderr.splitlines() if str(unit) in line or name in line]
+    assert [line for line in said if "docker.service" not in line
+            and "/usr/bin/docker is not executable" not in line] == []  # fmt: skip
+
+
+def podman_words(podman: list[str], site: Site, unit: str) -> list[str]:
+    """Return the command of a unit that quadlet made, as this machine can run it."""
+    (line,) = lines(unit, "ExecStart")
+    words = shlex.split(site.here(line))
+    assert words[:2] == ["/usr/bin/podman", "run"]
+    away = {"--cgroups=split", "-d", "--sdnotify=container", "--replace"}
+    left = [word for word in words[2:] if word not in away and not word.startswith("--cidfile")]
+    return [*podman, "run", *LIMITS, *left]
+
+
+def test_podman_run_once(podman: list[str], site: Site) -> None:
+    """The emergency command publishes with the host's secret, and again when typed again."""
+    unit = quadlet.units(sorted(UNITS.glob("podman/*.container")))["rotator-once.service"]
+    for _ in range(2):
+        site.prepare(unit)
+        done = subprocess.run(
+            podman_words(podman, site, unit), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert MARKED not in done.stdout + done.stderr
+        assert site.published() == {f"{MARKED}container"}
+
+
+def test_podman_daemon(podman: list[str], site: Site) -> None:
+    """The daemon publishes, reloads as its unit says, and ends in time."""
+    unit = quadlet.units(sorted(UNITS.glob("podman/*.container")))["rotator.service"]
+    assert lines(unit, "Type") == ["notify"]
+    site.prepare(unit)
+    run_and_end(
+        podman_words(podman, site, unit),
+        site,
+        lambda line: [*podman, *shlex.split(line)[1:]],
+        unit,
+        [*podman, "stop", "--time", "12", "rotator"],
+    )
+
+
+def run_and_end(
+    words: list[str],
+    site: Site,
+    translated: Callable[[str], list[str]],
+    unit: str,
+    stop: list[str],
+    environment: dict[str, str] | None = None,
+) -> None:
+    """Start the daemon's container, reload it with what the unit has for that, and stop it."""
+    env = {**os.environ, **(environment or {})}
+    file = site.root / "opt/.docker/config.json"
+    process = subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        until(lambda: file.exists() or process.poll() is not None, 60, "the file to be published")
+        assert site.published() == {f"{MARKED}container"}
+        for line in lines(unit, "ExecReload"):
+            subprocess.run(translated(line), env=env, check=True, capture_output=True)
+        subprocess.run(stop, env=env, check=True, capture_output=True)
+        assert process.wait(15) == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def docker(dist: Dist, docker_engine: DockerEngine, tmp_path: Path) -> DockerEngine:
+    """Give Docker with the image, copied by skopeo as the documentation says."""
+    archive = tmp_path / "image.tar"
+    copy = [
+        "copy",
+        "--quiet",
+        f"oci-archive:{dist.one('*-image.tar')}",
+        f"docker-archive:{archive}:{LOADED}",
+    ]
+    subprocess.run([need("skopeo", "skopeo"), *copy], check=True)
+    docker_engine.docker("load", "--quiet", "--input", str(archive))
+    archive.unlink()
+    return docker_engine
+
+
+def docker_words(docker: DockerEngine, site: Site, line: str) -> list[str]:
+    """Return a command of a unit, as this machine can run it."""
+    words = shlex.split(site.here(line.removeprefix("-")))
+    assert words[0] == "/usr/bin/docker"
+    return [need("docker", "docker.io"), *words[1:]]
+
+
+def test_docker_run_once(docker: DockerEngine, site: Site) -> None:
+    """The emergency command publishes with the host's secret."""
+    unit = (UNITS / "docker/rotator-once.service").read_text()
+    site.prepare(unit)
+    (line,) = lines(unit, "ExecStart")
+    done = subprocess.run(
+        docker_words(docker, site, line),
+        env={**os.environ, **docker.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert site.published() == {f"{MARKED}container"}
+
+
+def test_docker_daemon(docker: DockerEngine, site: Site) -> None:
+    """The daemon publishes, reloads as its unit says, and ends in time."""
+    unit = (UNITS / "docker/rotator.service").read_text()
+    site.prepare(unit)
+    (line,) = lines(unit, "ExecStart")
+    (stop,) = lines(unit, "ExecStop")
+    run_and_end(
+        docker_words(docker, site, line),
+        site,
+        lambda one: docker_words(docker, site, one),
+        unit,
+        docker_words(docker, site, stop),
+        docker.environment,
+    )

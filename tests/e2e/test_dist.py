@@ -1,0 +1,302 @@
+"""`make dist` and `make release`: the same to the byte each time, described, signed, and tagged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+from deploy.packaging import packages
+from deploy.packaging.source import PROJECT
+from rotator import __version__
+from tests.servers.dist import build
+from tests.support import need
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.servers.dist import Dist
+
+# It builds everything, twice, where nothing is in the cache.
+pytestmark = pytest.mark.timeout(600)
+
+LOCK = PROJECT / "requirements.txt"
+
+
+def test_everything_is_there(dist: Dist) -> None:
+    """What a release consists of, each with its sum, and nothing else."""
+    name, version = "registry-rotator", __version__
+    assert {path.name for path in dist.folder.iterdir()} == {
+        f"registry_rotator-{version}-py3-none-any.whl",
+        f"registry_rotator-{version}.tar.gz",
+        f"{name}_{version}_amd64.deb",
+        f"{name}_{version}_arm64.deb",
+        f"{name}-{version}-image.tar",
+        f"{name}-{version}-image.cdx.json",
+        f"{name}-{version}.cdx.json",
+        f"{name}-{version}.tgz",
+        "requirements.txt",
+        "SHA256SUMS",
+    }
+    done = subprocess.run(
+        ["sha256sum", "--check", "--strict", "SHA256SUMS"],
+        cwd=dist.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.count(": OK") == 9
+
+
+def test_twice_the_same(dist: Dist, tmp_path: Path) -> None:
+    """Built again, at another time and in another place, it is the same to the byte."""
+    again = build(tmp_path / "again")
+    assert (again.folder / "SHA256SUMS").read_text() == (dist.folder / "SHA256SUMS").read_text()
+    shutil.rmtree(again.folder)
+
+
+def test_the_wheel_is_rotator_alone(dist: Dist) -> None:
+    """Nothing but the package and its notes; what the index shows is right."""
+    with zipfile.ZipFile(dist.one("*.whl")) as wheel:
+        tops = {name.partition("/")[0] for name in wheel.namelist()}
+        (notes,) = [name for name in wheel.namelist() if name.endswith("METADATA")]
+        text = wheel.read(notes).decode()
+    assert tops == {"rotator", f"registry_rotator-{__version__}.dist-info"}
+    for line in (
+        "Name: registry-rotator",
+        f"Version: {__version__}",
+        "Requires-Python: >=3.11",
+        *(f"Classifier: Programming Language :: Python :: 3.{minor}" for minor in range(11, 15)),
+    ):
+        assert f"\n{line}\n" in f"\n{text}"
+
+
+def test_the_version_is_in_one_place() -> None:
+    """Only the package knows it; the examples' image tags are those of `make release`."""
+    pyproject = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    assert "version" not in pyproject["project"]
+    tags = set()
+    for path in [
+        *PROJECT.glob("deploy/**/*"),
+        *PROJECT.glob("systemd/**/*"),
+        *PROJECT.glob("templates/*"),
+    ]:
+        if path.suffix in {".yaml", ".md", ".yml", ".container", ".service"}:
+            text = path.read_text()
+            tags |= set(re.findall(r"/rotator:(\d[\w.]*)|newTag: (\S+)", text))
+    assert {one or other for one, other in tags} == {__version__}
+
+
+def test_the_lock_is_what_the_project_asks_for() -> None:
+    """Everything that rotator runs on is in it, once, with hashes, and no address."""
+    text = LOCK.read_text()
+    locked = {one.name: one for one in packages.locked(text)}
+    pyproject = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    wanted = {re.split(r"[^a-z0-9-]", one)[0] for one in pyproject["project"]["dependencies"]}
+    assert {name for name, one in locked.items() if "registry-rotator" in one.parents} == wanted
+    assert all(one.hashes for one in locked.values())
+    assert "://" not in text
+    assert "index" not in text
+    constraints = dict(
+        line.lower().replace("_", "-").split("==")
+        for line in (PROJECT / "constraints.txt").read_text().splitlines()
+    )
+    assert {name: constraints[name] for name in locked} == {
+        name: one.version for name, one in locked.items()
+    }
+
+
+@pytest.mark.parametrize("kind", ["", "-image"], ids=["wheel", "image"])
+def test_the_bill_of_materials(dist: Dist, kind: str) -> None:
+    """It is CycloneDX, names every package, and what needs what."""
+    text = dist.one(f"registry-rotator-{__version__}{kind}.cdx.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    document = json.loads(text)
+    found = {(one["name"], one["version"]) for one in document["components"]}
+    locked = {(one.name, one.version) for one in packages.locked(LOCK.read_text())}
+    assert locked <= found
+    debian = {name for name, _ in found - locked}
+    assert ("libc6" in debian, "python3.13-minimal" in debian) == ((kind != ""),) * 2
+    needs = {one["ref"]: one["dependsOn"] for one in document["dependencies"]}
+    root = document["metadata"]["component"]["bom-ref"]
+    assert any("/hvac@" in reference for reference in needs[root])
+    assert needs.keys() == {root, *(f"pkg:pypi/{name}@{version}" for name, version in locked)}
+
+
+def blobs(archive: Path) -> dict[str, bytes]:
+    """Return the parts of an OCI archive, each of which is what its name says."""
+    with tarfile.open(archive) as files:
+        found = {one.name: files.extractfile(one) for one in files}
+        parts = {name: stream.read() for name, stream in found.items() if stream is not None}
+    for name, data in parts.items():
+        if name.startswith("blobs/"):
+            assert name == f"blobs/sha256/{hashlib.sha256(data).hexdigest()}"
+    return parts
+
+
+def test_the_image_is_for_two_architectures(dist: Dist) -> None:
+    """Both have the same files; programs and extension modules are each one's own."""
+    parts = blobs(dist.one("*-image.tar"))
+
+    def at(descriptor: dict[str, Any]) -> Any:
+        return json.loads(parts[f"blobs/{descriptor['digest'].replace(':', '/')}"])
+
+    index = at(json.loads(parts["index.json"])["manifests"][0])
+    names, machines = {}, {}
+    for one in index["manifests"]:
+        architecture = one["platform"]["architecture"]
+        manifest = at(one)
+        assert at(manifest["config"])["architecture"] == architecture
+        names[architecture], machines[architecture] = set(), set()
+        for layer in manifest["layers"]:
+            path = dist.folder / f"layer-{architecture}"
+            path.write_bytes(parts[f"blobs/{layer['digest'].replace(':', '/')}"])
+            with tarfile.open(path) as files:
+                for entry in files:
+                    name = re.sub(r"(x86[_-]64|aarch64)-linux-gnu|ld-linux-\S+", "ARCH", entry.name)
+                    names[architecture].add(name)
+                    stream = files.extractfile(entry) if entry.isfile() else None
+                    head = stream.read(20) if stream else b""
+                    if head[:4] == b"\x7fELF":
+                        machines[architecture].add(int.from_bytes(head[18:20], "little"))
+            path.unlink()
+    assert machines == {"amd64": {62}, "arm64": {183}}
+    assert {name for name in names["amd64"] ^ names["arm64"] if "usr/lib/rotator" in name} == set()
+
+
+def clone(place: Path, *, changelog: str) -> Path:
+    """Return a clone of the project whose changelog begins like this."""
+    subprocess.run(["git", "clone", "--quiet", "--no-tags", PROJECT, place], check=True)
+    for key, value in {"user.name": "Test", "user.email": "test@example.com"}.items():
+        subprocess.run(["git", "config", key, value], cwd=place, check=True)
+    path = place / "CHANGELOG.md"
+    path.write_text(path.read_text().replace("## Unreleased", changelog, 1))
+    subprocess.run(["git", "commit", "--quiet", "--all", "--message=t"], cwd=place, check=True)
+    return place
+
+
+def release(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run what `make release` runs."""
+    command = [sys.executable, "-m", "deploy.packaging.release", *words]
+    return subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+
+
+def test_release(tmp_path: Path) -> None:
+    """The version is set, in the one place and in the examples, committed, and tagged."""
+    place = clone(tmp_path / "clone", changelog="## 9.8.7 - 2030-01-01")
+    done = release(place, "9.8.7", "--tests", "true")
+    assert done.returncode == 0, done.stderr
+    assert '__version__ = "9.8.7"' in (place / "rotator/__init__.py").read_text()
+    git = ["git", "-C", place]
+    changed = subprocess.check_output([*git, "diff", "--name-only", "HEAD~1"], text=True).split()
+    assert "rotator/__init__.py" in changed
+    assert "deploy/kubernetes/base/kustomization.yaml" in changed
+    assert "newTag: 9.8.7" in (place / "deploy/kubernetes/base/kustomization.yaml").read_text()
+    assert subprocess.check_output([*git, "describe"], text=True).strip() == "v9.8.7"
+    assert subprocess.check_output([*git, "status", "--porcelain"], text=True) == ""
+    again = release(place, "9.8.7", "--tests", "true")
+    assert "v9.8.7 is there already" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("version", "change", "tests", "why"),
+    [
+        ("9.8", "", "true", "no version"),
+        ("9.8.6", "", "true", "no heading `## 9.8.6`"),
+        ("9.8.7", "README.md", "true", "not committed"),
+        ("9.8.7", "", "false", "the tests fail: false"),
+    ],
+)
+def test_release_is_refused(
+    tmp_path: Path, version: str, change: str, tests: str, why: str
+) -> None:
+    """Where something is not as it should be, nothing is changed, and the sentence says what."""
+    place = clone(tmp_path / "clone", changelog="## 9.8.7 - 2030-01-01")
+    if change:
+        (place / change).write_text("changed")
+    done = release(place, version, "--tests", tests)
+    assert done.returncode != 0
+    assert why in done.stderr
+    assert f'"{__version__}"' in (place / "rotator/__init__.py").read_text()
+    assert subprocess.check_output(["git", "-C", place, "tag"], text=True) == ""
+
+
+def verification() -> str:
+    """Return the commands with which a user checks what they got, as SECURITY.md has them."""
+    text = (PROJECT / "SECURITY.md").read_text()
+    found = re.search(r"^```sh\n(ssh-keygen -Y verify.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.parametrize("tampered", ["", "a file", "the sums"])
+def test_signed_and_verified(tmp_path: Path, tampered: str) -> None:
+    """What `make sign` signs is accepted by the documented commands; what was changed is not."""
+    keygen = need("ssh-keygen", "openssh-client")
+    key = tmp_path / "key"
+    subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    folder = tmp_path / "dist"
+    folder.mkdir()
+    (folder / "file").write_text("one")
+    digest = hashlib.sha256(b"one").hexdigest()
+    (folder / "SHA256SUMS").write_text(f"{digest}  file\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.packaging.release", "--sign", folder],
+        cwd=PROJECT,
+        env={"PATH": "/usr/bin:/bin", "SIGN_SSH_KEY": str(key)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    public = key.with_suffix(".pub").read_text().split()[:2]
+    (folder / "allowed_signers").write_text(f"rotator {' '.join(public)}\n")
+    if tampered == "a file":
+        (folder / "file").write_text("two")
+    elif tampered:
+        (folder / "SHA256SUMS").write_text(f"{hashlib.sha256(b'two').hexdigest()}  file\n")
+    checked = subprocess.run(
+        ["sh", "-ec", verification()], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert (checked.returncode == 0) is not bool(tampered), checked.stdout + checked.stderr
+
+
+def test_nothing_to_sign_with(tmp_path: Path) -> None:
+    """Without a key it says which variables name one."""
+    (tmp_path / "SHA256SUMS").write_text("")
+    done = release(PROJECT, "--sign", str(tmp_path))
+    assert done.returncode != 0
+    assert "SIGN_SSH_KEY" in done.stderr
+
+
+def test_dependencies_have_no_known_hole() -> None:
+    """`pip-audit` finds none; where its database can't be reached, the test says so and passes."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pip_audit", "--requirement", LOCK, "--disable-pip"),
+            *("--require-hashes", "--timeout", "15", "--progress-spinner", "off"),
+            *("--format", "json"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    if not done.stdout.startswith("{"):
+        sys.stdout.write(f"not audited: {done.stderr[-300:]}\n")
+        return
+    found = json.loads(done.stdout)["dependencies"]
+    audited = [one for one in found if "vulns" in one]
+    sys.stdout.write(f"audited: {len(audited)} of {len(found)}\n")
+    assert [(one["name"], one["vulns"]) for one in audited if one["vulns"]] == []

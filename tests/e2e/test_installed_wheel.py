@@ -1,0 +1,114 @@
+"""The wheel on bare hosts: installed, first rotation done, replaced, removed, as documented."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rotator import __version__
+from tests.servers.bare_debian import BareDebian
+from tests.support import MARKED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.servers.dist import Dist
+
+pytestmark = pytest.mark.timeout(600)
+
+PROJECT = Path(__file__).parents[2]
+PAGE = (PROJECT / "deploy/README.md").read_text()
+OLD, NEW = "bookworm", "trixie"
+on = pytest.mark.parametrize
+AUTH = {"auths": {"registry.example.com": {"username": "ci", "password": f"{MARKED}wheel"}}}
+CONFIGURATION = {
+    "version": 1,
+    "state_dir": "/srv/rotator/state",
+    "rotations": [
+        {
+            "name": "first",
+            "prove": "off",
+            "sources": [{"type": "docker_config", "path": "/srv/rotator/login.json"}],
+            "targets": [{"type": "file", "path": "/srv/rotator/published/config.json"}],
+        }
+    ],
+}
+
+
+def documented(first: str) -> str:
+    """Return the block of commands in deploy/README.md that begins so."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (block,) = [block for block in blocks if block.startswith(first)]
+    return block.replace("VERSION", __version__)
+
+
+@pytest.fixture
+def debian(request: pytest.FixtureRequest, tmp_path: Path, dist: Dist) -> Iterator[BareDebian]:
+    """Give a bare host with the release in /srv/release and a configuration."""
+    with BareDebian(request.param, tmp_path / "debian") as host:
+        release = host.root / "srv/release"
+        release.mkdir()
+        for pattern in ("*.whl", "requirements.txt"):
+            shutil.copy(dist.one(pattern), release)
+        place = host.root / "srv/rotator"
+        for folder in ("state", "published"):
+            (place / folder).mkdir(parents=True, mode=0o700)
+        (place / "rotator.yaml").write_text(json.dumps(CONFIGURATION))
+        (place / "login.json").write_text(json.dumps(AUTH))
+        missing = host.run("command -v git make gcc cc pip || echo nothing")
+        assert missing.strip() == "nothing"
+        yield host
+
+
+def rotate(host: BareDebian) -> None:
+    """See that a rotation works, and that it is this version which runs."""
+    host.run("rm -f /srv/rotator/published/config.json")
+    assert host.run("rotator --version").split()[-1] == __version__
+    host.run("rotator --config /srv/rotator/rotator.yaml run-once")
+    published = json.loads((host.root / "srv/rotator/published/config.json").read_text())
+    assert published["auths"].keys() == AUTH["auths"].keys()
+
+
+def again(block: str) -> str:
+    """Return the commands that install over what is there."""
+    return block.replace(" install", " install --force")
+
+
+@on("debian", [OLD, NEW], indirect=True)
+def test_with_uv(debian: BareDebian) -> None:
+    """`uv tool install`, again over itself, and `uv tool uninstall`."""
+    shutil.copy(Path(sys.executable).with_name("uv"), debian.root / "usr/local/bin/uv")
+    debian.run(f"cd /srv/release\n{documented('uv tool install')}")
+    rotate(debian)
+    tools = debian.run("ls /root/.local/share/uv/tools/registry-rotator/lib/*/site-packages")
+    assert not {"pytest", "moto", "mypy"} & set(tools.split())
+    debian.run(f"cd /srv/release\n{again(documented('uv tool install'))}")
+    rotate(debian)
+    debian.run("uv tool uninstall registry-rotator; ! command -v rotator")
+
+
+@on("debian", [NEW], indirect=True)
+def test_with_pipx(debian: BareDebian) -> None:
+    """`pipx install`, again over itself, and `pipx uninstall`."""
+    debian.run("python3 -m venv /opt/pipx && /opt/pipx/bin/pip install --quiet pipx")
+    debian.run("ln -s /opt/pipx/bin/pipx /usr/local/bin/pipx")
+    debian.run(f"cd /srv/release\n{documented('pipx install')}")
+    rotate(debian)
+    debian.run(f"cd /srv/release\n{again(documented('pipx install'))}")
+    rotate(debian)
+    debian.run("pipx uninstall registry-rotator; ! command -v rotator")
+
+
+@on("debian", [OLD], indirect=True)
+def test_with_pip_and_hashes(debian: BareDebian) -> None:
+    """`pip --require-hashes` takes exactly what was tested."""
+    debian.run(f"cd /srv/release\n{documented('python3 -m venv')}")
+    debian.run("ln -s /opt/rotator/bin/rotator /usr/local/bin/rotator")
+    rotate(debian)
+    debian.run("rm -r /opt/rotator")

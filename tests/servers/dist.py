@@ -1,0 +1,85 @@
+"""What `make dist` builds, built once for all tests that install it.
+
+It is kept below the user's cache, by what the files of the project are, so that two workers, or two
+runs on the same files, build it once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from deploy.packaging import image
+from deploy.packaging.source import PROJECT, git, tree
+from tests.servers.debian_root import CACHE
+from tests.support import missing
+
+KEPT = 2
+"""How many builds are kept."""
+OLD_VERSION = "0.0.9"
+"""What the package to upgrade from calls itself."""
+
+
+@dataclass(frozen=True)
+class Dist:
+    """A directory with everything that a release consists of."""
+
+    folder: Path
+
+    def one(self, pattern: str) -> Path:
+        """Return the only file whose name fits."""
+        (found,) = self.folder.glob(pattern)
+        return found
+
+
+def build(output: Path, *words: str) -> Dist:
+    """Run `make dist` into a directory."""
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.packaging", "--output", output, *words],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
+    return Dist(output)
+
+
+def kept(name: str, *words: str) -> Dist:
+    """Return a build with these words, of the files as they are now; make it where it is not."""
+    if image.refusal():
+        missing("what builds the image", image.refusal())
+    files = git("rev-parse", f"{tree()}^{{tree}}")[:12]
+    head = git("rev-parse", "HEAD")[:12]  # its time is in everything
+    folder = CACHE / f"dist-{name}-{head}-{files}"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"dist-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            half = CACHE / f"{folder.name}.{os.getpid()}"
+            build(half, *words)
+            half.rename(folder)
+            builds = sorted(CACHE.glob(f"dist-{name}-*"), key=lambda path: path.stat().st_mtime)
+            for old in builds[:-KEPT]:
+                shutil.rmtree(old)
+    return Dist(folder)
+
+
+@pytest.fixture(scope="session")
+def dist() -> Dist:
+    """Give everything that a release consists of: built, or the one that is given."""
+    given = os.environ.get("ROTATOR_TEST_DIST")
+    return Dist(Path(given)) if given else kept("whole")
+
+
+@pytest.fixture(scope="session")
+def old_dist() -> Dist:
+    """Give Debian packages of an earlier version, to upgrade from."""
+    return kept("old", "--only", "debian", "--version", OLD_VERSION)
