@@ -15,10 +15,9 @@ from rotator.core.errors import ConflictError, DriverError, GoneError, Permanent
 from rotator.core.mark import from_annotations, to_annotations
 from rotator.core.model import Held, Mark, Policy, Secret
 from rotator.core.ports import Target
-from rotator.vault.answers import whole_number
-from rotator.vault.connection import TIMEOUTS, Timeouts
 from rotator.vault.engines import Engine, Stored, find, read_kv
-from rotator.vault.session import VaultSession
+from rotator.vault.reply import whole_number
+from rotator.vault.session import TARGET_PATIENCE, VaultSession, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +31,7 @@ _CAS_FAILED = "check-and-set"
 
 def build(settings: VaultKvTargetSettings, policy: Policy, clock: Clock) -> VaultKvTarget:
     """Return the target; nothing is read and nobody is asked yet."""
-    return VaultKvTarget(settings, policy, clock)
+    return VaultKvTarget(settings, policy, open_session(settings, clock, TARGET_PATIENCE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +46,14 @@ class VaultKvTarget(Target):
     """One field of a secret in KV 2 or KV 1; its other fields stay as they are.
 
     KV 1 has no versions, so `compares` is false there; it is known after the first read.
-    `session`: a login that is there already; default: one of its own.
     """
 
     def __init__(
-        self,
-        settings: VaultKvTargetSettings,
-        policy: Policy,
-        clock: Clock,
-        timeouts: Timeouts = TIMEOUTS,
-        session: VaultSession | None = None,
+        self, settings: VaultKvTargetSettings, policy: Policy, session: VaultSession
     ) -> None:
         super().__init__(settings.name, policy)
         self._settings = settings
-        self._session = session or VaultSession(settings, clock, timeouts)
+        self._session = session
         self._engine: Engine | None = None
         self.compares = settings.engine != "kv1"
 
