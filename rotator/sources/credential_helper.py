@@ -5,6 +5,9 @@ input and prints `{"ServerURL": …, "Username": …, "Secret": …}`, or prints
 standard output, and ends with an exit code other than 0
 (https://github.com/docker/docker-credential-helpers#development).
 
+The user name `<token>` says that the secret is an identity token, as Azure's helpers give: it is
+carried as such.
+
 A helper is somebody else's program and may print its secret anywhere, so nothing that it says is
 repeated: its standard error goes nowhere, and its error texts are only compared with known ones.
 """
@@ -86,7 +89,7 @@ class CredentialHelperSource(Source):
     ) -> None:
         super().__init__(name, registries)
         self._helper = helper
-        self._served = sorted(registries)
+        self._wanted = sorted(registries)
         self._clock = clock
         self._timeout = timeout
         self._lifetime = lifetime
@@ -101,7 +104,7 @@ class CredentialHelperSource(Source):
         """
         path = self._find()
         deadline = time.monotonic() + self._timeout.total_seconds()
-        return [self._get(path, registry, deadline) for registry in self._served]
+        return [self._get(path, registry, deadline) for registry in self._wanted]
 
     def _find(self) -> str:
         """Return the helper's path, looked up anew because it may be installed meanwhile."""
@@ -122,7 +125,7 @@ class CredentialHelperSource(Source):
         )
 
     def _get(self, path: str, registry: str, deadline: float) -> Credential:
-        # Before the run, so that the end is never reckoned too late.
+        # Before the run, so that the end is never too late.
         issued_at = self._clock()
         output = self._run(path, registry, deadline)
         username, password = self._parse(output, registry)
@@ -158,10 +161,10 @@ class CredentialHelperSource(Source):
         return output
 
     def _failed(self, code: int, output: bytes, registry: str) -> TemporaryError | PermanentError:
-        said = output.decode("utf-8", "replace")
+        words = output.decode("utf-8", "replace")
         where = f"{self._program} failed for {registry}"
         for text, kind, reason, hint in _ERROR_TEXTS:
-            if text in said:
+            if text in words:
                 return kind(reason, f"{where}: {text}", self._hint(hint, registry))
         how = f"exit code {code}" if code > 0 else f"signal {-code} ({signal.strsignal(-code)})"
         hint = self._hint(_TRY, registry)
@@ -198,12 +201,6 @@ def _problem(username: object, secret: object) -> tuple[Reason, str, str] | None
     if not username or not secret:
         lacking = "secret" if username else "username"
         return Reason.FIELD_MISSING, f"has no {lacking}", _LOG_IN
-    if username == "<token>":
-        return (
-            Reason.INVALID,
-            "is an identity token, which skopeo and podman do not take from a docker config",
-            "log in with a username and an access token instead: docker login -u USER {url}",
-        )
     if ":" in username:
         return Reason.INVALID, "has a colon in its username, which no client can send", _LOG_IN
     return None

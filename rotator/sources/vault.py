@@ -97,8 +97,10 @@ class VaultSource(Source):
             )
         try:
             found = self._made(engine) if engine.kind == "dynamic" else self._stored(engine, stored)
-        except PermanentError:
+        except PermanentError as error:
             self._session.mounts.forget(settings.path)
+            if engine.api_path and error.reason is Reason.FORBIDDEN:
+                error.hint = f"write `path: {engine.api_path}`, without `data/`; or {error.hint}"
             raise
         self._engine = engine
         # Reading what is made on request makes another one.
