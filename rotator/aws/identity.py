@@ -134,6 +134,8 @@ def own_keys(access: Access, session: Session, now: datetime) -> Keys:
         found = session.get_credentials()
         frozen = found.get_frozen_credentials() if found else None
     except Exception as error:  # noqa: BLE001  whatever the SDK raises for odd settings
+        if session.last_call:
+            call = Call(f"{session.last_call} in {access.region}", ())
         failure = of_identity(error, access, call, now)
     else:
         if frozen is None or not frozen.access_key or not frozen.secret_key:

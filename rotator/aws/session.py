@@ -54,6 +54,8 @@ class Session(botocore.session.Session):  # type: ignore[misc]  # published with
     """The SDK's session; its own calls to STS, for roles of profiles and pods, go to ours too."""
 
     sts_endpoint_url: str | None = None
+    last_call: str | None = None
+    """The call that was made last, for people: the SDK's own calls are not ours to name."""
 
     def create_client(self, service_name: str, *args: Any, **options: Any) -> Any:
         """Return a client; the SDK's own providers of credentials make theirs here too."""
@@ -88,6 +90,7 @@ def new_session(access: Access) -> Session:
         )
     )
     bound(session, access.ca_file, access.seconds)
+    session.register("before-call", functools.partial(_remember, session))
     return session
 
 
@@ -105,6 +108,10 @@ def unattended(session: Session) -> None:
             builder._create_process_provider = functools.partial(_program, session)  # noqa: SLF001
         elif isinstance(provider, credentials.ProcessProvider):
             provider._popen = _Program  # noqa: SLF001
+
+
+def _remember(session: Session, model: Any, **_: Any) -> None:
+    session.last_call = f"{model.name} of {model.service_model.service_name}"
 
 
 def _refuse(_: str) -> str:

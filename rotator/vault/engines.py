@@ -220,10 +220,11 @@ def _time(text: Any) -> datetime | None:
 
 def _no_right(path: str, error: PermanentError) -> PermanentError:
     mount, _, rest = path.partition("/")
+    _, semicolon, more = error.hint.partition(";")
     return PermanentError(
         Reason.FORBIDDEN,
         f"{error.detail}: the login may do nothing there, or nothing is mounted there",
         f'for KV 2 a policy of the login must have: path "{mount}/data/{rest}" '
         f'{{ capabilities = ["read"] }}; for anything else: path "{path}" '
-        f'{{ capabilities = ["read"] }}; the mount: vault secrets list',
+        f'{{ capabilities = ["read"] }}; the mount: vault secrets list{semicolon}{more}',
     )

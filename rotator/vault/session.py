@@ -28,6 +28,7 @@ FETCH_PATIENCE, TARGET_PATIENCE = 30.0, 12.0
 
 # A standby may not know a token yet that was made on the active node a moment ago.
 _NEW_TOKEN_SECONDS = 2.0
+_AGENT_TOKEN = "the token is the Agent's or Proxy's own: api_proxy { use_auto_auth_token = true }"  # noqa: S105  a hint
 
 
 class VaultSession:
@@ -125,7 +126,10 @@ class VaultSession:
             return Reply(response.status_code, document)
         policy = policy_line(method, path)
         self._token_is_bad = token_is_bad(response)
-        raise connection.refusal(response, what, policy, self._namespace)
+        error = connection.refusal(response, what, policy, self._namespace)
+        if error.reason is Reason.FORBIDDEN and token is None:
+            error.hint += f"; {_AGENT_TOKEN}"
+        raise error
 
     def _may_not_be_known_yet(self, response: requests.Response) -> bool:
         granted = self._granted
