@@ -71,7 +71,7 @@ _REACH = (
     "check name resolution and the way out (proxy, firewall, VPC endpoint), and the region's name"
 )
 _WAIT = "nothing to do: it is asked again; if this stays, find what else calls it so often"
-_DOWN_HINT = "nothing to do: it is asked again; https://health.aws.amazon.com tells of outages"
+_DOWN_HINT = "nothing to do: it is asked again; see https://health.aws.amazon.com for outages"
 _SETTINGS = "look at ~/.aws/config and the AWS_ variables of the process: aws configure list"
 _GIVE = (
     "give the process AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, a role of the "
@@ -133,7 +133,7 @@ _RULES: tuple[ErrorRule[Fault], ...] = (
     ErrorRule(
         _statuses(401, 403, 407), Reason.FORBIDDEN,
         "let this machine reach AWS, or set endpoint_url to the VPC endpoint",
-        "is refused, and not in AWS's words: by a proxy or firewall?",
+        "is refused, and not in AWS's format: by a proxy or firewall?",
     ),
     ErrorRule(_statuses(429), Reason.THROTTLED, _WAIT, "is throttled", TemporaryError),
     ErrorRule(
@@ -171,7 +171,7 @@ _RULES: tuple[ErrorRule[Fault], ...] = (
     ),
     ErrorRule(
         _raised(sdk.ConnectTimeoutError, sdk.ReadTimeoutError), Reason.TIMEOUT, _REACH,
-        "is not answered in time", TemporaryError,
+        "has no answer in time", TemporaryError,
     ),
     ErrorRule(
         _raised(sdk.SSLError), Reason.UNREACHABLE,

@@ -147,7 +147,7 @@ def own_keys(access: Access, session: Session, now: datetime) -> Keys:
 
 
 def of_identity(error: Exception, access: Access, call: Call, now: datetime) -> DriverError:
-    """Return the error for what was raised while the SDK looked for an identity.
+    """Return the error for what was raised while the SDK searched for an identity.
 
     Nothing is a bug here: whatever it is, the person who set up the identity has to look.
     """
@@ -203,7 +203,7 @@ def _assumed(
         failure = None
     raise failure or TemporaryError(
         Reason.MALFORMED,
-        f"sts in {access.region} answered with no keys for the role",
+        f"sts in {access.region} gave no keys for the role",
         "see what answers there: is the sts_endpoint_url (or a proxy) really AWS's?",
     )
 

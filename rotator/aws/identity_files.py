@@ -1,4 +1,4 @@
-"""The files and variables in which the AWS SDK looks for an identity; loads nothing of the SDK.
+"""The files and variables in which the AWS SDK searches for an identity; loads nothing of the SDK.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 """
@@ -27,7 +27,7 @@ def aws_stamp(*files: str | Path | None) -> str:
 
 
 def aws_files(*files: str | Path | None) -> list[Path]:
-    """Return the files in which the AWS SDK looks for an identity, and these."""
+    """Return the files in which the AWS SDK searches for an identity, and these."""
     home = _home()
     found = (
         os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or f"{home}/credentials",
@@ -39,7 +39,7 @@ def aws_files(*files: str | Path | None) -> list[Path]:
 
 
 def config_file() -> str:
-    """Return where the SDK looks for profiles."""
+    """Return the file in which the SDK searches for profiles."""
     return os.environ.get("AWS_CONFIG_FILE") or f"{_home()}/config"
 
 

@@ -70,7 +70,7 @@ class Session(botocore.session.Session):  # type: ignore[misc]  # published with
 
 
 def new_session(access: Access) -> Session:
-    """Return a new session, which looks for its identity anew."""
+    """Return a new session, which searches for its identity again."""
     session = Session(
         event_hooks=copy.copy(_handlers()), include_builtin_handlers=False, profile=access.profile
     )
@@ -99,7 +99,7 @@ def unattended(session: Session) -> None:
 
     The SDK asks for the code of a second factor on the terminal, and lets the program of a profile
     (`credential_process`) have the terminal and all the time that it wants. It offers both as
-    arguments of its classes, but makes the objects itself: hence the two private names.
+    arguments of its classes, but makes the objects itself. So two private names are set.
     """
     for provider in session.get_component("credential_provider").providers:
         if isinstance(provider, credentials.AssumeRoleProvider):

@@ -122,7 +122,7 @@ def _target(
 
 
 def _may(session: CheckSession, wanted: Iterable[tuple[str, str]], sheet: Sheet) -> bool:
-    """Tell whether the login may do all of this; say what it may not."""
+    """Return whether the login may do all of this; say what it may not."""
     refused = [(method, path) for method, path in wanted if not _allowed(session, method, path)]
     for method, path in refused:
         sheet.failure(

@@ -66,8 +66,8 @@ def server_is_ready(settings: Settings, sheet: Sheet) -> bool:
         response = connection.send(what, "GET", "sys/health", params=_ANY_STATE)
         if response.status_code >= _SERVER_FAULT and not _is_json(response):
             raise connection.refusal(response, what)
-        told = response.ok or response.status_code in _DOWN
-        state = connection.document(response, what) if told else {}
+        has_state = response.ok or response.status_code in _DOWN
+        state = connection.document(response, what) if has_state else {}
     finally:
         connection.close()
     if state.get("initialized") is False:
@@ -82,7 +82,7 @@ def server_is_ready(settings: Settings, sheet: Sheet) -> bool:
 
 
 def may_log_in(settings: Settings, case: Case, sheet: Sheet) -> bool:
-    """Tell whether a login uses nothing up, or may; say so where it is not tried."""
+    """Return whether a login uses nothing up, or may; say so where it is not tried."""
     given = secret_input(Server.of(settings))
     if given is None or not isinstance(settings.auth, ApproleAuthSettings | TokenAuthSettings):
         return True
@@ -119,7 +119,7 @@ def token(session: CheckSession, settings: Settings, case: Case, sheet: Sheet) -
         return True
     if mine.policies is None:
         sheet.warning(
-            "the token works but may not look at itself, so nobody can tell when it ends",
+            "the token works but may not look at itself, so its end is not known",
             'give it the policy "default", or: path "auth/token/lookup-self" '
             '{ capabilities = ["read"] }',
         )

@@ -44,7 +44,7 @@ class SourceSettings(Settings, tag_field="type", kw_only=True):
         return str(self.__struct_config__.tag)
 
     def known_registries(self) -> frozenset[str] | None:
-        """Return the registries that the source serves; None where only a fetch can tell."""
+        """Return the registries that the source serves; None where only a fetch can say."""
         raise NotImplementedError
 
 
@@ -94,7 +94,7 @@ class EcrSourceSettings(AwsSettings, tag="ecr", kw_only=True):
     def known_registries(self) -> frozenset[str] | None:
         """Return the accounts' registry hosts and the further ones.
 
-        None where no account is named: only the answer tells its host.
+        None where no account is named: only the answer names its host.
         """
         if self.accounts is None:
             return None

@@ -66,14 +66,14 @@ _ERROR_TEXTS = (
 )
 
 _BUSY = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ETXTBSY})
-"""What starting a program answers where the machine is short of something for a moment."""
+"""What starting a program answers where the machine is short of something for a short time."""
 
 
 class CredentialHelperSource(Source):
     """Runs `docker-credential-HELPER get` once for each registry, one after the other.
 
     `timeout` is for all of them together. `lifetime` is how long a credential lasts, as the
-    protocol does not tell it (None: no known end). `environment` is what variables are taken from.
+    protocol does not say it (None: no known end). `environment` is what variables are taken from.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class CredentialHelperSource(Source):
         return [self._get(path, registry, deadline) for registry in self._wanted]
 
     def _find(self) -> str:
-        """Return the helper's path, looked up anew because it may be installed meanwhile."""
+        """Return the helper's path, searched each time because it may be installed meanwhile."""
         folders = self._environment.get("PATH", os.defpath)
         path = shutil.which(self._program, path=folders)
         if path is not None:
@@ -120,7 +120,7 @@ class CredentialHelperSource(Source):
         how = _PACKAGES.get(self._helper, f"install {self._program} where PATH finds it")
         raise PermanentError(
             Reason.NOT_FOUND,
-            f"the credential helper {self._program} is not installed: looked in {folders}",
+            f"the credential helper {self._program} is not installed: it is not in {folders}",
             how,
         )
 
@@ -161,11 +161,11 @@ class CredentialHelperSource(Source):
         return output
 
     def _failed(self, code: int, output: bytes, registry: str) -> TemporaryError | PermanentError:
-        words = output.decode("utf-8", "replace")
+        text = output.decode("utf-8", "replace")
         where = f"{self._program} failed for {registry}"
-        for text, kind, reason, hint in _ERROR_TEXTS:
-            if text in words:
-                return kind(reason, f"{where}: {text}", self._hint(hint, registry))
+        for part, kind, reason, hint in _ERROR_TEXTS:
+            if part in text:
+                return kind(reason, f"{where}: {part}", self._hint(hint, registry))
         how = f"exit code {code}" if code > 0 else f"signal {-code} ({signal.strsignal(-code)})"
         hint = self._hint(_TRY, registry)
         return TemporaryError(Reason.UNAVAILABLE, f"{where} with {how}", hint)
@@ -207,7 +207,7 @@ def _problem(username: object, secret: object) -> tuple[Reason, str, str] | None
 
 
 def _is_text(value: object) -> TypeGuard[str]:
-    """Tell whether this is text that can be encoded: JSON can hold half a surrogate pair."""
+    """Return whether this is text that can be encoded: JSON can hold a lone surrogate."""
     return isinstance(value, str) and value.encode("utf-8", "replace").decode() == value
 
 

@@ -145,7 +145,7 @@ def _identity_token(entry: object) -> str:
     fields = entry.items() if isinstance(entry, dict) else ()
     token = next((value for name, value in fields if name.lower() == "identitytoken"), None)
     if not isinstance(token, str) or token != token.encode("utf-8", "replace").decode():
-        return ""  # JSON can hold half a surrogate pair, which is no text
+        return ""  # JSON can hold a lone surrogate, which is no text
     return token
 
 

@@ -5,8 +5,8 @@ One token is good for every registry in its region that the identity may read, i
 documentation ties its end to those 12 hours alone, so an AWS session that ends before does not
 count. Nothing revokes it.
 
-A client is kept while the files that its keys are read from stay the same: the SDK never looks
-again at those. What else gives keys (a role, an instance, a program) is asked anew at each fetch.
+A client is kept while the files that its keys are read from stay the same: the SDK never
+reads those again. What else gives keys (a role, an instance, a program) is asked at each fetch.
 """
 
 from __future__ import annotations
@@ -233,7 +233,7 @@ class EcrSource(Source):
     def _malformed(self, what: str, service: str | None = None) -> TemporaryError:
         return TemporaryError(
             Reason.MALFORMED,
-            f"{service or self._api.service} in {self._region} answered with {what}",
+            f"{service or self._api.service} in {self._region} gave {what}",
             "see what answers there: is the endpoint_url (or a proxy) really AWS's?",
         )
 

@@ -89,7 +89,7 @@ class VaultSource(Source):
         if renewed:
             return renewed
         settings = self._settings
-        # Looked for again each time that a read failed, as a mount may have been replaced.
+        # Searched again each time that a read failed, as a mount may have been replaced.
         engine, stored, self._engine = self._engine, None, None
         if engine is None:
             engine, stored = find(

@@ -36,7 +36,7 @@ def build(settings: VaultKvTargetSettings, policy: Policy, clock: Clock) -> Vaul
 
 @dataclass(frozen=True, slots=True)
 class _Version:
-    """What a read saw: the version number (0: none yet) and every field of the secret."""
+    """What a read returned: the version number (0: none yet) and every field of the secret."""
 
     number: int = 0
     fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -69,7 +69,7 @@ class VaultKvTarget(Target):
     def read(self) -> Held:
         """Return the field and the mark beside it; a deleted secret reads as nothing."""
         self._session.open()
-        # Looked for again after each failure, as a mount may have been replaced.
+        # Searched again after each failure, as a mount may have been replaced.
         engine, stored, self._engine = self._engine, None, None
         if engine is None:
             engine, stored = self._find()
@@ -85,10 +85,15 @@ class VaultKvTarget(Target):
                 "set `field` to another one; or, if nobody needs what is in it: "
                 f"vault kv patch {engine.path} {self._settings.field}='{{}}'",
             )
+        notes: tuple[str, ...] = ()
+        if engine.api_path and not stored.version:
+            # Else a document would be written where nobody reads it, and nobody would know.
+            notes = (f"`path` seems to be the API's: write `path: {engine.api_path}`",)
         return Held(
             None if text is None else Secret(text),
             from_annotations(fields),
             _Version(stored.version, fields),
+            notes=notes,
         )
 
     def write(self, text: Secret, mark: Mark, replacing: Held) -> Held:
@@ -98,25 +103,25 @@ class VaultKvTarget(Target):
         """
         self._session.open()
         engine = self._engine or self._find()[0]
-        seen = replacing.version if isinstance(replacing.version, _Version) else _Version()
-        fields = {**seen.fields, **to_annotations(mark), self._settings.field: text}
+        before = replacing.version if isinstance(replacing.version, _Version) else _Version()
+        fields = {**before.fields, **to_annotations(mark), self._settings.field: text}
         if engine.kind == "kv1":
             self._session.call("POST", engine.read_path, body=fields)
             return Held(text, mark, _Version(0, fields))
-        body = {"options": {"cas": seen.number}, "data": fields}
+        body = {"options": {"cas": before.number}, "data": fields}
         try:
             data = self._session.call("POST", engine.read_path, body=body).data
         except PermanentError as error:
             if error.reason is Reason.INVALID and _CAS_FAILED in error.detail:
                 raise ConflictError(
-                    f"{self._place(engine)} is no longer at version {seen.number}"
+                    f"{self._place(engine)} is no longer at version {before.number}"
                 ) from None
             raise
-        number = whole_number(data.get("version")) or seen.number + 1
+        number = whole_number(data.get("version")) or before.number + 1
         return Held(text, mark, _Version(number, fields), notes=self._destroy_old(engine, number))
 
     def _destroy_old(self, engine: Engine, newest: int) -> tuple[str, ...]:
-        """Destroy what `keep_versions` no longer keeps; return what a person should be told.
+        """Destroy what `keep_versions` no longer keeps; return notes for a person.
 
         The document is published by now, so what goes wrong here is no failure of the write.
         """

@@ -73,7 +73,7 @@ class Connection:
     """Sends requests to one server, and lets no secret out but in them. For several threads.
 
     hvac's own calls are not used: they raise by status alone, without the headers and the body that
-    tell a proxy's page from Vault's answer, know one namespace a client, and show what was sent.
+    show a proxy's page as what it is, know one namespace a client, and repeat what was sent.
 
     Proxies are taken from the environment (`HTTPS_PROXY`, `NO_PROXY`). Certificate files are read
     when it is made; raises `PermanentError` (unreadable) where one can't be used.

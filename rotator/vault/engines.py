@@ -59,7 +59,7 @@ class Engine(Struct, frozen=True):
 class Stored:
     """What a key/value engine holds at a path.
 
-    `data` is None where there is nothing; `gone` tells why, where it was there once. `version` is 0
+    `data` is None where there is nothing; `gone` says why, where it was there once. `version` is 0
     where nothing was ever written, or where the engine has no versions.
     """
 

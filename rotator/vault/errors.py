@@ -4,7 +4,7 @@ Statuses: https://developer.hashicorp.com/vault/api-docs#http-status-codes and
 https://developer.hashicorp.com/vault/api-docs/system/health; what standbys answer:
 https://developer.hashicorp.com/vault/docs/enterprise/consistency
 
-A load balancer, firewall or proxy before the server answers in its own words (mostly HTML) and with
+A load balancer, firewall or proxy before the server answers in its own way (mostly HTML) and with
 the same statuses. Such an answer says nothing of a login or a policy, so it is temporary.
 """
 
@@ -104,13 +104,13 @@ _FAILURES: tuple[ErrorRule[Exception], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An answer that is no success: its status, and its words in lower case.
+    """An answer that is no success: its status, and its text in lower case.
 
     `is_vaults`: it is written as Vault and OpenBao write, and not by something before them.
     """
 
     status: int
-    words: str
+    text: str
     is_vaults: bool
 
 
@@ -120,7 +120,7 @@ _PLAIN_HTTP = "sent an http request to an https server"
 _NETWORK = ("dial tcp", "i/o timeout", "connection refused", "no such host", "tls handshake")
 
 _LATER = "nothing to do: it is tried again; if this stays, ask whoever runs the server"
-_STANDBY = "nothing to do: a standby answered, and it is asked again"
+_STANDBY = "nothing to do: this was a standby, and it is asked again"
 _ACTIVE = "set `address` to the active cluster, or to a load balancer that asks /v1/sys/health"
 _BEFORE = (
     "see what stands before Vault and answers for it (load balancer, firewall, proxy), or set "
@@ -129,14 +129,14 @@ _BEFORE = (
 
 
 def _is(
-    *statuses: int, words: tuple[str, ...] = ("",), anyones: bool = True
+    *statuses: int, text: tuple[str, ...] = ("",), anyones: bool = True
 ) -> Callable[[Refusal], bool]:
-    """Return what matches these statuses (none: any) with one of these words in the answer."""
+    """Return what matches these statuses (none: any) with one of these texts in the answer."""
 
     def matches(answer: Refusal) -> bool:
         return (
             (not statuses or answer.status in statuses)
-            and any(word in answer.words for word in words)
+            and any(part in answer.text for part in text)
             and (anyones or answer.is_vaults)
         )
 
@@ -144,21 +144,21 @@ def _is(
 
 
 _ANSWERS: tuple[ErrorRule[Refusal], ...] = (
-    ErrorRule(_is(400, words=(_PLAIN_HTTP,)), Reason.INVALID, "write `https://` in `address`"),
+    ErrorRule(_is(400, text=(_PLAIN_HTTP,)), Reason.INVALID, "write `https://` in `address`"),
     # A standby that is behind, or that does not know the active node.
     ErrorRule(_is(412), Reason.UNAVAILABLE, _STANDBY, kind=TemporaryError, soon=True),
     ErrorRule(_is(472), Reason.UNAVAILABLE, _ACTIVE, kind=TemporaryError, soon=True),
     ErrorRule(_is(473), Reason.UNAVAILABLE, _STANDBY, kind=TemporaryError, soon=True),
     ErrorRule(
-        _is(words=("readonly", "read-only storage"), anyones=False),
+        _is(text=("readonly", "read-only storage"), anyones=False),
         *(Reason.UNAVAILABLE, _STANDBY), kind=TemporaryError, soon=True,
     ),
     ErrorRule(
-        _is(words=("node not active", "active cluster node not found"), anyones=False),
+        _is(text=("node not active", "active cluster node not found"), anyones=False),
         *(Reason.UNAVAILABLE, _STANDBY), kind=TemporaryError, soon=True,
     ),
     ErrorRule(
-        _is(words=("dr secondary", "disaster recovery"), anyones=False),
+        _is(text=("dr secondary", "disaster recovery"), anyones=False),
         *(Reason.UNAVAILABLE, _ACTIVE), kind=TemporaryError, soon=True,
     ),
     ErrorRule(
@@ -167,8 +167,8 @@ _ANSWERS: tuple[ErrorRule[Refusal], ...] = (
         kind=TemporaryError, soon=True,
     ),
     ErrorRule(
-        _is(words=_NETWORK, anyones=False), Reason.UNAVAILABLE,
-        "let the server reach whom it asks: its own words say whom", kind=TemporaryError,
+        _is(text=_NETWORK, anyones=False), Reason.UNAVAILABLE,
+        "let the server reach whom it asks: the answer says whom", kind=TemporaryError,
     ),
     ErrorRule(_is(408, 504), Reason.TIMEOUT, _LATER, kind=TemporaryError),
     ErrorRule(
@@ -176,36 +176,36 @@ _ANSWERS: tuple[ErrorRule[Refusal], ...] = (
         kind=TemporaryError,
     ),
     ErrorRule(
-        _is(503, words=("sealed",)), Reason.UNAVAILABLE,
+        _is(503, text=("sealed",)), Reason.UNAVAILABLE,
         "unseal the server: vault operator unseal", kind=TemporaryError,
     ),
     ErrorRule(
         _is(413), Reason.TOO_LARGE, "shorten what is written: the server has a limit"
     ),
     ErrorRule(
-        _is(500, words=("too large",), anyones=False), Reason.TOO_LARGE,
+        _is(500, text=("too large",), anyones=False), Reason.TOO_LARGE,
         "shorten what is written: the server has a limit",
     ),
     ErrorRule(
         lambda answer: answer.status >= 500, Reason.UNAVAILABLE, _LATER, kind=TemporaryError  # noqa: PLR2004  a server's fault
     ),
-    # From here on the status alone says nothing: only Vault's own words count.
+    # From here on the status alone says nothing: only an answer that is Vault's counts.
     ErrorRule(
         lambda answer: not answer.is_vaults, Reason.UNAVAILABLE, _BEFORE,
         "it is not Vault that answers", TemporaryError,
     ),
     ErrorRule(
-        _is(400, 403, words=("missing client token",)), Reason.FORBIDDEN,
+        _is(400, 403, text=("missing client token",)), Reason.FORBIDDEN,
         "let the Agent or Proxy add its token: api_proxy { use_auto_auth_token = true }",
     ),
     ErrorRule(_is(FORBIDDEN), Reason.FORBIDDEN, ""),
     ErrorRule(
-        _is(NOT_FOUND, words=("no handler for route",)), Reason.NOT_FOUND,
+        _is(NOT_FOUND, text=("no handler for route",)), Reason.NOT_FOUND,
         "correct the mount in `path` (vault secrets list), or set `namespace`",
     ),
     ErrorRule(_is(NOT_FOUND), Reason.NOT_FOUND, "correct `path`, or set `namespace`"),
     ErrorRule(_is(405), Reason.INVALID, "set `method` to the other of `read` and `write`"),
-    ErrorRule(lambda _: True, Reason.INVALID, "correct what the server's words name"),
+    ErrorRule(lambda _: True, Reason.INVALID, "correct what the server names"),
 )  # fmt: skip
 
 
@@ -217,7 +217,7 @@ def failed(error: Exception, what: str) -> DriverError:
     rule = classify(error, _FAILURES)
     if rule is None:
         raise error
-    why = _system_words(error) if rule.detail == _NO_CONNECTION else ""
+    why = _system_text(error) if rule.detail == _NO_CONNECTION else ""
     return rule.error(f"{what}: {why or rule.detail}")
 
 
@@ -227,10 +227,10 @@ def refused(
     """Return the error for an answer that is no success.
 
     `policy` is the policy line that would allow it, `hidden` are secrets that the server may have
-    repeated in its words.
+    repeated in it.
     """
-    rule, words = rule_for(response), server_words(response, hidden)
-    detail = f"{what}: {response.status_code}{f' ({words})' if words else ''}"
+    rule, text = rule_for(response), server_text(response, hidden)
+    detail = f"{what}: {response.status_code}{f' ({text})' if text else ''}"
     if rule.detail:
         detail += f"; {rule.detail}"
     hint = rule.hint or f"a policy of the login must have: {policy}"
@@ -239,8 +239,8 @@ def refused(
 
 def rule_for(response: requests.Response) -> ErrorRule[Refusal]:
     """Return what an answer means that is no success."""
-    words = " ".join(_words(response)).lower()
-    rule = classify(Refusal(response.status_code, words, is_vaults(response)), _ANSWERS)
+    text = " ".join(_texts(response)).lower()
+    rule = classify(Refusal(response.status_code, text, is_vaults(response)), _ANSWERS)
     return rule or _ANSWERS[-1]
 
 
@@ -262,26 +262,26 @@ def policy_line(method: str, path: str) -> str:
 
 
 def is_vaults(response: requests.Response) -> bool:
-    """Tell whether an answer is written as Vault writes: JSON with `errors`, or with `data`."""
+    """Return whether an answer is written as Vault writes: JSON with `errors`, or with `data`."""
     document = json_object(response)
     return document is not None and (isinstance(document.get("errors"), list) or "data" in document)
 
 
 def token_is_bad(response: requests.Response) -> bool:
-    """Tell whether a 403 means the token itself, not what its policies allow.
+    """Return whether a 403 means the token itself, not what its policies allow.
 
     OpenBao 2.7 answers a bare "permission denied" for a token that it does not know, Vault adds
     "invalid token" or "bad token"; a policy's refusal begins with "1 error occurred".
     """
-    words = "; ".join(_words(response))
+    text = "; ".join(_texts(response))
     return is_vaults(response) and (
-        words == "permission denied" or "invalid token" in words or "bad token" in words
+        text == "permission denied" or "invalid token" in text or "bad token" in text
     )
 
 
-def server_words(response: requests.Response, hidden: Iterable[str]) -> str:
+def server_text(response: requests.Response, hidden: Iterable[str]) -> str:
     """Return the answer's own texts in one line, with every known secret blotted out."""
-    text = re.sub(r"\d+ errors? occurred:", "", "; ".join(_words(response))).replace("*", " ")
+    text = re.sub(r"\d+ errors? occurred:", "", "; ".join(_texts(response))).replace("*", " ")
     return shown(text, hidden)
 
 
@@ -298,7 +298,7 @@ def retry_after(response: requests.Response) -> float | None:
     return max(wait.total_seconds(), 0.0)
 
 
-def _words(response: requests.Response) -> list[str]:
+def _texts(response: requests.Response) -> list[str]:
     """Return the error texts of Vault's answer, or what a person would read on a page."""
     document = json_object(response)
     if document is not None:
@@ -311,8 +311,8 @@ def _words(response: requests.Response) -> list[str]:
     return [html.unescape(re.sub(r"<[^>]*>", " ", page))]
 
 
-def _system_words(error: BaseException | None) -> str:
-    """Return the operating system's words ("Connection refused") from under a chain of errors."""
+def _system_text(error: BaseException | None) -> str:
+    """Return the operating system's text ("Connection refused") from under a chain of errors."""
     while error is not None:
         if isinstance(error, OSError) and error.strerror:
             return error.strerror

@@ -146,7 +146,7 @@ def renew(
 
 
 def is_wrapping_token(connection: Connection, secret: Secret, namespace: str | None) -> bool:
-    """Tell whether a secret is a wrapping token, which is good for one use and no secret itself.
+    """Return whether a secret is a wrapping token, which is good for one use and no secret itself.
 
     Asks what nobody needs a login for, and what does not use the token:
     https://developer.hashicorp.com/vault/api-docs/system/wrapping-lookup

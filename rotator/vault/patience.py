@@ -29,7 +29,7 @@ class Patience:
     spread so that those who wait do not come back together. A wait that would end after the bound
     is not begun: the answer then is the error, with `Retry-After` in it for the schedule.
 
-    `sleep`, `clock` (seconds that only grow) and `draw` (a number in [0, 1)) are the outside.
+    `clock` gives seconds that only grow, `chance` a number in [0, 1).
     """
 
     def __init__(
@@ -37,12 +37,12 @@ class Patience:
         seconds: float,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
-        draw: Callable[[], float] = random.random,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._seconds = seconds
         self._sleep = sleep
         self._clock = clock
-        self._draw = draw
+        self._chance = chance
         self._end = clock() + seconds
 
     def begin(self) -> None:
@@ -56,7 +56,7 @@ class Patience:
     ) -> requests.Response:
         """Return the answer to a request, sent again while the server asks for patience.
 
-        `is_early` tells whether another answer too may change within a moment.
+        `is_early` says of another answer whether it too may change within seconds.
         """
         wait = _SHORTEST
         while True:
@@ -64,7 +64,7 @@ class Patience:
             if response.ok or not (rule_for(response).soon or is_early(response)):
                 return response
             asked = retry_after(response)
-            pause = wait * (0.5 + 0.5 * self._draw()) if asked is None else asked
+            pause = wait * (0.5 + 0.5 * self._chance()) if asked is None else asked
             if self._clock() + pause >= self._end:
                 return response
             self._sleep(pause)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FETCH_PATIENCE, TARGET_PATIENCE = 30.0, 12.0
 """Seconds for which quotas and standbys are waited for: a fetch has a minute, a read 20 seconds."""
 
-# A standby may not know a token yet that was made on the active node a moment ago.
+# A standby may not know a token yet that was just made on the active node.
 _NEW_TOKEN_SECONDS = 2.0
 _AGENT_TOKEN = "the token is the Agent's or Proxy's own: api_proxy { use_auto_auth_token = true }"  # noqa: S105  a hint
 

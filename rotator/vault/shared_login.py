@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _MARGIN = timedelta(seconds=5)
 
 # Shares of a token's life. What is leased with a token ends with it at the latest, so it is renewed
-# before a lease as long as its life is: that happens at half of it by default.
+# before a lease as long as its life is: by default that happens at 50 % of it.
 _RENEW_AFTER, _REPLACE_AFTER = 0.25, 0.5
 
 # For how many seconds the failure of one login is the failure of the others that need it.
@@ -50,7 +50,7 @@ class SharedLogin:
     """A login at one server, renewed or replaced before it ends. For several threads.
 
     One thread logs in at a time; the others wait and use what it got. Where it fails, those who
-    waited, and whoever comes a moment later, get the same failure: a wrong secret id that each of
+    waited, and whoever comes seconds later, get the same failure: a wrong secret id that each of
     30 sources offers would lock its role for everybody. Who comes a second time asks the server.
     """
 
@@ -66,7 +66,7 @@ class SharedLogin:
         self._count = 0
         self._stamp = ""
         self._failure: tuple[DriverError, str, float] | None = None
-        self._told: WeakSet[object] = WeakSet()
+        self._informed: WeakSet[object] = WeakSet()
 
     @property
     def token(self) -> Token | None:
@@ -89,7 +89,7 @@ class SharedLogin:
         """Return a login that lasts; `user` is who needs it.
 
         Logs in where there is none, where it is about to end, or where another token was put into
-        its file; renews it after a quarter of its life, or logs in again after half of it where it
+        its file; renews it after a quarter of its life, or logs in again after 50 % of it where it
         can't be renewed. Another secret id or JWT counts from the next login on: what was leased
         with the token would die with it. Raises `LoginRejectedError`, and whatever a request
         raises.
@@ -138,7 +138,7 @@ class SharedLogin:
             token = log_in(self.server, connection, self._clock, patience)
         except DriverError as error:
             self._failure = (error, stamp, time.monotonic())
-            self._told = WeakSet([user])
+            self._informed = WeakSet([user])
             raise
         self._failure = None
         self._count += 1
@@ -146,13 +146,13 @@ class SharedLogin:
         return self._granted
 
     def _raise_recent(self, stamp: str, user: object) -> None:
-        """Raise the failure of a moment ago, once to each user."""
-        if self._failure is None or user in self._told:
+        """Raise the recent failure, once to each user."""
+        if self._failure is None or user in self._informed:
             return
         error, then, at = self._failure
         lasts = _REJECTED_FOR if isinstance(error, LoginRejectedError) else _FAILED_FOR
         if then == stamp and time.monotonic() - at < lasts:
-            self._told.add(user)
+            self._informed.add(user)
             raise error
 
     def _is_exchanged(self) -> bool:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import requests
 
 ORIGIN = "http://localhost"
-"""What requests over the socket are for: the socket says where, the name is not looked up."""
+"""What requests over the socket are for: the socket says where, the name is never resolved."""
 
 
 class UnixAdapter(BoundedAdapter):

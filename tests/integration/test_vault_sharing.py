@@ -229,3 +229,15 @@ def test_batch_and_counted_tokens(
     with pytest.raises(LoginRejectedError) as caught:
         source.fetch([])
     assert "used up" in caught.value.detail
+
+
+def test_target_path_of_the_api(openbao: OpenBao, tmp_path: Path) -> None:
+    """A target at `secret/data/…` would write where nobody reads: it is said before."""
+    settings = made(
+        VaultKvTargetSettings,
+        address=openbao.url,
+        auth=token_login(tmp_path, openbao.root),
+        path=f"secret/data/{unique('kv')}",
+    )
+    held = vault_kv_module.build(settings, Policy(), clock).read()
+    assert "`path: secret/kv-" in held.notes[0]

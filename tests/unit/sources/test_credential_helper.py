@@ -318,7 +318,7 @@ def test_not_installed(tmp_path: Path, helper: str, hint: str) -> None:
     )
     error = failure(absent)
     assert (type(error), error.reason) == (PermanentError, Reason.NOT_FOUND)
-    assert f"docker-credential-{helper} is not installed: looked in {tmp_path}" in error.detail
+    assert f"docker-credential-{helper} is not installed: it is not in {tmp_path}" in error.detail
     assert hint in error.hint
 
 

@@ -44,9 +44,7 @@ def fetched(door: VaultDoor, folder: Path, token: str = TOKEN) -> DriverError:
 @pytest.mark.parametrize(
     ("answer", "kind", "reason", "hint"),
     [
-        pytest.param(
-            refusal(400, "bad"), PermanentError, Reason.INVALID, "server's words", id="400"
-        ),
+        pytest.param(refusal(400, "bad"), PermanentError, Reason.INVALID, "server names", id="400"),
         pytest.param(
             Answer(400, "Client sent an HTTP request to an HTTPS server.\n"),
             PermanentError,
