@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rotator.checks import registry
-from rotator.checks.case import TIMEOUTS
-from rotator.checks.vault_login import Visit, may_log_in, server_is_ready, token
+from rotator.checks.vault_login import CheckSession, may_log_in, server_is_ready, token
 from rotator.config.targets import VaultKvTargetSettings
 from rotator.core.errors import DriverError
 from rotator.observe.words import relative
 from rotator.sources.vault import VaultSource
 from rotator.targets.vault_kv import VaultKvTarget
-from rotator.vault.answers import FORBIDDEN, policy_line
 from rotator.vault.engines import Engine, find_engine
+from rotator.vault.errors import FORBIDDEN, policy_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,18 +30,18 @@ def check(settings: VaultSourceSettings | VaultKvTargetSettings, case: Case, she
     """Ask whether it is up, log in, ask what the login may do, and read."""
     if not server_is_ready(settings, sheet) or not may_log_in(settings, case, sheet):
         return
-    visit = Visit(settings, case.clock, TIMEOUTS)
+    session = CheckSession(settings, case.clock)
     try:
-        visit.open()
-        if token(visit, settings, case, sheet):
-            engine = find_engine(visit, settings.path, settings.engine)
+        session.open()
+        if token(session, settings, case, sheet):
+            engine = find_engine(session, settings.path, settings.engine)
             if isinstance(settings, VaultKvTargetSettings):
-                _target(visit, engine, settings, case, sheet)
+                _target(session, engine, settings, case, sheet)
             else:
-                _source(visit, engine, settings, case, sheet)
+                _source(session, engine, settings, case, sheet)
     finally:
         try:
-            visit.end()
+            session.end()
         except DriverError as error:
             sheet.warning(
                 f"the check's own login could not be ended: {error.detail}",
@@ -51,22 +50,22 @@ def check(settings: VaultSourceSettings | VaultKvTargetSettings, case: Case, she
 
 
 def _source(
-    visit: Visit, engine: Engine, settings: VaultSourceSettings, case: Case, sheet: Sheet
+    session: CheckSession, engine: Engine, settings: VaultSourceSettings, case: Case, sheet: Sheet
 ) -> None:
     dynamic = engine.kind == "dynamic"
     method = "POST" if dynamic and settings.method == "write" else "GET"
-    if not _may(visit, [(method, engine.read_path)], sheet):
+    if not _may(session, [(method, engine.read_path)], sheet):
         return
     if not dynamic:
-        source = VaultSource(settings, case.clock, TIMEOUTS, visit)
+        source = VaultSource(settings, case.clock, session)
         credentials = source.fetch(())
         sheet.ok(f"{engine.read_path} can be read ({engine.kind})")
         registry.given(credentials, case, sheet)
         return
-    _could(visit, _REVOKE, "a credential that was replaced is not ended early", sheet)
-    _could(visit, _RENEW, "a credential is replaced where its lease could be lengthened", sheet)
+    _could(session, _REVOKE, "a credential that was replaced is not ended early", sheet)
+    _could(session, _RENEW, "a credential is replaced where its lease could be lengthened", sheet)
     if case.consume:
-        _make_and_end(visit, engine, settings, case, sheet)
+        _make_and_end(session, engine, settings, case, sheet)
     elif case.works_lately(settings.name):
         sheet.ok(f"{engine.path} was not read, as that makes a credential; the last fetch worked")
     else:
@@ -77,23 +76,25 @@ def _source(
 
 
 def _make_and_end(
-    visit: Visit, engine: Engine, settings: VaultSourceSettings, case: Case, sheet: Sheet
+    session: CheckSession, engine: Engine, settings: VaultSourceSettings, case: Case, sheet: Sheet
 ) -> None:
-    source = VaultSource(settings, case.clock, TIMEOUTS, visit)
+    source = VaultSource(settings, case.clock, session)
     credentials = source.fetch(())
     try:
         sheet.ok(f"{engine.path} makes a credential")
         registry.given(credentials, case, sheet)
     finally:
         for lease in {each.lease for each in credentials if each.lease is not None}:
-            _end(source, lease, visit, case, sheet)
+            _end(source, lease, session, case, sheet)
 
 
-def _end(source: VaultSource, lease: Lease, visit: Visit, case: Case, sheet: Sheet) -> None:
+def _end(
+    source: VaultSource, lease: Lease, session: CheckSession, case: Case, sheet: Sheet
+) -> None:
     try:
         source.revoke(lease)
     except DriverError as error:
-        if not visit.is_given:
+        if not session.login.is_given:
             sheet.ok("the credential that this check made ends with the check's login")
             return
         sheet.warning(
@@ -106,46 +107,47 @@ def _end(source: VaultSource, lease: Lease, visit: Visit, case: Case, sheet: She
 
 
 def _target(
-    visit: Visit, engine: Engine, settings: VaultKvTargetSettings, case: Case, sheet: Sheet
+    session: CheckSession, engine: Engine, settings: VaultKvTargetSettings, case: Case, sheet: Sheet
 ) -> None:
-    target = VaultKvTarget(settings, settings.policy(), case.clock, TIMEOUTS, visit)
+    target = VaultKvTarget(settings, settings.policy(), session)
     path = engine.read_path
-    if not _may(visit, [("GET", path), ("POST", path)], sheet):
+    if not _may(session, [("GET", path), ("POST", path)], sheet):
         return
     held = target.read()
     sheet.ok(f"{path} can be read and written ({engine.kind})")
     if settings.keep_versions is not None and engine.kind == "kv2":
         destroy = f"{engine.mount}/destroy/{engine.rest}"
-        _could(visit, destroy, "old versions are not destroyed (`keep_versions`)", sheet)
+        _could(session, destroy, "old versions are not destroyed (`keep_versions`)", sheet)
     registry.published(settings, held, case, sheet)
 
 
-def _may(visit: Visit, wanted: Iterable[tuple[str, str]], sheet: Sheet) -> bool:
-    """Tell whether the login may do all of this; say what it may not."""
-    refused = [(method, path) for method, path in wanted if not _allowed(visit, method, path)]
+def _may(session: CheckSession, wanted: Iterable[tuple[str, str]], sheet: Sheet) -> bool:
+    """Return whether the login may do all of this; say what it may not."""
+    refused = [(method, path) for method, path in wanted if not _allowed(session, method, path)]
     for method, path in refused:
         sheet.failure(
-            f"the login may not {'read' if method == 'GET' else 'write'} {path} at {visit.server}",
+            f"the login may not {'read' if method == 'GET' else 'write'} {path} at "
+            f"{session.server}",
             f"a policy of the login must have: {policy_line(method, path)}",
         )
     return not refused
 
 
-def _could(visit: Visit, path: str, otherwise: str, sheet: Sheet) -> None:
-    if not _allowed(visit, "POST", path):
+def _could(session: CheckSession, path: str, otherwise: str, sheet: Sheet) -> None:
+    if not _allowed(session, "POST", path):
         sheet.warning(
             f"the login may not use {path}: {otherwise}",
             f"a policy of the login should have: {policy_line('POST', path)}",
         )
 
 
-def _allowed(visit: Visit, method: str, path: str) -> bool:
+def _allowed(session: CheckSession, method: str, path: str) -> bool:
     """Ask the server; a login that may not even ask is taken at its word when it tries.
 
     https://developer.hashicorp.com/vault/api-docs/system/capabilities-self
     """
     body = {"paths": [path]}
-    reply = visit.ask("POST", "sys/capabilities-self", body=body, accept=(FORBIDDEN,))
+    reply = session.ask("POST", "sys/capabilities-self", body=body, accept=(FORBIDDEN,))
     if reply.status == FORBIDDEN:
         return True
     able = set(reply.data.get(path) or ())

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rotator.checks.case import TIMEOUTS
-from rotator.config.vault_auth import ApproleAuthSettings, TokenAuthSettings
+from rotator.config.vault_auth import AgentAuthSettings, ApproleAuthSettings, TokenAuthSettings
 from rotator.observe.words import in_words, relative
-from rotator.vault.connection import Connection, server_name
-from rotator.vault.login import secret_input
+from rotator.vault.connection import Connection, Server
+from rotator.vault.login import is_wrapping_token, secret_input, unwrap_hint
+from rotator.vault.patience import Patience
 from rotator.vault.session import VaultSession
+from rotator.vault.shared_login import SharedLogin
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from rotator.config.sources import VaultSourceSettings
     from rotator.config.targets import VaultKvTargetSettings
     from rotator.core.model import Secret
+    from rotator.core.ports import Clock
     from rotator.vault.login import Token
 
     Settings = VaultSourceSettings | VaultKvTargetSettings
@@ -28,29 +31,27 @@ if TYPE_CHECKING:
 _ANY_STATE = {"standbyok": "true", "perfstandbyok": "true"}
 _DOWN = frozenset({501, 503})
 _SERVER_FAULT = 500
-_TOKEN_SHAPES = ("s.", "hvs.", "b.", "hvb.", "r.", "hvr.")
 _NEW_TOKEN = "vault token create -period=24h -policy=NAME"  # noqa: S105  a command
 
 # A token that is renewed in time never has less of its life left than this share.
 _LATE = 0.25
 
 
-class Visit(VaultSession):
+class CheckSession(VaultSession):
     """A login for the length of one check: it logs in once, renews nothing, and ends its token."""
 
-    @property
-    def is_given(self) -> bool:
-        """Tell whether somebody else made the token, so that it must live on."""
-        return self._is_given
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        login = SharedLogin(Server.of(settings), clock, TIMEOUTS)
+        super().__init__(settings, login, Patience(0))
 
     def open(self) -> None:
         """Log in, the first time."""
-        if not self.logins:
-            self._log_in()
+        if not self.number:
+            super().open()
 
     def end(self) -> None:
         """End the token that the login made, and with it all that was leased."""
-        if self.logins and not self._is_given:
+        if self.number and not self.login.is_given:
             self.ask("POST", "auth/token/revoke-self", accept=(400, 403))
 
 
@@ -59,14 +60,14 @@ def server_is_ready(settings: Settings, sheet: Sheet) -> bool:
 
     https://developer.hashicorp.com/vault/api-docs/system/health
     """
-    what, server = "cannot ask how it is", server_name(settings)
-    connection = Connection(settings, TIMEOUTS)
+    what, server = "cannot ask how it is", Server.of(settings).name
+    connection = Connection(Server.of(settings), TIMEOUTS)
     try:
         response = connection.send(what, "GET", "sys/health", params=_ANY_STATE)
         if response.status_code >= _SERVER_FAULT and not _is_json(response):
             raise connection.refusal(response, what)
-        told = response.ok or response.status_code in _DOWN
-        state = connection.document(response, what) if told else {}
+        has_state = response.ok or response.status_code in _DOWN
+        state = connection.document(response, what) if has_state else {}
     finally:
         connection.close()
     if state.get("initialized") is False:
@@ -81,18 +82,16 @@ def server_is_ready(settings: Settings, sheet: Sheet) -> bool:
 
 
 def may_log_in(settings: Settings, case: Case, sheet: Sheet) -> bool:
-    """Tell whether a login uses nothing up, or may; say so where it is not tried."""
-    given = secret_input(settings)
+    """Return whether a login uses nothing up, or may; say so where it is not tried."""
+    given = secret_input(Server.of(settings))
     if given is None or not isinstance(settings.auth, ApproleAuthSettings | TokenAuthSettings):
         return True
     secret = given.read()
-    if secret.reveal().startswith(_TOKEN_SHAPES) and _is_wrapped(settings, secret):
-        where = given.file or f"${given.env}"
+    if _is_wrapped(settings, secret):
         sheet.failure(
-            f"{where} holds a wrapping token, good for one use, not the secret itself; it was not "
-            "touched",
-            "unwrap it where the file is written, and write what comes out: "
-            f'VAULT_TOKEN="$(cat {where})" vault unwrap',
+            f"{given.file or f'${given.env}'} holds a wrapping token, good for one use, not the "
+            "secret itself; it was not touched",
+            unwrap_hint(given),
         )
         return False
     if isinstance(settings.auth, TokenAuthSettings) or case.consume:
@@ -105,19 +104,22 @@ def may_log_in(settings: Settings, case: Case, sheet: Sheet) -> bool:
     return False
 
 
-def token(visit: Visit, settings: Settings, case: Case, sheet: Sheet) -> bool:
+def token(session: CheckSession, settings: Settings, case: Case, sheet: Sheet) -> bool:
     """Say what the login token is worth; return whether it may be used further."""
-    mine, now = visit.token, case.clock()
+    mine, now = session.token, case.clock()
     method = settings.auth.method
     if mine is None:
         return False
-    if not visit.is_given:
+    if isinstance(settings.auth, AgentAuthSettings):
+        sheet.ok("the Agent or Proxy at `address` logs in")
+        return True
+    if not session.login.is_given:
         life = f"; its token lasts {in_words(mine.ttl)}" if mine.ttl else ""
         sheet.ok(f"the login with {method} works{life}")
         return True
     if mine.policies is None:
         sheet.warning(
-            "the token works but may not look at itself, so nobody can tell when it ends",
+            "the token works but may not look at itself, so its end is not known",
             'give it the policy "default", or: path "auth/token/lookup-self" '
             '{ capabilities = ["read"] }',
         )
@@ -143,7 +145,8 @@ def _end(mine: Token, now: datetime, sheet: Sheet) -> None:
     ends = f"the token works and ends {relative(end, now)}"
     if not mine.renewable:
         sheet.warning(
-            f"{ends}; it can't be renewed, and after that nothing can be fetched",
+            f"{ends}; {'a batch token' if mine.batch else 'it'} can't be renewed, and after that "
+            "nothing can be fetched",
             f"write another one there before: {_NEW_TOKEN}",
         )
     elif end - now < life * _LATE:
@@ -162,14 +165,9 @@ def _is_json(response: requests.Response) -> bool:
 
 
 def _is_wrapped(settings: Settings, secret: Secret) -> bool:
-    """Ask what nobody needs a login for and what does not use the token.
-
-    https://developer.hashicorp.com/vault/api-docs/system/wrapping-lookup
-    """
-    connection = Connection(settings, TIMEOUTS)
+    server = Server.of(settings)
+    connection = Connection(server, TIMEOUTS)
     try:
-        what = "cannot ask whether the secret is a wrapping token"
-        response = connection.send(what, "POST", "sys/wrapping/lookup", {"token": secret})
+        return is_wrapping_token(connection, secret, server.namespace)
     finally:
         connection.close()
-    return bool(response.ok)

@@ -15,6 +15,8 @@ PORT = r"(:[0-9]{1,5})?"
 SCHEME = r"[Hh][Tt][Tt][Pp][Ss]?://"
 REGISTRY = rf"({SCHEME})?{HOST}{PORT}(/[^\s?#@:*]*)?"
 URL = rf"{SCHEME}{HOST}{PORT}(/[^\s?#@]*)?"
+UNIX = "unix://"
+SOCKET = rf"{UNIX}/[^\s?#@]*[^\s?#@/]"
 LISTEN = r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]):[1-9][0-9]{0,4}"
 VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,254}"
 HIGHEST_PORT = 65535
@@ -28,6 +30,14 @@ def _url(value: object) -> str:
     if not re.fullmatch(URL, text):
         raise ValueError(f"{wanted} is wanted")
     return text.rstrip("/")
+
+
+def _server_address(value: object) -> str:
+    if not isinstance(value, str) or not value.lower().startswith("unix:"):
+        return _url(value)
+    if not re.fullmatch(SOCKET, value):
+        raise ValueError("the path of a socket is wanted, such as unix:///run/vault/agent.sock")
+    return value
 
 
 def _listen(value: object) -> str:
@@ -92,6 +102,7 @@ Registry = Annotated[
     ),
 ]
 Url = Annotated[str, Value(_url, form(URL))]
+ServerAddress = Annotated[str, Value(_server_address, form(f"({URL}|{SOCKET})"))]
 Listen = Annotated[str, Value(_listen, form(LISTEN, examples=["127.0.0.1:9465"]))]
 FilePath = Annotated[Path, Value(_file, form("/.*[^/]"))]
 Directory = Annotated[Path, Value(_directory, form("/.*"))]

@@ -2,17 +2,18 @@
 
 from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
-from urllib.parse import urlsplit
 
-from rotator.config.places import FilePath, InputFile, Registry, Url
+from rotator.aws.variants import Variant, private_registry, public_registry, variant_of
+from rotator.config.aws import Accounts, Region, RoleArn, SessionName
+from rotator.config.places import FilePath, InputFile, Registry, ServerAddress, Url
 from rotator.config.rules import OneOf, Rule, When
 from rotator.config.settings import Settings
 from rotator.config.types import (
     EACH_ONCE,
     FILLED,
     NO_TEXTS,
-    NUMBER,
     Duration,
+    Flag,
     Text,
     Texts,
     Whole,
@@ -20,21 +21,6 @@ from rotator.config.types import (
 )
 from rotator.config.vault_auth import SERVER_RULES, Auth, VaultPath
 
-AccountId = Annotated[str, matching(r"[0-9]{12}", "an AWS account id of 12 digits", also=NUMBER)]
-Accounts = Annotated[tuple[AccountId, ...], EACH_ONCE]
-Region = Annotated[
-    str, matching(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", "an AWS region such as eu-west-1")
-]
-RoleArn = Annotated[
-    str,
-    matching(
-        r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+",
-        "a role's ARN such as arn:aws:iam::123456789012:role/NAME",
-    ),
-]
-SessionName = Annotated[
-    str, matching(r"[A-Za-z0-9_+=,.@-]{2,64}", "2 to 64 letters, digits or _+=,.@-")
-]
 HelperName = Annotated[
     str, matching(r"[A-Za-z0-9][A-Za-z0-9._-]*", "the name after docker-credential-, such as gcr")
 ]
@@ -44,19 +30,6 @@ HelperTimeout = Annotated[
         r"([1-9]|[1-4][0-9]|50)s", "1s to 50s", lambda text: timedelta(seconds=int(text[:-1]))
     ),
 ]
-
-ECR_SUFFIXES = {
-    "cn-": "amazonaws.com.cn",
-    "eusc-": "amazonaws.eu",
-    "us-iso-": "c2s.ic.gov",
-    "us-isob-": "sc2s.sgov.gov",
-    "us-isof-": "csp.hci.ic.gov",
-    "eu-isoe-": "cloud.adc-e.uk",
-}
-"""The registries' domain where it is not amazonaws.com, by the region's beginning."""
-
-DUAL_STACK_APIS = (".api.aws", ".api.amazonwebservices.com.cn")
-"""How the addresses of AWS's IPv4 and IPv6 APIs end."""
 
 
 class SourceSettings(Settings, tag_field="type", kw_only=True):
@@ -71,7 +44,7 @@ class SourceSettings(Settings, tag_field="type", kw_only=True):
         return str(self.__struct_config__.tag)
 
     def known_registries(self) -> frozenset[str] | None:
-        """Return the registries that the source serves; None where only a fetch can tell."""
+        """Return the registries that the source serves; None where only a fetch can say."""
         raise NotImplementedError
 
 
@@ -91,11 +64,23 @@ class AwsSettings(SourceSettings, kw_only=True):
     web_identity_token_file: InputFile | None = None
     """An OIDC token to assume the role with; default: $AWS_WEB_IDENTITY_TOKEN_FILE."""
     endpoint_url: Url | None = None
-    """The ECR API's address, for VPC, FIPS and dual-stack endpoints."""
+    """The ECR API's address, such as a VPC endpoint's; decides instead of the next two keys."""
     sts_endpoint_url: Url | None = None
-    """The STS API's address."""
+    """The STS API's address, for every way to assume a role: here, by environment or by profile."""
+    use_fips_endpoint: Flag | None = None
+    """Ask and pull from FIPS endpoints; default: what AWS's environment and profile say."""
+    use_dualstack_endpoint: Flag | None = None
+    """Ask and pull over IPv4 and IPv6; default: what AWS's environment and profile say."""
+    registries: Annotated[tuple[Registry, ...], EACH_ONCE] | None = None
+    """Further hosts that take the same token: a PrivateLink name, a reverse proxy."""
     ca_file: InputFile | None = None
     """Certificates to trust for AWS instead of the system's."""
+
+    def variant(self) -> Variant:
+        """Return the kind of endpoint that is wanted."""
+        return variant_of(
+            self.use_fips_endpoint, self.use_dualstack_endpoint, self.endpoint_url, self.profile
+        )
 
 
 class EcrSourceSettings(AwsSettings, tag="ecr", kw_only=True):
@@ -107,26 +92,15 @@ class EcrSourceSettings(AwsSettings, tag="ecr", kw_only=True):
     """The accounts whose registries are published; default: the host in the answer."""
 
     def known_registries(self) -> frozenset[str] | None:
-        """Return the registry hosts of the accounts; None where the answer names the host.
+        """Return the accounts' registry hosts and the further ones.
 
-        Whoever asks a FIPS or dual-stack endpoint pulls from the hosts that go with it:
-        https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html
+        None where no account is named: only the answer names its host.
         """
         if self.accounts is None:
             return None
-        api = urlsplit(self.endpoint_url or "").hostname or ""
-        service = "ecr-fips" if "ecr-fips" in api.split(".") else "ecr"
-        if api.endswith(DUAL_STACK_APIS):
-            china = self.region.startswith("cn-")
-            suffix = "on.amazonwebservices.com.cn" if china else "on.aws"
-            hosts = f"dkr-{service}.{self.region}.{suffix}"
-        else:
-            suffix = next(
-                (end for start, end in ECR_SUFFIXES.items() if self.region.startswith(start)),
-                "amazonaws.com",
-            )
-            hosts = f"dkr.{service}.{self.region}.{suffix}"
-        return frozenset(f"{account}.{hosts}" for account in self.accounts)
+        variant = self.variant()
+        hosts = [private_registry(account, self.region, variant) for account in self.accounts]
+        return frozenset([*hosts, *(self.registries or ())])
 
 
 class EcrPublicSourceSettings(AwsSettings, tag="ecr_public", kw_only=True):
@@ -136,8 +110,8 @@ class EcrPublicSourceSettings(AwsSettings, tag="ecr_public", kw_only=True):
     """The API's region; there is no other."""
 
     def known_registries(self) -> frozenset[str] | None:
-        """Return the one registry that there is."""
-        return frozenset({"public.ecr.aws"})
+        """Return the one registry that there is, and the further hosts."""
+        return frozenset([public_registry(self.variant()), *(self.registries or ())])
 
 
 class VaultSourceSettings(SourceSettings, tag="vault", kw_only=True):
@@ -156,8 +130,9 @@ class VaultSourceSettings(SourceSettings, tag="vault", kw_only=True):
         When("engine", ("kv1", "kv2"), forbids=("parameters", "method", "revoke_after")),
     )
 
-    address: Url
-    """The Vault or OpenBao server, such as https://vault.example.com:8200."""
+    address: ServerAddress
+    """The Vault or OpenBao server, such as https://vault.example.com:8200; or an Agent's or Proxy's
+    socket, unix:///path."""
     auth: Auth
     """How to log in."""
     namespace: Text | None = None

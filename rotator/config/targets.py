@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from itertools import product
 from typing import Annotated, Any, ClassVar, Literal
 
-from rotator.config.places import FilePath, InputFile, Url, VariableName
+from rotator.config.places import FilePath, InputFile, ServerAddress, Url, VariableName
 from rotator.config.rules import OneOf, Rule, When
 from rotator.config.target_common import NamedTargetSettings, TargetSettings
 from rotator.config.types import (
@@ -289,8 +289,9 @@ class VaultKvTargetSettings(NamedTargetSettings, tag="vault_kv", kw_only=True):
 
     RULES: ClassVar[tuple[Rule, ...]] = SERVER_RULES
 
-    address: Url
-    """The Vault or OpenBao server, such as https://vault.example.com:8200."""
+    address: ServerAddress
+    """The Vault or OpenBao server, such as https://vault.example.com:8200; or an Agent's or Proxy's
+    socket, unix:///path."""
     auth: Auth
     """How to log in."""
     namespace: Text | None = None

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from rotator.config.places import InputFile, VariableName
+from rotator.config.aws import RoleArn
+from rotator.config.places import InputFile, Url, VariableName
 from rotator.config.rules import OneOf, Rule, When
 from rotator.config.settings import Settings
 from rotator.config.types import Text, matching
@@ -24,6 +25,9 @@ VaultPath = Annotated[
 
 class AuthSettings(Settings, tag_field="method", kw_only=True):
     """What every way to log in has."""
+
+    namespace: Text | None = None
+    """The namespace to log in to; default: the secret's own `namespace`."""
 
     @property
     def method(self) -> str:
@@ -112,6 +116,18 @@ class AwsAuthSettings(AuthSettings, tag="aws", kw_only=True):
     """The role to log in as; default: the one named like the IAM role or user."""
     region: Text | None = None
     """The region of the STS endpoint; default: the global one."""
+    header_value: Text | None = None
+    """What Vault's iam_server_id_header_value is: sent as X-Vault-AWS-IAM-Server-ID, signed."""
+    role_arn: RoleArn | None = None
+    """An AWS role to assume before, for example in another account."""
+    profile: Text | None = None
+    """A profile of the AWS configuration files."""
+    sts_endpoint_url: Url | None = None
+    """The STS API's address: for assuming roles, and in the request that Vault sends on."""
+
+
+class AgentAuthSettings(AuthSettings, tag="agent", kw_only=True):
+    """No login of our own: a Vault Agent or Proxy at `address` adds its own token."""
 
 
 Auth = (
@@ -122,6 +138,7 @@ Auth = (
     | CertAuthSettings
     | UserpassAuthSettings
     | AwsAuthSettings
+    | AgentAuthSettings
 )
 
 SERVER_RULES: tuple[Rule, ...] = (When("client_key_file", needs=("client_cert_file",)),)

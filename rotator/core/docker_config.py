@@ -84,6 +84,14 @@ _HELPER_MISSING = (
 )
 
 _LONGEST_NAME = 200
+
+IDENTITY_TOKEN = "<token>"  # noqa: S105  a user name
+"""The user name of a login whose password is an identity token: credential helpers say it so.
+
+https://github.com/docker/docker-credential-helpers#development
+"""
+# The user name that goes with an identity token in an entry, as Azure's login writes it.
+_NOBODY = b"00000000-0000-0000-0000-000000000000:"
 # A document of ours that is longer than this many entries is cut off in its last ones.
 _MOST_CUTS = 50
 
@@ -332,6 +340,9 @@ def login_text(username: str, password: Secret) -> str:
 
 
 def _entry(credential: Credential) -> dict[str, str]:
+    if credential.username == IDENTITY_TOKEN:
+        auth = base64.b64encode(_NOBODY).decode("ascii")
+        return {"auth": auth, "identitytoken": credential.password.reveal()}
     login = login_text(credential.username, credential.password)
     return {"auth": base64.b64encode(login.encode()).decode("ascii")}
 
@@ -359,6 +370,9 @@ def _login(entry: Any) -> tuple[str, Secret] | None:
     if not entry or not is_usable(entry):
         return None
     fields = {fold(name): value for name, value in entry.items() if value is not None}
+    token = fields.get("identitytoken")
+    if token and _is_text(token):
+        return IDENTITY_TOKEN, Secret(token)
     if fields.get("auth"):
         raw = _decode_auth(fields["auth"]) or b""
         try:

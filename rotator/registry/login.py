@@ -6,13 +6,11 @@ import base64
 import re
 from typing import TYPE_CHECKING
 
+from rotator.core.docker_config import IDENTITY_TOKEN
 from rotator.http.server_text import shown
 
 if TYPE_CHECKING:
     from rotator.core.model import Credential
-
-IDENTITY_TOKEN = "<token>"  # noqa: S105  a user name
-"""The user name that Docker gives to an identity token, and credential helpers too."""
 
 _MOST_SHOWN = 160
 

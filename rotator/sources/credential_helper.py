@@ -5,6 +5,9 @@ input and prints `{"ServerURL": …, "Username": …, "Secret": …}`, or prints
 standard output, and ends with an exit code other than 0
 (https://github.com/docker/docker-credential-helpers#development).
 
+The user name `<token>` says that the secret is an identity token, as Azure's helpers give: it is
+carried as such.
+
 A helper is somebody else's program and may print its secret anywhere, so nothing that it says is
 repeated: its standard error goes nowhere, and its error texts are only compared with known ones.
 """
@@ -63,14 +66,14 @@ _ERROR_TEXTS = (
 )
 
 _BUSY = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ETXTBSY})
-"""What starting a program answers where the machine is short of something for a moment."""
+"""What starting a program answers where the machine is short of something for a short time."""
 
 
 class CredentialHelperSource(Source):
     """Runs `docker-credential-HELPER get` once for each registry, one after the other.
 
     `timeout` is for all of them together. `lifetime` is how long a credential lasts, as the
-    protocol does not tell it (None: no known end). `environment` is what variables are taken from.
+    protocol does not say it (None: no known end). `environment` is what variables are taken from.
     """
 
     def __init__(
@@ -86,7 +89,7 @@ class CredentialHelperSource(Source):
     ) -> None:
         super().__init__(name, registries)
         self._helper = helper
-        self._served = sorted(registries)
+        self._wanted = sorted(registries)
         self._clock = clock
         self._timeout = timeout
         self._lifetime = lifetime
@@ -101,10 +104,10 @@ class CredentialHelperSource(Source):
         """
         path = self._find()
         deadline = time.monotonic() + self._timeout.total_seconds()
-        return [self._get(path, registry, deadline) for registry in self._served]
+        return [self._get(path, registry, deadline) for registry in self._wanted]
 
     def _find(self) -> str:
-        """Return the helper's path, looked up anew because it may be installed meanwhile."""
+        """Return the helper's path, searched each time because it may be installed meanwhile."""
         folders = self._environment.get("PATH", os.defpath)
         path = shutil.which(self._program, path=folders)
         if path is not None:
@@ -117,12 +120,12 @@ class CredentialHelperSource(Source):
         how = _PACKAGES.get(self._helper, f"install {self._program} where PATH finds it")
         raise PermanentError(
             Reason.NOT_FOUND,
-            f"the credential helper {self._program} is not installed: looked in {folders}",
+            f"the credential helper {self._program} is not installed: it is not in {folders}",
             how,
         )
 
     def _get(self, path: str, registry: str, deadline: float) -> Credential:
-        # Before the run, so that the end is never reckoned too late.
+        # Before the run, so that the end is never too late.
         issued_at = self._clock()
         output = self._run(path, registry, deadline)
         username, password = self._parse(output, registry)
@@ -158,11 +161,11 @@ class CredentialHelperSource(Source):
         return output
 
     def _failed(self, code: int, output: bytes, registry: str) -> TemporaryError | PermanentError:
-        said = output.decode("utf-8", "replace")
+        text = output.decode("utf-8", "replace")
         where = f"{self._program} failed for {registry}"
-        for text, kind, reason, hint in _ERROR_TEXTS:
-            if text in said:
-                return kind(reason, f"{where}: {text}", self._hint(hint, registry))
+        for part, kind, reason, hint in _ERROR_TEXTS:
+            if part in text:
+                return kind(reason, f"{where}: {part}", self._hint(hint, registry))
         how = f"exit code {code}" if code > 0 else f"signal {-code} ({signal.strsignal(-code)})"
         hint = self._hint(_TRY, registry)
         return TemporaryError(Reason.UNAVAILABLE, f"{where} with {how}", hint)
@@ -198,19 +201,13 @@ def _problem(username: object, secret: object) -> tuple[Reason, str, str] | None
     if not username or not secret:
         lacking = "secret" if username else "username"
         return Reason.FIELD_MISSING, f"has no {lacking}", _LOG_IN
-    if username == "<token>":
-        return (
-            Reason.INVALID,
-            "is an identity token, which skopeo and podman do not take from a docker config",
-            "log in with a username and an access token instead: docker login -u USER {url}",
-        )
     if ":" in username:
         return Reason.INVALID, "has a colon in its username, which no client can send", _LOG_IN
     return None
 
 
 def _is_text(value: object) -> TypeGuard[str]:
-    """Tell whether this is text that can be encoded: JSON can hold half a surrogate pair."""
+    """Return whether this is text that can be encoded: JSON can hold a lone surrogate."""
     return isinstance(value, str) and value.encode("utf-8", "replace").decode() == value
 
 

@@ -1,7 +1,12 @@
 """Credentials that stand in another docker config file, as `docker login` writes it.
 
 The file is read again at each fetch, so that a login somebody renewed there counts from the next
-poll on. Its entries tell no end of their life.
+poll on. Its entries have no end.
+
+An entry with `identitytoken` is carried as such (user name `<token>`), and counts before a password
+beside it, as in Docker. `docker login` without a password (the web login of Docker Hub) also writes
+`https://index.docker.io/v1/access-token` and `…/refresh-token`: these are no registries
+(https://github.com/docker/cli/blob/v29.0.0/cli/internal/oauth/manager/manager.go).
 """
 
 from __future__ import annotations
@@ -9,9 +14,9 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from rotator.core.docker_config import decode, registry_key
+from rotator.core.docker_config import DOCKER_HUB, decode, registry_key
 from rotator.core.errors import PermanentError, Reason, TemporaryError
-from rotator.core.model import Credential
+from rotator.core.model import Credential, Secret
 from rotator.core.ports import Source
 
 if TYPE_CHECKING:
@@ -25,6 +30,9 @@ if TYPE_CHECKING:
 LIMIT = 1 << 20
 """Characters: a docker config is some kilobytes, and what is longer is some other file."""
 
+
+# As `registry_key` has them.
+_WEB_LOGIN = frozenset(registry_key(f"{DOCKER_HUB}{name}-token") for name in ("access", "refresh"))
 _UNREADABLE = (Reason.UNREADABLE, "make it readable for the user that runs rotator: ls -l {path}")
 _READ_ERRORS = {
     errno.ENOENT: (Reason.NOT_FOUND, "log in there: docker --config {folder} login REGISTRY"),
@@ -59,9 +67,9 @@ class DockerConfigSource(Source):
             raise PermanentError(
                 error.reason,
                 f"{self._path}: {error.detail}",
-                f"mend it or log in anew: python3 -m json.tool {self._path} shows the place",
+                f"correct it or log in again: python3 -m json.tool {self._path} shows the place",
             ) from None
-        logins = config.logins()
+        logins = _logins(config)
         wanted = logins.keys() if self.registries is None else self.registries
         lacking = sorted(wanted - logins.keys())
         if lacking or not wanted:
@@ -84,7 +92,7 @@ class DockerConfigSource(Source):
             raise PermanentError(
                 Reason.MALFORMED,
                 f"{self._path} is no docker config: it is not UTF-8 text",
-                f"mend it or log in anew: file {self._path} shows what it is",
+                f"correct it or log in again: file {self._path} shows what it is",
             ) from None
         if len(text) > LIMIT:
             raise PermanentError(
@@ -96,7 +104,7 @@ class DockerConfigSource(Source):
             raise TemporaryError(
                 Reason.MALFORMED,
                 f"{self._path} is empty: somebody is rewriting it, or it was truncated",
-                f"if this stays, log in anew: docker --config {self._path.parent} login REGISTRY",
+                f"if this stays, log in again: docker --config {self._path.parent} login REGISTRY",
             )
         return text
 
@@ -108,14 +116,21 @@ class DockerConfigSource(Source):
             why = f"the file leaves that to the credential helper {helper}"
             hint = f"make the helper the source: type: credential_helper, helper: {helper}"
         elif any(registry_key(key) in lacking or not lacking for key in config.auths):
-            why = "its entry holds no username with a password that clients can decode"
-            hint = "log in with a password or access token: few clients take an identity token"
+            why = "its entry holds no login that clients can decode"
+            hint = f"log in again: docker --config {self._path.parent} login REGISTRY"
         else:
             why = "there is no entry"
             hint = f"log in there: docker --config {self._path.parent} login REGISTRY"
         return PermanentError(
             Reason.FIELD_MISSING, f"{self._path} has no login for {registries}: {why}", hint
         )
+
+
+def _logins(config: DockerConfig) -> dict[str, tuple[str, Secret]]:
+    """Return user name and password of every registry, or `<token>` and its identity token."""
+    return {
+        registry: login for registry, login in config.logins().items() if registry not in _WEB_LOGIN
+    }
 
 
 def _helper(config: DockerConfig, registries: Sequence[str]) -> str | None:

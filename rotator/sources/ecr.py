@@ -5,32 +5,31 @@ One token is good for every registry in its region that the identity may read, i
 documentation ties its end to those 12 hours alone, so an AWS session that ends before does not
 count. Nothing revokes it.
 
-A client is kept while the files that its keys are read from stay the same: the SDK never looks
-again at those. What else gives keys (a role, an instance, a program) is asked anew at each fetch.
+A client is kept while the files that its keys are read from stay the same: the SDK never
+reads those again. What else gives keys (a role, an instance, a program) is asked at each fetch.
 """
 
 from __future__ import annotations
 
 import base64
-import os
 import re
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from rotator.aws.errors import Call, explain, server_time
+from rotator.aws.identity import keys_for, of_identity
+from rotator.aws.identity_files import aws_files, aws_stamp
+from rotator.aws.session import SECONDS, Access, new_session
 from rotator.core.docker_config import registry_key
-from rotator.core.errors import PermanentError, Reason, TemporaryError
+from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
 from rotator.core.model import Credential, Secret
 from rotator.core.ports import Source
-from rotator.sources.aws_errors import Call, explain, server_time
-from rotator.sources.aws_reading import bound
-from rotator.sources.aws_session import new_session
 from rotator.system.kept import Kept
-from rotator.system.secret_input import SecretInput, aws_files, aws_stamp, digest
+from rotator.system.secret_input import digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,10 +37,7 @@ if TYPE_CHECKING:
     from rotator.config.sources import EcrPublicSourceSettings, EcrSourceSettings
     from rotator.core.ports import Clock
 
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 15.0
 _CLOCKS_AGREE = timedelta(minutes=1)
-_SESSION_NAME = "rotator"
 _HOST = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?")
 # As the SDK names where it found keys.
 _FROM_FILES = frozenset({"env", "shared-credentials-file", "config-file"})
@@ -84,20 +80,27 @@ class EcrSource(Source):
         self,
         settings: EcrSourceSettings | EcrPublicSourceSettings,
         clock: Clock,
-        seconds: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
+        seconds: tuple[float, float] = SECONDS,
     ) -> None:
         super().__init__(settings.name, settings.known_registries())
         self._settings = settings
         self._api = _APIS[settings.type]
         self._region = settings.region
         self._clock = clock
-        self._seconds = seconds
+        self._further = settings.registries or ()
         self._clients: Kept[tuple[Any, str | None]] = Kept()
-        self._config = Config(
-            connect_timeout=seconds[0],
-            read_timeout=seconds[1],
-            retries={"total_max_attempts": 1},
-            user_agent_extra="rotator",
+        self._access = Access(
+            settings.region,
+            profile=settings.profile,
+            role_arn=settings.role_arn,
+            external_id=settings.external_id,
+            session_name=settings.session_name,
+            web_identity_token_file=settings.web_identity_token_file,
+            sts_endpoint_url=settings.sts_endpoint_url,
+            ca_file=settings.ca_file,
+            fips=settings.use_fips_endpoint,
+            dual_stack=settings.use_dualstack_endpoint,
+            seconds=seconds,
         )
 
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:  # noqa: ARG002  a token can't be lengthened
@@ -110,8 +113,13 @@ class EcrSource(Source):
         unreachable), `LoginRejectedError`, and `TemporaryError` (unreachable, timeout, throttled,
         unavailable, malformed, expired).
         """
-        keys = self._keys()
-        answer = self._call(self._api.service, "get_authorization_token", keys, {})
+        if self._api.registry and self._settings.variant().fips:
+            raise PermanentError(
+                Reason.INVALID,
+                "FIPS endpoints are wanted, and ECR Public has none",
+                "set `use_fips_endpoint: false` for this source",
+            )
+        answer = self._call(self._api.service, "get_authorization_token")
         data = answer.get("authorizationData")
         if isinstance(data, list):  # ECR has a list, ECR Public a structure
             data = data[0] if data else None
@@ -122,7 +130,7 @@ class EcrSource(Source):
         expires_at = self._end(data, answer, now)
         return [
             Credential(registry, username, password, now, expires_at)
-            for registry in sorted(self.registries or {self._host(data)})
+            for registry in sorted(self.registries or {self._host(data), *self._further})
         ]
 
     def identity(self) -> str:
@@ -130,7 +138,7 @@ class EcrSource(Source):
 
         Nobody needs a permission to ask (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
         """
-        answer = self._call("sts", "get_caller_identity", self._keys(), {})
+        answer = self._call("sts", "get_caller_identity")
         return str(answer.get("Arn", ""))
 
     def login_stamp(self) -> str:
@@ -138,57 +146,13 @@ class EcrSource(Source):
         settings = self._settings
         return f"{digest(repr(settings))} {aws_stamp(settings.web_identity_token_file)}"
 
-    def _keys(self) -> Mapping[str, str]:
-        """Return the keys of the role to assume; none where the SDK's own identity will do."""
-        settings = self._settings
-        if settings.web_identity_token_file is None and settings.role_arn is None:
-            return {}
-        asked = {
-            "RoleArn": settings.role_arn or os.environ.get("AWS_ROLE_ARN", ""),
-            "RoleSessionName": settings.session_name or _SESSION_NAME,
-        }
-        if not asked["RoleArn"]:
-            raise PermanentError(
-                Reason.FIELD_MISSING,
-                "web_identity_token_file is set, but no role to assume with it",
-                "set role_arn",
-            )
-        if settings.web_identity_token_file is None:
-            operation = "assume_role"
-            if settings.external_id is not None:
-                asked["ExternalId"] = settings.external_id
-        else:
-            operation = "assume_role_with_web_identity"
-            token = SecretInput(settings.web_identity_token_file).read()
-            asked["WebIdentityToken"] = token.reveal()
-        given = self._call("sts", operation, {}, asked).get("Credentials")
-        match given:
-            case {
-                "AccessKeyId": str(key_id),
-                "SecretAccessKey": str(secret_key),
-                "SessionToken": str(session_token),
-            }:
-                return {
-                    "aws_access_key_id": key_id,
-                    "aws_secret_access_key": secret_key,
-                    "aws_session_token": session_token,
-                }
-        raise self._malformed("no keys for the role", "sts")
-
-    def _call(
-        self, service: str, operation: str, keys: Mapping[str, str], asked: Mapping[str, str]
-    ) -> dict[str, Any]:
-        settings = self._settings
-        sts = service == "sts"
+    def _call(self, service: str, operation: str) -> dict[str, Any]:
         name = operation.title().replace("_", "")
-        call = Call(
-            f"{name} of {service} in {self._region}",
-            (f"sts:{name}",) if sts else self._api.actions,
-            settings.role_arn if sts else None,
-        )
+        actions = (f"sts:{name}",) if service == "sts" else self._api.actions
+        call = Call(f"{name} of {service} in {self._region}", actions)
+        client = self._client(service, call)
         try:
-            client = self._client(service, keys)
-            answer: dict[str, Any] = getattr(client, operation)(**asked)
+            answer: dict[str, Any] = getattr(client, operation)()
         except (BotoCoreError, ClientError) as error:
             # Not `from error`: the SDK's texts repeat signed headers and what a helper printed.
             raise explain(error, call, self._clock()) from None
@@ -196,32 +160,35 @@ class EcrSource(Source):
             raise self._malformed("what the AWS SDK can't read", service) from None
         return answer
 
-    def _client(self, service: str, keys: Mapping[str, str]) -> Any:
-        """Return a client of the SDK with these keys, or else with the SDK's own identity."""
-        if keys:
-            return self._new_client(service, keys)[0]
-        make = partial(self._new_client, service, keys)
-        client, source = self._clients.get(
-            service, aws_files(self._settings.web_identity_token_file), make
-        )
+    def _client(self, service: str, call: Call) -> Any:
+        """Return a client of the SDK; it is kept while its keys' files stay the same."""
+        make = partial(self._new_client, service, call)
+        files = aws_files(self._settings.web_identity_token_file)
+        client, source = self._clients.get(service, files, make)
         if source not in _FROM_FILES:
             self._clients.forget(service)
         return client
 
-    def _new_client(self, service: str, keys: Mapping[str, str]) -> tuple[Any, str | None]:
-        """Return a client, and the SDK's word for where its keys are from; None: it has none."""
+    def _new_client(self, service: str, call: Call) -> tuple[Any, str | None]:
+        """Return a client, and the SDK's word for where its keys are from; None: from a role."""
         settings = self._settings
-        core = new_session(settings.profile)
-        core.set_default_client_config(self._config)  # the SDK's own calls to STS too
-        bound(core, settings.ca_file, self._seconds)
-        client = core.create_client(
-            service,
-            region_name=self._region,
-            endpoint_url=settings.sts_endpoint_url if service == "sts" else settings.endpoint_url,
-            verify=None if settings.ca_file is None else str(settings.ca_file),
-            **keys,
-        )
-        return client, None if keys else getattr(core.get_credentials(), "method", None)
+        try:
+            session = new_session(self._access)
+            keys = keys_for(self._access, session, self._clock())
+            client = session.create_client(
+                service,
+                region_name=self._region,
+                endpoint_url=None if service == "sts" else settings.endpoint_url,
+                verify=None if settings.ca_file is None else str(settings.ca_file),
+                **keys.options(),
+            )
+        except DriverError:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever the SDK raises for odd settings
+            failure = of_identity(error, self._access, call, self._clock())
+        else:
+            return client, keys.source
+        raise failure
 
     def _login(self, data: Mapping[str, Any]) -> tuple[str, Secret]:
         try:
@@ -266,7 +233,7 @@ class EcrSource(Source):
     def _malformed(self, what: str, service: str | None = None) -> TemporaryError:
         return TemporaryError(
             Reason.MALFORMED,
-            f"{service or self._api.service} in {self._region} answered with {what}",
+            f"{service or self._api.service} in {self._region} gave {what}",
             "see what answers there: is the endpoint_url (or a proxy) really AWS's?",
         )
 

@@ -16,11 +16,10 @@ from msgspec.structs import replace
 from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.model import Credential, Lease
 from rotator.core.ports import Source
-from rotator.vault.answers import whole_number
-from rotator.vault.connection import TIMEOUTS, Timeouts
 from rotator.vault.engines import Engine, find, read_kv
 from rotator.vault.fields import credentials_in, end_in
-from rotator.vault.session import Reply, VaultSession
+from rotator.vault.reply import whole_number
+from rotator.vault.session import FETCH_PATIENCE, VaultSession, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from rotator.config.sources import VaultSourceSettings
     from rotator.core.ports import Clock
     from rotator.vault.engines import Stored
+    from rotator.vault.reply import Reply
 
 # Servers count whole seconds, and a request takes its time.
 _ROUNDING = timedelta(seconds=2)
@@ -41,26 +41,17 @@ _NO = frozenset({400, 403, 404})
 
 def build(settings: VaultSourceSettings, clock: Clock) -> VaultSource:
     """Return the source; nothing is read and nobody is asked yet."""
-    return VaultSource(settings, clock)
+    return VaultSource(settings, clock, open_session(settings, clock, FETCH_PATIENCE))
 
 
 class VaultSource(Source):
-    """One secret of a Vault server: a login, a whole docker config, or logins made on request.
+    """One secret of a Vault server: a login, a whole docker config, or logins made on request."""
 
-    `session`: a login that is there already; default: one of its own.
-    """
-
-    def __init__(
-        self,
-        settings: VaultSourceSettings,
-        clock: Clock,
-        timeouts: Timeouts = TIMEOUTS,
-        session: VaultSession | None = None,
-    ) -> None:
+    def __init__(self, settings: VaultSourceSettings, clock: Clock, session: VaultSession) -> None:
         super().__init__(settings.name, settings.known_registries())
         self._settings = settings
         self._clock = clock
-        self._session = session or VaultSession(settings, clock, timeouts)
+        self._session = session
         self._engine: Engine | None = None
         self._leased: dict[str, int] = {}
         # Leases are ended several at once, and a fetch that hangs may still be under way.
@@ -98,13 +89,19 @@ class VaultSource(Source):
         if renewed:
             return renewed
         settings = self._settings
-        # Looked for again each time that a read failed, as a mount may have been replaced.
+        # Searched again each time that a read failed, as a mount may have been replaced.
         engine, stored, self._engine = self._engine, None, None
         if engine is None:
             engine, stored = find(
                 self._session, settings.path, settings.engine, settings.kv_version_pin
             )
-        found = self._made(engine) if engine.kind == "dynamic" else self._stored(engine, stored)
+        try:
+            found = self._made(engine) if engine.kind == "dynamic" else self._stored(engine, stored)
+        except PermanentError as error:
+            self._session.mounts.forget(settings.path)
+            if engine.api_path and error.reason is Reason.FORBIDDEN:
+                error.hint = f"write `path: {engine.api_path}`, without `data/`; or {error.hint}"
+            raise
         self._engine = engine
         # Reading what is made on request makes another one.
         self.changes_early = engine.kind != "dynamic"
@@ -148,7 +145,7 @@ class VaultSource(Source):
         if not isinstance(lease_id, str) or not lease_id or not isinstance(seconds, int):
             return None
         seconds = whole_number(seconds)
-        login = self._session.logins
+        login = self._session.number
         self._leased = {each: n for each, n in self._leased.items() if n == login}
         self._leased[lease_id] = login
         end = self._end(now + timedelta(seconds=seconds))
@@ -163,7 +160,7 @@ class VaultSource(Source):
         leases = {credential.lease for credential in previous}
         lease = leases.pop() if len(leases) == 1 else None
         # What an earlier login leased ends with that login, whatever a renewal says.
-        if lease is None or self._leased.get(lease.id) != self._session.logins:
+        if lease is None or self._leased.get(lease.id) != self._session.number:
             return []
         # One that ends before its lease does not last longer with it.
         if not lease.renewable or any(each.expires_at != lease.expires_at for each in previous):
@@ -197,8 +194,8 @@ def _missing(engine: Engine, stored: Stored, pin: int | None, place: str) -> Per
             f"write it again (vault kv put -mount={engine.mount} {engine.rest} …)"
             + (", or change `kv_version_pin`" if pin else ""),
         )
-    if engine.rest.startswith("data/") and engine.kind == "kv2":
-        hint = f"write `path: {engine.mount}/{engine.rest.removeprefix('data/')}`, without `data/`"
+    if engine.api_path:
+        hint = f"write `path: {engine.api_path}`, without `data/`"
     elif pin:
         hint = f"see which there are: vault kv metadata get -mount={engine.mount} {engine.rest}"
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -15,11 +14,7 @@ from rotator.core.model import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_AWS_VARIABLES = (
-    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
-    *("AWS_PROFILE", "AWS_ROLE_ARN"),
-)
+    from pathlib import Path
 
 _LARGEST = 1 << 20
 """Bytes."""
@@ -165,27 +160,6 @@ def wrappings(text: str) -> Iterator[tuple[str, str]]:
         yield "the secret in quotes", text[1:-1]
     if _BEARER.match(text):
         yield "`Bearer` in front of the secret", text.partition(" ")[2].strip()
-
-
-def aws_stamp(*files: str | Path | None) -> str:
-    """Return what changes when the AWS SDK may find another identity in a file or a variable.
-
-    `files`: what else it reads. The roles of an instance or a container leave no trace here.
-    """
-    stamps = [SecretInput(file).stamp() for file in aws_files(*files)]
-    return " ".join([*stamps, *(SecretInput(env=name).stamp() for name in _AWS_VARIABLES)])
-
-
-def aws_files(*files: str | Path | None) -> list[Path]:
-    """Return the files in which the AWS SDK looks for an identity, and these."""
-    home = os.path.expanduser("~/.aws")  # noqa: PTH111  Path.expanduser raises where there is no home
-    found = (
-        os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or f"{home}/credentials",
-        os.environ.get("AWS_CONFIG_FILE") or f"{home}/config",
-        os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"),
-        *files,
-    )
-    return [Path(file) for file in found if file]
 
 
 def digest(text: str) -> str:

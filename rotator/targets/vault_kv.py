@@ -15,10 +15,9 @@ from rotator.core.errors import ConflictError, DriverError, GoneError, Permanent
 from rotator.core.mark import from_annotations, to_annotations
 from rotator.core.model import Held, Mark, Policy, Secret
 from rotator.core.ports import Target
-from rotator.vault.answers import whole_number
-from rotator.vault.connection import TIMEOUTS, Timeouts
 from rotator.vault.engines import Engine, Stored, find, read_kv
-from rotator.vault.session import VaultSession
+from rotator.vault.reply import whole_number
+from rotator.vault.session import TARGET_PATIENCE, VaultSession, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,12 +31,12 @@ _CAS_FAILED = "check-and-set"
 
 def build(settings: VaultKvTargetSettings, policy: Policy, clock: Clock) -> VaultKvTarget:
     """Return the target; nothing is read and nobody is asked yet."""
-    return VaultKvTarget(settings, policy, clock)
+    return VaultKvTarget(settings, policy, open_session(settings, clock, TARGET_PATIENCE))
 
 
 @dataclass(frozen=True, slots=True)
 class _Version:
-    """What a read saw: the version number (0: none yet) and every field of the secret."""
+    """What a read returned: the version number (0: none yet) and every field of the secret."""
 
     number: int = 0
     fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -47,20 +46,14 @@ class VaultKvTarget(Target):
     """One field of a secret in KV 2 or KV 1; its other fields stay as they are.
 
     KV 1 has no versions, so `compares` is false there; it is known after the first read.
-    `session`: a login that is there already; default: one of its own.
     """
 
     def __init__(
-        self,
-        settings: VaultKvTargetSettings,
-        policy: Policy,
-        clock: Clock,
-        timeouts: Timeouts = TIMEOUTS,
-        session: VaultSession | None = None,
+        self, settings: VaultKvTargetSettings, policy: Policy, session: VaultSession
     ) -> None:
         super().__init__(settings.name, policy)
         self._settings = settings
-        self._session = session or VaultSession(settings, clock, timeouts)
+        self._session = session
         self._engine: Engine | None = None
         self.compares = settings.engine != "kv1"
 
@@ -76,7 +69,7 @@ class VaultKvTarget(Target):
     def read(self) -> Held:
         """Return the field and the mark beside it; a deleted secret reads as nothing."""
         self._session.open()
-        # Looked for again after each failure, as a mount may have been replaced.
+        # Searched again after each failure, as a mount may have been replaced.
         engine, stored, self._engine = self._engine, None, None
         if engine is None:
             engine, stored = self._find()
@@ -92,10 +85,15 @@ class VaultKvTarget(Target):
                 "set `field` to another one; or, if nobody needs what is in it: "
                 f"vault kv patch {engine.path} {self._settings.field}='{{}}'",
             )
+        notes: tuple[str, ...] = ()
+        if engine.api_path and not stored.version:
+            # Else a document would be written where nobody reads it, and nobody would know.
+            notes = (f"`path` seems to be the API's: write `path: {engine.api_path}`",)
         return Held(
             None if text is None else Secret(text),
             from_annotations(fields),
             _Version(stored.version, fields),
+            notes=notes,
         )
 
     def write(self, text: Secret, mark: Mark, replacing: Held) -> Held:
@@ -105,25 +103,25 @@ class VaultKvTarget(Target):
         """
         self._session.open()
         engine = self._engine or self._find()[0]
-        seen = replacing.version if isinstance(replacing.version, _Version) else _Version()
-        fields = {**seen.fields, **to_annotations(mark), self._settings.field: text}
+        before = replacing.version if isinstance(replacing.version, _Version) else _Version()
+        fields = {**before.fields, **to_annotations(mark), self._settings.field: text}
         if engine.kind == "kv1":
             self._session.call("POST", engine.read_path, body=fields)
             return Held(text, mark, _Version(0, fields))
-        body = {"options": {"cas": seen.number}, "data": fields}
+        body = {"options": {"cas": before.number}, "data": fields}
         try:
             data = self._session.call("POST", engine.read_path, body=body).data
         except PermanentError as error:
             if error.reason is Reason.INVALID and _CAS_FAILED in error.detail:
                 raise ConflictError(
-                    f"{self._place(engine)} is no longer at version {seen.number}"
+                    f"{self._place(engine)} is no longer at version {before.number}"
                 ) from None
             raise
-        number = whole_number(data.get("version")) or seen.number + 1
+        number = whole_number(data.get("version")) or before.number + 1
         return Held(text, mark, _Version(number, fields), notes=self._destroy_old(engine, number))
 
     def _destroy_old(self, engine: Engine, newest: int) -> tuple[str, ...]:
-        """Destroy what `keep_versions` no longer keeps; return what a person should be told.
+        """Destroy what `keep_versions` no longer keeps; return notes for a person.
 
         The document is published by now, so what goes wrong here is no failure of the write.
         """

@@ -7,58 +7,72 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import BotoCoreError
-from botocore.session import Session
+from botocore.credentials import ReadOnlyCredentials
 
-from rotator.core.errors import PermanentError, Reason
+from rotator.aws.errors import Call
+from rotator.aws.identity import keys_for, of_identity
+from rotator.aws.session import Access, new_session
+from rotator.core.errors import DriverError
 from rotator.core.model import Secret
 
+if TYPE_CHECKING:
+    from rotator.config.vault_auth import AwsAuthSettings
+
 _GLOBAL_REGION = "us-east-1"
+_GLOBAL_URL = "https://sts.amazonaws.com"
 _FORM = "application/x-www-form-urlencoded; charset=utf-8"
 _BODY = "Action=GetCallerIdentity&Version=2011-06-15"
 
 
-def signed_identity(region: str | None) -> tuple[dict[str, str | Secret], list[Secret]]:
+def signed_identity(settings: AwsAuthSettings) -> tuple[dict[str, str | Secret], list[Secret]]:
     """Return what the aws login takes, a signed `GetCallerIdentity` in parts, and what hides in it.
 
-    STS repeats the signed headers where it refuses the signature, the session token among them.
-    `region` is that of the STS endpoint; None: the global one. The identity comes from the standard
-    chain (environment, profile, container, instance). Raises `PermanentError` where there is none.
+    STS repeats the signed headers where it refuses the signature, the session token among them. The
+    identity comes from the standard chain (environment, profile, container, instance), and from
+    the role where one is configured. Raises `DriverError` where there is none.
     """
-    session = Session()
-    url = "https://sts.amazonaws.com"
+    now, region = datetime.now(UTC), settings.region or _GLOBAL_REGION
+    access = Access(
+        region,
+        profile=settings.profile,
+        role_arn=settings.role_arn,
+        sts_endpoint_url=settings.sts_endpoint_url,
+    )
+    url = settings.sts_endpoint_url or _GLOBAL_URL
     try:
-        credentials = session.get_credentials()
-        if credentials is None:
-            raise _no_identity("there are no AWS credentials here")
-        frozen = credentials.get_frozen_credentials()
-        if region not in (None, _GLOBAL_REGION):
+        session = new_session(access)
+        keys = keys_for(access, session, now)
+        if settings.sts_endpoint_url is None and region != _GLOBAL_REGION:
             # The client knows the domain of every partition.
-            url = session.create_client("sts", region_name=region).meta.endpoint_url
-    except BotoCoreError as error:
-        # Its message may hold what a credential process printed.
-        raise _no_identity(type(error).__name__) from None
-    request = AWSRequest("POST", f"{url}/", data=_BODY, headers={"Content-Type": _FORM})
-    SigV4Auth(frozen, "sts", region or _GLOBAL_REGION).add_auth(request)
+            made = session.create_client("sts", region_name=region, **keys.options())
+            url = made.meta.endpoint_url
+    except DriverError:
+        raise
+    except Exception as error:  # noqa: BLE001  whatever the SDK raises for odd settings
+        failure: DriverError | None = of_identity(error, access, Call("the AWS login", ()), now)
+    else:
+        failure = None
+    if failure is not None:  # raised out here: the SDK's texts repeat what a program printed
+        raise failure
+    headers = {"Content-Type": _FORM}
+    if settings.header_value is not None:
+        headers["X-Vault-AWS-IAM-Server-ID"] = settings.header_value
+    request = AWSRequest("POST", f"{url}/", data=_BODY, headers=headers)
+    token = keys.token.reveal() if keys.token else None
+    signer = ReadOnlyCredentials(keys.id, keys.secret.reveal(), token)
+    SigV4Auth(signer, "sts", region).add_auth(request)
     fields: dict[str, str | Secret] = {
         "iam_http_request_method": "POST",
         "iam_request_url": _base64(f"{url}/"),
         "iam_request_body": _base64(_BODY),
         "iam_request_headers": Secret(_base64(json.dumps(dict(request.headers.items())))),
     }
-    hidden = (frozen.token, request.headers["Authorization"])
-    return fields, [Secret(text) for text in hidden if text]
-
-
-def _no_identity(why: str) -> PermanentError:
-    return PermanentError(
-        Reason.FIELD_MISSING,
-        f"cannot log in to Vault with AWS: {why}",
-        "give the process an AWS identity: aws sts get-caller-identity must answer",
-    )
+    return fields, [*filter(None, [keys.token]), Secret(request.headers["Authorization"])]
 
 
 def _base64(text: str) -> str:

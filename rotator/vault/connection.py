@@ -1,25 +1,32 @@
-"""The connection to a Vault server: TLS, client certificate, namespace, timeouts, secrets."""
+"""The connection to a Vault server: TLS, client certificate, namespaces, timeouts, secrets."""
 
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
 import hvac
 import requests
+from msgspec import Struct
 
+from rotator.config.places import UNIX
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Secret
 from rotator.http.session import BoundedAdapter
-from rotator.vault.answers import UnsafeRedirectError, failed, json_object, no_vault, refused
+from rotator.vault.errors import UnsafeRedirectError, failed, no_vault, refused
+from rotator.vault.reply import json_object
+from rotator.vault.unix_socket import ORIGIN, UnixAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from rotator.config.sources import VaultSourceSettings
     from rotator.config.targets import VaultKvTargetSettings
+    from rotator.config.vault_auth import Auth
     from rotator.core.errors import DriverError
 
     VaultSettings = VaultSourceSettings | VaultKvTargetSettings
@@ -29,45 +36,79 @@ Timeouts = tuple[float, float]
 TIMEOUTS: Timeouts = (5.0, 15.0)
 """Seconds for connecting, and for each wait for the server's next bytes."""
 
+_INDEX_LASTS = 60.0
+
+
+class Server(Struct, frozen=True):
+    """What two sources or targets must have in common to share a login: where, and how."""
+
+    address: str
+    auth: Auth
+    namespace: str | None
+    ca_file: Path | None
+    client_cert_file: Path | None
+    client_key_file: Path | None
+    tls_server_name: str | None
+
+    @classmethod
+    def of(cls, settings: VaultSettings) -> Server:
+        """Return what the settings of a source or target say; `namespace` is the login's."""
+        return cls(
+            settings.address,
+            settings.auth,
+            settings.auth.namespace or settings.namespace,
+            settings.ca_file,
+            settings.client_cert_file,
+            settings.client_key_file,
+            settings.tls_server_name,
+        )
+
+    @property
+    def name(self) -> str:
+        """The server and the login's namespace, as they may be shown."""
+        return server_name(self.address, self.namespace)
+
 
 class Connection:
-    """Sends requests to one server, and lets no secret out but in them.
+    """Sends requests to one server, and lets no secret out but in them. For several threads.
+
+    hvac's own calls are not used: they raise by status alone, without the headers and the body that
+    show a proxy's page as what it is, know one namespace a client, and repeat what was sent.
 
     Proxies are taken from the environment (`HTTPS_PROXY`, `NO_PROXY`). Certificate files are read
     when it is made; raises `PermanentError` (unreadable) where one can't be used.
     """
 
-    def __init__(self, settings: VaultSettings, timeouts: Timeouts = TIMEOUTS) -> None:
+    def __init__(self, server: Server, timeouts: Timeouts = TIMEOUTS) -> None:
         session = _Session()
-        session.verify = str(settings.ca_file) if settings.ca_file else True
+        session.verify = str(server.ca_file) if server.ca_file else True
         most = 2 * timeouts[1]
+        url = server.address
         session.mount("http://", BoundedAdapter(most))
-        if settings.address.lower().startswith("https:"):
-            tls = _TlsAdapter(_context(settings), settings.tls_server_name, most)
-            session.mount("https://", tls)
+        if url.startswith(UNIX):
+            session.mount("http://", UnixAdapter(url.removeprefix(UNIX), most))
+            url = ORIGIN
+        if url.lower().startswith("https:"):
+            session.mount("https://", _TlsAdapter(_context(server), server.tls_server_name, most))
         else:  # reading the system's authorities takes a tenth of a short run
             session.mount("https://", BoundedAdapter(most))
         # hvac takes what is None from VAULT_TOKEN and the like, which no configuration names.
         self._client = hvac.Client(
-            url=settings.address,
+            url=url,
             token="",
             cert=(),
             verify=session.verify,
             timeout=timeouts,
             session=session,
-            namespace=settings.namespace,
             adapter=hvac.adapters.RawAdapter,
         )
-        self.server = server_name(settings)
-        self._sent: set[str] = set()
+        self._address = server.address
+        self._secrets: set[str] = set()
+        self._index: tuple[str, float] = ("", 0.0)
 
     def hide(self, secrets: Iterable[Secret]) -> None:
         """Blot these out, too, where the server repeats them."""
-        self._sent |= {secret.reveal() for secret in secrets}
-
-    def use(self, token: Secret) -> None:
-        """Send this token with every request from now on."""
-        self._client.token = self._revealed(token)
+        self._secrets |= {secret.reveal() for secret in secrets}
 
     def send(
         self,
@@ -76,33 +117,45 @@ class Connection:
         path: str,
         body: Mapping[str, Any] | None = None,
         params: Mapping[str, str | int] | None = None,
+        *,
+        namespace: str | None = None,
+        token: Secret | None = None,
     ) -> requests.Response:
         """Send one request and return the answer, whatever its status; `path` has no `v1/`.
 
         Values of type `Secret` in `body` are sent as their text. `what` begins the error's
-        sentence. Raises what the table of failures in `answers` says.
+        sentence. Raises what the table of failures in `errors` says.
         """
+        headers = self._headers(namespace, token)
         try:
             response: requests.Response = self._client.adapter.request(
                 method,
                 f"v1/{quote(path)}",
+                headers=headers,
                 json=None if body is None else self._revealed(body),
                 params=params,
                 raise_exception=False,
             )
         except Exception as error:  # noqa: BLE001  `failed` raises again what it does not know
-            problem = failed(error, f"{what} at {self.server}")
+            failure = failed(error, f"{what} at {server_name(self._address, namespace)}")
         else:
+            if index := response.headers.get("X-Vault-Index"):
+                self._index = (index, time.monotonic())
             return response
         # Raised out here, so that the library's error does not come along as its context: it may
         # hold a proxy's login or a header's value.
-        raise problem
+        raise failure
 
-    def refusal(self, response: requests.Response, what: str, policy: str = "") -> DriverError:
+    def refusal(
+        self, response: requests.Response, what: str, policy: str = "", namespace: str | None = None
+    ) -> DriverError:
         """Return the error for an answer that is no success."""
-        return refused(response, f"{what} at {self.server}", policy, self._sent)
+        what = f"{what} at {server_name(self._address, namespace)}"
+        return refused(response, what, policy, self._secrets.copy())
 
-    def document(self, response: requests.Response, what: str) -> Mapping[str, Any]:
+    def document(
+        self, response: requests.Response, what: str, namespace: str | None = None
+    ) -> Mapping[str, Any]:
         """Return the JSON object in an answer, empty where it has no body.
 
         Raises `PermanentError` (malformed) where something else answered.
@@ -111,12 +164,26 @@ class Connection:
             return {}
         document = json_object(response)
         if document is None:
-            raise no_vault(f"{what} at {self.server}")
+            raise no_vault(f"{what} at {server_name(self._address, namespace)}")
         return document
 
     def close(self) -> None:
         """Close its sockets."""
         self._client.adapter.close()
+
+    def _headers(self, namespace: str | None, token: Secret | None) -> dict[str, str]:
+        headers = {}
+        if namespace:
+            headers["X-Vault-Namespace"] = namespace
+        if token:
+            headers["X-Vault-Token"] = self._revealed(token)
+        index, since = self._index
+        if index and time.monotonic() - since < _INDEX_LASTS:
+            # A standby that has not got as far passes the request on, or answers 412. An old index
+            # is not sent: a cluster that was restored from a backup would never get there.
+            headers["X-Vault-Index"] = index
+            headers["X-Vault-Inconsistent"] = "forward-active-node"
+        return headers
 
     def _revealed(self, value: Any) -> Any:
         """Return what is sent; remember the secrets in it, as the server may repeat them."""
@@ -124,16 +191,16 @@ class Connection:
             return {key: self._revealed(each) for key, each in value.items()}
         if isinstance(value, Secret):
             text = value.reveal()
-            self._sent.add(text)
+            self._secrets.add(text)
             return text
         return value
 
 
-def server_name(settings: VaultSettings) -> str:
+def server_name(address: str, namespace: str | None) -> str:
     """Return server and namespace as they may be shown: without user and password."""
-    parts = urlsplit(settings.address)
+    parts = urlsplit(address)
     name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    return f"{name} (namespace {settings.namespace})" if settings.namespace else name
+    return f"{name} (namespace {namespace})" if namespace else name
 
 
 class _Session(requests.Session):
@@ -176,13 +243,13 @@ class _TlsAdapter(BoundedAdapter):
         return super().proxy_manager_for(proxy, **options, **self._options)
 
 
-def _context(settings: VaultSettings) -> ssl.SSLContext:
-    file = settings.ca_file
+def _context(server: Server) -> ssl.SSLContext:
+    file = server.ca_file
     try:
         context = ssl.create_default_context(cafile=str(file) if file else None)
-        file = settings.client_cert_file
+        file = server.client_cert_file
         if file:
-            context.load_cert_chain(file, settings.client_key_file, password=_no_passphrase)
+            context.load_cert_chain(file, server.client_key_file, password=_no_passphrase)
     except (OSError, ValueError) as error:
         why = "not a PEM file with what it should hold"
         if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and error.strerror:

@@ -8,21 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
 from rotator.core.errors import PermanentError, Reason
-from rotator.vault.answers import whole_number
+from rotator.vault.reply import whole_number
 
 if TYPE_CHECKING:
-    from rotator.vault.session import Reply, VaultSession
+    from collections.abc import Callable
+
+    from rotator.vault.reply import Reply
+    from rotator.vault.session import VaultSession
 
 Kind = Literal["kv1", "kv2", "dynamic"]
 
 _FORBIDDEN = 403
 _NOT_FOUND = 404
 _NOTHING = (_FORBIDDEN, _NOT_FOUND)
+_LONGEST_WAIT = 5.0
 
 
 class Engine(Struct, frozen=True):
@@ -42,12 +47,19 @@ class Engine(Struct, frozen=True):
         """The path as `vault kv get` takes it."""
         return f"{self.mount}/{self.rest}"
 
+    @property
+    def api_path(self) -> str:
+        """The path to configure where `data/` was copied into it from the API; else empty."""
+        if self.kind != "kv2" or not self.rest.startswith("data/"):
+            return ""
+        return f"{self.mount}/{self.rest.removeprefix('data/')}"
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
     """What a key/value engine holds at a path.
 
-    `data` is None where there is nothing; `gone` tells why, where it was there once. `version` is 0
+    `data` is None where there is nothing; `gone` says why, where it was there once. `version` is 0
     where nothing was ever written, or where the engine has no versions.
     """
 
@@ -55,6 +67,47 @@ class Stored:
     version: int = 0
     created_at: datetime | None = None
     gone: Literal["", "deleted", "destroyed"] = ""
+
+
+class Mounts:
+    """The mounts of a server as far as they are known, for all who share a login.
+
+    No mount lies below another one, so that the first part of a path that is one is the only one.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, Mapping[str, Any]] = {}
+        self._asking = Lock()
+
+    def get(self, path: str) -> Mapping[str, Any] | None:
+        """Return what the server said of the mount above a path; None where it was not asked."""
+        return next(
+            (data for mount, data in self._known.copy().items() if path.startswith(f"{mount}/")),
+            None,
+        )
+
+    def ask(self, path: str, ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+        """Return what the server says of the mount above a path, asked once for all.
+
+        Who has waited long enough for another one's question asks too.
+        """
+        waited = self._asking.acquire(timeout=_LONGEST_WAIT)
+        try:
+            known = self.get(path)
+            if known is None:
+                known = ask()
+                if mount := _mount_in(known, path):
+                    self._known[mount] = known
+            return known
+        finally:
+            if waited:
+                self._asking.release()
+
+    def forget(self, path: str) -> None:
+        """Ask again about the mount above a path: it may have been replaced."""
+        for mount in list(self._known):
+            if path.startswith(f"{mount}/"):
+                self._known.pop(mount, None)
 
 
 def find_engine(session: VaultSession, path: str, wanted: Kind | Literal["auto"]) -> Engine:
@@ -67,16 +120,14 @@ def find_engine(session: VaultSession, path: str, wanted: Kind | Literal["auto"]
     Raises `PermanentError` (forbidden) and what a request raises.
     """
     accept = () if wanted == "auto" else _NOTHING
+    question = f"sys/internal/ui/mounts/{path}"
     try:
-        data = session.call("GET", f"sys/internal/ui/mounts/{path}", accept=accept).data
+        data = session.mounts.ask(path, lambda: session.call("GET", question, accept=accept).data)
     except PermanentError as error:
         if error.reason is not Reason.FORBIDDEN:
             raise
         raise _no_right(path, error) from None
-    told = data.get("path")
-    mount = told.strip("/") if isinstance(told, str) else ""
-    if not (mount and f"{path}/".startswith(f"{mount}/")):
-        mount = path.partition("/")[0]
+    mount = _mount_in(data, path) or path.partition("/")[0]
     rest = path.removeprefix(mount).strip("/")
     return Engine(_kind(data) if wanted == "auto" else wanted, mount, rest)
 
@@ -138,6 +189,13 @@ def _stored(engine: Engine, reply: Reply) -> Stored:
     )
 
 
+def _mount_in(data: Mapping[str, Any], path: str) -> str:
+    """Return the mount that an answer names for a path; empty where it names none."""
+    named = data.get("path")
+    mount = named.strip("/") if isinstance(named, str) else ""
+    return mount if mount and f"{path}/".startswith(f"{mount}/") else ""
+
+
 def _kind(data: Mapping[str, Any]) -> Kind:
     options = data.get("options")
     version = options.get("version") if isinstance(options, Mapping) else None
@@ -154,18 +212,19 @@ def _gone(metadata: Mapping[str, Any]) -> Literal["", "deleted", "destroyed"]:
 
 def _time(text: Any) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else None
+        time = datetime.fromisoformat(text)
+        return time.astimezone(UTC) if time.tzinfo else None
     except (TypeError, ValueError, OverflowError):
         return None
 
 
 def _no_right(path: str, error: PermanentError) -> PermanentError:
     mount, _, rest = path.partition("/")
+    _, semicolon, more = error.hint.partition(";")
     return PermanentError(
         Reason.FORBIDDEN,
         f"{error.detail}: the login may do nothing there, or nothing is mounted there",
         f'for KV 2 a policy of the login must have: path "{mount}/data/{rest}" '
         f'{{ capabilities = ["read"] }}; for anything else: path "{path}" '
-        f'{{ capabilities = ["read"] }}; the mount: vault secrets list',
+        f'{{ capabilities = ["read"] }}; the mount: vault secrets list{semicolon}{more}',
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,6 +20,10 @@ if TYPE_CHECKING:
     from rotator.config.sources import VaultSourceSettings
 
 _MOST_NAMES = 20
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+
+# Seconds since 1970: September 2001, when they got ten digits, and the year 5138.
+_EARLIEST, _LATEST = 1e9, 1e11
 
 
 def credentials_in(
@@ -44,7 +51,15 @@ def credentials_in(
                 f"the username in {place} has a colon in it, which no client can send",
                 "set `username_field` to the field that holds the username",
             )
-        password = Secret(_text(data, settings.password_field, place, "password_field"))
+        text = _text(data, settings.password_field, place, "password_field")
+        if _base64_of(text).startswith(f"{username}:"):
+            raise PermanentError(
+                Reason.INVALID,
+                f"the field `{settings.password_field}` of {place} is base64 of user and password, "
+                "as `auth` in a docker config is",
+                "write the password itself into it",
+            )
+        password = Secret(text)
         logins = {settings.registry or "": (username, password)}
     ends = _marked_ends(data) if settings.docker_config_field and expires_at is None else {}
     return [
@@ -54,25 +69,34 @@ def credentials_in(
 
 
 def end_in(data: Mapping[str, Any], settings: VaultSourceSettings, place: str) -> datetime | None:
-    """Return the end that `expires_at_field` holds: RFC 3339, or seconds since 1970.
+    """Return the end that `expires_at_field` holds: RFC 3339, or a number since 1970.
 
-    None where no such field is configured. Raises `PermanentError` as `credentials_in` does.
+    None where no such field is configured, and where it says that there is no end: null, empty, 0,
+    a negative number (Harbor's way) or the year 1 (Go's zero time). The number counts seconds; one
+    that is too large for that counts milliseconds, microseconds or nanoseconds.
+
+    Raises `PermanentError` as `credentials_in` does.
     """
     name = settings.expires_at_field
     if name is None:
         return None
-    value = _value(data, name, place, "expires_at_field")
+    if name not in data:
+        raise _not_there(data, name, place, "expires_at_field")
     try:
-        end = _moment(value)
+        return _end(data[name])
+    except _TooSmallError:
+        raise PermanentError(
+            Reason.MALFORMED,
+            f"the field `{name}` of {place} is a number too small to be a time since 1970, and "
+            "looks like a duration",
+            "write the point in time: 2030-01-31T12:00:00Z, or the seconds since 1970",
+        ) from None
     except (ValueError, TypeError, OverflowError, OSError):
-        end = None
-    if end is None:
         raise PermanentError(
             Reason.MALFORMED,
             f"the field `{name}` of {place} is no point in time",
             "write it as 2030-01-31T12:00:00Z, or as seconds since 1970",
-        )
-    return end
+        ) from None
 
 
 def _marked_ends(data: Mapping[str, Any]) -> Mapping[str, datetime | None]:
@@ -81,13 +105,37 @@ def _marked_ends(data: Mapping[str, Any]) -> Mapping[str, datetime | None]:
     return mark.expires if mark else {}
 
 
-def _moment(value: Any) -> datetime | None:
+class _TooSmallError(ValueError):
+    """A number that counts something else than the time since 1970."""
+
+
+def _end(value: Any) -> datetime | None:
     if isinstance(value, bool):
+        raise TypeError
+    if isinstance(value, str):
+        value = value.strip()
+    if value is None or value == "":
         return None
-    if isinstance(value, str) and not value.strip().isdecimal():
-        moment = datetime.fromisoformat(value.strip())
-        return moment.astimezone(UTC) if moment.tzinfo else None
-    return datetime.fromtimestamp(float(value), UTC)
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        end = datetime.fromisoformat(value)
+        if end.year == 1:
+            return None
+        if end.tzinfo is None:
+            raise ValueError
+        return end.astimezone(UTC)
+    return _end_in_number(float(value))
+
+
+def _end_in_number(number: float) -> datetime | None:
+    if not math.isfinite(number):
+        raise ValueError
+    if number <= 0:
+        return None
+    if number < _EARLIEST:
+        raise _TooSmallError
+    while number > _LATEST:
+        number /= 1000
+    return datetime.fromtimestamp(number, UTC)
 
 
 def _logins(data: Mapping[str, Any], name: str, place: str) -> dict[str, tuple[str, Secret]]:
@@ -97,6 +145,12 @@ def _logins(data: Mapping[str, Any], name: str, place: str) -> dict[str, tuple[s
     try:
         logins = decode(text).logins()
     except PermanentError as error:
+        if _base64_of(text).lstrip().startswith("{"):
+            raise PermanentError(
+                error.reason,
+                f"the field `{name}` of {place} is base64 of JSON, as a Kubernetes Secret has it",
+                "write the document itself into it: base64 -d makes it",
+            ) from None
         raise PermanentError(
             error.reason,
             f"the field `{name}` of {place}: {error.detail}",
@@ -129,13 +183,28 @@ def _checked(value: Any, name: str, place: str) -> str:
 
 
 def _value(data: Mapping[str, Any], name: str, place: str, key: str) -> Any:
-    value = data.get(name)
-    if value is not None and value != "":
-        return value
+    if name not in data:
+        raise _not_there(data, name, place, key)
+    value = data[name]
+    if value is None or value == "":
+        raise PermanentError(
+            Reason.FIELD_MISSING, f"the field `{name}` of {place} is empty", "write a value into it"
+        )
+    return value
+
+
+def _not_there(data: Mapping[str, Any], name: str, place: str, key: str) -> PermanentError:
     names = ", ".join(f"`{shown(each, ())}`" for each in sorted(data)[:_MOST_NAMES])
-    if name in data:
-        detail, hint = f"the field `{name}` of {place} is empty", "write a value into it"
-    else:
-        detail = f"the field `{name}` is not in {place}; there are: {names or 'none'}"
-        hint = f"set `{key}` to the field that holds it, or write that field"
-    raise PermanentError(Reason.FIELD_MISSING, detail, hint)
+    return PermanentError(
+        Reason.FIELD_MISSING,
+        f"the field `{name}` is not in {place}; there are: {names or 'none'}",
+        f"set `{key}` to the field that holds it, or write that field",
+    )
+
+
+def _base64_of(text: str) -> str:
+    """Return the text that a text is base64 of; empty where it is not."""
+    try:
+        return base64.b64decode("".join(text.split()), validate=True).decode()
+    except ValueError:
+        return ""

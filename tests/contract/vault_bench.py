@@ -10,6 +10,7 @@ from rotator.config.sources import VaultSourceSettings
 from rotator.core.errors import Reason
 from rotator.core.model import Secret
 from rotator.sources.vault import VaultSource
+from rotator.vault.session import open_session
 from tests.fakes.vault_door import VaultDoor, refusal
 from tests.servers.openbao import OpenBao, unique
 from tests.support import NOW, made
@@ -53,7 +54,8 @@ class VaultBench:
             path=f"secret/{self.secret}",
             registry=REGISTRY,
         )
-        return VaultSource(settings, lambda: NOW, (1.0, 0.5))
+        session = open_session(settings, lambda: NOW, 0, (1.0, 0.5))
+        return VaultSource(settings, lambda: NOW, session)
 
     def registries(self) -> frozenset[str]:
         """Return the one registry."""

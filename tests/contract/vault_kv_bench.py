@@ -10,6 +10,7 @@ from rotator.config.targets import VaultKvTargetSettings
 from rotator.core.errors import Reason
 from rotator.core.model import Secret
 from rotator.targets.vault_kv import VaultKvTarget
+from rotator.vault.session import open_session
 from tests.fakes.vault_door import VaultDoor, refusal
 from tests.servers.openbao import OpenBao, unique
 from tests.support import NOW, made
@@ -44,7 +45,7 @@ class VaultKvBench:
             auth={"method": "token", "token_file": str(self.token_file)},
             path=f"secret/{self.path}",
         )
-        return VaultKvTarget(settings, policy, lambda: NOW, (1.0, 0.5))
+        return VaultKvTarget(settings, policy, open_session(settings, lambda: NOW, 0, (1.0, 0.5)))
 
     def raw(self) -> str | None:
         """Return the published field, read as root."""

@@ -21,6 +21,7 @@ from rotator.sources.vault import VaultSource
 from rotator.targets.gitlab_variable import GitlabVariableTarget
 from rotator.targets.kubernetes import build as build_kubernetes
 from rotator.targets.vault_kv import VaultKvTarget
+from rotator.vault.session import open_session
 from tests.support import MARKED, made
 
 if TYPE_CHECKING:
@@ -87,19 +88,16 @@ def _dynamic_answers(method: str, path: str) -> Any:
 def vault(url: str, folder: Path) -> Driver:
     """Return a source that reads a stored login."""
     token = _token(folder)
-    source = VaultSource(
-        made(
-            VaultSourceSettings,
-            name="vault",
-            address=url,
-            auth={"method": "token", "token_file": str(token)},
-            path="secret/harbor",
-            registry=HOST,
-            expires_at_field="end",
-        ),
-        clock,
-        TIMEOUTS,
+    settings = made(
+        VaultSourceSettings,
+        name="vault",
+        address=url,
+        auth={"method": "token", "token_file": str(token)},
+        path="secret/harbor",
+        registry=HOST,
+        expires_at_field="end",
     )
+    source = VaultSource(settings, clock, open_session(settings, clock, 0, TIMEOUTS))
     names = ["data", "errors", "metadata", "password", "username", "version", "options", "type"]
     return Driver(lambda: source.fetch([]), _vault_answers, names)
 
@@ -118,7 +116,7 @@ def vault_dynamic(url: str, folder: Path) -> Driver:
     )
 
     def use() -> object:
-        source = VaultSource(settings, clock, TIMEOUTS)
+        source = VaultSource(settings, clock, open_session(settings, clock, 0, TIMEOUTS))
         first = source.fetch([])
         again = source.fetch(first)
         for one in again:
@@ -135,19 +133,15 @@ def vault_dynamic(url: str, folder: Path) -> Driver:
 def vault_kv(url: str, folder: Path) -> Driver:
     """Return a target in KV 2 that also destroys old versions."""
     token = _token(folder)
-    target = VaultKvTarget(
-        made(
-            VaultKvTargetSettings,
-            name="vault_kv:x",
-            address=url,
-            auth={"method": "token", "token_file": str(token)},
-            path="secret/fleet",
-            keep_versions=2,
-        ),
-        Policy(),
-        clock,
-        TIMEOUTS,
+    settings = made(
+        VaultKvTargetSettings,
+        name="vault_kv:x",
+        address=url,
+        auth={"method": "token", "token_file": str(token)},
+        path="secret/fleet",
+        keep_versions=2,
     )
+    target = VaultKvTarget(settings, Policy(), open_session(settings, clock, 0, TIMEOUTS))
 
     def good(method: str, path: str) -> Any:
         answer = _vault_answers(method, path)

@@ -124,6 +124,56 @@ def test_web_identity_of_the_environment(
     assert made.login_stamp() != stamp
 
 
+@pytest.mark.parametrize("way", ["environment", "profile", "profile's token", "token, then role"])
+def test_sts_endpoint_url_holds_for_every_way(
+    fake: FakeEcr, sts: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """However a role is assumed, the configured STS is asked; nothing else says where it is."""
+    token, config = tmp_path / "token", tmp_path / "config"
+    token.write_text("s3cr3t-identity-token")
+    keys = f"aws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n"
+    config.write_text(
+        f"[profile key]\n{keys}"
+        f"[profile hop]\nsource_profile = key\nrole_arn = {FIRST_ROLE}\n"
+        f"[profile token]\nweb_identity_token_file = {token}\nrole_arn = {FIRST_ROLE}\n"
+    )
+    pod = {"AWS_ROLE_ARN": FIRST_ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": str(token)}
+    environment, settings, role = {
+        "environment": (pod, {}, FIRST_ROLE),
+        "profile": ({}, {"profile": "hop"}, FIRST_ROLE),
+        "profile's token": ({}, {"profile": "token"}, FIRST_ROLE),
+        "token, then role": (pod, {"role_arn": ROLE}, ROLE),
+    }[way]
+    only_aws(monkeypatch, AWS_CONFIG_FILE=str(config), **environment)
+    before = set(assumed())
+    source(fake, sts_endpoint_url=sts, **settings).fetch([])
+    assert assumed()[fake.signers[-1]].role_arn == role
+    made = {assumed()[key].role_arn for key in set(assumed()) - before}
+    assert made == ({FIRST_ROLE, ROLE} if way == "token, then role" else {role})
+
+
+@pytest.mark.parametrize("way", ["environment", "profile"])
+def test_an_error_of_sts_names_sts(
+    fake: FakeEcr, denying_sts: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Where the SDK itself asks STS, its refusal is not said to be ECR's."""
+    (tmp_path / "token").write_text("s3cr3t-identity-token")
+    profiles(tmp_path, "http://127.0.0.1:1", monkeypatch)
+    if way == "environment":
+        only_aws(
+            monkeypatch,
+            AWS_ROLE_ARN=ROLE,
+            AWS_WEB_IDENTITY_TOKEN_FILE=str(tmp_path / "token"),
+        )
+    settings = {"profile": "hop"} if way == "profile" else {}
+    with pytest.raises(DriverError) as caught:
+        source(fake, sts_endpoint_url=denying_sts, **settings).fetch([])
+    assert caught.value.reason is Reason.FORBIDDEN
+    assert " of sts in eu-west-1" in caught.value.detail
+    assert "ecr" not in caught.value.detail
+    assert fake.calls == 0
+
+
 class DenyingSts(BaseHTTPRequestHandler):
     """An STS that lets nobody assume anything; moto's allows everything."""
 

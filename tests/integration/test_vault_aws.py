@@ -17,6 +17,7 @@ from tests.servers.openbao import OpenBao, unique
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,7 @@ class AwsMount:
         self.token = token
         self.hosts: list[str] = []
         self.arns: list[str] = []
+        self.server_ids: list[str] = []
 
     def __call__(self, request: Request) -> Answer:
         """Answer one login."""
@@ -51,6 +53,9 @@ class AwsMount:
         headers = json.loads(text["headers"])
         host = text["url"].split("/")[2]
         self.hosts.append(host)
+        self.server_ids.append(headers.get("X-Vault-AWS-IAM-Server-ID", ""))
+        if self.server_ids[-1]:
+            assert "x-vault-aws-iam-server-id" in headers["Authorization"].lower()
         answer = requests.post(
             self.sts, data=text["body"], headers={**headers, "Host": host}, timeout=10
         )
@@ -124,3 +129,40 @@ def test_aws_wrong_key(
             source.fetch([])
     assert "bind the AWS role" in caught.value.hint
     assert "s3cr3t" not in caught.value.detail
+
+
+ROLE = "arn:aws:iam::123456789012:role/vault"
+
+
+@pytest.mark.parametrize("way", ["role_arn", "profile"])
+def test_aws_role_and_server_id(
+    openbao: OpenBao,
+    kv_secret: str,
+    kv_policy: str,
+    sts: str,
+    aws_user: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+) -> None:
+    """A role is assumed before, at the STS that is configured; Vault's server id is signed."""
+    requests.post(f"{sts}/moto-api/reset-auth", data=b"1000", timeout=10)
+    config = tmp_path / "config"
+    config.write_text(f"[profile v]\nrole_arn = {ROLE}\ncredential_source = Environment\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    chosen = {"role_arn": ROLE} if way == "role_arn" else {"profile": "v"}
+    auth = {
+        "method": "aws",
+        "role": "ci",
+        "region": "eu-west-1",
+        "header_value": "vault.example.com",
+        "sts_endpoint_url": sts,
+        **chosen,
+    }
+    with VaultDoor(openbao.url) as door:
+        mount = AwsMount(sts, openbao.token(kv_policy))
+        door.rude["auth/aws/login"] = mount
+        assert vault_source(door.url, auth, path=f"secret/{kv_secret}").fetch([])
+    assert mount.hosts == [sts.removeprefix("http://")]
+    assert mount.server_ids == ["vault.example.com"]
+    assert "assumed-role/vault/" in mount.arns[0]

@@ -194,3 +194,18 @@ def test_missing_login_mount(openbao: OpenBao) -> None:
     with pytest.raises(PermanentError) as caught:
         vault_source(openbao, auth, path="secret/x").fetch([])
     assert "`mount`" in caught.value.hint
+
+
+def test_secret_file_that_appears(
+    openbao: OpenBao, kv_secret: str, kv_policy: str, tmp_path: Path
+) -> None:
+    """A secret that somebody writes later changes the stamp, so a login is tried at once."""
+    auth = {"method": "token", "token_file": str(tmp_path / "later")}
+    source = vault_source(openbao, auth, path=f"secret/{kv_secret}")
+    with pytest.raises(LoginRejectedError) as caught:
+        source.fetch([])
+    assert str(tmp_path / "later") in caught.value.detail
+    stamp = source.login_stamp()
+    (tmp_path / "later").write_text(openbao.token(kv_policy))
+    assert source.login_stamp() != stamp
+    assert source.fetch([])

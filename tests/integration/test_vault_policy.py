@@ -13,6 +13,7 @@ from rotator.config.targets import VaultKvTargetSettings
 from rotator.core.errors import DriverError
 from rotator.core.model import Mark, Policy, Secret
 from rotator.targets.vault_kv import VaultKvTarget
+from rotator.vault.session import open_session
 from tests.fakes.rabbitmq import RabbitMq
 from tests.integration.vault_tools import Hands, token_login, vault_source
 from tests.servers.openbao import OpenBao
@@ -93,7 +94,7 @@ def _publish(server: OpenBao, auth: dict[str, str]) -> list[str]:
         path="secret/fleet/docker",
         keep_versions=1,
     )
-    target = VaultKvTarget(settings, Policy(), Hands())
+    target = VaultKvTarget(settings, Policy(), open_session(settings, Hands(), 0))
     held = target.write(Secret("{}"), MARK, target.read())
     return list(target.write(Secret('{"auths":{}}'), MARK, held).notes)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rotator.config.sources import VaultSourceSettings
 from rotator.sources.vault import VaultSource
+from rotator.vault.session import open_session
 from tests.support import made
 
 if TYPE_CHECKING:
@@ -40,9 +41,16 @@ def token_login(folder: Path, token: str) -> dict[str, str]:
 
 
 def vault_source(
-    server: OpenBao | str, auth: dict[str, str], clock: Any = None, **settings: Any
+    server: OpenBao | str,
+    auth: dict[str, str],
+    clock: Any = None,
+    patience: float = 0,
+    **settings: Any,
 ) -> VaultSource:
-    """Return the source as the configuration would describe it; a path has to be among these."""
+    """Return the source as the configuration would describe it; a path has to be among these.
+
+    `patience`: for how many seconds it waits for quotas and standbys.
+    """
     fields = {
         "name": "vault",
         "address": server if isinstance(server, str) else server.url,
@@ -50,4 +58,6 @@ def vault_source(
         **({} if "docker_config_field" in settings else {"registry": REGISTRY}),
         **settings,
     }
-    return VaultSource(made(VaultSourceSettings, **fields), clock or Hands(), (5.0, 10.0))
+    made_settings, clock = made(VaultSourceSettings, **fields), clock or Hands()
+    session = open_session(made_settings, clock, patience, (5.0, 10.0))
+    return VaultSource(made_settings, clock, session)

@@ -156,6 +156,10 @@ class OpenBao:
         versioned = path.split("/")[1:2] == ["data"]
         self.api("POST", path, {"data": data} if versioned else data)
 
+    def put_when_ready(self, path: str, data: Mapping[str, Any]) -> None:
+        """Write a KV 2 secret in an engine that was mounted just now and sets itself up first."""
+        until(lambda: self._takes(path, {"data": data}), 10, f"{path} to be ready")
+
     def policy(self, text: str, name: str = "") -> str:
         """Write an ACL policy from HCL; return its name."""
         name = name or unique("policy")

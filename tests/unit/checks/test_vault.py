@@ -10,10 +10,12 @@ import pytest
 import requests
 
 from rotator.checks.finding import Sheet
-from rotator.checks.vault_login import Visit, token
+from rotator.checks.vault_login import CheckSession, token
 from rotator.config.sources import VaultSourceSettings
 from rotator.core.record import Record, SourceRecord
+from rotator.vault.connection import Connection
 from rotator.vault.login import Token
+from rotator.vault.shared_login import Granted
 from tests.fakes.rabbitmq import RabbitMq
 from tests.fakes.registry import BasicRegistry
 from tests.fakes.vault_door import Answer, VaultDoor
@@ -153,7 +155,7 @@ def test_nobody_there(ward: Ward) -> None:
 def test_wrong_token(ward: Ward) -> None:
     """A token that the server does not know is a failure that says how to make one."""
     ward.give("s3cr3t-wrong")
-    assert "vault token create" in the(ward.look(), "failure", "wrong, expired or revoked").todo
+    assert "vault token create" in the(ward.look(), "failure", "wrong, expired, revoked").todo
 
 
 def test_policy_is_missing(ward: Ward) -> None:
@@ -225,10 +227,10 @@ def test_token_worth(tmp_path: Path, worth: Token, level: str, words: str) -> No
         path="a/b",
         registry="r.example.com",
     )
-    visit, sheet = Visit(settings, lambda: NOW), Sheet("vault")
-    visit._token = worth
+    session, sheet = CheckSession(settings, lambda: NOW), Sheet("vault")
+    session.login._granted = Granted(worth, 1, Connection(session.login.server), 0.0)
     one = case(rotation([login_file(tmp_path)], [file_target(tmp_path)]))
-    assert token(visit, settings, one, sheet) is not bool(worth.uses)
+    assert token(session, settings, one, sheet) is not bool(worth.uses)
     the(sheet.findings, level, words)
 
 

@@ -13,7 +13,7 @@ from tests.unit.config.documents import (
 
 NO_SECRET = "no secret is written in the configuration; write it to a file and name that file with"
 TYPES = "`ecr`, `ecr_public`, `vault`, `credential_helper` or `docker_config`"
-METHODS = "`token`, `approle`, `kubernetes`, `jwt`, `cert`, `userpass` or `aws`"
+METHODS = "`token`, `approle`, `kubernetes`, `jwt`, `cert`, `userpass`, `aws` or `agent`"
 
 OBJECT = "namespace: ci, name: a, follows: perhaps"
 

@@ -190,7 +190,6 @@ MISBEHAVING = {
         Reason.TOO_LARGE,
         f"more than {LARGEST_ANSWER} bytes",
     ),
-    "identity token": (answer("<token>"), PermanentError, Reason.INVALID, "identity token"),
     "colon in its username": (answer("a:b"), PermanentError, Reason.INVALID, "colon"),
     "no username": (answer(""), PermanentError, Reason.FIELD_MISSING, "has no username"),
     "no secret": (answer("ci", ""), PermanentError, Reason.FIELD_MISSING, "has no secret"),
@@ -199,6 +198,12 @@ MISBEHAVING = {
     "no interpreter": ("#!/nowhere/sh\n", PermanentError, Reason.INVALID, "cannot start"),
     "no program": ("#!", PermanentError, Reason.INVALID, "cannot start"),
 }
+
+
+def test_identity_token(folder: Path) -> None:
+    """An identity token, as Azure's helpers give, is carried as such."""
+    (credential,) = source(folder, answer("<token>")).fetch(())
+    assert (credential.username, credential.password.reveal()) == ("<token>", SECRET)
 
 
 @pytest.mark.parametrize("case", MISBEHAVING)
@@ -313,7 +318,7 @@ def test_not_installed(tmp_path: Path, helper: str, hint: str) -> None:
     )
     error = failure(absent)
     assert (type(error), error.reason) == (PermanentError, Reason.NOT_FOUND)
-    assert f"docker-credential-{helper} is not installed: looked in {tmp_path}" in error.detail
+    assert f"docker-credential-{helper} is not installed: it is not in {tmp_path}" in error.detail
     assert hint in error.hint
 
 

@@ -74,7 +74,23 @@ def test_replaced(path: Path) -> None:
         assert taken.fetch(())[0].password == Secret(secret)
 
 
-IDENTITY_TOKEN = {**auth("00000000-0000-0000-0000-000000000000:"), "identitytoken": SECRET}
+@pytest.mark.parametrize("field", ["identitytoken", "IdentityToken"])
+def test_identity_token(path: Path, field: str) -> None:
+    """An identity token is carried as such, as `docker login` to Azure leaves one."""
+    entry = {**auth("00000000-0000-0000-0000-000000000000:x"), field: SECRET}
+    path.write_text(json.dumps({"auths": {HOST: entry, "other": {"identitytoken": 5}}}))
+    assert source(path).fetch(()) == [Credential(HOST, "<token>", Secret(SECRET), NOW)]
+
+
+def test_web_login_of_docker_hub(path: Path) -> None:
+    """Its access and refresh tokens are entries of their own, and no registries."""
+    entries = {
+        DOCKER_HUB: auth("hub:s3cr3t-hub"),
+        f"{DOCKER_HUB}access-token": auth(),
+        f"{DOCKER_HUB}refresh-token": {**auth(), "identitytoken": SECRET},
+    }
+    path.write_text(json.dumps({"auths": entries}))
+    assert [one.registry for one in source(path).fetch(())] == [DOCKER_HUB]
 
 
 @pytest.mark.parametrize(
@@ -83,15 +99,9 @@ IDENTITY_TOKEN = {**auth("00000000-0000-0000-0000-000000000000:"), "identitytoke
         pytest.param({}, "no entry", "docker --config", id="no auths"),
         pytest.param({"auths": {"other": auth()}}, "no entry", "docker --config", id="others"),
         pytest.param(
-            {"auths": {HOST: IDENTITY_TOKEN}},
-            "no username with a password",
-            "identity token",
-            id="identity token",
-        ),
-        pytest.param(
             {"auths": {f"https://{HOST}": {"auth": "?" + SECRET}}},
-            "no username with a password",
-            "log in with a password",
+            "no login that clients can decode",
+            "log in again",
             id="not base64",
         ),
         pytest.param(
@@ -126,7 +136,7 @@ def test_no_login(path: Path, document: dict[str, Any], words: str, hint: str) -
     ("document", "words"),
     [
         pytest.param({"auths": {}}, "no entry", id="nothing"),
-        pytest.param({"auths": {HOST: {}}}, "no username with a password", id="empty entry"),
+        pytest.param({"auths": {HOST: {}}}, "no login that clients can decode", id="empty entry"),
         pytest.param({"credsStore": "pass"}, "credential helper pass", id="store"),
         pytest.param({"credHelpers": {HOST: "gcr"}}, "credential helper gcr", id="helper"),
     ],

@@ -15,6 +15,7 @@ from botocore import exceptions as sdk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rotator.aws.errors import Call, explain
 from rotator.config.sources import EcrPublicSourceSettings, EcrSourceSettings
 from rotator.core.errors import (
     DriverError,
@@ -25,7 +26,6 @@ from rotator.core.errors import (
 )
 from rotator.core.model import Verdict
 from rotator.registry import RegistryProver
-from rotator.sources.aws_errors import Call, explain
 from rotator.sources.ecr import EcrSource, build
 from tests.fakes.certificates import Pki
 from tests.fakes.ecr import (
@@ -285,8 +285,8 @@ EXCEPTIONS: dict[str, tuple[Exception, type[DriverError], Reason]] = {
         PERMANENT,
         Reason.FIELD_MISSING,
     ),
-    "SSO over": (sdk.UnauthorizedSSOTokenError(), PERMANENT, Reason.EXPIRED),
-    "SSO token gone": (sdk.SSOTokenLoadError(error_msg="x"), PERMANENT, Reason.EXPIRED),
+    "SSO over": (sdk.UnauthorizedSSOTokenError(), LOGIN, Reason.LOGIN_REJECTED),
+    "SSO token gone": (sdk.SSOTokenLoadError(error_msg="x"), LOGIN, Reason.LOGIN_REJECTED),
     "a process that fails": (
         sdk.CredentialRetrievalError(provider="process", error_msg="s3cr3t-stderr"),
         TEMPORARY,
@@ -425,8 +425,11 @@ def test_web_identity_token_that_is_not_there(fake: FakeEcr, tmp_path: Path) -> 
     role = "arn:aws:iam::123456789012:role/pull"
     made = source(fake, web_identity_token_file=tmp_path / "none", role_arn=role)
     error = error_of(made)
-    assert error.reason is Reason.UNREADABLE
+    assert error.reason is Reason.LOGIN_REJECTED
     assert str(tmp_path / "none") in error.detail
+    stamp = made.login_stamp()
+    (tmp_path / "none").write_text("s3cr3t-token")
+    assert made.login_stamp() != stamp
 
 
 def test_garbage_with_a_200_never_shows(fake: FakeEcr) -> None:

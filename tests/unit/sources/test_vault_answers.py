@@ -18,7 +18,7 @@ from rotator.core.errors import (
     Reason,
     TemporaryError,
 )
-from rotator.vault.answers import failed
+from rotator.vault.errors import failed
 from tests.fakes.vault_door import Answer, VaultDoor, refusal
 from tests.integration.vault_tools import token_login, vault_source
 
@@ -44,9 +44,7 @@ def fetched(door: VaultDoor, folder: Path, token: str = TOKEN) -> DriverError:
 @pytest.mark.parametrize(
     ("answer", "kind", "reason", "hint"),
     [
-        pytest.param(
-            refusal(400, "bad"), PermanentError, Reason.INVALID, "server's words", id="400"
-        ),
+        pytest.param(refusal(400, "bad"), PermanentError, Reason.INVALID, "server names", id="400"),
         pytest.param(
             Answer(400, "Client sent an HTTP request to an HTTPS server.\n"),
             PermanentError,
@@ -54,7 +52,13 @@ def fetched(door: VaultDoor, folder: Path, token: str = TOKEN) -> DriverError:
             "https://",
             id="400 plain HTTP",
         ),
-        pytest.param(Answer(401), PermanentError, Reason.FORBIDDEN, "Vault itself", id="401"),
+        pytest.param(
+            Answer(401, "<html>no</html>"),
+            TemporaryError,
+            Reason.UNAVAILABLE,
+            "before Vault",
+            id="401 of a proxy",
+        ),
         pytest.param(
             refusal(403, "1 error occurred:\n\t* permission denied\n\n"),
             PermanentError,
@@ -67,7 +71,9 @@ def fetched(door: VaultDoor, folder: Path, token: str = TOKEN) -> DriverError:
         pytest.param(Answer(408), TemporaryError, Reason.TIMEOUT, "again", id="408"),
         pytest.param(refusal(412), TemporaryError, Reason.UNAVAILABLE, "again", id="412"),
         pytest.param(refusal(413), PermanentError, Reason.TOO_LARGE, "limit", id="413"),
-        pytest.param(Answer(418), PermanentError, Reason.INVALID, "`address`", id="418"),
+        pytest.param(
+            Answer(418), TemporaryError, Reason.UNAVAILABLE, "`address`", id="418 without words"
+        ),
         pytest.param(refusal(429), TemporaryError, Reason.THROTTLED, "quota", id="429"),
         pytest.param(refusal(500, "oh"), TemporaryError, Reason.UNAVAILABLE, "again", id="500"),
         pytest.param(

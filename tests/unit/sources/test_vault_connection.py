@@ -140,5 +140,6 @@ def test_broken_aws_identity(
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     with pytest.raises(PermanentError) as caught:
         vault_source(door.url, {"method": "aws"}, path="secret/harbor").fetch([])
-    assert "aws sts get-caller-identity" in caught.value.hint
+    assert "credential_process sh" in caught.value.detail
+    assert str(config) in caught.value.detail
     assert "s3cr3t" not in caught.value.detail

@@ -54,6 +54,57 @@ ANSWERS: dict[str, tuple[Answer, type[DriverError], Reason, str]] = {
         Reason.UNAVAILABLE,
         "vault operator unseal",
     ),
+    "a load balancer's 400": (
+        Answer(400, "<html><title>Bad Request</title>nginx {}</html>"),
+        TemporaryError,
+        Reason.UNAVAILABLE,
+        "before Vault",
+    ),
+    "a firewall's 401": (Answer(401, "go {}"), TemporaryError, Reason.UNAVAILABLE, "before Vault"),
+    "a firewall's 403": (
+        Answer(403, "<style>p{}</style><p>blocked by policy {}</p>"),
+        TemporaryError,
+        Reason.UNAVAILABLE,
+        "before Vault",
+    ),
+    "a gateway's 403 in JSON": (
+        Answer(403, '{"message": "Forbidden {}"}'),
+        TemporaryError,
+        Reason.UNAVAILABLE,
+        "before Vault",
+    ),
+    "a standby that can't write": (
+        refusal(400, "cannot write to readonly storage {}"),
+        TemporaryError,
+        Reason.UNAVAILABLE,
+        "standby",
+    ),
+    "a standby that is behind": (
+        refusal(412, "required index state not present {}"),
+        TemporaryError,
+        Reason.UNAVAILABLE,
+        "standby",
+    ),
+    "a DR secondary": (
+        refusal(400, "path disabled in replication DR secondary mode {}"),
+        TemporaryError,
+        Reason.UNAVAILABLE,
+        "active cluster",
+    ),
+    "472": (refusal(472, "{}"), TemporaryError, Reason.UNAVAILABLE, "active cluster"),
+    "473": (refusal(473, "{}"), TemporaryError, Reason.UNAVAILABLE, "standby"),
+    "no active node": (
+        refusal(500, "local node not active but active cluster node not found {}"),
+        TemporaryError,
+        Reason.UNAVAILABLE,
+        "standby",
+    ),
+    "it can't reach whom it asks": (
+        refusal(400, "error making upstream request: dial tcp 10.0.0.1:443: i/o timeout {}"),
+        TemporaryError,
+        Reason.UNAVAILABLE,
+        "let the server reach",
+    ),
     "a page": (Answer(200, "<html>{}"), PermanentError, Reason.MALFORMED, "Vault itself"),
     "no token": (Answer(200, '{"auth": {"x": "{}"}}'), PermanentError, Reason.MALFORMED, "factor"),
 }
@@ -100,6 +151,8 @@ def test_login(door: VaultDoor, login: tuple[dict[str, Any], str], answer: str) 
     assert hint in error.hint
     if kind is LoginRejectedError:
         assert own_hint in error.hint
+    for words in ("blocked by policy", "Bad Request", "readonly storage"):
+        assert (words in body) == (words in error.detail)
     assert f"auth/{auth['method']}/login" in error.detail
     assert door.url in error.detail
     shown = f"{''.join(traceback.format_exception(error))}{error!r}{error.detail}{error.hint}"

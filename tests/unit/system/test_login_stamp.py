@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rotator.aws.identity_files import aws_stamp
 from rotator.config.sources import VaultSourceSettings
-from rotator.system.secret_input import SecretInput, aws_stamp, digest
-from rotator.vault.session import VaultSession
+from rotator.system.secret_input import SecretInput, digest
+from rotator.vault.shared_login import shared_login
 from tests.support import MARKED, NOW, made
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def test_how_a_login_is_configured(changed: dict[str, object]) -> None:
     """A role, mount or address that was corrected is tried as a new secret is."""
 
     def stamp(**more: object) -> str:
-        return VaultSession(
+        return shared_login(
             made(VaultSourceSettings, **{**VAULT, **more}), lambda: NOW
         ).login_stamp()
 
@@ -93,7 +94,7 @@ def test_how_a_login_is_configured(changed: dict[str, object]) -> None:
 
 def test_an_aws_login_to_vault(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other AWS keys are another login."""
-    session = VaultSession(made(VaultSourceSettings, **VAULT), lambda: NOW)
+    session = shared_login(made(VaultSourceSettings, **VAULT), lambda: NOW)
     before = session.login_stamp()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDOTHER")
     assert session.login_stamp() != before

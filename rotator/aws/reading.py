@@ -40,7 +40,7 @@ _AT_ONCE = HTTPConnection.default_socket_options
 
 
 class _Http(URLLib3Session):  # type: ignore[misc]  # published without type information
-    """The SDK's HTTP: hours pass between two calls, so a connection is for those of one moment."""
+    """The SDK's HTTP: hours pass between two calls, so a connection is for those of one fetch."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -1,0 +1,1 @@
+"""What everything that asks AWS shares: registry hosts, session, identity, and what errors mean."""

@@ -1,0 +1,233 @@
+"""Who we are for AWS: the SDK's own identity, and the role that is assumed with it.
+
+An identity that is missing or odd is the user's configuration. The SDK raises what Python raises
+for it (`FileNotFoundError`, `ValueError`, …); here each becomes an error that names the file, the
+profile or the variable. Where it can be seen when it is corrected (a file that appears), it is a
+rejected login: that is tried again as soon as `aws_stamp` changes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    InfiniteLoopConfigError,
+    NoCredentialsError,
+    RefreshWithMFAUnsupportedError,
+)
+
+from rotator.aws.errors import Call, explain
+from rotator.aws.identity_files import config_file
+from rotator.aws.session import ProgramError, unattended
+from rotator.core.errors import (
+    DriverError,
+    LoginRejectedError,
+    PermanentError,
+    Reason,
+    TemporaryError,
+)
+from rotator.core.model import Secret
+from rotator.system.error_rule import ErrorRule, classify
+from rotator.system.secret_input import SecretInput
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from rotator.aws.session import Access, Session
+
+_SESSION_NAME = "rotator"
+_SOURCES = (
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_CA_BUNDLE",
+)
+_SETTINGS = "look at {file} and the AWS_ variables of the process ({names}): aws configure list"
+
+_PROGRAM = "the credential_process {program} of {where} {what}"
+_RUN_IT = "run it by hand as rotator's user, without a terminal: it has to print the keys as JSON"
+
+# The details are sentences about {where}: the profile and its file.
+_RULES: tuple[ErrorRule[Exception], ...] = (
+    ErrorRule(
+        lambda error: isinstance(error, RefreshWithMFAUnsupportedError),
+        Reason.INVALID,
+        "use a profile or role without mfa_serial, or keys that somebody keeps fresh",
+        "{where} wants a second factor (mfa_serial), and nobody is there to type a code",
+    ),
+    ErrorRule(
+        lambda error: isinstance(error, ProgramError) and "can't be started" in error.what,
+        Reason.NOT_FOUND,
+        "install it, or correct credential_process",
+        _PROGRAM,
+    ),
+    ErrorRule(lambda error: isinstance(error, ProgramError), Reason.INVALID, _RUN_IT, _PROGRAM),
+    ErrorRule(
+        lambda error: isinstance(error, InfiniteLoopConfigError),
+        Reason.INVALID,
+        "let source_profile name a profile that has keys of its own",
+        "{where} refers to itself (source_profile)",
+    ),
+    ErrorRule(
+        lambda error: isinstance(
+            error, CredentialRetrievalError | json.JSONDecodeError | UnicodeDecodeError
+        ),
+        Reason.INVALID,
+        "ask it by hand, as rotator's user: aws sts get-caller-identity",
+        "where {where} takes its keys from gives none that can be used",
+    ),
+)
+
+
+class Keys(NamedTuple):
+    """Keys that sign requests, and the SDK's word for where they are from (None: from a role)."""
+
+    id: str
+    secret: Secret
+    token: Secret | None
+    source: str | None
+
+    def options(self) -> dict[str, str | None]:
+        """Return them as a client of the SDK takes them."""
+        return {
+            "aws_access_key_id": self.id,
+            "aws_secret_access_key": self.secret.reveal(),
+            "aws_session_token": self.token.reveal() if self.token else None,
+        }
+
+
+def keys_for(access: Access, session: Session, now: datetime) -> Keys:
+    """Return the keys to sign with: of the role where one is configured, else the SDK's own.
+
+    Raises `DriverError`; STS is named in it where STS was asked.
+    """
+    if access.role_arn is None and access.web_identity_token_file is None:
+        return own_keys(access, session, now)
+    role = access.role_arn or os.environ.get("AWS_ROLE_ARN", "")
+    if not role:
+        raise PermanentError(
+            Reason.FIELD_MISSING,
+            "web_identity_token_file is set, but no role to assume with it",
+            "set role_arn",
+        )
+    asked = {"RoleArn": role, "RoleSessionName": access.session_name or _SESSION_NAME}
+    if access.web_identity_token_file is not None:
+        _check_token_file(access.web_identity_token_file)
+        asked["WebIdentityToken"] = SecretInput(access.web_identity_token_file).read().reveal()
+        return _assumed(access, session, "assume_role_with_web_identity", asked, {}, now)
+    if access.external_id is not None:
+        asked["ExternalId"] = access.external_id
+    mine = own_keys(access, session, now).options()
+    return _assumed(access, session, "assume_role", asked, mine, now)
+
+
+def own_keys(access: Access, session: Session, now: datetime) -> Keys:
+    """Return the keys of the SDK's own identity: environment, profile, container or instance."""
+    call = Call(f"a request to AWS in {access.region}", ())
+    try:
+        unattended(session)
+        found = session.get_credentials()
+        frozen = found.get_frozen_credentials() if found else None
+    except Exception as error:  # noqa: BLE001  whatever the SDK raises for odd settings
+        if session.last_call:
+            call = Call(f"{session.last_call} in {access.region}", ())
+        failure = of_identity(error, access, call, now)
+    else:
+        if frozen is None or not frozen.access_key or not frozen.secret_key:
+            raise explain(NoCredentialsError(), call, now)
+        token = Secret(frozen.token) if frozen.token else None
+        return Keys(frozen.access_key, Secret(frozen.secret_key), token, found.method)
+    # Raised out here: the SDK's texts repeat signed headers and what a program printed.
+    raise failure
+
+
+def of_identity(error: Exception, access: Access, call: Call, now: datetime) -> DriverError:
+    """Return the error for what was raised while the SDK searched for an identity.
+
+    Nothing is a bug here: whatever it is, the person who set up the identity has to look.
+    """
+    profile = access.profile or os.environ.get("AWS_PROFILE") or "default"
+    where = f"the AWS profile `{profile}` in {config_file()}"
+    if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
+        return _file_failure(error)
+    if rule := classify(error, _RULES):
+        program, what = getattr(error, "program", ""), getattr(error, "what", "")
+        return rule.error(rule.detail.format(where=where, program=program, what=what))
+    if isinstance(error, ClientError):
+        name = f"{error.operation_name} of sts in {access.region}"
+        return explain(error, Call(name, (f"sts:{error.operation_name}",), access.role_arn), now)
+    if isinstance(error, BotoCoreError):
+        try:
+            return explain(error, call, now)
+        except BotoCoreError:
+            pass
+    names = ", ".join(sorted(name for name in os.environ if name.startswith("AWS_"))) or "none set"
+    return PermanentError(
+        Reason.INVALID,
+        f"the AWS SDK can't use its own settings ({type(error).__name__}), with {where}",
+        _SETTINGS.format(file=config_file(), names=names),
+    )
+
+
+def _assumed(
+    access: Access,
+    session: Session,
+    operation: str,
+    asked: dict[str, str],
+    keys: dict[str, str | None],
+    now: datetime,
+) -> Keys:
+    name = operation.title().replace("_", "")
+    call = Call(f"{name} of sts in {access.region}", (f"sts:{name}",), access.role_arn)
+    given: Any = None
+    try:
+        client = session.create_client("sts", region_name=access.region, **keys)
+        given = getattr(client, operation)(**asked).get("Credentials")
+    except (BotoCoreError, ClientError) as error:
+        failure: DriverError | None = explain(error, call, now)
+    except (ValueError, TypeError, AttributeError, RuntimeError, OverflowError):
+        failure = None  # what the SDK's parser lets through when an answer does not fit
+    else:
+        match given:
+            case {
+                "AccessKeyId": str(key_id),
+                "SecretAccessKey": str(secret_key),
+                "SessionToken": str(token),
+            }:
+                return Keys(key_id, Secret(secret_key), Secret(token), None)
+        failure = None
+    raise failure or TemporaryError(
+        Reason.MALFORMED,
+        f"sts in {access.region} gave no keys for the role",
+        "see what answers there: is the sts_endpoint_url (or a proxy) really AWS's?",
+    )
+
+
+def _check_token_file(file: Path) -> None:
+    if not file.exists():
+        raise _missing(str(file), "web_identity_token_file")
+
+
+def _file_failure(error: OSError) -> DriverError:
+    file = str(error.filename or "")
+    named = next((name for name in _SOURCES if os.environ.get(name) == file), "the AWS settings")
+    if isinstance(error, FileNotFoundError):
+        return _missing(file, named)
+    return PermanentError(
+        Reason.UNREADABLE,
+        f"cannot read {file}, which {named} names: {error.strerror}",
+        f"make it readable for the user that runs rotator: ls -l {file}",
+    )
+
+
+def _missing(file: str, named: str) -> DriverError:
+    return LoginRejectedError(
+        f"the file {file or 'of an identity'}, which {named} names, is not there",
+        f"let it be written there, or correct {named}; for a pod: kubectl describe pod shows "
+        "whether the token is mounted",
+    )

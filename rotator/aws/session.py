@@ -1,0 +1,172 @@
+"""A session of the AWS SDK that never prompts, ends in time, and asks the configured STS.
+
+What it is made of, what the SDK knows of AWS and its handlers, is made once: that is most of the
+work of a fetch, and none of it depends on who we are.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+from botocore import credentials
+from botocore.config import Config
+from botocore.exceptions import InvalidConfigError, RefreshWithMFAUnsupportedError
+from botocore.hooks import HierarchicalEmitter
+from botocore.loaders import Loader
+from msgspec import Struct
+
+from rotator.aws.reading import bound
+from rotator.system.program import ProgramOutputError, ProgramTimeoutError, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+SECONDS = (5.0, 15.0)
+"""To connect, and for one read."""
+
+_PROCESS_SECONDS = 20.0
+_PROCESS_BYTES = 64 * 1024
+
+
+class Access(Struct, frozen=True):
+    """How AWS is reached: what the configuration of a source or of a login says of it."""
+
+    region: str
+    profile: str | None = None
+    role_arn: str | None = None
+    external_id: str | None = None
+    session_name: str | None = None
+    web_identity_token_file: Path | None = None
+    sts_endpoint_url: str | None = None
+    ca_file: Path | None = None
+    fips: bool | None = None
+    dual_stack: bool | None = None
+    seconds: tuple[float, float] = SECONDS
+
+
+class Session(botocore.session.Session):  # type: ignore[misc]  # published without type information
+    """The SDK's session; its own calls to STS, for roles of profiles and pods, go to ours too."""
+
+    sts_endpoint_url: str | None = None
+    last_call: str | None = None
+    """The call that was made last, for people: the SDK's own calls are not ours to name."""
+
+    def create_client(self, service_name: str, *args: Any, **options: Any) -> Any:
+        """Return a client; the SDK's own providers of credentials make theirs here too."""
+        if service_name == "sts" and self.sts_endpoint_url:
+            options["endpoint_url"] = self.sts_endpoint_url
+        if options.get("endpoint_url"):
+            # The SDK refuses an endpoint together with FIPS or dual stack; ours is one already.
+            plain = Config(use_fips_endpoint=False, use_dualstack_endpoint=False)
+            config = options.get("config")
+            options["config"] = config.merge(plain) if config else plain
+        return super().create_client(service_name, *args, **options)
+
+
+def new_session(access: Access) -> Session:
+    """Return a new session, which searches for its identity again."""
+    session = Session(
+        event_hooks=copy.copy(_handlers()), include_builtin_handlers=False, profile=access.profile
+    )
+    session.register_component("data_loader", _descriptions())
+    session.sts_endpoint_url = access.sts_endpoint_url
+    session.set_config_variable("region", access.region)
+    if access.fips is not None:
+        session.set_config_variable("use_fips_endpoint", access.fips)
+    if access.dual_stack is not None:
+        session.set_config_variable("use_dualstack_endpoint", access.dual_stack)
+    session.set_default_client_config(
+        Config(
+            connect_timeout=access.seconds[0],
+            read_timeout=access.seconds[1],
+            retries={"total_max_attempts": 1},
+            user_agent_extra="rotator",
+        )
+    )
+    bound(session, access.ca_file, access.seconds)
+    session.register("before-call", functools.partial(_remember, session))
+    return session
+
+
+def unattended(session: Session) -> None:
+    """Let the session's providers of credentials neither prompt nor run without end.
+
+    The SDK asks for the code of a second factor on the terminal, and lets the program of a profile
+    (`credential_process`) have the terminal and all the time that it wants. It offers both as
+    arguments of its classes, but makes the objects itself. So two private names are set.
+    """
+    for provider in session.get_component("credential_provider").providers:
+        if isinstance(provider, credentials.AssumeRoleProvider):
+            provider._prompter = _refuse  # noqa: SLF001
+            builder = provider._profile_provider_builder  # noqa: SLF001
+            builder._create_process_provider = functools.partial(_program, session)  # noqa: SLF001
+        elif isinstance(provider, credentials.ProcessProvider):
+            provider._popen = _Program  # noqa: SLF001
+
+
+def _remember(session: Session, model: Any, **_: Any) -> None:
+    session.last_call = f"{model.name} of {model.service_model.service_name}"
+
+
+def _refuse(_: str) -> str:
+    raise RefreshWithMFAUnsupportedError
+
+
+def _program(session: Session, profile_name: str) -> credentials.ProcessProvider:
+    return credentials.ProcessProvider(profile_name, lambda: session.full_config, _Program)
+
+
+class _Program:
+    """A profile's program, as the SDK runs one: without a terminal, and bounded."""
+
+    returncode = 0
+
+    def __init__(self, command: Sequence[str], **_: Any) -> None:
+        self._command = command
+
+    def communicate(self) -> tuple[bytes, bytes]:
+        """Run it; what it says on standard error goes nowhere, as a secret may be in it."""
+        name = self._command[0] if self._command else ""
+        try:
+            self.returncode, output = run(
+                self._command, b"", os.environ.copy(), _PROCESS_SECONDS, _PROCESS_BYTES
+            )
+        except ProgramTimeoutError:
+            raise ProgramError(name, f"did not end within {_PROCESS_SECONDS:g} s") from None
+        except ProgramOutputError:
+            raise ProgramError(name, f"printed more than {_PROCESS_BYTES} bytes") from None
+        except (OSError, IndexError, subprocess.SubprocessError) as error:
+            why = error.strerror if isinstance(error, OSError) else ""
+            raise ProgramError(name, f"can't be started: {why or 'it has no name'}") from None
+        if self.returncode:
+            raise ProgramError(name, f"ended with exit code {self.returncode}")
+        return output, b""
+
+
+class ProgramError(InvalidConfigError):  # type: ignore[misc]  # published without type information
+    """A profile's program gave no keys; `program` and `what` may be shown."""
+
+    def __init__(self, program: str, what: str) -> None:
+        super().__init__(error_msg=what)
+        self.program = program
+        self.what = what
+
+
+@functools.cache
+def _handlers() -> HierarchicalEmitter:
+    """Return the SDK's own handlers; registering one means inspecting it, and there are 120."""
+    hooks = HierarchicalEmitter()
+    botocore.session.Session(event_hooks=hooks)
+    return hooks
+
+
+@functools.cache
+def _descriptions() -> Loader:
+    """Return the process's one loader, which keeps what it has read."""
+    return Loader()
