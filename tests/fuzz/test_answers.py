@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from rotator.core.errors import DriverError
 from rotator.core.model import Credential, Held
-from rotator.core.record import Known, Record
+from rotator.core.record import KnownCredential, Record
 from tests.fakes.ecr import key_in_environment
 from tests.fuzz.drivers import DRIVERS, SECRETS, Driver
 from tests.fuzz.stub import DAMAGE, FUZZ, FUZZ_SLOW, NASTY, Reply, Stub, damaged, dumped, json_with
@@ -77,7 +77,7 @@ def check(found: Any) -> None:
         for time in filter(None, times):
             assert isinstance(time, datetime)
             assert time.utcoffset() is not None
-        known = Known("f", "s", found.issued_at, found.expires_at, None, found.lease)
+        known = KnownCredential("f", "s", found.issued_at, found.expires_at, None, found.lease)
         Record.parse(Record(credentials={found.registry: (known,)}).dump())
     if isinstance(found, Held) and found.mark is not None:
         assert all(end is None or end.tzinfo for end in found.mark.expires.values())

@@ -249,12 +249,11 @@ def test_missing_everywhere(known: Case, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("entry", "level", "words"),
     [
-        ({"identitytoken": f"{MARKED}t"}, "ok", "with identitytoken: docker takes it"),
         ({"auth": "", "registrytoken": f"{MARKED}t"}, "ok", "with registrytoken"),
         ({}, "warning", "an empty entry"),
         (None, "warning", "an empty entry"),
     ],
-    ids=["identity token", "registry token", "empty", "null"],
+    ids=["registry token", "empty", "null"],
 )
 def test_entries_without_a_login(known: Case, entry: object, level: str, words: str) -> None:
     """Docker takes them: they are not broken, and break nothing beside them."""
@@ -265,6 +264,15 @@ def test_entries_without_a_login(known: Case, entry: object, level: str, words: 
     assert not [f for f in found if f.level == "failure"], levels(found)
     text["auths"] = {HARBOR: {}}
     the(told(json.dumps(text), known), "failure", "its entry is empty")
+
+
+def test_an_identity_token_is_judged_by_its_registry(known: Case) -> None:
+    """It is a login as any other, and is shown as an identity token."""
+    text = json.loads(GOOD)
+    text["auths"]["else.example.com"] = {"identitytoken": f"{MARKED}t"}
+    found = told(json.dumps(text), known)
+    assert [f.about for f in found if f.level == "failure"] == ["else.example.com"]
+    assert not [f for f in found if "broken" in f.found]
 
 
 def test_another_spelling(known: Case) -> None:

@@ -151,7 +151,7 @@ LOGINS: list[Any] = [
     pytest.param(None, None, id="null"),
     pytest.param({"auth": None}, None, id="null auth"),
     pytest.param({"auth": ""}, None, id="empty auth"),
-    pytest.param({"identitytoken": "s3cr3t-x"}, None, id="identity token"),
+    pytest.param({"identitytoken": "s3cr3t-x"}, ("<token>", "s3cr3t-x"), id="identity token"),
     pytest.param({"registrytoken": "s3cr3t-x"}, None, id="registry token"),
     pytest.param({"auth": base64_of("a:")}, None, id="no password"),
     pytest.param({"auth": base64.b64encode(b"\xff:\xff").decode()}, None, id="not UTF-8"),
@@ -299,6 +299,19 @@ def test_replaces_every_name(key: str, registry: str) -> None:
     assert merged.config.auths.keys() == {registry, "other"}
     assert merged.config.auths[registry] != GOOD
     assert merged.left_out == ()
+
+
+def test_an_identity_token_is_published_as_one() -> None:
+    """With the user name that stands for nobody, as Docker wants one in `auth`."""
+    entry = merge(DockerConfig(), [ours(username="<token>", password="s3cr3t-i")]).config.auths[
+        HOST
+    ]
+    assert entry == {
+        "auth": base64_of("00000000-0000-0000-0000-000000000000:"),
+        "identitytoken": "s3cr3t-i",
+    }
+    login = DockerConfig({HOST: entry}).logins()[HOST]
+    assert (login[0], login[1].reveal()) == ("<token>", "s3cr3t-i")
 
 
 def test_a_host_in_capitals_is_updated_beside_the_usual_key() -> None:
