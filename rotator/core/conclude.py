@@ -65,6 +65,16 @@ def refusals(
     return found
 
 
+def resolved(candidates: Candidates, record: Record) -> set[str]:
+    """Return the registries that know a credential now which they did not know before."""
+    return {
+        registry
+        for registry, pending in record.pending.items()
+        for one in [candidates.get((registry, pending.fingerprint))]
+        if one is not None and not one.rejected
+    }
+
+
 def with_sources(
     record: Record,
     before: Record,
@@ -158,6 +168,7 @@ def _target_record(
         ends={registry: one for registry, one in ends.items() if one != DEAD},
         entries=past.entries if done is None or stale else dict(entries_now(done)),
         group=observation.target.group,
+        mark=past.mark if done is None else _mark_of(done),
         failure=past.failure if observation.repeated else None,
     )
     if report.failure is not None and not observation.repeated:
@@ -171,6 +182,14 @@ def _target_record(
     fingerprint = done.decision.mark.fingerprint
     record = updates.with_document(record, fingerprint)
     return replace(record, written=fingerprint, written_at=at.now)
+
+
+def _mark_of(done: Written) -> str:
+    """Return the fingerprint in the mark that a target has now."""
+    if isinstance(done.decision, Write) and done.failure is None:
+        return done.decision.mark.fingerprint
+    mark = done.situation.held.mark
+    return mark.fingerprint if mark is not None else ""
 
 
 def credential_reports(

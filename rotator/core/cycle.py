@@ -19,6 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rotator.core import conclude, leases, updates
+from rotator.core.candidate import FOREVER
 from rotator.core.choose import choose, standby_of
 from rotator.core.due import is_waiting, needed_sources
 from rotator.core.failure import Failure
@@ -119,7 +120,8 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     used = {one.fingerprint for one in (*chosen.values(), *standby)}
     noted = updates.with_verdicts(noted, candidates.values())
     noted = updates.with_pending(noted, rotation, candidates.values(), used, now)
-    renewed = {one.registry for one in given.values()} - refused.keys()
+    resolved = conclude.resolved(candidates, before)
+    renewed = ({one.registry for one in given.values()} | resolved) - refused.keys()
     viable = [*chosen.values(), *(one for one in standby if not one.rejected)]
     noted = updates.with_known(noted, rotation, viable, renewed, _at(ports))
     noted = updates.with_documents(noted, planned)
@@ -188,6 +190,12 @@ def _situations(
 ) -> dict[str, Situation]:
     """Return what the plan of each target that was read is made from."""
     registries = rotation.registries(record).keys()
+
+    def ends_written(name: str) -> dict[str, datetime]:
+        entries = record.target(name).entries.items()
+        known = {registry: record.known(registry, entry) for registry, entry in entries}
+        return {r: one.expires_at or FOREVER for r, one in known.items() if one is not None}
+
     return {
         name: Situation(
             observation=observation,
@@ -201,6 +209,7 @@ def _situations(
             poll=rotation.schedule.poll,
             reserve=rotation.schedule.longest_job + rotation.schedule.poll,
             fingerprint=ports.journal.fingerprint,
+            ends_written=ends_written(name),
             complete=rotation.is_complete(record),
             remembered=memory.documents.get(name),
         )

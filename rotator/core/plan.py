@@ -39,7 +39,8 @@ class Situation(Struct, frozen=True):
     `registries`: the rotation's registries that belong in this target; `complete`: these are all,
     no source has yet to name its own. `chosen`: the candidate that each should have. `remembered`:
     what others had in the document when it was last read. `poll`: the rotation's.
-    `reserve`: an entry that lasts longer is good enough to stay.
+    `reserve`: an entry that lasts longer is good enough to stay. `ends_written`: when those end
+    that the target holds as far as we know, whatever their registries say.
     """
 
     observation: Observation
@@ -53,6 +54,7 @@ class Situation(Struct, frozen=True):
     poll: timedelta
     reserve: timedelta
     fingerprint: Fingerprint
+    ends_written: Mapping[str, datetime] = {}
     complete: bool = True
     remembered: DockerConfig | None = None
 
@@ -156,9 +158,11 @@ def plan(situation: Situation) -> Decision:
 
 
 def stale_read(s: Situation) -> Decision | None:
-    """Keep what shows the mark before our last write a moment after it: the server answers late."""
+    """Keep what shows the mark before our last write a moment after it, where reads can be late."""
     mark, past = s.held.mark, s.past
-    if mark is None or past.written_at is None or mark.fingerprint not in past.fingerprints[1:]:
+    if s.observation.target.compares or mark is None or past.written_at is None:
+        return None
+    if mark.fingerprint not in past.fingerprints[1:]:
         return None
     if mark.fingerprint == past.written or not timedelta(0) <= s.now - past.written_at < _STALE:
         return None
@@ -191,6 +195,7 @@ def value_would_lose_entries(s: Situation) -> Decision | None:
         for registry in s.registries - s.chosen.keys()
         if max(
             s.past.ends.get(registry, DEAD),
+            s.ends_written.get(registry, DEAD),
             (claims[registry] or FOREVER) if registry in claims else DEAD,
         )
         > s.now

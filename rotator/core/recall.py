@@ -141,6 +141,10 @@ def _claims(
         return {}
     ours = held.mark.fingerprint in past.fingerprints
     edited = ours and fingerprint(held.text.reveal()) != held.mark.fingerprint
+    if held.mark.fingerprint == past.mark and observation.config is not None:
+        logins = observation.config.logins()
+        there = {r: fingerprint(docker_config.login_text(*logins[r])) for r in logins}
+        edited = edited or any(there.get(r) != name for r, name in past.entries.items())
     return {} if edited else held.mark.expires
 
 

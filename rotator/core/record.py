@@ -84,7 +84,7 @@ class TargetRecord(Struct, frozen=True):
     read or written. `ends`: when the entry of each registry ends in it, `FOREVER` where it does
     not; registries whose entry does not work are left out. `end` is the earliest of them, None
     where one is out. `drifts`: when somebody took our entries out, within the last hour; `drifted`:
-    at how many reads in a row. `group`: see `Target`.
+    at how many reads in a row. `group`: see `Target`. `mark`: the fingerprint in its mark then.
     """
 
     fingerprints: tuple[str, ...] = ()
@@ -98,6 +98,7 @@ class TargetRecord(Struct, frozen=True):
     drifts: tuple[Moment, ...] = ()
     drifted: int = 0
     group: str | None = None
+    mark: str = ""
 
 
 class RetiredLease(Struct, frozen=True):

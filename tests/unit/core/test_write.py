@@ -158,7 +158,7 @@ def stale(here: Site) -> None:
 
 def test_a_read_that_shows_what_was_before_our_write_waits_a_minute() -> None:
     """It is not repaired over and over again, and nothing is promised that was not seen."""
-    here = site()
+    here = blind()
     stale(here)
     report = here.after(20)
     told = target(report)
@@ -169,7 +169,7 @@ def test_a_read_that_shows_what_was_before_our_write_waits_a_minute() -> None:
 
 def test_a_stale_read_promises_no_more_than_what_was_written() -> None:
     """What was fetched since then is not there yet."""
-    here = site()
+    here = blind()
     stale(here)
     promised = here.record.safe_until
     assert here.after(20, force=True).safe_until == promised
@@ -177,7 +177,7 @@ def test_a_stale_read_promises_no_more_than_what_was_written() -> None:
 
 def test_what_still_looks_old_after_a_minute_is_written_again() -> None:
     """Then it was no stale read: somebody put the old document back."""
-    here = site()
+    here = blind()
     stale(here)
     here.after(20)
     report = here.after(41)
@@ -188,6 +188,7 @@ def test_what_still_looks_old_after_a_minute_is_written_again() -> None:
 def test_a_stale_read_keeps_a_replaced_lease_alive() -> None:
     """Nobody has seen yet that the new credential is there."""
     one, two = Place("one"), Place("two")
+    one.compares = False
     here = site(targets=[one, two])
     here.source.leased, here.source.revoke_after = True, timedelta(seconds=1)
     here.cycle()
@@ -203,6 +204,14 @@ def test_a_stale_read_keeps_a_replaced_lease_alive() -> None:
     here.after(36)
     here.after(1)
     assert here.source.revoked == ["lease/1"]
+
+
+def test_where_something_compares_no_read_is_stale() -> None:
+    """Somebody put the old document back, with its mark: it is repaired at once."""
+    here = site()
+    stale(here)
+    assert target(here.after(20)).outcome == "written"
+    assert here.place.password() == f"{MARKED}2"
 
 
 def test_a_target_whose_clock_went_back_is_not_stale() -> None:
