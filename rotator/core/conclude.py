@@ -113,7 +113,7 @@ def with_drifts(record: Record, situations: Mapping[str, Situation], now: dateti
         past = record.target(name)
         recent = tuple(when for when in past.drifts if now - _HOUR < when <= now)
         if _has_drifted(s, past):
-            in_a_row = past.drifted + 1 if recent and not s.one_writer else 0
+            in_a_row = 0 if s.one_writer else 1 + (past.drifted if recent else 0)
             past = replace(past, drifts=(*recent, now)[-_MOST:], drifted=in_a_row)
         else:
             past = replace(past, drifts=recent, drifted=0)
@@ -136,7 +136,7 @@ def with_targets(
     targets = {
         name: past
         for name, past in record.targets.items()
-        if past.group not in listed or name in here
+        if name in here or not (past.group in listed or name in listed)
     }
     for report in reports:
         observation = observations.get(report.name)
@@ -465,8 +465,7 @@ def _has_drifted(s: Situation, past: TargetRecord) -> bool:
     if s.foreign_mark is not None:
         return False
     return any(
-        past.entries.get(registry) and registry in past.ends and _is_not_ours(s, registry, there)
-        for registry in s.registries
+        past.entries.get(registry) and _is_not_ours(s, registry, there) for registry in s.registries
     )
 
 

@@ -281,8 +281,6 @@ def document_is_right(s: Situation) -> Decision | None:
 def write_document(s: Situation) -> Decision | None:
     """Write the document with our entries merged into what others have in it."""
     merged = _merge(s)
-    if not merged.config.auths and s.held.text is None:
-        return _nothing_to_publish()
     text = docker_config.encode(merged.config)
     return Write(
         text=Secret(text),

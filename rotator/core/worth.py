@@ -57,12 +57,15 @@ def worth_of_target(
     """
     past = record.target(observation.target.name)
     if written is None:
-        if is_as_last_seen(observation):
-            return {
-                registry: _as_last_seen(registry, past, candidates, record, chosen)
-                for registry in registries
-            }
-        return dict.fromkeys(registries, DEAD)
+        pasts = [past]
+        if observation.target.is_group:
+            pasts = [one for one in record.targets.values() if one.group == observation.target.name]
+        if not (is_as_last_seen(observation) and pasts):
+            return dict.fromkeys(registries, DEAD)
+        return {
+            registry: min(_as_last_seen(registry, p, candidates, record, chosen) for p in pasts)
+            for registry in registries
+        }
     if isinstance(written.decision, Keep) and written.decision.stale:
         return {
             registry: _as_last_seen(registry, past, candidates, record, chosen)

@@ -38,6 +38,11 @@ class Place(WorldTarget):
         self.after_read: Callable[[], None] | None = None
         self.dies_after_write = False
         self.notes: tuple[str, ...] = ()
+        self.changed_by_policy = False
+        self.refuses_probe: Exception | None = None
+        self.probed = 0
+        self.aside: list[str] = []
+        self.completed = 0
 
     def read(self) -> Held:
         """Return what is there, then let happen what the test wants to happen."""
@@ -51,12 +56,32 @@ class Place(WorldTarget):
     def write(self, text: Secret, mark: Mark, replacing: Held) -> Held:
         """Put it there, and perhaps crash."""
         reads = self.reads
+        if self.changed_by_policy:
+            text = Secret('{"auths":{}}')
         held = super().write(text, mark, replacing)
         self.reads = reads
         if self.dies_after_write:
             self.dies_after_write = False
             raise Crash
         return replace(held, notes=tuple(f"after the write: {note}" for note in self.notes))
+
+    def probe_write(self, text: Secret, mark: Mark, replacing: Held) -> None:
+        """Say whether a write would be taken."""
+        del text, mark, replacing
+        self.probed += 1
+        if self.refuses_probe is not None:
+            raise self.refuses_probe
+
+    def complete(self, held: Held) -> None:
+        """Count."""
+        del held
+        self.completed += 1
+
+    def set_aside(self, replacing: Held) -> Held:
+        """Remember the damaged text."""
+        assert replacing.version == self.version
+        self.aside.append(self.text or "")
+        return super().read()
 
     @property
     def document(self) -> DockerConfig:

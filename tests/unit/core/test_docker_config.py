@@ -391,6 +391,7 @@ WHOLE = '{"auths":{"a":{"auth":"YTpi"},"b":{"auth":"YTpi"}},"x":1}'
         (WHOLE[: WHOLE.index('"b"') + 12], {"a"}),
         (WHOLE[: WHOLE.index('"b"')], {"a"}),
         (WHOLE[:12], set()),
+        ('{"auths":{"a":{"x":{"y":{}},"z', set()),
         ("{", set()),
     ],
 )
@@ -402,7 +403,16 @@ def test_what_is_whole_of_a_damaged_document_is_salvaged(text: str, found: set[s
 
 
 @pytest.mark.parametrize(
-    "text", ['{"auths": {"a": {} "b": {}}}', "[]", "[MASKED]", '{"auths": 7}', "7", ""]
+    "text",
+    [
+        '{"auths": {"a": {} "b": {}}}',
+        "[]",
+        "[MASKED]",
+        '{"auths": 7}',
+        "7",
+        "",
+        pytest.param('{"a":' + "[" * 200_000, id="deep"),
+    ],
 )
 def test_other_damage_is_not_guessed_at(text: str) -> None:
     """Nobody knows what its author meant."""
