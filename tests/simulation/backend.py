@@ -107,6 +107,8 @@ class Backend:
         elif self.kind is not Kind.ABSOLUTE:
             # Marks tell the latest of all ends that were noted, and reads may be stale.
             token.ahead = max(token.ahead, host.ahead)
+        if self.kind is not Kind.ABSOLUTE:
+            token.behind = min(token.behind, host.ahead)
         end = None
         if token.end < FOREVER:
             end = host.wall() + timedelta(seconds=token.end - host.time.now)

@@ -75,7 +75,8 @@ def _is_shared(backend: Backend, watch: Watch) -> bool:
 
 def writes_too_many(place: Place, written: int, window: float, watch: Watch) -> str | None:
     """Tell whether a place was written more often in the window than anything changed."""
-    hosts = watch.sharers(place)
+    # A target may have left the configuration since.
+    hosts = watch.sharers(place) or watch.hosts
     given = sum(backend.given for backend in watch.backends)
     troubles = watch.recent + watch.before_that
     allowed = 1.2 * given + 4 * len(hosts) * (1 + troubles)

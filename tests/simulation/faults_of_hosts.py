@@ -151,6 +151,9 @@ class HostFaults(Faults):
         return self._crash(host, self.duration(HOUR), clone, f"becomes a clone of {other.name}")
 
     def _is_alike(self, one: Host, other: Host) -> bool:
+        # Both own the same lease then, and one takes it from the other's turn.
+        if any(place.one_value for place in self.watch.places):
+            return False
         names = [[s.name for s in host.rotation.sources] for host in (one, other)]
         return names[0] == names[1]
 

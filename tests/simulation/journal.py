@@ -75,7 +75,10 @@ class Looks:
         """Note what a read answered."""
         self.texts[place.name] = place.text if withheld else text
         if not withheld and text != place.text:
+            # It answered with what was there before.
             self.host.unread.add(place.name)
+            self.in_cycle.discard(place.name)
+            self.last[place.name] = Look(-1, self.host.time.now)
             return
         self.last[place.name] = Look(place.epoch, self.host.time.now)
         self.in_cycle.add(place.name)

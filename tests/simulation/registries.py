@@ -32,7 +32,8 @@ class Mood(StrEnum):
 class Token:
     """A password that its registry accepts from `known_from` on until it dies.
 
-    `ahead`: by how many seconds a clock was ahead of true time on which somebody noted its end.
+    `ahead` and `behind`: by how many seconds the clocks were ahead of true time on which its end
+    was noted, at most and at least.
     `needed_*`: a job that started then was promised that this password works until then.
     `put_back_at`: when a rotator that did not fetch it last wrote it where it was not.
     """
@@ -41,6 +42,7 @@ class Token:
     password: str
     end: float
     ahead: float
+    behind: float = 0.0
     known_from: float = 0.0
     dead_at: float = FOREVER
     needed_until: float = 0.0
