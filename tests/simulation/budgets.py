@@ -79,7 +79,7 @@ def writes_too_many(place: Place, written: int, window: float, watch: Watch) -> 
     hosts = watch.sharers(place) or watch.hosts
     given = sum(backend.given for backend in watch.backends)
     troubles = watch.recent + watch.before_that
-    allowed = 1.2 * given + 4 * len(hosts) * (1 + troubles)
+    allowed = 1.5 * given + 4 * len(hosts) * (1 + troubles)
     if place.one_value and len(hosts) > 1:
         # Two writers of such a value write it in turn, each once a poll.
         poll = hosts[0].rotation.schedule.poll.total_seconds()

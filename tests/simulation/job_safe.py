@@ -22,8 +22,10 @@ def job_starts(watch: Watch, place: Place) -> None:
         promise = host.journal.promise
         if promise is None or host.wall() >= promise.safe_until:
             continue
+        # What left the configuration since is no longer promised.
+        here = {(one.place, one.registry) for one in watch.covers(host)}
         for covered in promise.covers:
-            if covered.place is place:
+            if covered.place is place and (place, covered.registry) in here:
                 _job(watch, host, promise, covered)
 
 

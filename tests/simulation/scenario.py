@@ -247,7 +247,8 @@ def _place(
     # Two rotators with one registry can only tell each other's entries by the mark.
     place.marked = not alone or chance.random() < 0.8
     place.hidden = alike and chance.random() < 0.1
-    if not place.compares and chance.random() < 0.3:
+    shortest = min(backend.life for backend in backends)
+    if not place.compares and shortest > 1200 and chance.random() < 0.3:
         place.stale = chance.choice([5.0, 30.0, 50.0])
     if alike and chance.random() < 0.15:
         place.content = chance.choice([Content.PASSWORD, Content.PASSWORD, Content.USERNAME])
