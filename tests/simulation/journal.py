@@ -87,9 +87,12 @@ class Looks:
 
     def wrote(self, place: Place) -> None:
         """Note that a write took effect."""
+        self.texts[place.name] = place.text
+        if place.local and place.no_read is not None:
+            # Since the read, nobody on this machine can read it any more.
+            return
         look = Look(place.epoch, self.host.time.now)
         self.last[place.name] = look
-        self.texts[place.name] = place.text
         if self.host.journal.promise is not None:
             self.host.journal.promise.looks[place.name] = look
 
