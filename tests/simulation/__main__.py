@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=200, help="how many")
     parser.add_argument("--first", type=int, help="the first one; left out: new ones each time")
     parser.add_argument("--trace", action="store_true", help="print everything that happened")
-    parser.add_argument("--failures", type=int, default=5, help="stop at so many failing seeds")
+    parser.add_argument("--failures", type=int, default=5, help="stop at so many; 0: never")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
     wanted = parser.parse_args()
     first = first_seed() if wanted.first is None else wanted.first
@@ -38,7 +38,7 @@ def main() -> int:
         if result.violation or wanted.trace:
             _show(result, whole=wanted.trace)
         failing = sum(r.violation is not None for r in results)
-        if failing == wanted.failures:
+        if failing and failing == wanted.failures:
             break
     _sum_up(results, time.perf_counter() - began)
     return 1 if any(result.violation for result in results) else 0

@@ -137,8 +137,8 @@ class Backend:
         ids = {credential.lease.id for credential in previous if credential.lease}
         state = self.leases.get(ids.pop()) if len(ids) == 1 else None
         now = host.time.now
-        # A dated password can't be lengthened.
-        if state is None or state.holder != host.login_name or self.dated:
+        # A dated password can't be lengthened, and one that is not told of should not be.
+        if state is None or state.holder != host.login_name or self.dated or self.answers_part:
             return []
         end = now + self.life * self.truncates
         if min(state.revoked_at, state.end) <= now or end > state.last_end or self.truncates < 1:

@@ -52,7 +52,8 @@ class PlaceFaults(Faults):
             text = json.dumps(self._edit(json.loads(place.text or "{}")))
         place.edit(text, drops_mark=self.chance.random() < 0.3)
         self.time.say("person", f"edits {place.name}: {text}")
-        self.watch.disturbance("edited", self.poll + self.wait)
+        # An entry that is taken out again and again counts when it is found there once more.
+        self.watch.disturbance("edited", 2 * self.poll + self.wait)
         return True
 
     def _edit(self, document: dict[str, Any]) -> dict[str, Any]:
@@ -94,7 +95,7 @@ class PlaceFaults(Faults):
             return False
         place.edit(None, drops_mark=True)
         self.time.say("person", f"deletes {place.name}")
-        self.watch.disturbance("deleted", self.poll + self.wait)
+        self.watch.disturbance("deleted", 2 * self.poll + self.wait)
         return True
 
     def old_text(self) -> bool:
@@ -132,7 +133,7 @@ class PlaceFaults(Faults):
             return False
         self.time.say("person", f"damages {place.name}: {text!r}")
         if place.stores_damaged or self._is_replaced(place):
-            self.watch.disturbance("damaged", self.poll + self.wait)
+            self.watch.disturbance("damaged", 2 * self.poll + self.wait)
             return True
 
         def over() -> None:

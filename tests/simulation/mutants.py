@@ -12,11 +12,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.simulation.mutations import MUTATIONS, Mutation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).parents[2]
 _SEEDS = 150
@@ -37,11 +40,22 @@ def main() -> int:
     parser.add_argument("--simulation", action="store_true", help="ask the simulation alone")
     wanted = parser.parse_args()
     chosen = [m for m in MUTATIONS if not wanted.names or any(n in m.name for n in wanted.names)]
+    with tempfile.TemporaryDirectory(prefix="rotator-mutants-") as folder:
+        return _try(chosen, Path(folder), wanted.jobs, unit=not wanted.simulation)
+
+
+def _try(chosen: Sequence[Mutation], folder: Path, jobs: int, *, unit: bool) -> int:
+    """Try mutations of the code as it is now, so many at once."""
+    as_it_is = folder / "as-it-is"
+    _copy(ROOT, as_it_is)
+    if problem := found_by(None, as_it_is, unit=unit):
+        print(f"nothing is broken, and yet: {problem}")
+        return 1
     living = []
-    with ThreadPoolExecutor(wanted.jobs) as pool:
-        answers = pool.map(lambda one: found_by(one, unit=not wanted.simulation), chosen)
+    with ThreadPoolExecutor(jobs) as pool:
+        answers = pool.map(lambda one: found_by(one, as_it_is, unit=unit), chosen)
         for mutation, answer in zip(chosen, answers, strict=True):
-            print(f"{mutation.name:<58} {answer or 'LIVES'}", flush=True)
+            print(f"{mutation.name:<75} {answer or 'LIVES'}", flush=True)
             if answer is None:
                 living.append(mutation.name)
     print(f"mutations   {len(chosen)}, found {len(chosen) - len(living)}")
@@ -49,33 +63,33 @@ def main() -> int:
     return 1 if living else 0
 
 
-def found_by(mutation: Mutation, *, unit: bool = True) -> str | None:
-    """Return what notices a mutation; None where nothing does."""
-    began = time.perf_counter()
+def _copy(source: Path, copy: Path) -> None:
+    copy.mkdir(exist_ok=True)
+    for name in _COPIED:
+        if (source / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source / name, copy / name, ignore=ignored)
+        else:
+            shutil.copy(source / name, copy)
+
+
+def found_by(mutation: Mutation | None, as_it_is: Path, *, unit: bool = True) -> str | None:
+    """Return what notices a mutation, None where nothing does; without one, the code as it is."""
     with tempfile.TemporaryDirectory(prefix="rotator-mutant-") as folder:
         copy = Path(folder)
-        for name in _COPIED:
-            source = ROOT / name
-            if source.is_dir():
-                shutil.copytree(
-                    source, copy / name, ignore=shutil.ignore_patterns("__pycache__", "go")
-                )
-            else:
-                shutil.copy(source, copy)
+        _copy(as_it_is, copy)
         try:
-            mutate(mutation, copy)
+            if mutation is not None:
+                mutate(mutation, copy)
         except StaleError as stale:
-            print(f"{mutation.name}: {stale}", file=sys.stderr)
+            print(f"{mutation and mutation.name}: {stale}", file=sys.stderr)
             return None
-        tests = (
-            "tests/unit/core" if mutation.file.startswith("core/") else "tests/unit/test_daemon.py"
-        )
-        if unit and _run(copy, [*_PYTEST, tests]) != 0:
-            return f"unit tests, {time.perf_counter() - began:.0f} s"
+        daemon = mutation is not None and mutation.file == "daemon.py"
+        tests = "tests/unit/test_daemon.py" if daemon else "tests/unit/core"
         seeds = ["--first", str(_FIRST), "--seeds", str(_SEEDS), "--jobs", "1", "--failures", "1"]
-        if _run(copy, ["-m", "tests.simulation", *seeds]) != 0:
-            return f"simulation, {time.perf_counter() - began:.0f} s"
-    return None
+        return (_run(copy, [*_PYTEST, tests]) if unit else None) or _run(
+            copy, ["-m", "tests.simulation", *seeds]
+        )
 
 
 def mutate(mutation: Mutation, copy: Path) -> None:
@@ -87,12 +101,21 @@ def mutate(mutation: Mutation, copy: Path) -> None:
     path.write_text(text.replace(mutation.old, mutation.new))
 
 
-def _run(copy: Path, arguments: list[str]) -> int:
-    """Run Python in a copy of the package."""
+def _run(copy: Path, arguments: list[str]) -> str | None:
+    """Run Python in a copy of the package; return what failed, None where nothing did."""
     environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=copy, env=environment, capture_output=True, check=False
-    ).returncode
+    ran = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=copy,
+        env=environment,
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    if ran.returncode == 0:
+        return None
+    lines = [line for line in ran.stdout.splitlines() if "FAILED" in line or "broke a" in line]
+    return (lines or (ran.stdout + ran.stderr).splitlines() or ["it failed"])[-1]
 
 
 if __name__ == "__main__":
