@@ -4,10 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST_ARGS ?=
 SEEDS ?= 200
-FIRST ?= 1
+FIRST ?=
 export SIGN_SSH_KEY SIGN_MINISIGN_KEY SIGN_COSIGN_KEY
 
-.PHONY: help demo test lint simulate bench kubernetes kubernetes-server install uninstall dist release sign lock docs clean
+.PHONY: help demo test lint simulate simulate-mutants bench kubernetes kubernetes-server install uninstall dist release sign lock docs clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -24,8 +24,11 @@ lint: .venv/ready  ## Style, types and the rule of who may import whom
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-simulate: .venv/ready  ## Months of operation in seconds: make simulate SEEDS=200 FIRST=1
-	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST)
+simulate: .venv/ready  ## Years of operation, new seeds each time: make simulate SEEDS=10000; FIRST=7 replays
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(FIRST),--first $(FIRST))
+
+simulate-mutants: .venv/ready  ## Whether the tests notice each rule of the core that is broken
+	$(BIN)/python -m tests.simulation.mutants
 
 bench: .venv/ready  ## Against what people use instead: make bench BENCH_ARGS='--only vault'
 	@$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)

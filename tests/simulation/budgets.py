@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rotator.core.model import Content
 from tests.simulation.backend import Kind
 from tests.simulation.timeline import span
 
@@ -12,8 +11,8 @@ if TYPE_CHECKING:
     from rotator.core.model import Schedule
     from tests.simulation.backend import Backend
     from tests.simulation.host import Host
-    from tests.simulation.outside import Place
-    from tests.simulation.promises import Watch
+    from tests.simulation.place import Place
+    from tests.simulation.watch import Watch
 
 # Waits between failures grow to 15 s with full jitter where nothing valid is published: 8 s on
 # average, and a day is long enough for the average to show.
@@ -37,10 +36,12 @@ def shortest_period(backend: Backend, schedule: Schedule) -> float:
 
 def calls_too_many(backend: Backend, window: float, watch: Watch) -> str | None:
     """Tell whether a backend was asked too often in the window that ends now."""
-    hosts = [h for h in watch.hosts if any(s.backend is backend for s in h.rotation.sources)]
+    hosts = [h for h in watch.hosts if backend in h.backends]
+    if not hosts:
+        return None
     schedule = hosts[0].rotation.schedule
     troubles = watch.recent + watch.before_that
-    answered = sum(good for _, good in backend.calls)
+    good = sum(well for _, well in backend.calls)
     normal = window / max(shortest_period(backend, schedule) * backend.shortest, 1.0)
     # Several rotators that share what they publish take turns, but may meet now and then.
     sharing = 1.0 if len(hosts) == 1 else 1.6
@@ -48,48 +49,52 @@ def calls_too_many(backend: Backend, window: float, watch: Watch) -> str | None:
     # Without jitter they all ask at once.
     if apart or schedule.jitter == 0:
         sharing = len(hosts)
-    allowed = sharing * normal * 1.05 + 3 + (3 + 2 * len(hosts)) * troubles
+    allowed = sharing * normal * 1.05 + 3 + (3 + 2 * len(hosts)) * troubles + backend.forced
     if backend.kind is Kind.CACHED:
         # The nearer its end, the more often something new may be there.
         allowed += 20 * len(hosts)
-    if answered > allowed:
-        return (
-            f"{backend.name} answered {answered} times in {span(window)}, {allowed:.0f} are normal"
-        )
-    failed = len(backend.calls) - answered
-    allowed = len(hosts) * window / _SHORTEST_WAIT + 20 * troubles
+    if good > allowed:
+        return f"{backend.name} gave {good} times in {span(window)}, {allowed:.0f} are normal"
+    failed = len(backend.calls) - good
+    allowed = len(hosts) * window / _SHORTEST_WAIT + 20 * troubles + backend.forced
     if failed > allowed:
-        return f"{backend.name} refused {failed} times in {span(window)}, {allowed:.0f} are normal"
+        return f"{backend.name} failed {failed} times in {span(window)}, {allowed:.0f} are normal"
     return None
 
 
 def _is_shared(backend: Backend, watch: Watch) -> bool:
-    """Tell whether rotators can see what others fetched for each of a backend's registries."""
-    seen = {
-        wanted.registry
-        for place in watch.places
-        if not place.hidden and place.content is Content.DOCKER_CONFIG
-        for wanted in watch.wanted(place)
+    """Tell whether rotators can find what others fetched for each of a backend's registries."""
+    shared = {
+        covered.registry
+        for host in watch.hosts
+        for covered in watch.covers(host)
+        if not covered.place.one_value
     }
-    return seen.issuperset(backend.registries)
+    return shared.issuperset(backend.registries)
 
 
-def writes_too_many(place: Place, written: int, watch: Watch) -> str | None:
-    """Tell whether a place was written more often during the day than anything changed."""
-    hosts = [h for h in watch.hosts if any(t.place is place for t in h.rotation.targets)]
+def writes_too_many(place: Place, written: int, window: float, watch: Watch) -> str | None:
+    """Tell whether a place was written more often in the window than anything changed."""
+    # A target may have left the configuration since.
+    hosts = watch.sharers(place) or watch.hosts
     given = sum(backend.given for backend in watch.backends)
     troubles = watch.recent + watch.before_that
-    allowed = 1.2 * given + 4 * len(hosts) * (1 + troubles)
+    allowed = 1.5 * given + 4 * len(hosts) * (1 + troubles)
+    if place.one_value and len(hosts) > 1:
+        # Two writers of such a value write it in turn, each once a poll.
+        poll = hosts[0].rotation.schedule.poll.total_seconds()
+        allowed += 1.3 * len(hosts) * window / poll
     if written > allowed:
-        return f"{place.name} was written {written} times in a day, {allowed:.0f} are normal"
+        return (
+            f"{place.name} was written {written} times in {span(window)}, {allowed:.0f} are normal"
+        )
     return None
 
 
 def must_be_safe(host: Host) -> bool:
     """Tell whether renewals come so early that a record without a fault always says job-safe."""
     schedule = host.rotation.schedule
-    for source in host.rotation.sources:
-        backend = source.backend
+    for backend in host.backends:
         if backend.kind is Kind.STATIC:
             continue
         reserve = backend.life - schedule.longest_job.total_seconds()

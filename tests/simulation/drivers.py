@@ -1,29 +1,25 @@
-"""The core's ports in the simulated world: a source, a target and a journal of one host."""
+"""The core's drivers in the simulated world: a source and a target as one host has them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
-
-from rotator.core.looking import READ
+from typing import TYPE_CHECKING, cast
 
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.ports import Source, Target
-from rotator.core.record import Record
-from tests.simulation.timeline import FOREVER
-from tests.simulation.world import MemoryJournal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Sequence
 
     from rotator.core.model import Credential, Held, Lease, Mark, Policy, Secret
+    from rotator.core.rotation import Rotation
     from tests.simulation.backend import Backend
     from tests.simulation.host import Host
-    from tests.simulation.outside import Place
+    from tests.simulation.place import Place
 
 # A call that hangs no longer than this is only slow: every deadline is later.
 _SLOW = 12.0
+# How long after its check a write takes effect, where a place compares and is not atomic.
+_GAP = 0.5
 
 
 class Hang(BaseException):
@@ -34,26 +30,18 @@ class Hang(BaseException):
         self.until = until
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """What a record says to jobs, and when the cycle began that found it so.
+def backends_of(rotation: Rotation) -> list[Backend]:
+    """Return the servers of a rotation's sources."""
+    return [source.backend for source in cast("tuple[SimSource, ...]", rotation.sources)]
 
-    `unproven`: registries that could not be asked in that cycle. `stale`: places that answered
-    with an older document than they held. `asked`: the passwords that were proven in it. `read_at`:
-    when each target was read last. `ahead`: some end was told on a clock ahead of this host's.
-    """
 
-    safe_until: datetime
-    looked_at: float
-    unproven: frozenset[str]
-    stale: frozenset[str]
-    asked: frozenset[str]
-    read_at: Mapping[str, float]
-    ahead: bool
+def targets_of(rotation: Rotation) -> list[SimTarget]:
+    """Return a rotation's targets."""
+    return list(cast("tuple[SimTarget, ...]", rotation.targets))
 
 
 class SimSource(Source):
-    """A backend as one host's driver sees it."""
+    """A backend as one host's driver has it."""
 
     def __init__(self, host: Host, backend: Backend) -> None:
         super().__init__(backend.name, frozenset(backend.registries) if backend.declared else None)
@@ -68,7 +56,7 @@ class SimSource(Source):
         )
 
     def login_stamp(self) -> str | None:
-        """Look at the login's file."""
+        """Compare the login's file."""
         return str(self.backend.stamp)
 
     def revoke(self, lease: Lease) -> None:
@@ -86,63 +74,79 @@ class SimSource(Source):
             raise PermanentError(Reason.NOT_FOUND, f"no lease {lease.id}", "nothing to do")
         self.host.watch.revoked(self.host, state)
         now = self.host.time.now
-        self.host.say(f"revokes {lease.id}: {[token.password for token in state.tokens]}")
+        self.host.say(f"revokes {lease.id}: {[token.name for token in state.tokens]}")
         state.revoked_at = min(state.revoked_at, now)
         for token in state.tokens:
             token.dead_at = min(token.dead_at, now)
 
 
 class SimTarget(Target):
-    """A place as one host's driver sees it; `seen` is the text of its last read."""
+    """A place as one host's driver has it."""
 
     def __init__(self, host: Host, place: Place, policy: Policy) -> None:
         super().__init__(place.name, policy)
         self.host = host
         self.place = place
         self.compares = place.compares
-        self.seen: str | None = None
-        self.read_stale = False
-        self.read_at = -FOREVER
+        self.marks = place.marked
+        self.local = place.local
+        self.sets_aside = place.stores_damaged
+
+    def with_policy(self, policy: Policy) -> SimTarget:
+        """Return this target with another policy."""
+        return SimTarget(self.host, self.place, policy)
 
     def read(self) -> Held:
         """Ask the place."""
-        began = self.host.time.now
-        held = self.host.effect(f"read {self.name}", self._read)
-        if self.host.time.now - began <= READ and not self.read_stale:
-            self.read_at = self.host.time.now
-        return held
+        return self.host.effect(f"read {self.name}", self._read)
 
     def write(self, text: Secret, mark: Mark, replacing: Held) -> Held:
         """Write to the place."""
         return self.host.effect(f"write {self.name}", lambda: self._write(text, mark, replacing))
 
+    def set_aside(self, replacing: Held) -> Held:
+        """Store the damaged text beside the document."""
+        return self.host.effect(f"set aside {self.name}", lambda: self._store_damaged(replacing))
+
     def login_stamp(self) -> str | None:
-        """Look at the login's file."""
+        """Compare the login's file."""
         return str(self.place.stamp)
 
     def _read(self) -> Held:
         self._hangs()
         if self.place.no_read is not None:
+            self.host.unread.add(self.name)
             raise self.place.no_read()
-        held = self.place.look(stale=self.host.chance.random() < 0.5)
+        held = self.place.read(stale=self.host.chance.random() < 0.5)
         text = held.text.reveal() if held.text else None
-        self.read_stale = text != self.place.text and not held.withheld
-        self.seen = self.place.text if held.withheld else text
+        self.host.looks.read(self.place, text, withheld=held.withheld)
         return held
 
-    def _write(self, text: Secret, mark: Mark, replacing: Held) -> Held:
-        if self.place.hangs_until > self.host.time.now + _SLOW:
-            self._lands_late(text, mark, replacing)
-        self._hangs()
+    def _store_damaged(self, replacing: Held) -> Held:
         if self.place.no_write is not None:
             raise self.place.no_write()
-        self._put(text.reveal(), mark, replacing.version)
-        return self.place.look(stale=False)
+        self.place.check(replacing.version)
+        self.place.store_damaged()
+        return self.place.read(stale=False)
 
-    def _put(self, text: str, mark: Mark, version: object, *, late: bool = False) -> None:
+    def _write(self, text: Secret, mark: Mark, replacing: Held) -> Held:
+        place = self.place
+        if place.hangs_until > self.host.time.now + _SLOW:
+            self._lands_late(text, mark, replacing)
+        self._hangs()
+        if place.no_write is not None:
+            raise place.no_write()
+        place.check(replacing.version)
+        if place.gap:
+            self.host.pass_time(_GAP * self.host.chance.random())
+        self._put(text.reveal(), mark)
+        self.host.looks.wrote(place)
+        return place.read(stale=False)
+
+    def _put(self, text: str, mark: Mark, *, late: bool = False) -> None:
         if not late or self.compares:
-            self.host.watch.writes(self.host, self, text, version)
-        self.place.replace(self.host.name, text, mark, version)
+            self.host.watch.writes(self.host, self, text)
+        self.place.replace(self.host.name, text, mark)
         self.host.watch.written(self.host, self)
 
     def _hangs(self) -> None:
@@ -153,7 +157,7 @@ class SimTarget(Target):
             self.host.pass_time(left)
 
     def _lands_late(self, text: Secret, mark: Mark, replacing: Held) -> None:
-        """Let the write that hangs take effect at last, as the outside sees it then."""
+        """Let the write that hangs take effect at last."""
         life = self.host.life
 
         def land() -> None:
@@ -165,61 +169,7 @@ class SimTarget(Target):
                 return
             self.host.say(f"its write to {self.name} lands late")
             # Where nothing compares it may undo what came after it: that heals within a poll.
-            self._put(text.reveal(), mark, replacing.version, late=True)
+            self._put(text.reveal(), mark, late=True)
             self.place.written_at[f"{self.host.name} (late)"] = self.host.time.now
 
         self.host.time.at(self.place.hangs_until, land)
-
-
-class SimJournal(MemoryJournal):
-    """A journal on the host's disk. `kept` is the record as saved last, `promise` what it says."""
-
-    def __init__(self, host: Host) -> None:
-        super().__init__(f"{host.name}/1")
-        self.host = host
-        self.kept = Record()
-        self.promise: Promise | None = None
-        self.lost_at = 0.0
-
-    def load(self) -> Record:
-        """Read the file."""
-        return self.host.effect("load", super().load)
-
-    def save(self, record: Record) -> None:
-        """Write the file."""
-        self.host.effect("save", lambda: self._save(record))
-
-    def cycle_ended(self) -> None:
-        """Nothing to do here: a planted bug keeps its saves until then."""
-
-    def lose(self) -> None:
-        """Lose the file, and the key of the fingerprints with it."""
-        self.text, self.kept, self.promise = Record().dump(), Record(), None
-        self.key = f"{self.key}'"
-        self.lost_at = self.host.time.now
-
-    def _save(self, record: Record) -> None:
-        self.host.watch.saves(self.host, self.kept, record)
-        before, self.kept = self.kept, record
-        super().save(record)
-        if record.ended_at != before.ended_at:
-            self.promise = self._promise(record)
-        elif record.safe_until != before.safe_until and self.promise is not None:
-            # Before a write that ends sooner than what was there.
-            end = record.safe_until
-            self.promise = end and replace(self.promise, safe_until=end)
-
-    def _promise(self, record: Record) -> Promise | None:
-        if not record.job_safe or record.safe_until is None:
-            return None
-        host = self.host
-        targets = [t for t in host.rotation.targets if isinstance(t, SimTarget)]
-        return Promise(
-            safe_until=record.safe_until,
-            looked_at=host.cycle_began,
-            unproven=frozenset(host.unproven),
-            stale=frozenset(target.name for target in targets if target.read_stale),
-            asked=frozenset(host.asked),
-            read_at={target.name: target.read_at for target in targets},
-            ahead=host.watch.told_ahead(host),
-        )

@@ -1,7 +1,7 @@
 """When a job may fail although it was promised to work: each excuse with its reason, all of them.
 
-An excuse is about what happened after the promise was made, and that nobody could have known then;
-the next cycle, a `poll` later at most, makes a new promise that it does not hold for.
+All three are about what nobody could have known in the last cycle that ended. The next one, a
+`poll` later at most, makes a new promise that they do not hold for.
 """
 
 from __future__ import annotations
@@ -10,77 +10,71 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.simulation.drivers import Promise, SimTarget
     from tests.simulation.host import Host
-    from tests.simulation.outside import Token
+    from tests.simulation.journal import Covered, Promise
+    from tests.simulation.registries import Token
 
 CLOCK = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A job that finds at `target` no password that lasts, though `host` promised it one."""
+    """A job that finds no password that lasts, though `host` promised it one."""
 
     host: Host
     promise: Promise
-    target: SimTarget
-    registry: str
+    covered: Covered
     token: Token | None
+    now: float
 
 
 def excuse(failure: Failure) -> str | None:
     """Return why this failure is nobody's fault; None where the promise was broken."""
-    for reason in (edited, killed, clock_back, no_compare_and_set):
+    for reason in (changed, not_told, wrong_clock):
         if reason(failure):
-            return reason.__name__
+            return reason.__name__.replace("_", " ")
     return None
 
 
-def edited(failure: Failure) -> bool:
-    """A person changed the place after the rotator had read it.
+def changed(failure: Failure) -> bool:
+    """Somebody else changed the place after the last read that the promise rests on.
 
-    Or put there what looks like another rotator's, while the registry could not be asked.
+    In a cycle that could not read a place that jobs can still read, it is the read before.
     """
-    read_at = failure.promise.read_at[failure.target.name]
-    if failure.target.place.edited_at >= min(failure.promise.looked_at, read_at):
-        return True
-    return failure.token is None and failure.registry in failure.promise.unproven
+    look = failure.promise.looks.get(failure.covered.place.name)
+    return look is None or look.epoch != failure.covered.place.epoch
 
 
-def killed(failure: Failure) -> bool:
-    """The registry ended the password before its time, and could not be asked since.
+def not_told(failure: Failure) -> bool:
+    """The registry stopped accepting the password since, or does not accept it yet, and is silent.
 
-    Nobody asks about a password that is in no memory and in no place that can be read.
+    Nobody can ask about a password either whose text is in no memory and can't be read back.
     """
     token, promise = failure.token, failure.promise
-    if token is None or not token.killed:
+    if token is None:
         return False
-    unread = promise.read_at[failure.target.name] < promise.looked_at or failure.target.place.hidden
-    return (
-        token.dead_at >= promise.looked_at
-        or failure.registry in promise.unproven
-        or (unread and token.password not in promise.asked)
-    )
+    killed = token.dead_at < token.end
+    if killed and token.dead_at >= promise.began:
+        return True
+    early = killed or failure.now < token.known_from
+    return early and not _could_ask(failure)
 
 
-def clock_back(failure: Failure) -> bool:
-    """The end was told on a clock ahead of the one that it is compared with.
+def wrong_clock(failure: Failure) -> bool:
+    """The end was noted on a clock that is ahead of the one that it is compared with now.
 
-    The machine's clock went back since, or another machine's clock that wrote the mark is ahead.
-    The heartbeat renews what a clock that went back has made doubtful: `audits` check that.
+    Not where the registry could be asked after the end.
     """
     token = failure.token
-    now_ahead = token is not None and token.ahead - failure.host.ahead > CLOCK
-    return now_ahead or failure.promise.ahead
-
-
-def no_compare_and_set(failure: Failure) -> bool:
-    """Another writer undid the rotator's write where the place can't compare, or a read was stale.
-
-    What is lost so returns within a poll.
-    """
-    place, promise = failure.target.place, failure.promise
-    if place.compares:
+    if token is None or token.ahead - failure.host.ahead <= CLOCK:
         return False
-    others = (when for who, when in place.written_at.items() if who != failure.host.name)
-    return place.name in promise.stale or any(when >= promise.looked_at for when in others)
+    return token.dies > failure.promise.began or not _could_ask(failure)
+
+
+def _could_ask(failure: Failure) -> bool:
+    """Tell whether the cycle that made the promise could ask about the password."""
+    token, promise, place = failure.token, failure.promise, failure.covered.place
+    if failure.covered.registry in promise.silent or token is None:
+        return False
+    was_read = place.name not in promise.unread and not place.hidden
+    return was_read or token.password in promise.known

@@ -1,35 +1,43 @@
-"""Draws a world from a seed, and lets it run."""
+"""Makes a world from a seed, and lets it run."""
 
 from __future__ import annotations
 
 import json
+import traceback
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
-from rotator.core.model import Content, Merge, Policy, Schedule
+from rotator.core.model import Content, Merge, Policy, ProofMode, Schedule
 from rotator.core.rotation import Rotation
 from tests.simulation import budgets
 from tests.simulation.backend import Backend, Kind
 from tests.simulation.drivers import SimSource, SimTarget
-from tests.simulation.faults import DAY, Faults
+from tests.simulation.faults import DAY, AllFaults
+from tests.simulation.faults_of_configuration import ConfigurationChanges
+from tests.simulation.faults_of_hosts import HostFaults
+from tests.simulation.faults_of_places import PlaceFaults
+from tests.simulation.faults_of_sources import RegistryFaults, SourceFaults
 from tests.simulation.host import Host
-from tests.simulation.outside import Place, Registries
-from tests.simulation.promises import Watch
-from tests.simulation.timeline import Timeline, Violation, span
+from tests.simulation.place import Place
+from tests.simulation.registries import Registries
+from tests.simulation.timeline import Enough, Timeline, Violation, span
+from tests.simulation.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 YEAR = 365 * DAY
 # About how many cycles one seed is worth.
-_CYCLES = 500
-# A day's outage alone makes ten thousand: enough is enough.
-_MOST = 1500
+_CYCLES = 400
 FLEETS = {"one": 8, "two alike": 3, "five alike": 1, "two apart": 3, "three overlapping": 1}
-_FOREIGN = {"auths": {"other.example.com": {"auth": "YTpi"}}, "credHelpers": {"x": "y"}}
+_FOREIGN = {
+    "auths": {"other.example.com": {"auth": "YTpi"}, "old.example.com": {"auth": "YTpi"}},
+    "HttpHeaders": {"X": "y"},
+}
 
 
 @dataclass
@@ -60,7 +68,7 @@ class World:
     watch: Watch
     unit: float
     length: float
-    faults: Faults
+    faults: AllFaults
     kinds: tuple[str, ...]
     window: float
 
@@ -68,14 +76,15 @@ class World:
         """Let it run; raises `Violation`."""
         for host in self.watch.hosts:
             self.time.at(self.chance.random() * 10, host.start)
-        self.watch.disturbance("start", 30.0)
+        self.watch.disturbance("start", 30.0 + 2 * max(self.watch.world.delays.values(), default=0))
         self._often(self.unit / 4, self._job)
         self._often(self.unit / 3, self.watch.audit)
+        self._often(self.unit * 40, self._snapshot)
         self.time.after(self.window, self._window_ends)
         if self.kinds:
             self._often(self.unit * 8, lambda: self.faults.happen(self.chance.choice(self.kinds)))
-        while self.time.now < self.length and self.cycles() < _MOST:
-            self.time.advance(min(self.time.now + self.unit, self.length))
+        with suppress(Enough):
+            self.time.advance(self.length)
 
     def cycles(self) -> int:
         """Return how many cycles there were so far."""
@@ -91,25 +100,29 @@ class World:
     def _job(self) -> None:
         self.watch.job_starts(self.chance.choice(self.watch.places))
 
+    def _snapshot(self) -> None:
+        for host in self.watch.hosts:
+            host.journal.snapshot = host.journal.copy()
+
     def _window_ends(self) -> None:
         self.watch.window_ends(self.window)
         self.time.after(self.window, self._window_ends)
 
 
-def simulate(
-    seed: int, *, trace: bool = False, plant: Callable[[World], None] | None = None
-) -> Result:
-    """Run the world of a seed. `plant` may spoil it before it begins."""
-    world = draw(seed, keep_all=trace)
-    if plant is not None:
-        plant(world)
+def simulate(seed: int, *, trace: bool = False) -> Result:
+    """Run the world of a seed."""
+    world = world_of(seed, keep_all=trace)
     result = Result(seed)
     try:
         world.run()
     except Violation as violation:
         result.violation = str(violation)
+    except Exception as error:  # noqa: BLE001  a bug in the core is a broken promise too
+        result.violation = f"bug: {type(error).__name__}: {error}"
+        where = traceback.format_exc().strip()
+        world.time.say("bug", where)
     watch = world.watch
-    result.seconds = world.time.now
+    result.seconds = world.time.now * len(watch.hosts)
     result.events = world.time.events
     result.cycles = world.cycles()
     result.jobs, result.audits = watch.jobs, watch.audits
@@ -119,23 +132,26 @@ def simulate(
     return result
 
 
-def draw(seed: int, *, keep_all: bool = False) -> World:
+def world_of(seed: int, *, keep_all: bool = False) -> World:
     """Make the world of a seed."""
     chance = Random(seed)
     time = Timeline(keep_all=keep_all)
     registries = Registries(time)
     watch = Watch(registries)
     fleet = chance.choices(list(FLEETS), list(FLEETS.values()))[0]
-    pace = 30.0 * (YEAR / 30) ** chance.random()
+    # Half of the worlds are fast, and half as slow as tokens of hours to months make them.
+    pace = 30.0 * 2880 ** chance.random() if chance.random() < 0.4 else DAY * 365 ** chance.random()
     count = {"two apart": 2, "three overlapping": 3}.get(fleet, chance.choice([1, 1, 2, 3]))
     watch.backends = [_backend(chance, registries, n, pace) for n in range(count)]
     schedule = _schedule(chance, pace)
     alike = fleet in {"one", "two alike", "five alike"}
     watch.places = [
         _place(chance, registries, n, watch.backends, alike=alike, alone=fleet == "one")
-        for n in range(chance.choice([1, 1, 2, 3]))
+        for n in range(chance.choice([1, 1, 2, 3, 4, 6]))
     ]
     policies = [_policy(chance, place, watch.backends, alike=alike) for place in watch.places]
+    proof = chance.choices(list(ProofMode), [7, 2, 1])[0]
+    remove = frozenset({"old.example.com"}) if chance.random() < 0.2 else frozenset()
     for name, backends in _shares(fleet, watch.backends):
         host = Host(name, registries, watch, Random(chance.random()))
         host.rotation = Rotation(
@@ -146,20 +162,24 @@ def draw(seed: int, *, keep_all: bool = False) -> World:
                 for place, policy in zip(watch.places, policies, strict=True)
             ),
             schedule=schedule,
+            proof=proof,
+            remove=remove,
         )
         watch.hosts.append(host)
     unit = min(
         schedule.poll.total_seconds(),
         *(budgets.shortest_period(backend, schedule) for backend in watch.backends),
     )
-    length = min(_CYCLES * unit / len(watch.hosts) ** 0.5, 3 * YEAR)
-    faults = Faults(watch, chance, unit, length)
-    everything = sorted(faults.kinds())
-    kinds = [] if chance.random() < 0.1 else chance.sample(everything, chance.randrange(1, 9))
+    length = min(_CYCLES * unit / len(watch.hosts) ** 0.5, 10 * YEAR)
+    parts = [SourceFaults, RegistryFaults, HostFaults, PlaceFaults, ConfigurationChanges]
+    faults = AllFaults(watch, [part(watch, chance, unit, length) for part in parts])
+    names = faults.names()
+    kinds = [] if chance.random() < 0.1 else chance.sample(names, chance.randrange(1, 9))
     time.say(
         "world",
         f"seed {seed}: {fleet}; lives {[b.kind + ' ' + span(b.life) for b in watch.backends]}; "
-        f"longest_job {schedule.longest_job}, poll {schedule.poll}; places "
+        f"longest_job {schedule.longest_job}, poll {schedule.poll}; prove {proof}; remove "
+        f"{sorted(remove)}; delays {registries.delays}; places "
         f"{[_describe(p, q) for p, q in zip(watch.places, policies, strict=True)]}; faults {kinds}",
     )
     window = DAY if length > 3 * DAY else length / 3
@@ -181,7 +201,10 @@ def _backend(chance: Random, registries: Registries, number: int, pace: float) -
     life = max(30.0, pace * 4 ** (chance.random() - 0.5))
     names = [f"r{number}.example.com"]
     if chance.random() < 0.2:
-        names.append(f"r{number}.example.com/path:5000")
+        names.append(f"r{number}.example.com:5000/team")
+    for name in names:
+        if life > 600 and chance.random() < 0.15:
+            registries.delays[name] = chance.choice([1.0, 5.0, 20.0, 60.0])
     return Backend(
         name=f"source-{number}",
         registries=tuple(names),
@@ -190,6 +213,7 @@ def _backend(chance: Random, registries: Registries, number: int, pace: float) -
         world=registries,
         last_life=life * chance.choice([1.0, 3.0, 20.0]),
         declared=chance.random() < 0.8,
+        dated=chance.random() < 0.15,
     )
 
 
@@ -217,13 +241,17 @@ def _place(
 ) -> Place:
     place = Place(f"place-{number}", world)
     place.compares = chance.random() < 0.7
+    place.gap = place.compares and chance.random() < 0.2
+    place.local = alone and chance.random() < 0.4
+    place.stores_damaged = chance.random() < 0.6
     # Two rotators with one registry can only tell each other's entries by the mark.
     place.marked = not alone or chance.random() < 0.8
     place.hidden = alike and chance.random() < 0.1
-    if not place.compares and chance.random() < 0.3:
+    shortest = min(backend.life for backend in backends)
+    if not place.compares and shortest > 1200 and chance.random() < 0.3:
         place.stale = chance.choice([5.0, 30.0, 50.0])
-    if alike and chance.random() < 0.1:
-        place.content = Content.PASSWORD
+    if alike and chance.random() < 0.15:
+        place.content = chance.choice([Content.PASSWORD, Content.PASSWORD, Content.USERNAME])
         place.registry = chance.choice(backends).registries[0]
     elif not place.hidden and chance.random() < 0.5:
         place.edit(json.dumps(_FOREIGN), drops_mark=True)
@@ -247,6 +275,9 @@ def _describe(place: Place, policy: Policy) -> str:
     words = [
         place.name,
         "compares" if place.compares else "compares not",
+        "gap" if place.gap else "",
+        "local" if place.local else "",
+        "stores damaged" if place.stores_damaged else "",
         "" if place.marked else "unmarked",
         "hidden" if place.hidden else "",
         f"stale {place.stale:.0f} s" if place.stale else "",

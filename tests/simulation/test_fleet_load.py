@@ -8,6 +8,7 @@ from random import Random
 
 from rotator.core import cycle, schedule
 from rotator.core.model import Schedule
+from rotator.core.recall import Memory
 from rotator.core.rotation import Rotation
 from tests.simulation.world import MemoryJournal, World, WorldSource, WorldTarget
 from tests.support import NOW
@@ -47,12 +48,12 @@ def test_a_restart_of_the_whole_fleet_fetches_nothing() -> None:
         source, target = WorldSource(world), WorldTarget()
         rotation = Rotation("dind", (source,), (target,))
         journal = MemoryJournal(str(number))
-        cycle.run(rotation, (), world.ports(journal))
+        cycle.run(rotation, Memory(), world.ports(journal))
         fleet.append((source, rotation, journal))
     # Some are overdue by now: they were off when their time came.
     world.pass_time(6 * 3600)
     for _, rotation, journal in fleet:
-        cycle.run(rotation, (), world.ports(journal), cycle.Options(starting=True))
+        cycle.run(rotation, Memory(), world.ports(journal), cycle.Options(starting=True))
     assert {source.fetches for source, _, _ in fleet} == {1}
     records = [journal.load() for _, _, journal in fleet]
     assert all(record.job_safe and record.next_at for record in records)
@@ -64,9 +65,11 @@ def test_what_was_put_off_is_spread_over_a_poll_and_then_done() -> None:
     world = World(draws=chance.random)
     source, target = WorldSource(world), WorldTarget()
     rotation, journal = Rotation("dind", (source,), (target,)), MemoryJournal()
-    cycle.run(rotation, (), world.ports(journal))
+    cycle.run(rotation, Memory(), world.ports(journal))
     world.pass_time(10 * 3600)
-    report, memory = cycle.run(rotation, (), world.ports(journal), cycle.Options(starting=True))
+    report, memory = cycle.run(
+        rotation, Memory(), world.ports(journal), cycle.Options(starting=True)
+    )
     end = world.now + timedelta(minutes=10)
     while world.now < end and report.next_at is not None:
         world.now = max(report.next_at, world.now)

@@ -11,11 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FOREVER = float("inf")
-_TOLD = 400
+_LINES = 400
 
 
 class Violation(BaseException):
     """A promise was broken. Not an `Exception`, so that nothing in the core takes it for one."""
+
+
+class Enough(BaseException):
+    """The world has had as many cycles as a seed is worth."""
 
 
 class Timeline:
@@ -28,7 +32,7 @@ class Timeline:
     def __init__(self, *, keep_all: bool = False) -> None:
         self.now = 0.0
         self.events = 0
-        self.told: deque[tuple[float, str, str]] = deque(maxlen=None if keep_all else _TOLD)
+        self.lines: deque[tuple[float, str, str]] = deque(maxlen=None if keep_all else _LINES)
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._number = count()
 
@@ -51,12 +55,12 @@ class Timeline:
         self.now = max(self.now, until)
 
     def say(self, who: str, what: str) -> None:
-        """Note a line for the trace."""
-        self.told.append((self.now, who, what))
+        """Add a line to the trace."""
+        self.lines.append((self.now, who, what))
 
     def trace(self) -> str:
-        """Return what was noted, a line each."""
-        return "\n".join(f"{clock(when)}  {who:<10} {what}" for when, who, what in self.told)
+        """Return the trace, a line each."""
+        return "\n".join(f"{clock(when)}  {who:<10} {what}" for when, who, what in self.lines)
 
 
 def clock(seconds: float) -> str:

@@ -1,0 +1,220 @@
+"""What goes wrong with places, and what people do to the documents in them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+from rotator.core.errors import (
+    GoneError,
+    LoginRejectedError,
+    PermanentError,
+    Reason,
+)
+from rotator.core.model import Content, Merge
+from tests.simulation.faults import HINT, HOUR, Faults, temporary
+from tests.simulation.registries import USER
+from tests.simulation.watch import HEARTBEAT, URGENT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.simulation.place import Place
+
+_ENTRY = {"auth": "YTpi"}
+
+
+class PlaceFaults(Faults):
+    """Places that refuse, hang or hide, and people who edit, delete and damage documents."""
+
+    def kinds(self) -> dict[str, Callable[[], bool]]:
+        """Return every fault by its name."""
+        return {
+            "edited": self.edited,
+            "deleted": self.deleted,
+            "damaged": self.damaged,
+            "old text": self.old_text,
+            "write refused": self.write_refused,
+            "unreadable": self.unreadable,
+            "hangs": self.hangs,
+        }
+
+    def edited(self) -> bool:
+        """A person changes the document: an entry, our entry, another key."""
+        places = [p for p in self.watch.places if p.text and not (p.hidden or p.damaged)]
+        if not places:
+            return False
+        place = self.chance.choice(places)
+        if place.content is not Content.DOCKER_CONFIG:
+            text = "changed by hand"
+        else:
+            text = json.dumps(self._edit(json.loads(place.text or "{}")))
+        place.edit(text, drops_mark=self.chance.random() < 0.3)
+        self.time.say("person", f"edits {place.name}: {text}")
+        # An entry that is taken out again and again counts when it is found there once more.
+        self.watch.disturbance("edited", 2 * self.poll + self.wait)
+        return True
+
+    def _edit(self, document: dict[str, Any]) -> dict[str, Any]:
+        auths = document.setdefault("auths", {})
+        some = self.chance.choice(sorted(auths) or ["other.example.com"])
+        what = self.chance.randrange(9)
+        if what == 0:
+            auths[f"r{self.chance.randrange(99)}.people.example"] = _ENTRY
+        elif what == 1:
+            document[f"key{self.chance.randrange(9)}"] = {"any": "thing"}
+        elif what == 2:
+            auths.pop(some, None)
+        elif what == 3:
+            auths[some] = _ENTRY
+        elif what == 4:
+            auths[some] = {"auth": "no base64"}
+        elif what == 5:
+            auths[f"https://{some}"] = _ENTRY
+        elif what == 6:
+            document["credHelpers"] = {some: "missing"}
+        elif what == 7 and auths:
+            auths[some] = self._dead_entry(some)
+        else:
+            auths["old.example.com"] = _ENTRY
+        return document
+
+    def _dead_entry(self, registry: str) -> dict[str, str]:
+        """Return the entry of a password that has ended, or of any that was issued."""
+        tokens = [t for t in self.watch.world.tokens.values() if t.registry == registry]
+        if not tokens:
+            return _ENTRY
+        login = f"{USER}:{self.chance.choice(tokens[-20:]).password}"
+        return {"auth": base64.b64encode(login.encode()).decode()}
+
+    def deleted(self) -> bool:
+        """A person deletes the place, or empties it."""
+        place = self.chance.choice([p for p in self.watch.places if not p.hidden] or [None])
+        if place is None:
+            return False
+        place.edit(None, drops_mark=True)
+        self.time.say("person", f"deletes {place.name}")
+        self.watch.disturbance("deleted", 2 * self.poll + self.wait)
+        return True
+
+    def old_text(self) -> bool:
+        """A tool puts back what was there some time ago, as a restored backup or a slow editor."""
+        places = [p for p in self.watch.places if len(p.past) > 2 and not p.one_value]
+        if not places:
+            return False
+        place = self.chance.choice(places)
+        _, text, mark = self.chance.choice(list(place.past))
+        if self.chance.random() < 0.5:
+            place.mark = mark
+        place.edit(text, drops_mark=False)
+        self.time.say("person", f"restores {place.name}")
+        # It may be as well a lease that has been retired: the next look finds it dead.
+        self.watch.disturbance("old text", 2 * self.poll + self.wait)
+        return True
+
+    def damaged(self) -> bool:
+        """A person truncates the document, or forgets a comma; a person deletes it in the end."""
+        places = [
+            p
+            for p in self.watch.places
+            if p.content is Content.DOCKER_CONFIG and not p.hidden and p.text and not p.damaged
+        ]
+        if not places:
+            return False
+        place = self.chance.choice(places)
+        text = place.text or ""
+        if self.chance.random() < 0.5:
+            text = text[: self.chance.randrange(max(len(text) // 2, 1))]
+        else:
+            text = text.replace('"auths":{', '"auths":{"typo.example": {"auth": "YTpi"}', 1)
+        place.edit(text, drops_mark=self.chance.random() < 0.3)
+        if not place.damaged:
+            return False
+        self.time.say("person", f"damages {place.name}: {text!r}")
+        if place.stores_damaged or self._is_replaced(place):
+            self.watch.disturbance("damaged", 2 * self.poll + self.wait)
+            return True
+
+        def over() -> None:
+            if place.damaged:
+                place.edit(None, drops_mark=True)
+                self.time.say("person", f"deletes {place.name}")
+            self.ends("damaged", self.poll + self.wait)
+
+        self.begins("damaged", place.name, self.duration(), over)
+        return True
+
+    def _is_replaced(self, place: Place) -> bool:
+        return any(
+            target.policy.merge is Merge.REPLACE
+            for host in self.watch.sharers(place)
+            for target in host.targets
+            if target.place is place
+        )
+
+    def write_refused(self) -> bool:
+        """A place can't be written."""
+        place = self.chance.choice(self.watch.places)
+        if place.no_write is not None:
+            return False
+
+        def over() -> None:
+            place.no_write = None
+            self.ends(place.name, self.wait)
+
+        permanent = self.chance.random() < 0.5
+        place.no_write = lambda: (
+            PermanentError(Reason.FORBIDDEN, "403", HINT)
+            if permanent
+            else temporary(Reason.UNAVAILABLE)
+        )
+        self.begins("write refused", place.name, self.duration(), over)
+        return True
+
+    def unreadable(self) -> bool:
+        """A place can't be read, or it refuses the login until a person puts a new one."""
+        place = self.chance.choice(self.watch.places)
+        if place.no_read is not None:
+            return False
+        refused = not place.local and self.chance.random() < 0.5
+        gone = place.local and self.chance.random() < 0.5
+
+        def over() -> None:
+            place.no_read = None
+            place.readable(yes=True)
+            place.stamp += refused
+            for host in self.watch.hosts:
+                host.nudge()
+            self.ends(place.name, HEARTBEAT + URGENT if refused else self.wait)
+
+        def problem() -> Exception:
+            if refused:
+                return LoginRejectedError("401", HINT)
+            if gone:
+                return GoneError(Reason.UNREADABLE, "a directory is there", HINT)
+            if place.local:
+                return PermanentError(Reason.UNREADABLE, "permission denied", HINT)
+            return temporary(Reason.UNREACHABLE)
+
+        place.no_read = problem  # type: ignore[assignment]
+        place.readable(yes=False)
+        self.begins("unreadable", place.name, self.duration(), over)
+        return True
+
+    def hangs(self) -> bool:
+        """Calls to a place hang until the deadline, and return much later."""
+        places = [p for p in self.watch.places if not p.local and p.hangs_until <= self.time.now]
+        if not places:
+            return False
+        place = self.chance.choice(places)
+        seconds = self.duration(HOUR)
+        place.hangs_until = self.time.now + seconds
+        # Others call again at their next try, and a call lands late.
+        self.begins(
+            "hangs",
+            place.name,
+            seconds,
+            lambda: self.ends(place.name, 300.0 + self.poll + self.wait),
+        )
+        return True

@@ -1,0 +1,32 @@
+"""Seeds that broke a promise once, and what they showed. Append a seed here when one fails.
+
+A seed's history changes whenever the world or the core does, so what a seed showed also has a test
+of its own beside the rule that was wrong.
+"""
+
+from __future__ import annotations
+
+SEEDS = {
+    46: "no working password in a place",
+    203577: "no working password in a place",
+    883333: "no working password in a place",
+    469040: "no working password in a place",
+    315064: "no working password in a place",
+    341871: "job-safe for 7,978 years with a dead password",
+    586113: "a lease is revoked that is needed",
+    696440: "the reserve is short",
+    696446: "the reserve is short",
+    269884: "a live entry is taken out",
+    315061: "a live entry is taken out",
+    269880: "not job-safe for good",
+    696460: "not job-safe for good",
+    877714: "not job-safe for good",
+    203559: "writes without end",
+    539331: "writes without end",
+    220458: "writes without end",
+    216071: "writes without end",
+    720601: "writes without end",
+    203531: "an end on a clock of the past",
+    883324: "an end on a clock of the past",
+}
+"""Seed by seed: what it showed."""

@@ -1,0 +1,126 @@
+"""Promises 1 and 2, looked at just before a write takes effect.
+
+Nothing that a registry rejects is published, and nothing is lost that was not refreshed.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from rotator.core.model import Content, Merge, ProofMode
+from tests.simulation import document
+from tests.simulation.excuses import CLOCK
+
+if TYPE_CHECKING:
+    from tests.simulation.document import Document
+    from tests.simulation.drivers import SimTarget
+    from tests.simulation.host import Host
+    from tests.simulation.place import Place
+    from tests.simulation.registries import Token
+    from tests.simulation.watch import Watch
+
+
+def check(watch: Watch, host: Host, target: SimTarget, text: str) -> None:
+    """Compare what is about to be written with what is there."""
+    place = target.place
+    if place.content is not Content.DOCKER_CONFIG:
+        if not text:
+            watch.broken("never half", f"{host.name} writes nothing to {place.name}")
+        if place.content is Content.PASSWORD and place.registry:
+            token = watch.world.token(place.registry, ("ci", text))
+            _check_entry(watch, host, target, place.registry, token)
+        return
+    try:
+        whole = isinstance(json.loads(text).get("auths"), dict)
+    except ValueError:
+        whole = False
+    if not whole:
+        watch.broken("never half", f"{host.name} writes no docker config to {place.name}")
+    after = document.read(text)
+    ours = watch.registries_of(host.in_use)
+    for registry in sorted(filter(target.policy.wants, ours)):
+        token = watch.world.token(registry, after.login(registry))
+        _check_entry(watch, host, target, registry, token)
+    _check_others(watch, host, target, after, ours)
+
+
+def _check_entry(
+    watch: Watch, host: Host, target: SimTarget, registry: str, after: Token | None
+) -> None:
+    """Compare one registry's entry before and after."""
+    place = target.place
+    before = place.token(registry)
+    if after is before:
+        return
+    if after is None:
+        if before is None or not watch.world.accepts(before) or _raced(host, place):
+            return
+        # By a clock that is ahead of the one that its end was noted on it has ended already, and a
+        # hidden value can't be read to be proven.
+        over = place.hidden and host.ahead - before.behind > CLOCK
+        if not over and registry not in host.in_use.remove:
+            watch.broken(
+                "nothing lost", f"{host.name} takes live {registry} out of {place.name}", place
+            )
+        return
+    if after.password in host.rejected:
+        watch.broken("proven", f"{host.name} publishes {after.name}, which is rejected")
+    if host.in_use.proof is ProofMode.STRICT and after.password not in host.ever_accepted:
+        watch.broken("proven", f"{host.name} publishes {after.name}, which was not accepted")
+    if before is None or not watch.world.accepts(before) or watch.world.accepts(after):
+        return
+    died_now = host.cycle_began <= after.dies <= watch.time.now
+    if host.can_ask(registry) and not died_now and not _raced(host, place):
+        watch.broken(
+            "nothing lost", f"{host.name} replaces live {before.name} by dead {after.name}"
+        )
+
+
+def _check_others(
+    watch: Watch, host: Host, target: SimTarget, after: Document, ours: set[str]
+) -> None:
+    place, policy = target.place, target.policy
+    if policy.merge is Merge.REPLACE or _raced(host, place):
+        return
+    if place.damaged:
+        before = _still_known(host, place)
+    else:
+        before = place.document.auths
+        if _without_helpers(place.document.rest) != _without_helpers(after.rest):
+            watch.broken(
+                "nothing lost",
+                f"{host.name} changes other keys at {place.name}: {place.document.rest} to "
+                f"{after.rest}",
+            )
+    owned = {registry for registry in ours if policy.wants(registry)}
+    for key, entry in before.items():
+        mine = document.canonical(key) in owned | host.in_use.remove
+        if not mine and document.is_decodable(entry) and after.auths.get(key) != entry:
+            watch.broken("nothing lost", f"{host.name} loses {key} at {place.name}", place)
+
+
+def _still_known(host: Host, place: Place) -> dict[str, object]:
+    """Return the entries of a damaged document that a repair has to bring back.
+
+    What this process read when it could be read, or what is still legible; nothing where the
+    damaged text is stored beside it.
+    """
+    remembered = host.looks.entries.get(place.name)
+    if remembered is not None:
+        return remembered
+    if place.damaged_copy == place.text or not (place.text or "").strip():
+        return {}
+    return document.legible(place.text or "")
+
+
+def _raced(host: Host, place: Place) -> bool:
+    """Tell whether the place changed since it was read, where a write can't tell.
+
+    What is lost so returns within a poll.
+    """
+    return (place.gap or not place.compares) and host.looks.raced(place)
+
+
+def _without_helpers(rest: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in rest.items() if key != "credHelpers"}
