@@ -239,6 +239,8 @@ def source_failed(
     failed = _next_failure(before.failure, failure, rotation, life, at)
     if failure.reason is Reason.LOGIN_REJECTED:
         failed = login_refused(failed, stamp, at)
+    elif failure.reason is Reason.UNREADABLE:
+        failed = replace(failed, login_stamp=stamp)  # it is tried at once where its file appears
     return replace(before, attempted_at=at.now, failure=failed)
 
 

@@ -11,7 +11,7 @@ from weakref import WeakSet, WeakValueDictionary
 
 from rotator.aws.identity_files import aws_stamp
 from rotator.config.vault_auth import AgentAuthSettings, AwsAuthSettings, TokenAuthSettings
-from rotator.core.errors import DriverError, LoginRejectedError, Reason
+from rotator.core.errors import DriverError, LoginRejectedError
 from rotator.system.secret_input import digest
 from rotator.vault.connection import TIMEOUTS, Connection, Server, Timeouts
 from rotator.vault.engines import Mounts
@@ -137,10 +137,9 @@ class SharedLogin:
             connection = Connection(self.server, self._timeouts)
             token = log_in(self.server, connection, self._clock, patience)
         except DriverError as error:
-            failure = _as_login(error, self.server)
-            self._failure = (failure, stamp, time.monotonic())
+            self._failure = (error, stamp, time.monotonic())
             self._informed = WeakSet([user])
-            raise failure from None
+            raise
         self._failure = None
         self._count += 1
         self._granted = Granted(token, self._count, connection, time.monotonic())
@@ -166,17 +165,6 @@ class SharedLogin:
     def _left(self, granted: Granted) -> timedelta:
         end = granted.token.expires_at
         return end - self._clock() if end else timedelta.max
-
-
-def _as_login(error: DriverError, server: Server) -> DriverError:
-    """Return the error; a secret file that is not there yet is a login that is tried once it is.
-
-    Who writes it (a sidecar, a CSI driver, an init container) may start later than we do.
-    """
-    given = secret_input(server)
-    if error.reason is not Reason.UNREADABLE or given is None or given.file is None:
-        return error
-    return error if given.file.exists() else LoginRejectedError(error.detail, error.hint)
 
 
 _shared: WeakValueDictionary[tuple[Server, Clock, Timeouts], SharedLogin] = WeakValueDictionary()

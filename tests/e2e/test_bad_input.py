@@ -118,12 +118,15 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("text", GARBAGE.values(), ids=GARBAGE)
-def test_garbage_that_is_not_ours_is_refused(site: Site, text: str) -> None:
-    """A file that rotator never wrote and can't read is left to a person."""
+def test_garbage_that_is_not_ours_is_set_aside(site: Site, text: str) -> None:
+    """No client could read it either: it is replaced, and what was there is stored beside it."""
     site.file.write_text(text)
     result = site.run()
-    assert (result.code, result.reasons) == (1, {"malformed"})
-    assert site.file.read_text() == text
+    assert (result.code, result.reasons) == (0, set())
+    assert site.published()
+    broken = site.file.with_name(f"{site.file.name}.broken")
+    assert broken.exists() is bool(text)
+    assert not text or broken.read_text() == text
 
 
 @pytest.mark.parametrize("text", GARBAGE.values(), ids=GARBAGE)

@@ -49,7 +49,7 @@ def test_stop_while_something_hangs(site: Site, phase: str) -> None:
         if phase == "lock":
             stack.enter_context(cycle_lock(site.place / "state", "site", 0, pytest.fail))
             daemon = stack.enter_context(Daemon(site))
-            until(lambda: any("VIEW" in told for told in daemon.messages()), 30, "the start")
+            until(lambda: any("STATUS" in told for told in daemon.messages()), 30, "the start")
         else:
             address, server = stack.enter_context(mute())
             site.vault[HUNG[phase]] = f"http://{address}" if phase == "fetch" else address

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rotator.config.targets import GitlabVariableTargetSettings
 from rotator.core import cycle, docker_config
 from rotator.core.model import Policy
+from rotator.core.recall import Memory
 from rotator.core.rotation import Rotation
 from rotator.targets.gitlab_variable import build
 from tests.fakes.gitlab_access import OWNER
@@ -34,7 +35,7 @@ class Rotator:
         self.source = WorldSource(world, registry, life=3600)
         self.rotation = Rotation(name, (self.source,), (target,))
         self.ports = world.ports(MemoryJournal(name))
-        self.memory: tuple[docker_config.Credential, ...] = ()
+        self.memory = Memory()
 
     def turn(self, *, force: bool = False) -> Report:
         """Run a cycle."""
