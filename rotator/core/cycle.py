@@ -19,7 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rotator.core import conclude, leases, updates
-from rotator.core.candidate import FOREVER
+from rotator.core.candidate import DEAD, FOREVER
 from rotator.core.choose import choose, standby_of
 from rotator.core.due import is_waiting, needed_sources
 from rotator.core.failure import Failure
@@ -124,6 +124,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     renewed = ({one.registry for one in given.values()} | resolved) - refused.keys()
     viable = [*chosen.values(), *(one for one in standby if not one.rejected)]
     noted = updates.with_known(noted, rotation, viable, renewed, _at(ports))
+    noted = leases.with_used(noted, {one.fingerprint for one in viable})
     noted = updates.with_documents(noted, planned)
     noted = updates.with_sooner_end(noted, safe_until(rotation, noted, ends), now)
     record = _journal(record, noted, ports, options)
@@ -194,7 +195,11 @@ def _situations(
     def ends_written(name: str) -> dict[str, datetime]:
         entries = record.target(name).entries.items()
         known = {registry: record.known(registry, entry) for registry, entry in entries}
-        return {r: one.expires_at or FOREVER for r, one in known.items() if one is not None}
+        return {
+            registry: max(one.expires_at or FOREVER, one.claim or DEAD)
+            for registry, one in known.items()
+            if one is not None
+        }
 
     return {
         name: Situation(

@@ -78,19 +78,43 @@ def retire(
     ]
     credentials = dict(record.credentials)
     ended: dict[str, tuple[str, Lease]] = {}
+    names: dict[str, list[str]] = {}
     for registry in replaced:
         kept = []
         for known in credentials.get(registry, ()):
             if known.fingerprint not in current and known.lease is not None:
                 ended[known.lease.id] = (known.source, known.lease)
+                names.setdefault(known.lease.id, []).append(known.fingerprint)
                 known = replace(known, lease=None)  # noqa: PLW2901  the same, without its lease
             kept.append(known)
         credentials[registry] = tuple(kept)
     # One lease can be for several registries, and one of them may still need it.
     needed = {k.lease.id for known in credentials.values() for k in known if k.lease is not None}
     for source, lease in (ended[name] for name in ended.keys() - needed):
-        retired.append(RetiredLease(source, lease, at.now + after.get(source, default)))
+        end_at = at.now + after.get(source, default)
+        retired.append(RetiredLease(source, lease, end_at, tuple(names[lease.id])))
     return replace(record, credentials=credentials, retired=tuple(retired))
+
+
+def with_used(record: Record, used: Collection[str]) -> Record:
+    """Take back the leases of credentials that are used again, by their fingerprints.
+
+    Its registry had rejected it for a while: it is retired again later, with a full wait.
+    """
+    back = {name: one.lease for one in record.retired for name in one.fingerprints if name in used}
+    if not back:
+        return record
+    leases = {lease.id for lease in back.values()}
+    return replace(
+        record,
+        retired=tuple(one for one in record.retired if one.lease.id not in leases),
+        credentials={
+            registry: tuple(
+                replace(one, lease=back.get(one.fingerprint, one.lease)) for one in known
+            )
+            for registry, known in record.credentials.items()
+        },
+    )
 
 
 def discard(

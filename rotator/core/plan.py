@@ -244,7 +244,7 @@ def write_value(s: Situation) -> Decision | None:
     if value is None:
         return None
     text, ours = value
-    ends = {registry: one.credential.expires_at for registry, one in ours.items()}
+    ends = {registry: _marked_end(one) for registry, one in ours.items()}
     notes: tuple[str, ...] = ()
     if s.past.written and not _is_as_written(s, text) and s.past.written == s.fingerprint(text):
         notes = ("somebody else wrote this value since; ours was written again",)
@@ -478,8 +478,7 @@ def _mark(s: Situation, merged: _Merged, text: str) -> Mark:
         entry = merged.ours.get(registry)
         entry = entry or s.candidates.get((registry, names.get(registry, "")))
         if entry is not None and entry.end_known:
-            # Another rotator's claim is passed on as it is: who reads it judges it again.
-            expires[registry] = entry.claim if entry.foreign else entry.credential.expires_at
+            expires[registry] = _marked_end(entry)
         elif registry in claims:
             expires[registry] = claims[registry]
     return Mark(dict(sorted(expires.items())), s.fingerprint(text), s.rotation)
@@ -487,6 +486,11 @@ def _mark(s: Situation, merged: _Merged, text: str) -> Mark:
 
 def _hold_back(reason: Reason, detail: str, hint: str) -> HoldBack:
     return HoldBack(Failure.of(PermanentError(reason, detail, hint)))
+
+
+def _marked_end(one: Candidate) -> datetime | None:
+    """Return the end that a mark gives: another rotator's claim is passed on as it is."""
+    return one.claim if one.foreign else one.credential.expires_at
 
 
 def _nothing_to_publish() -> HoldBack:

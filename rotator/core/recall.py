@@ -75,7 +75,10 @@ def recall(
             continue  # its owner published another one since, and may end this one
         one = Candidate(login, name, sources[login.registry])
         found[login.registry, name] = one if known is None else with_record(one, known, record)
-    return {key: _with_pending(one, record, rotation, now) for key, one in found.items()}
+    return {
+        key: _with_pending(_with_doubt(one, now), record, rotation, now)
+        for key, one in found.items()
+    }
 
 
 def with_record(one: Candidate, known: KnownCredential, record: Record) -> Candidate:
@@ -122,6 +125,17 @@ def _with_end(
     verdict = "" if known is None else known.verdict
     changed = replace(one.credential, expires_at=end)
     return replace(one, credential=changed, claim=claim, verdict=verdict)
+
+
+def _with_doubt(one: Candidate, now: datetime) -> Candidate:
+    """Return a candidate whose end is unknown where only our belief in a foreign claim has ended.
+
+    Its registry is asked, and as long as it accepts it, it is not replaced by nothing.
+    """
+    claimed = one.claim is None or one.claim > now
+    if not (one.foreign and one.has_ended(now) and claimed):
+        return one
+    return one if token_end(one.credential.password) else replace(one, end_known=False)
 
 
 def _with_pending(one: Candidate, record: Record, rotation: Rotation, now: datetime) -> Candidate:

@@ -102,11 +102,15 @@ class TargetRecord(Struct, frozen=True):
 
 
 class RetiredLease(Struct, frozen=True):
-    """A lease whose credential was replaced everywhere, and when it may be revoked."""
+    """A lease whose credential was replaced everywhere, and when it may be revoked.
+
+    `fingerprints` name its credentials, which may be published again before that.
+    """
 
     source: str
     lease: Lease
     revoke_at: Moment
+    fingerprints: tuple[str, ...] = ()
 
 
 class Record(Struct, frozen=True):

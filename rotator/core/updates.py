@@ -196,7 +196,8 @@ def with_pending(
         elif one.pending:
             pending[one.registry] = PendingCredential(one.fingerprint, now)
             if lease is not None:
-                retired.append(RetiredLease(one.source, lease, now + rotation.settle))
+                end_at = now + rotation.settle
+                retired.append(RetiredLease(one.source, lease, end_at, (one.fingerprint,)))
     return replace(record, pending=pending, retired=tuple(retired))
 
 
@@ -296,8 +297,8 @@ def _remembered(
             source=one.source,
             issued_at=login.issued_at,
             expires_at=login.expires_at,
-            renew_at=at.now
-            if one.foreign and _is_too_short(one, record, rotation, at.now)
+            renew_at=_renew_found_at(one, record, rotation, at)
+            if one.foreign
             else _renew_at(login, rotation, at, first=first),
             lease=login.lease,
             foreign=one.foreign,
@@ -312,11 +313,20 @@ def _remembered(
     return (known, *others[: _MOST_FINGERPRINTS - 1], *leased)
 
 
-def _is_too_short(one: Candidate, record: Record, rotation: Rotation, now: datetime) -> bool:
-    """Tell whether a credential found published is not job-safe, and our source may give more."""
+def _renew_found_at(one: Candidate, record: Record, rotation: Rotation, at: At) -> datetime | None:
+    """Return when a credential that was found published is renewed.
+
+    Before it is no longer job-safe, where our source may give one that lasts longer.
+    """
+    drawn = _renew_at(one.credential, rotation, at, first=False)
     longest = record.source(one.source).longest_life
-    enough = longest is None or longest > rotation.schedule.longest_job.total_seconds()
-    return enough and one.end - now <= rotation.schedule.longest_job
+    rest = (one.end - at.now).total_seconds()
+    if drawn is None or (longest is not None and longest <= rest):
+        return drawn
+    plan = rotation.schedule
+    if longest is not None and longest <= plan.longest_job.total_seconds():
+        return drawn
+    return max(min(drawn, one.end - plan.longest_job - plan.poll), at.now)
 
 
 def _renew_at(login: Credential, rotation: Rotation, at: At, *, first: bool) -> datetime | None:

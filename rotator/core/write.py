@@ -112,4 +112,8 @@ def _read_again(s: Situation) -> Situation:
 
 def _with_held(s: Situation, held: Held) -> Situation:
     config = decoded(s.observation.target, held)
-    return replace(s, observation=replace(s.observation, held=held, config=config))
+    return replace(
+        s,
+        observation=replace(s.observation, held=held, config=config),
+        remembered=s.observation.config or s.remembered,
+    )

@@ -125,10 +125,12 @@ def test_ctrl_c(tmp_path: Path, command: str) -> None:
         watched = asks(silent, tmp_path)
         words = [PROGRAM, "--config", str(watched.place / "rotator.yaml"), command]
         environ = {"PATH": os.environ["PATH"], "ROTATOR_TEST_TOKEN": f"{MARKED}t"}
-        with subprocess.Popen(words, env=environ, stderr=subprocess.PIPE) as running:
-            with silent.accept()[0]:  # it waits for an answer until this is closed
-                running.send_signal(signal.SIGINT)
-                said = running.communicate(timeout=30)[1].decode()
+        with (
+            subprocess.Popen(words, env=environ, stderr=subprocess.PIPE) as running,
+            silent.accept()[0],  # it waits for an answer until this is closed
+        ):
+            running.send_signal(signal.SIGINT)
+            said = running.communicate(timeout=30)[1].decode()
     assert (running.returncode, "interrupted: " in said) == (130, True), said
     assert "Traceback" not in said
     assert "Aborted" not in said
