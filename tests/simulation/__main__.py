@@ -16,7 +16,7 @@ from tests.simulation.scenario import YEAR, Result, simulate
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_REPLAY = ".venv/bin/python -m tests.simulation --first {} --seeds 1 --trace"
+REPLAY = ".venv/bin/python -m tests.simulation --first {} --seeds 1 --trace"
 
 
 def main() -> int:
@@ -51,7 +51,7 @@ def first_seed() -> int:
 
 def run(seeds: Sequence[int], jobs: int, *, trace: bool = False) -> Iterator[Result]:
     """Run seeds in so many processes; yield the results in the seeds' order."""
-    if jobs == 1 or len(seeds) == 1:
+    if jobs == 1 or trace:
         yield from (simulate(seed, trace=trace) for seed in seeds)
         return
     pool = ProcessPoolExecutor(jobs)
@@ -66,7 +66,7 @@ def _show(result: Result, *, whole: bool) -> None:
     print(*(lines if whole else [*lines[:1], "…", *lines[-25:]]), sep="\n")
     if result.violation:
         print(f"seed {result.seed} broke a promise: {result.violation}")
-        print(f"to replay it: {_REPLAY.format(result.seed)}\n", flush=True)
+        print(f"to replay it: {REPLAY.format(result.seed)}\n", flush=True)
 
 
 def _sum_up(results: list[Result], took: float) -> None:

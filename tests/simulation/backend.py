@@ -96,6 +96,8 @@ class Backend:
         if self.kind is Kind.STATIC:
             return self.world.issue(registry, FOREVER, 0.0)
         ahead = 0.0 if self.kind is Kind.ABSOLUTE else host.ahead
+        # A dated password says by the server's clock when it ends.
+        ahead = max(ahead, 0.0) if self.dated else ahead
         end = host.time.now + self.life * self.truncates
         return self.world.issue(registry, end, ahead, dated=self.dated)
 

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 YEAR = 365 * DAY
-# About how many cycles one seed is worth.
+# About how many cycles one seed is worth; a day's outage alone makes ten thousand.
 _CYCLES = 400
+MOST_CYCLES = 1000
 FLEETS = {"one": 8, "two alike": 3, "five alike": 1, "two apart": 3, "three overlapping": 1}
 _FOREIGN = {
     "auths": {"other.example.com": {"auth": "YTpi"}, "old.example.com": {"auth": "YTpi"}},
@@ -109,9 +110,10 @@ class World:
         self.time.after(self.window, self._window_ends)
 
 
-def simulate(seed: int, *, trace: bool = False) -> Result:
-    """Run the world of a seed."""
+def simulate(seed: int, *, trace: bool = False, most_cycles: int = MOST_CYCLES) -> Result:
+    """Run the world of a seed; with fewer cycles it is the beginning of the same history."""
     world = world_of(seed, keep_all=trace)
+    world.watch.most_cycles = most_cycles
     result = Result(seed)
     try:
         world.run()

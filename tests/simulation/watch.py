@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 CYCLE = 20.0
 HEARTBEAT = 5.0
 URGENT = 15.0
-# A day's outage alone makes ten thousand cycles: then the world ends.
-MOST = 1000
 # As often as a host may write a place, each time for a reason of its own, without anything new.
 _MOST_WRITES = 4
 _ROUNDING = timedelta(seconds=5)
@@ -39,6 +37,7 @@ class Watch:
 
     `disturbed`: faults that are going on; `quiet_from`: when all is right again after those that
     have ended. `recent`: how many things went wrong since the last day began.
+    `most_cycles`: after so many the world ends.
     """
 
     def __init__(self, world: Registries) -> None:
@@ -52,6 +51,7 @@ class Watch:
         self.recent = 0
         self.before_that = 0
         self.excused: Counter[str] = Counter()
+        self.most_cycles = 0
         self.jobs = 0
         self.audits = 0
         self.writes_before: dict[str, int] = {}
@@ -199,7 +199,7 @@ class Watch:
 
     def cycle_begins(self, host: Host) -> None:
         """See a cycle begin."""
-        if sum(host.cycles for host in self.hosts) > MOST:
+        if sum(host.cycles for host in self.hosts) > self.most_cycles:
             raise Enough
         self.jobs_start(host)
 
