@@ -123,6 +123,6 @@ class LoginRejectedError(PermanentError):
     """
 
     def __init__(self, detail: str, hint: str) -> None:
-        # What is mended on the server changes nothing here that could be seen.
+        # What is corrected on the server changes nothing here that could be seen.
         again = "; a new login is tried at once, this one in 20 minutes or with: rotator run-once"
         super().__init__(Reason.LOGIN_REJECTED, detail, f"{hint}{again}")

@@ -80,14 +80,14 @@ def retire(
     ended: dict[str, tuple[str, Lease]] = {}
     names: dict[str, list[str]] = {}
     for registry in replaced:
-        kept = []
+        remaining = []
         for known in credentials.get(registry, ()):
             if known.fingerprint not in current and known.lease is not None:
                 ended[known.lease.id] = (known.source, known.lease)
                 names.setdefault(known.lease.id, []).append(known.fingerprint)
                 known = replace(known, lease=None)  # noqa: PLW2901  the same, without its lease
-            kept.append(known)
-        credentials[registry] = tuple(kept)
+            remaining.append(known)
+        credentials[registry] = tuple(remaining)
     # One lease can be for several registries, and one of them may still need it.
     needed = {k.lease.id for known in credentials.values() for k in known if k.lease is not None}
     for source, lease in (ended[name] for name in ended.keys() - needed):

@@ -13,7 +13,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
 """A time that says in which zone it is; the journal's codec refuses others."""
 
 
@@ -66,7 +66,7 @@ class Lease(Struct, frozen=True):
     """
 
     id: str
-    expires_at: Moment
+    expires_at: Time
     renewable: bool
 
 
@@ -102,7 +102,7 @@ class Held(Struct, frozen=True):
 
     `text` is None where there is nothing, or where the target withholds it (`withheld`). `version`
     is the driver's own (a resource version, an inode): the core hands it back with the write.
-    `notes` are things that a person should be told, though nothing failed.
+    `notes` are things that a person should know, though nothing failed.
     """
 
     text: Secret | None
@@ -145,7 +145,7 @@ class Verdict(StrEnum):
 
 
 class Proof(Struct, frozen=True):
-    """A registry's verdict on a credential, and where there is more to say, what it answered."""
+    """A registry's verdict on a credential, and where there is more to say, what it said."""
 
     verdict: Verdict
     detail: str = ""

@@ -11,7 +11,7 @@ from collections.abc import Mapping  # noqa: TC003  the codec reads it
 import msgspec
 from msgspec import Struct
 
-from rotator.core.model import Lease, Moment  # noqa: TC001  as Mapping
+from rotator.core.model import Lease, Time  # noqa: TC001  as Mapping
 from rotator.decoding import decode_json
 
 VERSION = 2
@@ -32,12 +32,12 @@ class KnownCredential(Struct, frozen=True):
 
     fingerprint: str
     source: str
-    issued_at: Moment
-    expires_at: Moment | None
-    renew_at: Moment | None
+    issued_at: Time
+    expires_at: Time | None
+    renew_at: Time | None
     lease: Lease | None = None
     foreign: bool = msgspec.field(default=False, name="adopted")
-    claim: Moment | None = None
+    claim: Time | None = None
     verdict: str = ""
 
 
@@ -45,7 +45,7 @@ class PendingCredential(Struct, frozen=True):
     """A fetched credential that its registry did not accept yet, and since when it is asked."""
 
     fingerprint: str
-    since: Moment
+    since: Time
     tries: int = 1
 
 
@@ -56,8 +56,8 @@ class FailureRecord(Struct, frozen=True):
     reason: str
     detail: str
     hint: str
-    since: Moment
-    retry_at: Moment
+    since: Time
+    retry_at: Time
     permanent: bool = False
     login_stamp: str | None = None
 
@@ -69,9 +69,9 @@ class SourceRecord(Struct, frozen=True):
     """
 
     registries: tuple[str, ...] = ()
-    attempted_at: Moment | None = None
-    fetched_at: Moment | None = None
-    poll_at: Moment | None = None
+    attempted_at: Time | None = None
+    fetched_at: Time | None = None
+    poll_at: Time | None = None
     failure: FailureRecord | None = msgspec.field(default=None, name="trouble")
     longest_life: float | None = None
 
@@ -88,14 +88,14 @@ class TargetRecord(Struct, frozen=True):
     """
 
     fingerprints: tuple[str, ...] = ()
-    written_at: Moment | None = None
+    written_at: Time | None = None
     outcome: str = ""
-    end: Moment | None = None
+    end: Time | None = None
     failure: FailureRecord | None = msgspec.field(default=None, name="trouble")
     written: str = ""
-    ends: Mapping[str, Moment] = {}
+    ends: Mapping[str, Time] = {}
     entries: Mapping[str, str] = {}
-    drifts: tuple[Moment, ...] = ()
+    drifts: tuple[Time, ...] = ()
     drifted: int = 0
     group: str | None = None
     mark: str = ""
@@ -109,7 +109,7 @@ class RetiredLease(Struct, frozen=True):
 
     source: str
     lease: Lease
-    revoke_at: Moment
+    revoke_at: Time
     fingerprints: tuple[str, ...] = ()
 
 
@@ -122,11 +122,11 @@ class Record(Struct, frozen=True):
     targets: Mapping[str, TargetRecord] = {}
     retired: tuple[RetiredLease, ...] = ()
     outcome: str = ""
-    started_at: Moment | None = None
-    ended_at: Moment | None = None
-    succeeded_at: Moment | None = None
-    next_at: Moment | None = None
-    safe_until: Moment | None = None
+    started_at: Time | None = None
+    ended_at: Time | None = None
+    succeeded_at: Time | None = None
+    next_at: Time | None = None
+    safe_until: Time | None = None
     job_safe: bool = False
     pending: Mapping[str, PendingCredential] = {}
 

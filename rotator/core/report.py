@@ -103,11 +103,11 @@ class Report(Struct, frozen=True):
         }
 
 
-def iso(moment: datetime | None) -> str | None:
+def iso(time: datetime | None) -> str | None:
     """Return a time as `2026-11-23T10:00:00Z`."""
-    if moment is None:
+    if time is None:
         return None
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return time.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def outcome_of(credentials: Iterable[CredentialReport], targets: Iterable[TargetReport]) -> str:
