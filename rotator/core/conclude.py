@@ -1,68 +1,46 @@
-"""The last step: the record that is stored of a cycle, and the report that describes it."""
+"""The last step: what the journal holds of a cycle, and what a daemon carries to the next."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from rotator.core import updates
-from rotator.core.candidate import DEAD, FOREVER, Candidate
+from rotator.core.candidate import DEAD, FOREVER, Candidate, Candidates
 from rotator.core.docker_config import DockerConfig, registry_key
 from rotator.core.due import next_at
 from rotator.core.errors import Reason
-from rotator.core.failure import Failure
-from rotator.core.plan import HoldBack, Keep, Write
 from rotator.core.recall import Memory
 from rotator.core.report import (
     CredentialReport,
     Report,
     SourceReport,
     TargetReport,
-    earliest,
-    iso,
     outcome_of,
 )
+from rotator.core.situation import Keep, Situation, Write
 from rotator.core.worth import entries_now, entries_read, safe_until
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from rotator.core.candidate import Candidates
+    from rotator.core.failure import Failure
     from rotator.core.fetch import Answer
     from rotator.core.observe import Observation
-    from rotator.core.plan import Situation
     from rotator.core.record import Record, TargetRecord
     from rotator.core.rotation import Rotation
     from rotator.core.updates import At
     from rotator.core.write import Written
 
 _HOUR = timedelta(hours=1)
-_OFTEN = 2
+
+
 _MOST = 9
+
+
 _EMPTY = DockerConfig()
-
-
-def refusals(
-    candidates: Candidates, given: Candidates, rotation: Rotation, record: Record, now: datetime
-) -> dict[str, tuple[Candidate, Failure]]:
-    """Return the fetched credentials that can't be published, by registry, and why.
-
-    `given`: those of this cycle; beside them, those that were pending until now.
-    """
-    found = {}
-    for key, one in candidates.items():
-        pending = record.pending.get(one.registry)
-        waited = pending is not None and pending.fingerprint == one.fingerprint
-        if one.foreign or not (key in given or waited):
-            continue
-        if one.rejected:
-            found[one.registry] = one, _rejection(one, pending.since if pending else now, rotation)
-        elif not one.accepted and rotation.proof == "strict":
-            found[one.registry] = one, _unproven(one)
-    return found
 
 
 def resolved(candidates: Candidates, record: Record) -> set[str]:
@@ -192,106 +170,6 @@ def _mark_of(done: Written) -> str:
     return mark.fingerprint if mark is not None else ""
 
 
-def credential_reports(
-    rotation: Rotation,
-    record: Record,
-    chosen: Mapping[str, Candidate],
-    standby: Collection[Candidate],
-    answers: Mapping[str, Answer],
-    refused: Mapping[str, tuple[Candidate, Failure]],
-) -> list[CredentialReport]:
-    """Return what became of each registry's credential; one a source where none is known yet."""
-    sources = rotation.registries(record)
-    unproven = {one.registry: one for one in standby if not one.rejected}
-    reports = []
-    for source in rotation.sources:
-        past = record.source(source.name).failure
-        failure = Failure.recorded(past) if past is not None else None
-        answer = answers.get(source.name)
-        gave = answer is not None and answer.failure is None
-        registries: list[str | None] = [r for r, name in sources.items() if name == source.name]
-        for registry in registries or [None]:
-            one, waits = chosen.get(registry or ""), unproven.get(registry or "")
-            refusal = refused.get(registry or "")
-            if refusal is not None:
-                outcome = _refused_outcome(refusal[0], one)
-                reports.append(_report(registry, source.name, outcome, refusal[0], refusal[1]))
-            elif waits is not None and one is not None:
-                reports.append(_report(registry, source.name, "kept", one, _unproven(waits)))
-            elif one is not None and (gave or failure is None):
-                reports.append(
-                    _report(registry, source.name, "fetched" if gave else "fresh", one, None)
-                )
-            else:
-                outcome = "failed" if one is None else "kept"
-                reports.append(_report(registry, source.name, outcome, one, failure))
-    return reports
-
-
-def target_reports(
-    rotation: Rotation,
-    observations: Mapping[str, Observation],
-    written: Mapping[str, Written],
-    ends: Mapping[str, Mapping[str, datetime]],
-    record: Record,
-    *,
-    dry_run: bool,
-) -> list[TargetReport]:
-    """Return what became of each target; those that the cycle left out are not in it."""
-    reports = []
-    for target in rotation.targets:
-        observation, done = observations.get(target.name), written.get(target.name)
-        if observation is None:
-            reports.append(TargetReport(target.name, "paused", group=target.group))
-        elif done is not None:
-            expires_at = earliest(ends[target.name].values())
-            reports.append(_target_report(done, expires_at, record, dry_run=dry_run))
-        elif observation.failure is not None:
-            expires_at = earliest(ends[target.name].values())
-            reports.append(
-                TargetReport(
-                    target.name,
-                    "failed",
-                    expires_at,
-                    failure=observation.failure,
-                    group=target.group,
-                )
-            )
-    return reports
-
-
-def _target_report(
-    done: Written, expires_at: datetime | None, record: Record, *, dry_run: bool
-) -> TargetReport:
-    s, decision, failure = done.situation, done.decision, done.failure
-    target = s.observation.target
-    if isinstance(decision, HoldBack) and failure is None:
-        failure = decision.failure
-        outcome = "failed" if failure.reason is Reason.MALFORMED else "held_back"
-    elif failure is not None:
-        outcome = "failed"
-    elif isinstance(decision, Write):
-        outcome = "planned" if dry_run else "written"
-    else:
-        outcome = "unchanged"
-    moved = outcome in {"written", "planned"}
-    return TargetReport(
-        name=target.name,
-        outcome=outcome,
-        expires_at=expires_at,
-        seconds=done.seconds,
-        failure=failure,
-        changes=decision.changes if isinstance(decision, Write) and moved else (),
-        notes=(
-            *(done.notes if outcome == "written" else s.held.notes),
-            *decision.notes,
-            *_unproven_notes(s, decision if moved else None),
-            *_drift_notes(s, record.target(target.name)),
-        ),
-        group=target.group,
-    )
-
-
 def remembered(
     memory: Memory, written: Mapping[str, Written], credentials: Iterable[Candidate]
 ) -> Memory:
@@ -308,29 +186,6 @@ def remembered(
         found = others or config.rest
         documents[name] = DockerConfig(others, config.rest) if found else _EMPTY
     return Memory(tuple(one.credential for one in credentials if one.end_known), documents)
-
-
-def notes(
-    rotation: Rotation, record: Record, surplus: Iterable[Candidate], unwanted: Iterable[Candidate]
-) -> list[str]:
-    """Return what a person should know of the whole rotation."""
-    sources = rotation.registries(record)
-    double = [
-        f"what {one.source} gave for {one.registry} is not used: {sources[one.registry]} is first"
-        for one in surplus
-    ]
-    sooner = [
-        f"what {one.source} gave ends sooner than what is published for {one.registry}, which stays"
-        for one in unwanted
-        if not one.rejected and sources.get(one.registry) == one.source
-    ]
-    gone = record.credentials.keys() - sources.keys() - rotation.remove
-    left = [
-        f"{registry} is no longer configured; its entry stays where it is. "
-        f"To take it out everywhere: remove: [{registry}]"
-        for registry in sorted(gone)
-    ]
-    return [*double, *sooner, *left]
 
 
 def conclude(
@@ -376,85 +231,6 @@ def conclude(
     )
 
 
-def paused(rotation: Rotation, record: Record, now: datetime) -> Report:
-    """Return the report of a rotation that is not enabled."""
-    safe_until = record.safe_until
-    return Report(
-        name=rotation.name,
-        outcome="paused",
-        job_safe=safe_until is not None and safe_until > now,
-        safe_until=None if safe_until == FOREVER else safe_until,
-        started_at=now,
-        duration_seconds=0.0,
-        next_at=None,
-        targets=tuple(TargetReport(t.name, "paused") for t in rotation.targets),
-    )
-
-
-def _refused_outcome(refused: Candidate, chosen: Candidate | None) -> str:
-    if refused.rejected:
-        return "pending" if refused.pending else "rejected"
-    return "failed" if chosen is None else "kept"
-
-
-def _report(
-    registry: str | None,
-    source: str,
-    outcome: str,
-    one: Candidate | None,
-    failure: Failure | None,
-) -> CredentialReport:
-    if one is None:
-        return CredentialReport(registry, source, outcome, "skipped", failure=failure)
-    return CredentialReport(
-        registry=registry,
-        source=source,
-        outcome=outcome,
-        proof=str(one.proof.verdict),
-        expires_at=one.credential.expires_at,
-        fingerprint=one.fingerprint,
-        failure=failure,
-    )
-
-
-def _rejection(one: Candidate, since: datetime, rotation: Rotation) -> Failure:
-    if one.pending:
-        until = iso(since + rotation.settle)
-        return Failure(
-            Reason.REJECTED,
-            f"{one.registry} does not accept the new credential of {one.source} yet: "
-            f"{one.proof.detail}",
-            f"wait: a running daemon asks again until {until} (`settle`), then fetches another; "
-            "without one type: rotator run-once",
-        )
-    return Failure(
-        Reason.REJECTED,
-        f"{one.registry} rejects the credential that {one.source} gave: {one.proof.detail}",
-        f"try it by hand: docker login {one.registry}; then repair what {one.source} holds",
-    )
-
-
-def _unproven(one: Candidate) -> Failure:
-    return Failure(
-        Reason.UNREACHABLE,
-        f"{one.registry} could not be asked about the new credential: {one.proof.detail}",
-        "it is published when the registry accepts it; `prove: lenient` publishes it without that "
-        "when what is published now no longer lasts for `longest_job`",
-    )
-
-
-def _unproven_notes(s: Situation, decision: object) -> list[str]:
-    """Say once, when it is written, that a credential was published unproven."""
-    if not isinstance(decision, Write):
-        return []
-    changed = {change.registry for change in decision.changes}
-    return [
-        f"published without proof for {registry}: {one.proof.detail or 'it could not be asked'}"
-        for registry, one in sorted(s.chosen.items())
-        if registry in changed and one.proof.verdict == "unknown" and not one.accepted
-    ]
-
-
 def _has_drifted(s: Situation, past: TargetRecord) -> bool:
     """Tell whether an entry that we published is gone or edited, and no rotator did that."""
     there = entries_read(s)
@@ -473,12 +249,3 @@ def _is_not_ours(s: Situation, registry: str, there: Mapping[str, str]) -> bool:
     name = there.get(registry)
     one = s.candidates.get((registry, name)) if name else None
     return one is None or (one.foreign and name != s.past.entries.get(registry))
-
-
-def _drift_notes(s: Situation, past: TargetRecord) -> list[str]:
-    if len(past.drifts) < _OFTEN:
-        return []
-    target = s.observation.target
-    who = target.other_manager(s.held) or "somebody"
-    often = f"{who} took our entries out of it {len(past.drifts)} times within an hour"
-    return [f"{often}, and they were put back; to do: {target.manager_advice(who)}"]

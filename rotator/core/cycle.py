@@ -18,16 +18,17 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rotator.core import conclude, leases, updates
+from rotator.core import conclude, leases, reports, updates
 from rotator.core.candidate import DEAD, FOREVER
 from rotator.core.choose import choose, standby_of
 from rotator.core.due import is_waiting, needed_sources
 from rotator.core.failure import Failure
 from rotator.core.fetch import fetch, fetched_candidates, until_accepted, with_fetched
 from rotator.core.observe import observe, with_members
-from rotator.core.plan import HoldBack, Keep, Situation, Write, plan
+from rotator.core.plan import plan
 from rotator.core.prove import prove
 from rotator.core.recall import Memory, recall
+from rotator.core.situation import HoldBack, Keep, Situation, Write
 from rotator.core.updates import At
 from rotator.core.worth import entries_now, safe_until, worth_of_target
 from rotator.core.write import WRITE, Written, probe, write
@@ -75,7 +76,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     """
     now, before = ports.clock(), ports.journal.load()
     if not rotation.enabled:
-        return conclude.paused(rotation, before, now), memory
+        return reports.paused(rotation, before, now), memory
 
     # What is there, and the best of it.
     rotation, unlisted = with_members(rotation, ports.each, options.only)
@@ -110,7 +111,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     candidates = with_fetched(candidates, given, asked, force=options.force)
     chosen = choose(candidates, rotation, now)
     standby = standby_of(candidates, chosen, now)
-    refused = conclude.refusals(candidates, given, rotation, before, now)
+    refused = reports.refusals(candidates, given, rotation, before, now)
 
     # Plan each target. What is known is noted before the first write.
     situations = _situations(rotation, observed, memory, noted, chosen, candidates, ports, now)
@@ -149,12 +150,12 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     record = conclude.with_sources(record, before, rotation, answers, refused, chosen, _at(ports))
     as_it_is = _not_carried_out(written) if options.dry_run else written
     ends = _ends(rotation, observed, as_it_is, record, chosen, candidates)
-    credentials = conclude.credential_reports(rotation, record, chosen, standby, answers, refused)
-    targets = conclude.target_reports(
+    credentials = reports.credential_reports(rotation, record, chosen, standby, answers, refused)
+    targets = reports.target_reports(
         rotation, observed, written, ends, record, dry_run=options.dry_run
     )
     record = conclude.with_targets(record, rotation, observed, written, targets, ends, _at(ports))
-    notes += conclude.notes(rotation, record, surplus, unwanted)
+    notes += reports.notes(rotation, record, surplus, unwanted)
     record, report = conclude.conclude(
         record, rotation, credentials, targets, answers, ends, notes, written, now, _at(ports)
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rotator.core.failure import Failure
-    from rotator.core.plan import Change
+    from rotator.core.situation import Change
 
 GOOD_CREDENTIAL = frozenset({"fetched", "fresh"})
 GOOD_TARGET = frozenset({"written", "unchanged", "planned", "paused"})

@@ -15,7 +15,6 @@ from rotator.core import schedule
 from rotator.core.candidate import DEAD, FOREVER, Candidate
 from rotator.core.errors import Reason
 from rotator.core.failure import Failure
-from rotator.core.plan import Write
 from rotator.core.record import (
     FailureRecord,
     KnownCredential,
@@ -26,6 +25,7 @@ from rotator.core.record import (
     TargetRecord,
 )
 from rotator.core.schedule import ENDLESS, LOGIN_REJECTED_WAIT, Life
+from rotator.core.situation import Write
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from rotator.core.candidate import DEAD, FOREVER, Candidates
 from rotator.core.docker_config import registry_key
 from rotator.core.model import Content, Secret, Verdict
-from rotator.core.plan import Keep, Situation, Write
+from rotator.core.situation import Keep, Situation, Write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from rotator.core.errors import ConflictError, PermanentError, Reason
 from rotator.core.failure import Failure
 from rotator.core.observe import decoded
-from rotator.core.plan import Decision, Keep, Situation, Write, plan
+from rotator.core.plan import plan
+from rotator.core.situation import Decision, Keep, Situation, Write
 
 if TYPE_CHECKING:
     from rotator.core.model import Held

@@ -242,7 +242,7 @@ MUTATIONS = (
     ),
     Mutation(
         "plan: a damaged document is replaced, whoever wrote in it",
-        "core/plan.py",
+        "core/merging.py",
         "    if s.observation.target.sets_aside or ours:\n"
         "        return salvaged or DockerConfig()\n"
         "    return None",
@@ -250,70 +250,70 @@ MUTATIONS = (
     ),
     Mutation(
         "plan: others' entries are not remembered in a repair",
-        "core/plan.py",
+        "core/merging.py",
         "    if s.remembered is not None:\n        return s.remembered\n    salvaged",
         "    salvaged",
     ),
     Mutation(
         "plan: a damaged text is not stored beside the document",
-        "core/plan.py",
+        "core/merging.py",
         "    set_aside = damaged and s.observation.target.sets_aside and bool(_text(s).strip())",
         "    set_aside = False",
     ),
     Mutation(
         "plan: merge: replace drops entries of a source that named no registry yet",
-        "core/plan.py",
+        "core/merging.py",
         "    if s.policy.merge is Merge.PRESERVE or not s.complete:\n",
         "    if s.policy.merge is Merge.PRESERVE:\n",
     ),
     Mutation(
         "plan: merge: replace drops what it did not refresh of its own",
-        "core/plan.py",
+        "core/merging.py",
         "        if docker_config.registry_key(key) in s.registries\n"
         "    }\n    return DockerConfig(stays)",
         "        if False\n    }\n    return DockerConfig(stays)",
     ),
     Mutation(
         "plan: merge: preserve drops what others have",
-        "core/plan.py",
+        "core/merging.py",
         "    if s.policy.merge is Merge.PRESERVE or not s.complete:\n",
         "    if not s.complete:\n",
     ),
     Mutation(
         "plan: another rotator's good entry is replaced",
-        "core/plan.py",
+        "core/merging.py",
         "    if there is None or s.foreign_mark is None:\n        return False",
         "    return False",
     ),
     Mutation(
         "plan: another rotator's entry stays though it is rejected",
-        "core/plan.py",
+        "core/merging.py",
         "if not entry.foreign or entry.superseded or entry.rejected:",
         "if not entry.foreign or entry.superseded:",
     ),
     Mutation(
         "plan: > for >= where two entries end at the same time",
-        "core/plan.py",
+        "core/merging.py",
         "    if ours.foreign or entry.end >= ours.end:\n        return True",
         "    if ours.foreign or entry.end > ours.end:\n        return True",
     ),
     Mutation(
         "plan: a later end does not reach the mark",
-        "core/plan.py",
+        "core/merging.py",
         "        one.end > ends[registry] or (one.credential.lease",
         "        False or (one.credential.lease",
     ),
     Mutation(
         "plan: everybody corrects everybody's ends in the mark",
-        "core/plan.py",
+        "core/merging.py",
         "        if registry in ends and not one.foreign\n",
         "        if registry in ends\n",
     ),
     Mutation(
         "plan: another rotator's claim is passed on as we believe it",
-        "core/plan.py",
-        "expires[registry] = entry.claim if entry.foreign else entry.credential.expires_at",
-        "expires[registry] = entry.credential.expires_at",
+        "core/merging.py",
+        "return one.claim if one.foreign else one.credential.expires_at",
+        "return one.credential.expires_at",
     ),
     Mutation(
         "docker config: keys beside auths are lost",
@@ -494,13 +494,13 @@ MUTATIONS = (
     Mutation(
         "leases: a replaced one ends at once",
         "core/leases.py",
-        "        retired.append(RetiredLease(source, lease, at.now + after.get(source, default)))",
-        "        retired.append(RetiredLease(source, lease, at.now))",
+        "        end_at = at.now + after.get(source, default)",
+        "        end_at = at.now",
     ),
     Mutation(
         "leases: a replaced one lives on",
         "core/leases.py",
-        "        retired.append(RetiredLease(source, lease, at.now + after.get(source, default)))",
+        "        retired.append(RetiredLease(source, lease, end_at, tuple(names[lease.id])))",
         "        pass",
     ),
     Mutation(

@@ -12,8 +12,8 @@ import pytest
 from rotator.config.schema import LogSettings
 from rotator.core.errors import Reason
 from rotator.core.failure import Failure
-from rotator.core.plan import Change
 from rotator.core.report import CredentialReport, TargetReport
+from rotator.core.situation import Change
 from rotator.observe.logs import Teller, configure
 from tests.unit.observe.heard import PROBLEM, report
 from tests.unit.observe.views import ECR, FILE

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from rotator.core.candidate import FOREVER
-from rotator.core.plan import Change
 from rotator.core.report import CredentialReport, TargetReport
+from rotator.core.situation import Change
 from tests.metrics_served import SERVED
 from tests.support import NOW, need
 from tests.unit.observe.heard import Watched, report

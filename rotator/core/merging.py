@@ -1,0 +1,186 @@
+"""What the rules of `plan` have in common: our entries merged into what others have there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from rotator.core import docker_config
+from rotator.core.candidate import FOREVER, Candidate
+from rotator.core.docker_config import DockerConfig, shown
+from rotator.core.model import Mark, Merge
+from rotator.core.situation import Change, Situation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+
+class Merged(Struct, frozen=True):
+    """A merged document: our entries in it, what was left out, and how that is said."""
+
+    config: DockerConfig
+    found: DockerConfig
+    ours: Mapping[str, Candidate]
+    left_out: tuple[str, ...]
+    helpers: tuple[str, ...]
+    notes: tuple[str, ...]
+    set_aside: bool
+
+
+def merge_document(s: Situation) -> Merged:
+    """Merge our entries into the document that is there, or into its repaired form."""
+    found = s.observation.config
+    damaged = found is None and s.held.text is not None
+    if found is None:
+        found = (repaired(s) if damaged else None) or DockerConfig()
+    there = s.named(found)
+    ours = {
+        registry: one
+        for registry, one in s.chosen.items()
+        if not foreign_entry_stays(s, registry, there.get(registry))
+    }
+    logins = [one.credential for one in ours.values()]
+    others = frozenset(s.chosen.keys() - ours.keys())
+    merged = docker_config.merge(_base(s, found), logins, s.remove, others)
+    notes = [f"left out {shown(key)}: no client can decode it" for key in merged.left_out]
+    notes += [
+        f"took the credential helper of {shown(key)} out of credHelpers: clients would ask it "
+        "instead of the entry"
+        for key in merged.helpers
+    ]
+    set_aside = damaged and s.observation.target.sets_aside and bool(_text(s).strip())
+    if damaged:
+        notes.append(
+            "the document there could not be read by any client, and was repaired"
+            + ("; the damaged text is stored beside it, as *.broken" if set_aside else "")
+        )
+    notes += [f"{what}; to do: {todo}" for what, todo in merged.config.warnings()]
+    return Merged(
+        merged.config, found, ours, merged.left_out, merged.helpers, tuple(notes), set_aside
+    )
+
+
+def repaired(s: Situation) -> DockerConfig | None:
+    """Return what a damaged document is replaced by; None where that would lose something.
+
+    What others had in it is remembered from the last read, or is in the part that is whole. Where
+    nobody remembers it, the damaged text has to be stored beside the document.
+    """
+    text = _text(s)
+    if not s.chosen:
+        return None
+    if not text.strip() or s.policy.merge is Merge.REPLACE:
+        return s.remembered or DockerConfig()
+    if s.remembered is not None:
+        return s.remembered
+    salvaged = docker_config.salvage(text)
+    ours = salvaged is not None and bool(s.past.fingerprints)
+    if s.observation.target.sets_aside or ours:
+        return salvaged or DockerConfig()
+    return None
+
+
+def _text(s: Situation) -> str:
+    return s.held.text.reveal() if s.held.text else ""
+
+
+def _base(s: Situation, found: DockerConfig) -> DockerConfig:
+    """Return the part of a document that stays, before our entries are merged into it."""
+    if s.policy.merge is Merge.PRESERVE or not s.complete:
+        return found
+    stays = {
+        key: entry
+        for key, entry in found.auths.items()
+        if docker_config.registry_key(key) in s.registries
+    }
+    return DockerConfig(stays)
+
+
+def foreign_entry_stays(s: Situation, registry: str, there: str | None) -> bool:
+    """Tell whether another rotator's entry is left alone: it works and does not end sooner.
+
+    What ends sooner is left too where ours is only what others published before.
+    """
+    if there is None or s.foreign_mark is None:
+        return False
+    entry, ours = s.candidates.get((registry, there)), s.chosen[registry]
+    if entry is None:  # it came after we proved what was there: it is proven in the next cycle
+        expires = s.foreign_mark.expires
+        return registry in expires and (expires[registry] or FOREVER) >= ours.end
+    if not entry.foreign or entry.superseded or entry.rejected:
+        return False
+    if not entry.end_known:
+        return not ours.fetched
+    if ours.foreign or entry.end >= ours.end:
+        return True
+    # What it claims decides between two that are good, so that all rotators agree on one of them.
+    return (entry.claim or FOREVER) >= ours.end and entry.end - s.now > s.reserve
+
+
+def end_is_later(s: Situation, ours: Mapping[str, Candidate]) -> bool:
+    """Tell whether the mark has to be written again, as we know a later end than it has.
+
+    Only who fetched a credential corrects its end: all others believe the mark. A lease has one
+    owner, so that its end is corrected both ways and nobody writes it back.
+    """
+    if s.held.mark is None:
+        return False
+    ends = {registry: end or FOREVER for registry, end in s.held.mark.expires.items()}
+    return any(
+        one.end > ends[registry] or (one.credential.lease and one.end != ends[registry])
+        for registry, one in ours.items()
+        if registry in ends and not one.foreign
+    )
+
+
+def changes_of(s: Situation, merged: Merged) -> tuple[Change, ...]:
+    """Return the entries that a merged document changes, and why."""
+    there = s.named(merged.found)
+    changed = [
+        Change(registry, there.get(registry), one.fingerprint, _why(s, there, registry))
+        for registry, one in sorted(merged.ours.items())
+        if there.get(registry) != one.fingerprint
+    ]
+    gone = merged.found.auths.keys() - merged.config.auths.keys() - set(merged.left_out)
+    changed += [
+        Change(shown(key), there.get(docker_config.registry_key(key)), None, "removed")
+        for key in sorted(gone)
+        if docker_config.registry_key(key) not in merged.ours
+    ]
+    changed += [Change(shown(key), None, None, "undecodable") for key in merged.left_out]
+    changed += [Change(shown(key), None, None, "credential helper") for key in merged.helpers]
+    return tuple(changed)
+
+
+def _why(s: Situation, there: Mapping[str, str], registry: str) -> str:
+    name = there.get(registry)
+    entry = s.candidates.get((registry, name)) if name else None
+    if name is None:
+        return "missing"
+    if entry is not None and entry.rejected:
+        return "rejected"
+    if s.chosen[registry].fetched:
+        return "renewed"
+    return "edited" if entry is None or entry.foreign else "superseded"
+
+
+def mark_of(s: Situation, merged: Merged, text: str) -> Mark:
+    """Return the mark of a document: the end of every entry in it that is known."""
+    claims = s.held.mark.expires if s.held.mark else {}
+    names = s.named(merged.config)
+    expires = {}
+    for registry in {docker_config.registry_key(key) for key in merged.config.auths}:
+        entry = merged.ours.get(registry)
+        entry = entry or s.candidates.get((registry, names.get(registry, "")))
+        if entry is not None and entry.end_known:
+            expires[registry] = marked_end(entry)
+        elif registry in claims:
+            expires[registry] = claims[registry]
+    return Mark(dict(sorted(expires.items())), s.fingerprint(text), s.rotation)
+
+
+def marked_end(one: Candidate) -> datetime | None:
+    """Return the end that a mark gives: another rotator's claim is passed on as it is."""
+    return one.claim if one.foreign else one.credential.expires_at

@@ -1,0 +1,136 @@
+"""What the rules of `plan` look at, and what they can decide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from rotator.core import docker_config
+from rotator.core.docker_config import DockerConfig
+from rotator.core.model import Content, Held, Mark, Policy, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
+
+    from rotator.core.candidate import Candidate, Candidates
+    from rotator.core.failure import Failure
+    from rotator.core.observe import Observation
+    from rotator.core.ports import Fingerprint
+    from rotator.core.record import TargetRecord
+
+
+class Situation(Struct, frozen=True):
+    """All that the rules look at.
+
+    `registries`: the rotation's registries that belong in this target; `complete`: these are all,
+    no source has yet to name its own. `chosen`: the candidate that each should have. `remembered`:
+    what others had in the document when it was last read. `poll`: the rotation's.
+    `reserve`: an entry that lasts longer is good enough to stay. `ends_written`: when those end
+    that the target holds as far as we know, whatever their registries say.
+    """
+
+    observation: Observation
+    past: TargetRecord
+    rotation: str
+    registries: frozenset[str]
+    chosen: Mapping[str, Candidate]
+    candidates: Candidates
+    remove: frozenset[str]
+    now: datetime
+    poll: timedelta
+    reserve: timedelta
+    fingerprint: Fingerprint
+    ends_written: Mapping[str, datetime] = {}
+    complete: bool = True
+    remembered: DockerConfig | None = None
+
+    @property
+    def policy(self) -> Policy:
+        """The target's policy."""
+        return self.observation.target.policy
+
+    @property
+    def held(self) -> Held:
+        """What the target holds."""
+        assert self.observation.held is not None  # noqa: S101  only what was read is planned
+        return self.observation.held
+
+    @property
+    def one_writer(self) -> bool:
+        """Tell whether the value can't be read back or can't be merged."""
+        return self.held.withheld or self.policy.content is not Content.DOCKER_CONFIG
+
+    @property
+    def foreign_mark(self) -> Mark | None:
+        """Return the mark of another rotator that wrote here last; None where there is none."""
+        mark = self.held.mark
+        return None if mark is None or mark.fingerprint in self.past.fingerprints else mark
+
+    def named(self, config: DockerConfig) -> dict[str, str]:
+        """Return the fingerprint of every login in a document, by registry."""
+        return {
+            registry: self.fingerprint(docker_config.login_text(*login))
+            for registry, login in config.logins().items()
+        }
+
+    def value(self) -> tuple[str, dict[str, Candidate]] | None:
+        """Return the text of a value with one writer and what is in it; None without any."""
+        if self.policy.content is Content.DOCKER_CONFIG:
+            logins = [one.credential for one in self.chosen.values()]
+            merged = docker_config.merge(DockerConfig(), logins, self.remove)
+            return (docker_config.encode(merged.config), dict(self.chosen)) if logins else None
+        registry = self.policy.registry or ""
+        if registry not in self.chosen:
+            return None
+        login = self.chosen[registry].credential
+        username = self.policy.content is Content.USERNAME
+        text = login.username if username else login.password.reveal()
+        return text, {registry: self.chosen[registry]}
+
+
+class Change(Struct, frozen=True):
+    """One entry of a target that a write changes: fingerprints before and after, and why."""
+
+    registry: str
+    before: str | None
+    after: str | None
+    why: str
+
+
+class Keep(Struct, frozen=True):
+    """The target stays as it is. `stale`: it was read too soon after our write to be believed.
+
+    `again_at`: when it has to be dealt with again.
+    """
+
+    notes: tuple[str, ...] = ()
+    stale: bool = False
+    again_at: datetime | None = None
+
+
+class HoldBack(Struct, frozen=True):
+    """Nothing is written, as it would lose something, or there is nothing to write."""
+
+    failure: Failure
+    notes: tuple[str, ...] = ()
+
+
+class Write(Struct, frozen=True):
+    """This text and mark are written. `set_aside`: the damaged text that is there is stored first.
+
+    `entries`: the credential of each registry in the text, by its fingerprint. `config`: the
+    document, where the text is one.
+    """
+
+    text: Secret
+    mark: Mark
+    entries: Mapping[str, str]
+    changes: tuple[Change, ...]
+    notes: tuple[str, ...] = ()
+    set_aside: bool = False
+    config: DockerConfig | None = None
+
+
+Decision = Keep | HoldBack | Write
