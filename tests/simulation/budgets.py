@@ -46,6 +46,8 @@ def calls_too_many(backend: Backend, window: float, watch: Watch) -> str | None:
     # Several rotators that share what they publish take turns, but may meet now and then.
     sharing = 1.0 if len(hosts) == 1 else 1.6
     apart = backend.kind in {Kind.STATIC, Kind.CACHED} or not _is_shared(backend, watch)
+    # What just covers a job is too old for all others soon after it was published.
+    apart = apart or backend.life - schedule.longest_job.total_seconds() < 0.3 * backend.life
     # Without jitter they all ask at once.
     if apart or schedule.jitter == 0:
         sharing = len(hosts)

@@ -52,8 +52,8 @@ class Promise:
 class Looks:
     """What one process has learnt about places, in this cycle and before.
 
-    `texts`: what the last read of each place answered. `entries`: others' entries that this process
-    read last.
+    `texts`: what the last read of each place answered. `entries`: the entries that this process
+    read or wrote last.
     """
 
     def __init__(self, host: Host) -> None:
@@ -88,6 +88,7 @@ class Looks:
     def wrote(self, place: Place) -> None:
         """Note that a write took effect."""
         self.texts[place.name] = place.text
+        self.entries[place.name] = dict(place.document.auths)
         if place.local and place.no_read is not None:
             # Since the read, nobody on this machine can read it any more.
             return
