@@ -112,7 +112,7 @@ def _with_end(
     known = record.known(one.registry, one.fingerprint)
     lengthened = known is not None and known.foreign and claimed and claim != known.claim
     if known is not None and not lengthened:
-        return with_record(one, known, record)
+        return _capped(with_record(one, known, record), record, now)
     end = token_end(one.credential.password)
     if end is None and not claimed:
         return replace(one, end_known=False)
@@ -125,6 +125,20 @@ def _with_end(
     verdict = "" if known is None else known.verdict
     changed = replace(one.credential, expires_at=end)
     return replace(one, credential=changed, claim=claim, verdict=verdict)
+
+
+def _capped(one: Candidate, record: Record, now: datetime) -> Candidate:
+    """Return a candidate whose foreign end is no further ahead than a life of its source.
+
+    It was believed when no life was known yet, or the clock went back since.
+    """
+    longest = record.source(one.source).longest_life
+    if not one.foreign or longest is None or token_end(one.credential.password) is not None:
+        return one
+    latest = now + timedelta(seconds=longest)
+    if one.end <= latest:
+        return one
+    return replace(one, credential=replace(one.credential, expires_at=latest))
 
 
 def _with_doubt(one: Candidate, now: datetime) -> Candidate:

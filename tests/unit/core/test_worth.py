@@ -469,6 +469,20 @@ def test_a_token_says_its_own_end() -> None:
     assert report.safe_until == end - timedelta(hours=1)
 
 
+def test_a_claim_is_capped_as_soon_as_a_life_is_known() -> None:
+    """It was believed before; the clock that wrote it was a day ahead."""
+    here = site()
+    password = here.world.issue(HOST, 13 * HOUR)
+    end = here.world.now + timedelta(hours=37)
+    here.place.put(document({HOST: password}), foreign({HOST: end}))
+    assert here.cycle().safe_until == end - timedelta(hours=1)
+    here.after(60, force=True)
+    assert here.record.safe_until is not None
+    report = here.after(60)
+    assert report.safe_until is not None
+    assert report.safe_until <= here.world.now + timedelta(hours=11)
+
+
 def test_an_old_text_under_a_newer_mark_is_not_believed() -> None:
     """Somebody restored the data and left the annotations."""
     here = site()
@@ -562,3 +576,101 @@ def test_an_entry_that_a_person_wrote_meanwhile_is_worth_nothing() -> None:
     here.place.meanwhile = faster
     report = here.after(60, force=True)
     assert (target(report).outcome, report.job_safe) == ("failed", False)
+
+
+def test_a_claim_of_the_future_is_capped_when_the_clock_goes_back() -> None:
+    """It is no further ahead than a life of its source."""
+    here = site()
+    here.cycle()
+    here.world.valid.clear()
+    password = here.world.issue(HOST, 40 * HOUR)
+    end = here.world.now + timedelta(hours=40)
+    here.place.put(document({HOST: password}), foreign({HOST: end}))
+    here.after(300)
+    here.world.pass_time(-7200)
+    report = here.cycle()
+    assert report.safe_until is not None
+    assert report.safe_until <= here.world.now + timedelta(hours=11)
+
+
+def test_a_claim_in_which_our_belief_has_ended_is_doubted_and_not_dead() -> None:
+    """Its registry accepts it, so it stays while its source is down; nothing is promised of it."""
+    here = site()
+    here.cycle()
+    password = here.world.issue(HOST, 30 * HOUR)
+    end = here.world.now + timedelta(hours=30)
+    here.place.put(document({HOST: password}), foreign({HOST: end}))
+    here.source.broken = down()
+    here.after(60)
+    report = here.after(13 * HOUR)
+    assert here.place.password() == password.reveal()
+    assert (report.job_safe, report.credentials[0].proof) == (False, "accepted")
+
+
+def test_what_is_found_that_lasts_as_long_as_ours_is_renewed_in_its_time() -> None:
+    """Our source gives nothing better."""
+    here = site()
+    here.cycle()
+    here.world.valid.clear()
+    password = here.world.issue(HOST, 13 * HOUR)
+    here.place.put(
+        document({HOST: password}), foreign({HOST: here.world.now + timedelta(hours=13)})
+    )
+    here.cycle()
+    (newest, *_) = here.record.credentials[HOST]
+    assert newest.foreign
+    assert newest.renew_at is not None
+    assert newest.renew_at > here.world.now + timedelta(hours=1)
+
+
+def test_a_source_that_gives_too_little_is_not_asked_at_once() -> None:
+    """Its credentials never last for the longest job, so another one is no better."""
+    here = site(schedule={"longest_job": timedelta(hours=20)})
+    here.cycle()
+    password = here.world.issue(HOST, 11 * HOUR)
+    here.source.broken = down()
+    here.world.valid = {
+        key: end for key, end in here.world.valid.items() if key[1] == password.reveal()
+    }
+    here.place.put(
+        document({HOST: password}), foreign({HOST: here.world.now + timedelta(hours=11)})
+    )
+    here.after(60)
+    (newest, *_) = here.record.credentials[HOST]
+    assert newest.foreign
+    assert newest.renew_at is not None
+    assert newest.renew_at > here.world.now + timedelta(minutes=30)
+
+
+def test_a_lease_that_was_retired_is_taken_back_where_its_credential_is_used_again() -> None:
+    """Its registry rejected it for a while; it is retired again later, with a full wait."""
+    world = World()
+    source = WorldSource(world, leased=True)
+    here = site(world, sources=[source])
+    here.cycle()
+    first = f"{MARKED}1"
+    end = world.valid.pop((HOST, first))
+    here.after(60)
+    assert [one.lease.id for one in here.record.retired] == ["lease/1"]
+    world.valid.clear()
+    world.valid[HOST, first] = end
+    source.broken = down()
+    here.place.put(document({HOST: first}), here.place.mark)
+    here.after(60)
+    here.after(2 * HOUR)
+    assert source.revoked == ["lease/2"]
+    (known, *_) = here.record.credentials[HOST]
+    assert known.lease is not None
+    assert known.lease.id == "lease/1"
+
+
+def test_a_secret_file_that_was_missing_is_tried_as_soon_as_it_is_there() -> None:
+    """Whoever writes it may start later than we do."""
+    here = site()
+    here.source.stamp = "missing"
+    here.source.broken = PermanentError(Reason.UNREADABLE, "no such file", "write it")
+    here.cycle()
+    here.cycle()
+    assert here.source.fetches == 1
+    here.source.stamp, here.source.broken = "there", None
+    assert here.cycle().outcome == "rotated"
