@@ -621,6 +621,8 @@ def test_what_is_found_that_lasts_as_long_as_ours_is_renewed_in_its_time() -> No
     assert newest.foreign
     assert newest.renew_at is not None
     assert newest.renew_at > here.world.now + timedelta(hours=1)
+    here.after(60)
+    assert here.record.credentials[HOST][0].renew_at == newest.renew_at
 
 
 def test_a_source_that_gives_too_little_is_not_asked_at_once() -> None:
