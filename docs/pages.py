@@ -27,7 +27,9 @@ PROJECT = Path(__file__).resolve().parents[1]
 PAGES = {
     "README.md": "rotator",
     "deploy/README.md": "Running it",
-    "deploy/TROUBLESHOOTING.md": "Troubleshooting",
+    "deploy/gitlab-runner/README.md": "Runners and jobs",
+    "deploy/clients.md": "Who takes what",
+    "deploy/troubleshooting.md": "Troubleshooting",
     "reference/configuration.md": "Configuration",
     "reference/commands.md": "Commands",
     "SECURITY.md": "Security",
@@ -35,12 +37,13 @@ PAGES = {
     "CONTRIBUTING.md": "Contributing",
     "CHANGELOG.md": "Changes",
 }
-"""The pages in the order of the menu; one that the project does not have is left out."""
+"""The pages in the order of the menu."""
 SITE: dict[str, Any] = {
     "site_name": "rotator",
     "site_description": "Registry credentials in GitLab CI, kept fresh",
     "docs_dir": "docs",
     "site_dir": "site",
+    "exclude_docs": "!/templates/",  # mkdocs leaves a directory of this name out by itself
     "use_directory_urls": True,
     "theme": {
         "name": "material",
@@ -66,10 +69,10 @@ def main(place: Path) -> None:
     write(docs / "reference/configuration.md", "\n".join(configuration()))
     write(docs / "reference/commands.md", "\n".join(commands()))
     for page in PAGES:
-        if (PROJECT / page).exists():
+        if not page.startswith("reference/"):
             write(docs / page, with_links(page, docs))
     shutil.copy(PROJECT / "docs/site.css", docs)
-    menu = [{title: page} for page, title in PAGES.items() if (docs / page).exists()]
+    menu = [{title: page} for page, title in PAGES.items()]
     write(place / "mkdocs.yml", yaml.safe_dump({**SITE, "nav": menu}))
 
 

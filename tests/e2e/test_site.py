@@ -9,6 +9,7 @@ import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -67,6 +68,16 @@ def test_every_page_is_there(site: Path) -> None:
     """What the project has, and the two references."""
     assert {"", "deploy/", "reference/configuration/", "reference/commands/", "SECURITY/",
             "ARCHITECTURE/", "CHANGELOG/"} <= set(shown(site))  # fmt: skip
+    written = [*pages.PROJECT.glob("*.md"), *pages.PROJECT.glob("deploy/**/*.md")]
+    assert {path.relative_to(pages.PROJECT).as_posix() for path in written} <= pages.PAGES.keys()
+
+
+def test_links_lead_somewhere(site: Path) -> None:
+    """Whatever a page links to within the site is a file of it."""
+    for path in site.rglob("index.html"):
+        for link in re.findall(r'<a [^>]*href="(?![a-z]+:|#)([^"#?]+)', path.read_text()):
+            target = path.parent / unquote(link)
+            assert (target / "index.html" if target.is_dir() else target).is_file(), (path, link)
 
 
 def test_nothing_comes_from_elsewhere(site: Path) -> None:

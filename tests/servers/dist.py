@@ -52,13 +52,17 @@ def build(output: Path, *words: str) -> Dist:
     return Dist(output)
 
 
+def made_of() -> str:
+    """Return what names the commit, whose time is in everything, and the files as they are now."""
+    files = git("rev-parse", f"{tree()}^{{tree}}")[:12]
+    return f"{git('rev-parse', 'HEAD')[:12]}-{files}"
+
+
 def kept(name: str, *words: str) -> Dist:
     """Return a build with these words, of the files as they are now; make it where it is not."""
     if image.refusal():
         missing("what builds the image", image.refusal())
-    files = git("rev-parse", f"{tree()}^{{tree}}")[:12]
-    head = git("rev-parse", "HEAD")[:12]  # its time is in everything
-    folder = CACHE / f"dist-{name}-{head}-{files}"
+    folder = CACHE / f"dist-{name}-{made_of()}"
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / f"dist-{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
