@@ -73,6 +73,12 @@ def worth_of_target(
         }
     if past.drifted >= _TAKEN_OUT:
         return dict.fromkeys(registries, DEAD)
+    s = written.situation
+    if not past.entries and _is_as_the_first_version_wrote(s) and not _is_written(written):
+        return {
+            registry: _as_last_seen(registry, past, candidates, record, chosen)
+            for registry in registries
+        }
     names = entries_now(written)
     return {
         registry: _worth_now(
@@ -89,10 +95,27 @@ def is_as_last_seen(observation: Observation) -> bool:
     return not observation.target.local and observation.failure.leaves_document
 
 
+def _is_written(written: Written) -> bool:
+    return isinstance(written.decision, Write) and written.failure is None
+
+
+def _is_as_the_first_version_wrote(s: Situation) -> bool:
+    """Tell whether a value with one writer is what a journal of version 0.1.0 says was written.
+
+    Such a journal does not name the entries.
+    """
+    if not s.one_writer or not s.past.written:
+        return False
+    if s.held.withheld:
+        mark = s.held.mark.fingerprint if s.held.mark else None
+        return mark == s.past.written or (mark is None and not s.observation.target.marks)
+    return s.held.text is not None and s.fingerprint(s.held.text.reveal()) == s.past.written
+
+
 def entries_now(written: Written) -> Mapping[str, str]:
     """Return the fingerprint of each registry's entry that clients find in a target now."""
     s, decision = written.situation, written.decision
-    if isinstance(decision, Write) and written.failure is None:
+    if isinstance(decision, Write) and _is_written(written):
         if decision.config is None:
             return decision.entries
         return {r: n for r, n in decision.entries.items() if is_found(decision.config, r)}

@@ -53,6 +53,7 @@ def haunted(
         yield Haunted(site, fake_gitlab, fake_kubernetes, stack)
 
 
+@pytest.mark.timeout(600)  # each command waits for throttles and pending credentials, up to 30 s
 def test_no_secret_anywhere(haunted: Haunted) -> None:
     """Logs, output, journal, metrics, pages, children, temporary files, and what is left behind."""
     site, told = haunted.site, {}

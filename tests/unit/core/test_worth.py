@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from rotator.core.errors import GoneError, LoginRejectedError, PermanentError, Reason
 from rotator.core.failure import Failure
-from rotator.core.model import Merge, Secret
+from rotator.core.model import Content, Merge, Secret
 from rotator.core.token_end import token_end
 from tests.simulation.world import World, WorldSource
 from tests.support import MARKED
@@ -676,3 +676,27 @@ def test_a_secret_file_that_was_missing_is_tried_as_soon_as_it_is_there() -> Non
     assert here.source.fetches == 1
     here.source.stamp, here.source.broken = "there", None
     assert here.cycle().outcome == "rotated"
+
+
+@pytest.mark.parametrize("content", [Content.DOCKER_CONFIG, Content.PASSWORD])
+@pytest.mark.parametrize("marks", [True, False])
+def test_a_value_of_the_first_version_is_as_written(*, content: Content, marks: bool) -> None:
+    """Its journal does not name the entries; nothing is fetched or written for that."""
+    registry = HOST if content is Content.PASSWORD else None
+    place = Place(content=content, registry=registry, merge=Merge.REPLACE)
+    here = site(targets=[Place("file"), place])
+    place.hidden, place.marks = content is Content.DOCKER_CONFIG, marks
+    here.cycle()
+    journal = json.loads(here.journal.text)
+    for past in journal["targets"].values():
+        del past["entries"]
+    here.journal.text = json.dumps(journal)
+    here.restart()
+    report = here.after(60)
+    assert (here.source.fetches, report.outcome, report.job_safe) == (1, "fresh", True)
+    here.source.broken = down()
+    here.rotation.targets[0].unreadable = down()  # type: ignore[attr-defined]
+    here.restart()
+    assert here.after(60).job_safe
+    place.put("theirs", foreign({HOST: None}))
+    assert here.after(600).job_safe is False
