@@ -47,7 +47,7 @@ HEARTBEAT = 5.0
 _LOCK_WAIT = 5.0
 _AFTER_LOCK = timedelta(seconds=10)
 _AFTER_BUG = timedelta(seconds=30)
-_STOP_WITHIN = 8.0
+_STOP_WITHIN = 6.0
 
 # A timer that has not gone off by then was lost.
 _LATE = timedelta(seconds=15)
