@@ -153,6 +153,8 @@ def _target_record(
         failure = updates.target_failure(past, report.failure, ends.values(), rotation, at)
         if report.failure.reason is Reason.LOGIN_REJECTED and observation.login_stamp is not None:
             failure = updates.login_refused(failure, observation.login_stamp, at)
+        elif report.failure.reason is Reason.UNREADABLE:
+            failure = replace(failure, login_stamp=observation.login_stamp)
         record = replace(record, failure=failure)
     if report.outcome != "written" or done is None or not isinstance(done.decision, Write):
         return record

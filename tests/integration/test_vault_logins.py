@@ -202,8 +202,9 @@ def test_secret_file_that_appears(
     """A secret that somebody writes later changes the stamp, so a login is tried at once."""
     auth = {"method": "token", "token_file": str(tmp_path / "later")}
     source = vault_source(openbao, auth, path=f"secret/{kv_secret}")
-    with pytest.raises(LoginRejectedError) as caught:
+    with pytest.raises(PermanentError) as caught:
         source.fetch([])
+    assert caught.value.reason is Reason.UNREADABLE
     assert str(tmp_path / "later") in caught.value.detail
     stamp = source.login_stamp()
     (tmp_path / "later").write_text(openbao.token(kv_policy))

@@ -666,6 +666,19 @@ def test_a_lease_that_was_retired_is_taken_back_where_its_credential_is_used_aga
     assert known.lease.id == "lease/1"
 
 
+def test_a_target_whose_secret_file_was_missing_is_tried_as_soon_as_it_is_there() -> None:
+    """As a source is; until then it is asked at the times of any other failure."""
+    here = site()
+    here.place.stamp = "missing"
+    here.place.unreadable = PermanentError(Reason.UNREADABLE, "no such file", "write it")
+    here.cycle()
+    reads = here.place.reads
+    here.after(1)
+    assert here.place.reads == reads
+    here.place.stamp, here.place.unreadable = "there", None
+    assert here.after(1).outcome == "rotated"
+
+
 def test_a_secret_file_that_was_missing_is_tried_as_soon_as_it_is_there() -> None:
     """Whoever writes it may start later than we do."""
     here = site()
