@@ -329,6 +329,7 @@ class Host:
                     answer = call(item)
                     if self.time.now - began > seconds:
                         answer = _timeout("it came too late")
+                        self.looks.came_too_late(getattr(item, "name", ""))
                 except Hang as hang:
                     self.stuck[item] = hang.until
                     self.pass_time(seconds - (self.time.now - began))

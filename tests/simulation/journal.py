@@ -62,6 +62,7 @@ class Looks:
         self.texts: dict[str, str | None] = {}
         self.entries: dict[str, dict[str, object]] = {}
         self.in_cycle: set[str] = set()
+        self.earlier: dict[str, Look | None] = {}
 
     def begin(self) -> None:
         """Note that a cycle begins."""
@@ -80,10 +81,18 @@ class Looks:
             self.in_cycle.discard(place.name)
             self.last[place.name] = Look(-1, self.host.time.now)
             return
+        self.earlier[place.name] = self.last.get(place.name)
         self.last[place.name] = Look(place.epoch, self.host.time.now)
         self.in_cycle.add(place.name)
         if place.document.readable:
             self.entries[place.name] = dict(place.document.auths)
+
+    def came_too_late(self, name: str) -> None:
+        """Note that nobody waited for what the last read answered."""
+        earlier = self.earlier.get(name)
+        if name in self.in_cycle and earlier is not None:
+            self.last[name] = earlier
+        self.in_cycle.discard(name)
 
     def wrote(self, place: Place) -> None:
         """Note that a write took effect."""

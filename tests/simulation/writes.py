@@ -70,6 +70,8 @@ def _check_entry(
         watch.broken("proven", f"{host.name} publishes {after.name}, which is rejected")
     if host.in_use.proof is ProofMode.STRICT and after.password not in host.ever_accepted:
         watch.broken("proven", f"{host.name} publishes {after.name}, which was not accepted")
+    if after.end < host.cycle_began and after.ahead - host.ahead <= CLOCK:
+        watch.broken("proven", f"{host.name} publishes {after.name}, which has ended", place)
     if before is None or not watch.world.accepts(before) or watch.world.accepts(after):
         return
     died_now = host.cycle_began <= after.dies <= watch.time.now
