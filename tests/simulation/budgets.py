@@ -52,7 +52,7 @@ def calls_too_many(backend: Backend, window: float, watch: Watch) -> str | None:
     if apart or schedule.jitter == 0:
         sharing = len(hosts)
     allowed = (
-        sharing * normal * 1.05 + 3 + len(hosts) + (3 + 2 * len(hosts)) * troubles + backend.forced
+        sharing * normal * 1.15 + 3 + len(hosts) + (3 + 2 * len(hosts)) * troubles + backend.forced
     )
     if backend.kind is Kind.CACHED:
         # The nearer its end, the more often something new may be there.

@@ -144,7 +144,7 @@ class SimTarget(Target):
         return place.read(stale=False)
 
     def _put(self, text: str, mark: Mark, *, late: bool = False) -> None:
-        if not late or self.compares:
+        if not late:
             self.host.watch.writes(self.host, self, text)
         self.place.replace(self.host.name, text, mark)
         self.host.watch.written(self.host, self)

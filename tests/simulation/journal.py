@@ -75,7 +75,7 @@ class Looks:
     def read(self, place: Place, text: str | None, *, withheld: bool) -> None:
         """Note what a read answered."""
         self.texts[place.name] = place.text if withheld else text
-        if not withheld and text != place.text:
+        if not withheld and (text != place.text or place.looks_late(self.host.name)):
             # It answered with what was there before.
             self.host.unread.add(place.name)
             self.in_cycle.discard(place.name)

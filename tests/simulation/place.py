@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from tests.simulation.registries import LeaseState, Registries, Token
 
+# A read that shows what was there before our write is believed a minute after it.
+_LATE = 62.0
+
 
 @dataclass(eq=False)
 class Place:
@@ -119,6 +122,15 @@ class Place:
             self.readable_since = self.time.now
         if self.local:
             self._changed()
+
+    def looks_late(self, who: str) -> bool:
+        """Tell whether a person put back what was there before a rotator's write a minute ago.
+
+        Where reads may be late, nobody can tell that from a late answer.
+        """
+        written = self.written_at.get(who, -FOREVER)
+        back = self.edited_at > written and any(text == self.text for _, text, _ in self.past)
+        return not self.compares and back and self.time.now - written < _LATE
 
     def token(self, registry: str) -> Token | None:
         """Return what a job finds here for a registry; None where it finds nothing to try."""

@@ -66,12 +66,7 @@ def _check_entry(
         return
     if place.stale and _is_passed_on(watch, host, place, registry, after):
         return
-    if after.password in host.rejected:
-        watch.broken("proven", f"{host.name} publishes {after.name}, which is rejected")
-    if host.in_use.proof is ProofMode.STRICT and after.password not in host.ever_accepted:
-        watch.broken("proven", f"{host.name} publishes {after.name}, which was not accepted")
-    if after.end < host.cycle_began and after.ahead - host.ahead <= CLOCK:
-        watch.broken("proven", f"{host.name} publishes {after.name}, which has ended", place)
+    _check_published(watch, host, registry, after, place)
     if before is None or not watch.world.accepts(before) or watch.world.accepts(after):
         return
     died_now = host.cycle_began <= after.dies <= watch.time.now
@@ -79,6 +74,16 @@ def _check_entry(
         watch.broken(
             "nothing lost", f"{host.name} replaces live {before.name} by dead {after.name}"
         )
+
+
+def _check_published(watch: Watch, host: Host, registry: str, after: Token, place: Place) -> None:
+    """See whether a password may be put where it was not."""
+    if after.password in host.rejected:
+        watch.broken("proven", f"{host.name} publishes {after.name}, which is rejected")
+    if host.in_use.proof is ProofMode.STRICT and after.password not in host.ever_accepted:
+        watch.broken("proven", f"{host.name} publishes {after.name}, which was not accepted")
+    if after.end < host.cycle_began and after.ahead - host.ahead <= CLOCK:
+        watch.broken("proven", f"{host.name} publishes {after.name}, which has ended", place)
 
 
 def _is_passed_on(watch: Watch, host: Host, place: Place, registry: str, token: Token) -> bool:
