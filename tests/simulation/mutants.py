@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 # On which the code as it is keeps every promise.
 _SEEDS = 150
 _FIRST = 5000
-_COPIED = ("rotator", "tests", "pyproject.toml")
+_COPIED = ("rotator", "tests", "pyproject.toml", "ARCHITECTURE.md", "README.md")
 _PYTEST = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist"]
 
 
