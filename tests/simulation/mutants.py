@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,8 +54,9 @@ def _try(chosen: Sequence[Mutation], folder: Path, jobs: int, *, unit: bool) -> 
         return 1
     living = []
     with ThreadPoolExecutor(jobs) as pool:
-        answers = pool.map(lambda one: found_by(one, as_it_is, unit=unit), chosen)
-        for mutation, answer in zip(chosen, answers, strict=True):
+        tried = {pool.submit(found_by, one, as_it_is, unit=unit): one for one in chosen}
+        for done in as_completed(tried):
+            mutation, answer = tried[done], done.result()
             print(f"{mutation.name:<75} {answer or 'LIVES'}", flush=True)
             if answer is None:
                 living.append(mutation.name)

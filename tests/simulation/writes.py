@@ -82,7 +82,9 @@ def _check_published(watch: Watch, host: Host, registry: str, after: Token, plac
         watch.broken("proven", f"{host.name} publishes {after.name}, which is rejected")
     if host.in_use.proof is ProofMode.STRICT and after.password not in host.ever_accepted:
         watch.broken("proven", f"{host.name} publishes {after.name}, which was not accepted")
-    if after.end < host.cycle_began and after.ahead - host.ahead <= CLOCK:
+    # A repair puts back what was there, dead or not.
+    back = watch.world.token(registry, place.last_readable.login(registry)) is after
+    if after.end < host.cycle_began and after.ahead - host.ahead <= CLOCK and not back:
         watch.broken("proven", f"{host.name} publishes {after.name}, which has ended", place)
 
 
