@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 # On which the code as it is keeps every promise.
-_SEEDS = 150
+_SEEDS = 100
 _FIRST = 5000
 _COPIED = ("rotator", "tests", "pyproject.toml", "ARCHITECTURE.md", "README.md")
+_CORE = ("tests/simulation/test_what_seeds_seldom_meet.py", "tests/unit/core")
+_DAEMON = ("tests/unit/test_daemon.py",)
 _PYTEST = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist"]
 
 
@@ -87,9 +89,9 @@ def found_by(mutation: Mutation | None, as_it_is: Path, *, unit: bool = True) ->
             print(f"{mutation and mutation.name}: {stale}", file=sys.stderr)
             return None
         daemon = mutation is not None and mutation.file == "daemon.py"
-        tests = "tests/unit/test_daemon.py" if daemon else "tests/unit/core"
+        tests = _DAEMON if daemon else _CORE
         seeds = ["--first", str(_FIRST), "--seeds", str(_SEEDS), "--jobs", "1", "--failures", "1"]
-        return (_run(copy, [*_PYTEST, tests]) if unit else None) or _run(
+        return (_run(copy, [*_PYTEST, *tests]) if unit else None) or _run(
             copy, ["-m", "tests.simulation", *seeds]
         )
 
