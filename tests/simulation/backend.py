@@ -139,7 +139,7 @@ class Backend:
         ids = {credential.lease.id for credential in previous if credential.lease}
         state = self.leases.get(ids.pop()) if len(ids) == 1 else None
         now = host.time.now
-        # A dated password can't be lengthened, and one that is not told of should not be.
+        # A dated password can't be lengthened; one that is left out of the answer is not either.
         if state is None or state.holder != host.login_name or self.dated or self.answers_part:
             return []
         end = now + self.life * self.truncates

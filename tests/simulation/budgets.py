@@ -30,7 +30,7 @@ def shortest_period(backend: Backend, schedule: Schedule) -> float:
         offset = min(offset, 0.75 * (life - longest))
     offset = max(offset, 0.1 * life)
     period = offset - min(schedule.jitter * life, offset / 2)
-    # What is cached is asked for again at half of the rest, until there is something new.
+    # What is cached is asked for again and again, until there is something new.
     return period / 5 if backend.kind is Kind.CACHED else period
 
 

@@ -23,7 +23,7 @@ _GAP = 0.5
 
 
 class Hang(BaseException):
-    """The call hangs until then. Not an `Exception`: the core is not told before the deadline."""
+    """The call hangs until then. Not an `Exception`: the core sees nothing of it so far."""
 
     def __init__(self, until: float) -> None:
         super().__init__()

@@ -133,7 +133,7 @@ class HostFaults(Faults):
         )
 
     def journal_cloned(self) -> bool:
-        """A machine is set up anew as a copy of another one with the same rotation."""
+        """A machine becomes a copy of another one with the same rotation."""
         host = self._victim()
         others = [
             other

@@ -47,7 +47,7 @@ class PlaceFaults(Faults):
             return False
         place = self.chance.choice(places)
         if place.content is not Content.DOCKER_CONFIG:
-            text = "changed by hand"
+            text = "changed by a person"
         else:
             text = json.dumps(self._edit(json.loads(place.text or "{}")))
         place.edit(text, drops_mark=self.chance.random() < 0.3)

@@ -352,12 +352,12 @@ class Host:
 
 
 def _described(options: cycle.Options) -> str:
-    words = [
+    parts = [
         "forced" if options.force else "only what is due",
         "dry" if options.dry_run else "",
         f"only {sorted(options.only)}" if options.only else "",
     ]
-    return ", ".join(word for word in words if word)
+    return ", ".join(part for part in parts if part)
 
 
 def _timeout(detail: str) -> TemporaryError:

@@ -52,7 +52,7 @@ class Promise:
 class Looks:
     """What one process has learnt about places, in this cycle and before.
 
-    `texts`: what the last read of each place answered. `entries`: the entries that this process
+    `texts`: what the last read of each place returned. `entries`: the entries that this process
     read or wrote last.
     """
 
@@ -73,10 +73,10 @@ class Looks:
         self.entries = {}
 
     def read(self, place: Place, text: str | None, *, withheld: bool) -> None:
-        """Note what a read answered."""
+        """Note what a read returned."""
         self.texts[place.name] = place.text if withheld else text
         if not withheld and (text != place.text or place.looks_late(self.host.name)):
-            # It answered with what was there before.
+            # It returned what was there before.
             self.host.unread.add(place.name)
             self.in_cycle.discard(place.name)
             self.last[place.name] = Look(-1, self.host.time.now)
@@ -88,7 +88,7 @@ class Looks:
             self.entries[place.name] = dict(place.document.auths)
 
     def came_too_late(self, name: str) -> None:
-        """Note that nobody waited for what the last read answered."""
+        """Note that nobody waited for the last read."""
         earlier = self.earlier.get(name)
         if name in self.in_cycle and earlier is not None:
             self.last[name] = earlier

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 # On which the code as it is keeps every promise.
-_SEEDS = 150
+_SEEDS = 100
 _FIRST = 5000
-_COPIED = ("rotator", "tests", "pyproject.toml")
+_COPIED = ("rotator", "tests", "pyproject.toml", "ARCHITECTURE.md", "README.md")
+_CORE = ("tests/simulation/test_what_seeds_seldom_meet.py", "tests/unit/core")
+_DAEMON = ("tests/unit/test_daemon.py",)
 _PYTEST = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist"]
 
 
@@ -54,8 +56,9 @@ def _try(chosen: Sequence[Mutation], folder: Path, jobs: int, *, unit: bool) -> 
         return 1
     living = []
     with ThreadPoolExecutor(jobs) as pool:
-        answers = pool.map(lambda one: found_by(one, as_it_is, unit=unit), chosen)
-        for mutation, answer in zip(chosen, answers, strict=True):
+        tried = {pool.submit(found_by, one, as_it_is, unit=unit): one for one in chosen}
+        for done in as_completed(tried):
+            mutation, answer = tried[done], done.result()
             print(f"{mutation.name:<75} {answer or 'LIVES'}", flush=True)
             if answer is None:
                 living.append(mutation.name)
@@ -86,9 +89,9 @@ def found_by(mutation: Mutation | None, as_it_is: Path, *, unit: bool = True) ->
             print(f"{mutation and mutation.name}: {stale}", file=sys.stderr)
             return None
         daemon = mutation is not None and mutation.file == "daemon.py"
-        tests = "tests/unit/test_daemon.py" if daemon else "tests/unit/core"
+        tests = _DAEMON if daemon else _CORE
         seeds = ["--first", str(_FIRST), "--seeds", str(_SEEDS), "--jobs", "1", "--failures", "1"]
-        return (_run(copy, [*_PYTEST, tests]) if unit else None) or _run(
+        return (_run(copy, [*_PYTEST, *tests]) if unit else None) or _run(
             copy, ["-m", "tests.simulation", *seeds]
         )
 

@@ -141,7 +141,7 @@ def world_of(seed: int, *, keep_all: bool = False) -> World:
     registries = Registries(time)
     watch = Watch(registries)
     fleet = chance.choices(list(FLEETS), list(FLEETS.values()))[0]
-    # Half of the worlds are fast, and half as slow as tokens of hours to months make them.
+    # Some worlds are fast; most are as slow as passwords of days to months make them.
     pace = 30.0 * 2880 ** chance.random() if chance.random() < 0.4 else DAY * 365 ** chance.random()
     count = {"two apart": 2, "three overlapping": 3}.get(fleet, chance.choice([1, 1, 2, 3]))
     watch.backends = [_backend(chance, registries, n, pace) for n in range(count)]
@@ -274,7 +274,7 @@ def _policy(chance: Random, place: Place, backends: list[Backend], *, alike: boo
 
 
 def _describe(place: Place, policy: Policy) -> str:
-    words = [
+    parts = [
         place.name,
         "compares" if place.compares else "compares not",
         "gap" if place.gap else "",
@@ -288,4 +288,4 @@ def _describe(place: Place, policy: Policy) -> str:
         str(policy.merge) if policy.merge is Merge.REPLACE else "",
         f"only {sorted(policy.registries)}" if policy.registries else "",
     ]
-    return " ".join(word for word in words if word)
+    return " ".join(part for part in parts if part)

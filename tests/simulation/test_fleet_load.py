@@ -40,7 +40,7 @@ def test_hosts_that_were_deployed_together_do_not_ask_together() -> None:
 
 
 def test_a_restart_of_the_whole_fleet_fetches_nothing() -> None:
-    """What is published and fresh is adopted: hosts that come back together ask nobody."""
+    """What is published and fresh is used: hosts that come back together ask nobody."""
     chance = Random(2)
     world = World(draws=chance.random)
     fleet = []

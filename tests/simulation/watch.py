@@ -33,7 +33,7 @@ _ROUNDING = timedelta(seconds=5)
 
 
 class Watch:
-    """The world's rotators, and what was seen of them.
+    """The world's rotators, and what was noted of them.
 
     `disturbed`: faults that are going on; `quiet_from`: when all is right again after those that
     have ended. `recent`: how many things went wrong since the last day began.

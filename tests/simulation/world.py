@@ -37,7 +37,7 @@ class World:
     proofs: int = 0
 
     def clock(self) -> datetime:
-        """Return the time, as the core is told."""
+        """Return the time, as the core has it."""
         return self.now
 
     def pass_time(self, seconds: float) -> None:
@@ -206,5 +206,5 @@ class WorldTarget(Target):
 
 
 def refused(what: str = "the server said no") -> PermanentError:
-    """Return an error that waiting does not mend."""
+    """Return an error that waiting does not repair."""
     return PermanentError(Reason.FORBIDDEN, what, "ask an administrator")

@@ -1,4 +1,4 @@
-"""Promises 1 and 2, looked at just before a write takes effect.
+"""Promises 1 and 2, checked just before a write takes effect.
 
 Nothing that a registry rejects is published, and nothing is lost that was not refreshed.
 """
@@ -26,7 +26,7 @@ def check(watch: Watch, host: Host, target: SimTarget, text: str) -> None:
     place = target.place
     if place.content is not Content.DOCKER_CONFIG:
         if not text:
-            watch.broken("never half", f"{host.name} writes nothing to {place.name}")
+            watch.broken("never cut off", f"{host.name} writes nothing to {place.name}")
         if place.content is Content.PASSWORD and place.registry:
             token = watch.world.token(place.registry, ("ci", text))
             _check_entry(watch, host, target, place.registry, token)
@@ -36,7 +36,7 @@ def check(watch: Watch, host: Host, target: SimTarget, text: str) -> None:
     except ValueError:
         whole = False
     if not whole:
-        watch.broken("never half", f"{host.name} writes no docker config to {place.name}")
+        watch.broken("never cut off", f"{host.name} writes no docker config to {place.name}")
     after = document.read(text)
     ours = watch.registries_of(host.in_use)
     for registry in sorted(filter(target.policy.wants, ours)):
@@ -82,12 +82,14 @@ def _check_published(watch: Watch, host: Host, registry: str, after: Token, plac
         watch.broken("proven", f"{host.name} publishes {after.name}, which is rejected")
     if host.in_use.proof is ProofMode.STRICT and after.password not in host.ever_accepted:
         watch.broken("proven", f"{host.name} publishes {after.name}, which was not accepted")
-    if after.end < host.cycle_began and after.ahead - host.ahead <= CLOCK:
+    # A repair puts back what was there, dead or not.
+    back = watch.world.token(registry, place.last_readable.login(registry)) is after
+    if after.end < host.cycle_began and after.ahead - host.ahead <= CLOCK and not back:
         watch.broken("proven", f"{host.name} publishes {after.name}, which has ended", place)
 
 
 def _is_passed_on(watch: Watch, host: Host, place: Place, registry: str, token: Token) -> bool:
-    """Tell whether a late read answered with this entry, so that a write only passes it on."""
+    """Tell whether a late read returned this entry, so that a write only passes it on."""
     login = document.read(host.looks.texts.get(place.name)).login(registry)
     return watch.world.token(registry, login) is token
 
