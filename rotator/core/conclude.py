@@ -147,6 +147,7 @@ def _target_record(
         entries=past.entries if done is None or stale else dict(entries_now(done)),
         group=observation.target.group,
         mark=past.mark if done is None else _mark_of(done),
+        edited=past.edited if done is None else _edited_mark(done),
         failure=past.failure if observation.repeated else None,
     )
     if report.failure is not None and not observation.repeated:
@@ -162,6 +163,14 @@ def _target_record(
     fingerprint = done.decision.mark.fingerprint
     record = updates.with_document(record, fingerprint)
     return replace(record, written=fingerprint, written_at=at.now)
+
+
+def _edited_mark(done: Written) -> str:
+    """Return the fingerprint of a mark that was left on a document that somebody edited."""
+    s = done.situation
+    if isinstance(done.decision, Write) and done.failure is None:
+        return ""
+    return s.held.mark.fingerprint if s.held.mark is not None and s.is_edited else ""
 
 
 def _mark_of(done: Written) -> str:

@@ -23,7 +23,13 @@ from rotator.core.candidate import DEAD, FOREVER
 from rotator.core.choose import choose, standby_of
 from rotator.core.due import is_waiting, needed_sources
 from rotator.core.failure import Failure
-from rotator.core.fetch import fetch, fetched_candidates, until_accepted, with_fetched
+from rotator.core.fetch import (
+    fetch,
+    fetched_candidates,
+    until_accepted,
+    with_fetched,
+    with_resolved,
+)
 from rotator.core.observe import observe, with_members
 from rotator.core.plan import plan
 from rotator.core.prove import prove
@@ -85,7 +91,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         rotation, before, ports.each, now, failures, force=options.force, only=options.only
     )
     found = recall(rotation, observed, memory, before, ports.journal.fingerprint, now)
-    candidates = prove(found, rotation.proof, ports, now)
+    candidates = with_resolved(prove(found, rotation.proof, ports, now), before)
     chosen = choose(candidates, rotation, now)
 
     # Which sources are due? The attempt is noted before they are asked.
@@ -120,12 +126,13 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     ends = _ends(rotation, observed, planned, noted, chosen, candidates)
     used = {one.fingerprint for one in (*chosen.values(), *standby)}
     noted = updates.with_verdicts(noted, candidates.values())
-    noted = updates.with_pending(noted, rotation, candidates.values(), used, now)
+    noted = updates.with_pending(
+        noted, rotation, candidates.values(), used, now, forced=options.force
+    )
     resolved = conclude.resolved(candidates, before)
     renewed = ({one.registry for one in given.values()} | resolved) - refused.keys()
     viable = [*chosen.values(), *(one for one in standby if not one.rejected)]
     noted = updates.with_known(noted, rotation, viable, renewed, _at(ports))
-    noted = leases.with_used(noted, {one.fingerprint for one in viable})
     noted = updates.with_documents(noted, planned)
     noted = updates.with_sooner_end(noted, safe_until(rotation, noted, ends), now)
     record = _journal(record, noted, ports, options)

@@ -162,6 +162,21 @@ def with_fetched(
     return merged | dict(given)
 
 
+def with_resolved(
+    candidates: Mapping[tuple[str, str], Candidate], record: Record
+) -> dict[tuple[str, str], Candidate]:
+    """Return all candidates; a forced one that was pending and is accepted now replaces ours."""
+    merged = dict(candidates)
+    for registry, pending in record.pending.items():
+        newer = candidates.get((registry, pending.fingerprint))
+        if newer is None or not (pending.forced and newer.accepted):
+            continue
+        for key, one in candidates.items():
+            if one.registry == registry and one is not newer and not one.foreign:
+                merged[key] = replace(one, superseded=True)
+    return merged
+
+
 def until_accepted(
     given: Mapping[tuple[str, str], Candidate],
     rotation: Rotation,

@@ -11,6 +11,7 @@ from rotator.core.record import Record, RetiredLease
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+    from datetime import datetime, timedelta
 
     from rotator.core.candidate import Candidate
     from rotator.core.model import Lease
@@ -42,7 +43,7 @@ def end_unneeded(
     not published. `needed`: what is chosen, or waits to be proven.
     """
     if not dry_run:
-        current = {one.fingerprint for one in needed} | set(published)
+        current = {one.fingerprint for one in needed if not one.rejected} | set(published)
         record = retire(record, rotation, replaced, current, at)
     record = discard(record, unwanted, needed, at)
     # A dry run could not write down that it ended what others retired.
@@ -67,14 +68,12 @@ def retire(
         source.name: default if source.revoke_after is None else source.revoke_after
         for source in rotation.sources
     }
-    # A clock that went back must not make a wait longer.
     retired = [
         replace(
-            r,
-            revoke_at=min(r.revoke_at, at.now + max(after.get(r.source, default), rotation.settle)),
+            one, revoke_at=_revoke_at(one, after.get(one.source, default), current, rotation, at)
         )
-        for r in record.retired
-        if r.lease.expires_at > at.now
+        for one in record.retired
+        if one.lease.expires_at > at.now
     ]
     credentials = dict(record.credentials)
     ended: dict[str, tuple[str, Lease]] = {}
@@ -90,31 +89,24 @@ def retire(
         credentials[registry] = tuple(remaining)
     # One lease can be for several registries, and one of them may still need it.
     needed = {k.lease.id for known in credentials.values() for k in known if k.lease is not None}
+    retired = [one for one in retired if one.lease.id not in ended]
     for source, lease in (ended[name] for name in ended.keys() - needed):
         end_at = at.now + after.get(source, default)
         retired.append(RetiredLease(source, lease, end_at, tuple(names[lease.id])))
     return replace(record, credentials=credentials, retired=tuple(retired))
 
 
-def with_used(record: Record, used: Collection[str]) -> Record:
-    """Take back the leases of credentials that are used again, by their fingerprints.
+def _revoke_at(
+    one: RetiredLease, wait: timedelta, current: Collection[str], rotation: Rotation, at: At
+) -> datetime:
+    """Return when a retired lease is revoked.
 
-    Its registry had rejected it for a while: it is retired again later, with a full wait.
+    A credential of it that is used again (its registry had rejected it for a while, or somebody put
+    it back) starts its wait again. A clock that went back must not make a wait longer.
     """
-    back = {name: one.lease for one in record.retired for name in one.fingerprints if name in used}
-    if not back:
-        return record
-    leases = {lease.id for lease in back.values()}
-    return replace(
-        record,
-        retired=tuple(one for one in record.retired if one.lease.id not in leases),
-        credentials={
-            registry: tuple(
-                replace(one, lease=back.get(one.fingerprint, one.lease)) for one in known
-            )
-            for registry, known in record.credentials.items()
-        },
-    )
+    if any(name in current for name in one.fingerprints):
+        return at.now + wait
+    return min(one.revoke_at, at.now + max(wait, rotation.settle))
 
 
 def discard(
@@ -124,7 +116,9 @@ def discard(
     alive = {one.credential.lease.id for one in needed if one.credential.lease}
     alive |= {retired.lease.id for retired in record.retired if retired.revoke_at <= at.now}
     leases = {
-        one.credential.lease.id: RetiredLease(one.source, one.credential.lease, at.now)
+        one.credential.lease.id: RetiredLease(
+            one.source, one.credential.lease, at.now, (one.fingerprint,)
+        )
         for one in unwanted
         if one.credential.lease is not None and one.credential.lease.id not in alive
     }

@@ -10,6 +10,7 @@ from rotator.core import docker_config
 from rotator.core.candidate import FOREVER, Candidate
 from rotator.core.docker_config import DockerConfig, shown
 from rotator.core.model import Mark, Merge
+from rotator.core.recall import claims_of
 from rotator.core.situation import Change, Situation
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def foreign_entry_stays(s: Situation, registry: str, there: str | None) -> bool:
 
     What ends sooner is left too where ours is only what others published before.
     """
-    if there is None or s.foreign_mark is None:
+    if there is None or s.foreign_mark is None or s.is_edited:
         return False
     entry, ours = s.candidates.get((registry, there)), s.chosen[registry]
     if entry is None:  # it came after we proved what was there: it is proven in the next cycle
@@ -168,7 +169,8 @@ def _why(s: Situation, there: Mapping[str, str], registry: str) -> str:
 
 def mark_of(s: Situation, merged: Merged, text: str) -> Mark:
     """Return the mark of a document: the end of every entry in it that is known."""
-    claims = s.held.mark.expires if s.held.mark else {}
+    # What an edited document's mark claims is not passed on under a new fingerprint.
+    claims = claims_of(s.observation, s.past, s.fingerprint)
     names = s.named(merged.config)
     expires = {}
     for registry in {docker_config.registry_key(key) for key in merged.config.auths}:

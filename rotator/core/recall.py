@@ -53,7 +53,7 @@ def recall(
         if observation.held is None or observation.config is None:
             continue
         past = record.target(observation.target.name)
-        claims = _claims(observation, past, fingerprint)
+        claims = claims_of(observation, past, fingerprint)
         for registry, (username, password) in observation.config.logins().items():
             if registry not in sources:
                 continue
@@ -160,12 +160,14 @@ def _with_pending(one: Candidate, record: Record, rotation: Rotation, now: datet
     return replace(one, pending=pending.since <= now < pending.since + rotation.settle)
 
 
-def _claims(
+def claims_of(
     observation: Observation, past: TargetRecord, fingerprint: Fingerprint
 ) -> Mapping[str, datetime | None]:
     """Return the ends that a target's mark claims, unless somebody edited the marked document."""
     held = observation.held
     if held is None or held.mark is None or held.text is None:
+        return {}
+    if held.mark.fingerprint == past.edited:
         return {}
     ours = held.mark.fingerprint in past.fingerprints
     edited = ours and fingerprint(held.text.reveal()) != held.mark.fingerprint

@@ -42,11 +42,15 @@ class KnownCredential(Struct, frozen=True):
 
 
 class PendingCredential(Struct, frozen=True):
-    """A fetched credential that its registry did not accept yet, and since when it is asked."""
+    """A fetched credential that its registry did not accept yet, and since when it is asked.
+
+    `forced`: it was fetched by force, so it counts whatever it ends.
+    """
 
     fingerprint: str
     since: Time
     tries: int = 1
+    forced: bool = False
 
 
 class FailureRecord(Struct, frozen=True):
@@ -84,7 +88,8 @@ class TargetRecord(Struct, frozen=True):
     read or written. `ends`: when the entry of each registry ends in it, `FOREVER` where it does
     not; registries whose entry does not work are left out. `end` is the earliest of them, None
     where one is out. `drifts`: when somebody took our entries out, within the last hour; `drifted`:
-    at how many reads in a row. `group`: see `Target`. `mark`: the fingerprint in its mark then.
+    at how many reads in a row. `group`: see `Target`. `mark`: the fingerprint in its mark then;
+    `edited`: that of a mark whose document somebody edited since.
     """
 
     fingerprints: tuple[str, ...] = ()
@@ -99,6 +104,7 @@ class TargetRecord(Struct, frozen=True):
     drifted: int = 0
     group: str | None = None
     mark: str = ""
+    edited: str = ""
 
 
 class RetiredLease(Struct, frozen=True):

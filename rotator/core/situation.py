@@ -9,6 +9,7 @@ from msgspec import Struct
 from rotator.core import docker_config
 from rotator.core.docker_config import DockerConfig
 from rotator.core.model import Content, Held, Mark, Policy, Secret
+from rotator.core.recall import claims_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,6 +68,13 @@ class Situation(Struct, frozen=True):
         """Return the mark of another rotator that wrote here last; None where there is none."""
         mark = self.held.mark
         return None if mark is None or mark.fingerprint in self.past.fingerprints else mark
+
+    @property
+    def is_edited(self) -> bool:
+        """Tell whether somebody edited the document since the mark on it was written."""
+        mark = self.held.mark
+        claims = claims_of(self.observation, self.past, self.fingerprint)
+        return mark is not None and bool(mark.expires) and not claims
 
     def named(self, config: DockerConfig) -> dict[str, str]:
         """Return the fingerprint of every login in a document, by registry."""

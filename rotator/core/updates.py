@@ -174,14 +174,23 @@ def with_pending(
     ours: Iterable[Candidate],
     used: Collection[str],
     now: datetime,
+    *,
+    forced: bool = False,
 ) -> Record:
     """Note the fetched credentials that their registries do not know yet, and since when.
 
     The lease of such a credential is retired at once, to be revoked when `settle` is over: a crash
-    loses the credential, and nobody else could end its lease. It is kept where the registry learns
-    of the credential meanwhile and it is one of those that are `used`, by their fingerprints.
+    loses the credential, and nobody else could end its lease. It stays where a credential of it is
+    accepted and one of those that are `used`, by their fingerprints. `forced`: the fetch was.
     """
-    pending, retired = dict(record.pending), list(record.retired)
+    pending = dict(record.pending)
+    ours = tuple(ours)
+    needed = {
+        one.credential.lease.id
+        for one in ours
+        if one.credential.lease is not None and one.fingerprint in used and not one.rejected
+    }
+    retired = [one for one in record.retired if one.lease.id not in needed]
     for one in ours:
         past = pending.get(one.registry)
         same = past is not None and past.fingerprint == one.fingerprint
@@ -189,13 +198,11 @@ def with_pending(
         if not one.rejected:
             if same:
                 del pending[one.registry]
-            if lease is not None and one.fingerprint in used:
-                retired = [r for r in retired if r.lease.id != lease.id]
         elif past is not None and same:
             pending[one.registry] = replace(past, tries=past.tries + 1)
         elif one.pending:
-            pending[one.registry] = PendingCredential(one.fingerprint, now)
-            if lease is not None:
+            pending[one.registry] = PendingCredential(one.fingerprint, now, forced=forced)
+            if lease is not None and lease.id not in needed:
                 end_at = now + rotation.settle
                 retired.append(RetiredLease(one.source, lease, end_at, (one.fingerprint,)))
     return replace(record, pending=pending, retired=tuple(retired))
@@ -314,19 +321,20 @@ def _remembered(
 
 
 def _renew_found_at(one: Candidate, record: Record, rotation: Rotation, at: At) -> datetime | None:
-    """Return when a credential that was found published is renewed.
+    """Return when a credential that was found published is renewed: as if we had fetched it.
 
-    Before it is no longer job-safe, where our source may give one that lasts longer.
+    It began a life of its source before its end. Where no life is known yet, it is renewed before
+    it is no longer job-safe, as our source may give one that lasts longer.
     """
-    drawn = _renew_at(one.credential, rotation, at, first=False)
+    end, plan = one.credential.expires_at, rotation.schedule
+    if end is None:
+        return None
     longest = record.source(one.source).longest_life
-    rest = (one.end - at.now).total_seconds()
-    if drawn is None or (longest is not None and longest <= rest):
-        return drawn
-    plan = rotation.schedule
-    if longest is not None and longest <= plan.longest_job.total_seconds():
-        return drawn
-    return max(min(drawn, one.end - plan.longest_job - plan.poll), at.now)
+    if longest is None:
+        drawn = schedule.renew_at(at.now, end, plan, first=False, u=at.random())
+        return max(min(drawn, end - plan.longest_job - plan.poll), at.now)
+    began = min(end - timedelta(seconds=longest), at.now)
+    return max(schedule.renew_at(began, end, plan, first=False, u=at.random()), at.now)
 
 
 def _renew_at(login: Credential, rotation: Rotation, at: At, *, first: bool) -> datetime | None:

@@ -146,7 +146,6 @@ class HostFaults(Faults):
 
         def clone() -> None:
             host.journal.restore(other.journal.copy())
-            host.journal.key = other.journal.key
 
         return self._crash(host, self.duration(HOUR), clone, f"becomes a clone of {other.name}")
 

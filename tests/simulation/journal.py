@@ -112,8 +112,9 @@ class Looks:
 
 
 class Snapshot(NamedTuple):
-    """A journal as it was at some time."""
+    """A journal as it was at some time: the record, and the key of its fingerprints beside it."""
 
+    key: str
     text: str
     saved: Record
     promise: Promise | None
@@ -125,6 +126,7 @@ class SimJournal(MemoryJournal):
     def __init__(self, host: Host) -> None:
         super().__init__(f"{host.name}/1")
         self.host = host
+        self.keys = 1
         self.saved = Record()
         self.promise: Promise | None = None
         self.lost_at = -FOREVER
@@ -140,17 +142,18 @@ class SimJournal(MemoryJournal):
 
     def copy(self) -> Snapshot:
         """Return what is in it now."""
-        return Snapshot(self.text, self.saved, self.promise)
+        return Snapshot(self.key, self.text, self.saved, self.promise)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Hold what was in it, or in another one, at some time."""
-        self.text, self.saved, self.promise = snapshot
+        self.key, self.text, self.saved, self.promise = snapshot
         self.lost_at = self.host.time.now
 
     def lose(self) -> None:
         """Lose the file, and the key of the fingerprints with it."""
         self.text, self.saved, self.promise = Record().dump(), Record(), None
-        self.key = f"{self.key}'"
+        self.keys += 1
+        self.key = f"{self.host.name}/{self.keys}"
         self.lost_at = self.host.time.now
 
     def _save(self, record: Record) -> None:

@@ -28,5 +28,11 @@ SEEDS = {
     720601: "writes without end",
     203531: "an end on a clock of the past",
     883324: "an end on a clock of the past",
+    68: "two rotators renew against each other where a life just covers a job",
+    295: "an edit under another rotator's mark is believed in the second cycle",
+    261747022: "a forced credential that was pending does not replace the old one",
+    755091268: "a lease of two registries is revoked that one of them uses",
+    755091393: "a lease is revoked whose credential is published again",
+    755091450: "a claim is passed on from an edited document",
 }
 """Seed by seed: what it showed."""

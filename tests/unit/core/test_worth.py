@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from rotator.core.errors import GoneError, LoginRejectedError, PermanentError, Reason
 from rotator.core.failure import Failure
-from rotator.core.model import Content, Merge, Secret
+from rotator.core.model import Content, Lease, Merge, ProofMode, Secret
 from rotator.core.token_end import token_end
 from tests.simulation.world import World, WorldSource
 from tests.support import MARKED
@@ -19,11 +19,13 @@ from tests.unit.core.builders import (
     HOST,
     HOUR,
     OTHER,
+    Fixed,
     Place,
     Site,
     document,
     down,
     foreign,
+    login,
     site,
     target,
 )
@@ -644,8 +646,8 @@ def test_a_source_that_gives_too_little_is_not_asked_at_once() -> None:
     assert newest.renew_at > here.world.now + timedelta(minutes=30)
 
 
-def test_a_lease_that_was_retired_is_taken_back_where_its_credential_is_used_again() -> None:
-    """Its registry rejected it for a while; it is retired again later, with a full wait."""
+def test_a_retired_lease_waits_again_where_its_credential_is_used_again() -> None:
+    """Its registry rejected it for a while: it ends a full wait after nothing holds it any more."""
     world = World()
     source = WorldSource(world, leased=True)
     here = site(world, sources=[source])
@@ -658,12 +660,63 @@ def test_a_lease_that_was_retired_is_taken_back_where_its_credential_is_used_aga
     world.valid[HOST, first] = end
     source.broken = down()
     here.place.put(document({HOST: first}), here.place.mark)
-    here.after(60)
-    here.after(2 * HOUR)
+    for _ in range(4):
+        here.after(HOUR)
     assert source.revoked == ["lease/2"]
-    (known, *_) = here.record.credentials[HOST]
-    assert known.lease is not None
-    assert known.lease.id == "lease/1"
+    source.broken = None
+    here.cycle(force=True)
+    here.after(0.9 * HOUR)
+    assert "lease/1" not in source.revoked
+    here.after(0.2 * HOUR)
+    assert "lease/1" in source.revoked
+
+
+def test_a_lease_of_two_registries_is_not_retired_while_one_of_them_uses_it() -> None:
+    """The other one's credential is pending."""
+    world = World()
+    lease = Lease("lease/both", world.now + timedelta(hours=12), renewable=False)
+    good = world.issue(OTHER, 12 * HOUR)
+    answers = (
+        login("s3cr3t-unknown", HOST, expires_in=12 * HOUR, lease=lease),
+        login(good, OTHER, expires_in=12 * HOUR, lease=lease),
+    )
+    source = Fixed(world, *answers, declared=False)
+    here = site(world, sources=[source])
+    here.cycle()
+    assert (HOST in here.record.pending, here.record.retired) == (True, ())
+    here.after(121)
+    assert source.revoked == []
+
+
+def test_a_forced_credential_that_was_pending_counts_whatever_it_ends() -> None:
+    """The clock went back: what is published looks as if it ended later."""
+    world = World()
+    here = site(world, settle=timedelta(minutes=2))
+    here.cycle()
+    sooner = world.issue(HOST, HOUR * 6)
+    ends = world.valid.pop((HOST, sooner.reveal()))
+    here.configure(sources=(Fixed(world, login(sooner, expires_in=6 * HOUR)),))
+    here.cycle(force=True)
+    assert here.record.pending[HOST].forced
+    world.valid[HOST, sooner.reveal()] = ends
+    here.after(30)
+    assert here.place.password() == sooner.reveal()
+
+
+def test_an_edit_under_a_foreign_mark_is_not_believed_in_the_next_cycle_either() -> None:
+    """Our record knows the edited entry by then; the mark is still about the one before."""
+    here = site(proof=ProofMode.OFF)
+    here.cycle()
+    mark = foreign({HOST: here.world.now + timedelta(hours=13)})
+    here.place.put(document({HOST: "s3cr3t-theirs"}), mark)
+    here.after(60)
+    here.place.broken = down()
+    here.place.put(document({HOST: "s3cr3t-edited"}), mark)
+    for _ in range(3):
+        assert here.after(60).job_safe is False
+    here.place.broken = None
+    assert here.after(300).job_safe
+    assert here.place.password() == f"{MARKED}1"
 
 
 def test_a_target_whose_secret_file_was_missing_is_tried_as_soon_as_it_is_there() -> None:
@@ -713,3 +766,14 @@ def test_a_value_of_the_first_version_is_as_written(*, content: Content, marks: 
     assert here.after(60).job_safe
     place.put("theirs", foreign({HOST: None}))
     assert here.after(600).job_safe is False
+
+
+def test_what_is_found_without_an_end_has_no_time_of_renewal() -> None:
+    """It is asked for again each poll, as what its source gives may change."""
+    world = World()
+    here = site(world, sources=[WorldSource(world, life=None)])
+    here.source.broken = down()
+    here.place.put(document({HOST: world.issue(HOST, None)}), foreign({HOST: None}))
+    assert here.cycle().job_safe
+    (newest,) = here.record.credentials[HOST]
+    assert (newest.foreign, newest.renew_at) == (True, None)
