@@ -36,7 +36,7 @@ from rotator.core.prove import prove
 from rotator.core.recall import Memory, recall
 from rotator.core.situation import HoldBack, Keep, Situation, Write
 from rotator.core.updates import At
-from rotator.core.worth import entries_now, safe_until, worth_of_target
+from rotator.core.worth import entries_now, entries_read, safe_until, worth_of_target
 from rotator.core.write import WRITE, Written, probe, write
 
 if TYPE_CHECKING:
@@ -145,7 +145,8 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         before,
         rotation,
         replaced=_replaced_everywhere(observed, written, chosen),
-        published={name for one in written.values() for name in entries_now(one).values()},
+        published=_published(rotation, written, record),
+        replaced_now={name for s in situations.values() for name in entries_read(s).values()},
         unwanted=[*unwanted, *(given.values() if options.dry_run else ())],
         needed=() if options.dry_run else (*chosen.values(), *standby),
         dry_run=options.dry_run,
@@ -277,6 +278,22 @@ def _unwanted(
     """Return what sources gave and nobody will use: it was rejected, or it ends sooner."""
     used = {(one.registry, one.fingerprint) for one in (*chosen.values(), *standby)}
     return [one for key, one in given.items() if one.fetched and key not in used]
+
+
+def _published(
+    rotation: Rotation, written: Mapping[str, Written], record: Record
+) -> frozenset[str]:
+    """Return the fingerprints of the credentials that some target holds.
+
+    One that was not read, because it is paused or can't be reached, holds what it held last.
+    """
+    entries = [
+        entries_now(written[target.name])
+        if target.name in written
+        else record.target(target.name).entries
+        for target in rotation.targets
+    ]
+    return frozenset(name for one in entries for name in one.values())
 
 
 def _replaced_everywhere(

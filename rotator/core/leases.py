@@ -30,6 +30,7 @@ def end_unneeded(
     *,
     replaced: Collection[str],
     published: Collection[str],
+    replaced_now: Collection[str],
     unwanted: Iterable[Candidate],
     needed: Collection[Candidate],
     dry_run: bool,
@@ -39,12 +40,13 @@ def end_unneeded(
     """Retire and revoke leases; return the record after it, and a note for each that lives on.
 
     `replaced`: the registries whose chosen credential is in every target. `published`: the
-    fingerprints of the credentials that are in some target. `unwanted`: what was fetched and is
+    fingerprints of the credentials that are in some target. `replaced_now`: of those that were in
+    one until this cycle wrote it. `unwanted`: what was fetched and is
     not published. `needed`: what is chosen, or waits to be proven.
     """
     if not dry_run:
         current = {one.fingerprint for one in needed if not one.rejected} | set(published)
-        record = retire(record, rotation, replaced, current, at)
+        record = retire(record, rotation, replaced, current, replaced_now, at)
     record = discard(record, unwanted, needed, at)
     # A dry run could not write down that it ended what others retired.
     others = before.retired if dry_run else ()
@@ -56,23 +58,25 @@ def retire(
     rotation: Rotation,
     replaced: Collection[str],
     current: Collection[str],
+    replaced_now: Collection[str],
     at: At,
 ) -> Record:
     """Note the leases whose credentials were replaced in every target: they may end later.
 
     `replaced`: the registries whose chosen credential is in every target that wants it. `current`:
-    the fingerprints of the credentials that something still needs.
+    the fingerprints of the credentials that something still needs. `replaced_now`: of those that
+    something needed until now.
     """
     default = rotation.schedule.longest_job
     after = {
         source.name: default if source.revoke_after is None else source.revoke_after
         for source in rotation.sources
     }
+    held = {*current, *replaced_now}
+    waits = [(one, after.get(one.source, default)) for one in record.retired]
     retired = [
-        replace(
-            one, revoke_at=_revoke_at(one, after.get(one.source, default), current, rotation, at)
-        )
-        for one in record.retired
+        replace(one, revoke_at=_revoke_at(one, wait, held, rotation, at))
+        for one, wait in waits
         if one.lease.expires_at > at.now
     ]
     credentials = dict(record.credentials)
@@ -97,14 +101,14 @@ def retire(
 
 
 def _revoke_at(
-    one: RetiredLease, wait: timedelta, current: Collection[str], rotation: Rotation, at: At
+    one: RetiredLease, wait: timedelta, held: Collection[str], rotation: Rotation, at: At
 ) -> datetime:
     """Return when a retired lease is revoked.
 
     A credential of it that is used again (its registry had rejected it for a while, or somebody put
     it back) starts its wait again. A clock that went back must not make a wait longer.
     """
-    if any(name in current for name in one.fingerprints):
+    if any(name in held for name in one.fingerprints):
         return at.now + wait
     return min(one.revoke_at, at.now + max(wait, rotation.settle))
 

@@ -34,5 +34,8 @@ SEEDS = {
     755091268: "a lease of two registries is revoked that one of them uses",
     755091393: "a lease is revoked whose credential is published again",
     755091450: "a claim is passed on from an edited document",
+    646302776: "a lease's wait begins while a paused target holds its credential",
+    646303103: "a lease's wait begins before its credential is replaced",
+    646303132: "a lease's wait begins before its credential is replaced",
 }
 """Seed by seed: what it showed."""

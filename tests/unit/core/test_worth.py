@@ -671,6 +671,24 @@ def test_a_retired_lease_waits_again_where_its_credential_is_used_again() -> Non
     assert "lease/1" in source.revoked
 
 
+def test_what_a_paused_target_held_last_is_still_published() -> None:
+    """Jobs read it there; its lease ends a full wait after something else stands there."""
+    world = World()
+    here = site(world, sources=[WorldSource(world, leased=True)])
+    here.cycle()
+    place = here.place
+    place.policy = replace(place.policy, enabled=False)
+    here.after(60, force=True)
+    here.after(2 * HOUR)
+    assert here.source.revoked == []
+    place.policy = replace(place.policy, enabled=True)
+    here.cycle()
+    here.after(0.9 * HOUR)
+    assert here.source.revoked == []
+    here.after(0.2 * HOUR)
+    assert here.source.revoked == ["lease/1"]
+
+
 def test_a_lease_of_two_registries_is_not_retired_while_one_of_them_uses_it() -> None:
     """The other one's credential is pending."""
     world = World()
