@@ -19,7 +19,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
 
-from rotator.http.causes import causes, system_message
+from rotator.http.causes import causes, distrust, system_message
 from rotator.http.connections import NameServerTimeoutError, limit
 from rotator.http.reading import body_of
 
@@ -155,9 +155,8 @@ class Client:
         ):
             if any(isinstance(cause, kind) for cause in behind):
                 return NoAnswerError(detail, mute=mute)
-        for cause in behind:
-            if why := getattr(cause, "verify_message", None):
-                return NoAnswerError(f"its TLS certificate is not trusted: {why}")
+        if why := distrust(error):
+            return NoAnswerError(f"its TLS certificate is not trusted: {why}")
         if isinstance(error, requests.exceptions.SSLError):
             return NoAnswerError("it does not speak TLS", mute=True)
         mute = not any(isinstance(cause, NewConnectionError) for cause in behind)

@@ -6,7 +6,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from rotator.vault.errors import retry_after, rule_for
+from rotator.vault.errors import SOON, evidence_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,8 @@ class Patience:
     little, and none, time after time, if all fail and come back together. A standby that is behind
     its active node knows a new token some milliseconds later.
 
-    Only answers whose rule says `soon` are waited for (see `errors`): the server then has not done
-    what it was asked. The server's own `Retry-After` counts; without one the waits double, and are
+    Only what the table `SOON` has (see `errors`) is waited for: the server then has not done what
+    it was asked. The server's own `Retry-After` counts; without one the waits double, and are
     spread so that those who wait do not come back together. A wait that would end after the bound
     is not begun: the answer then is the error, with `Retry-After` in it for the schedule.
 
@@ -61,9 +61,12 @@ class Patience:
         wait = _SHORTEST
         while True:
             response = send()
-            if response.ok or not (rule_for(response).soon or is_early(response)):
+            if response.ok:
                 return response
-            asked = retry_after(response)
+            evidence = evidence_in(response)
+            if not (any(rule.matches(evidence) for rule in SOON) or is_early(response)):
+                return response
+            asked = evidence.retry_after
             pause = wait * (0.5 + 0.5 * self._chance()) if asked is None else asked
             if self._clock() + pause >= self._end:
                 return response
