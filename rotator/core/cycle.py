@@ -91,7 +91,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         rotation, before, ports.each, now, failures, force=options.force, only=options.only
     )
     found = recall(rotation, observed, memory, before, ports.journal.fingerprint, now)
-    candidates = with_resolved(prove(found, rotation.proof, ports, now), before)
+    candidates = with_resolved(prove(found, rotation.proof, ports, now), rotation, before)
     chosen = choose(candidates, rotation, now)
 
     # Which sources are due? The attempt is noted before they are asked.

@@ -38,4 +38,5 @@ SEEDS = {
     646303103: "a lease's wait begins before its credential is replaced",
     646303132: "a lease's wait begins before its credential is replaced",
 }
-"""Seed by seed: what it showed."""
+"""Seed by seed: what it showed.""    955607628: "a changed secret that was pending does not replace the old one",
+}
