@@ -10,7 +10,7 @@ from rotator.core import docker_config
 from rotator.core.candidate import FOREVER, Candidate
 from rotator.core.docker_config import DockerConfig, shown
 from rotator.core.model import Mark, Merge
-from rotator.core.recall import claims_of
+from rotator.core.recall import claimed_ends
 from rotator.core.situation import Change, Situation
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _why(s: Situation, there: Mapping[str, str], registry: str) -> str:
 def mark_of(s: Situation, merged: Merged, text: str) -> Mark:
     """Return the mark of a document: the end of every entry in it that is known."""
     # What an edited document's mark claims is not passed on under a new fingerprint.
-    claims = claims_of(s.observation, s.past, s.fingerprint)
+    claims = claimed_ends(s.observation, s.past, s.fingerprint)
     names = s.named(merged.config)
     expires = {}
     for registry in {docker_config.registry_key(key) for key in merged.config.auths}:

@@ -53,7 +53,7 @@ def recall(
         if observation.held is None or observation.config is None:
             continue
         past = record.target(observation.target.name)
-        claims = claims_of(observation, past, fingerprint)
+        claims = claimed_ends(observation, past, fingerprint)
         for registry, (username, password) in observation.config.logins().items():
             if registry not in sources:
                 continue
@@ -160,7 +160,7 @@ def _with_pending(one: Candidate, record: Record, rotation: Rotation, now: datet
     return replace(one, pending=pending.since <= now < pending.since + rotation.settle)
 
 
-def claims_of(
+def claimed_ends(
     observation: Observation, past: TargetRecord, fingerprint: Fingerprint
 ) -> Mapping[str, datetime | None]:
     """Return the ends that a target's mark claims, unless somebody edited the marked document."""

@@ -18,8 +18,8 @@ from msgspec import Struct
 
 from rotator import __version__
 from rotator.observe import phrases
+from rotator.observe.times import clock_time
 from rotator.observe.view_model import CredentialView, Health, TargetView
-from rotator.observe.words import clock_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -28,7 +28,7 @@ from rotator.core.docker_config import registry_key
 from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
 from rotator.core.model import Credential, Secret
 from rotator.core.ports import Source
-from rotator.system.kept import Kept
+from rotator.system.cache import Cache
 from rotator.system.secret_input import digest
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class EcrSource(Source):
         self._region = settings.region
         self._clock = clock
         self._further = settings.registries or ()
-        self._clients: Kept[tuple[Any, str | None]] = Kept()
+        self._clients: Cache[tuple[Any, str | None]] = Cache()
         self._access = Access(
             settings.region,
             profile=settings.profile,

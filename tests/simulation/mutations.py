@@ -88,13 +88,13 @@ MUTATIONS = (
         "return self.credential.expires_at or FOREVER",
     ),
     Mutation(
-        "worth: a local file that can't be read counts as last seen",
+        "worth: a local file that can't be read counts as last read",
         "core/worth.py",
         "return not observation.target.local and observation.failure.leaves_document",
         "return observation.failure.leaves_document",
     ),
     Mutation(
-        "worth: what is gone counts as last seen",
+        "worth: what is gone counts as last read",
         "core/failure.py",
         "return not self.gone and (ours or",
         "return (ours or",
