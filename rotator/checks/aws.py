@@ -42,7 +42,7 @@ def check(
     elif not isinstance(token, Exception):
         # A network with an endpoint for ECR alone is well enough.
         why = Failure.of(identity).detail if isinstance(identity, DriverError) else "no answer"
-        findings.ok(f"whom AWS takes us for can't be told: {why}")
+        findings.ok(f"the identity that AWS knows us by is not known: {why}")
     if isinstance(token, Exception):
         raise token
     findings.ok(f"ecr gives a token in {settings.region}")

@@ -132,12 +132,12 @@ def _jobs(
     path: Path, status: os.stat_result, settings: FileTargetSettings, case: Case, findings: Findings
 ) -> None:
     """Say what running containers have mounted of it."""
-    found, unseen = mounts.holders(path, status)
+    found, unknown = mounts.holders(path, status)
     single = [holder for holder in found if not holder.whole]
     if single:
         _single(single, path, settings, case, findings)
     elif found:
-        findings.ok(f"its directory is mounted by {_names(found)}: each new document is seen there")
+        findings.ok(f"its directory is mounted by {_names(found)}: each new document appears there")
     blind = [holder for holder in found if not holder.reads]
     if blind:
         findings.warning(
@@ -145,10 +145,10 @@ def _jobs(
             f"{status.st_uid}): a non-root job, or a user namespace",
             'let the job\'s group read it: `group: GID` and `mode: "0640"`',
         )
-    if unseen:
-        several = "processes" if unseen > 1 else "process"
+    if unknown:
+        several = "processes" if unknown > 1 else "process"
         todo = "sudo rotator check shows them too" if os.geteuid() else ""
-        findings.ok(f"{unseen} {several} can't be looked at for mounts of it", todo)
+        findings.ok(f"{unknown} {several} can't be searched for mounts of it", todo)
 
 
 def _single(

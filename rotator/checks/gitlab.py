@@ -170,7 +170,7 @@ def _shadows(target: GitlabVariableTarget, findings: Findings) -> None:
     try:
         below = Shadows(target.api, asked).look()
     except GranularError as error:
-        findings.ok(f"variables {asked.key} below the group can't be looked for: {error}")
+        findings.ok(f"variables {asked.key} below the group can't be listed: {error}")
         return
     how_far = f"{below.counted} of the {below.known}{'+' * below.more} sub-groups and projects"
     unsaid = f"; {below.hidden} can't be read with this token" if below.hidden else ""

@@ -76,7 +76,7 @@ def _group(group: KubernetesGroup, settings: Settings, case: Case, findings: Fin
         return
     asked = members[:MOST_MEMBERS]
     bad = _wrong_with(asked, settings, case)
-    for one, count in _told_once(bad):
+    for one, count in _distinct(bad):
         more = f" (and {count - 1} more like it)" if count > 1 else ""
         tell = findings.failure if one.level is Level.FAILURE else findings.warning
         tell(f"{one.about}: {one.found}{more}", one.todo)
@@ -108,7 +108,7 @@ def _wrong_with(asked: list[KubernetesTarget], settings: Settings, case: Case) -
     return [one for each in judged.values() for one in each.all if one.level is not Level.OK]
 
 
-def _told_once(bad: list[Finding]) -> list[tuple[Finding, int]]:
+def _distinct(bad: list[Finding]) -> list[tuple[Finding, int]]:
     """Return the first of the findings that differ in the namespace only, and how many they are."""
     alike: dict[tuple[Level, str], list[Finding]] = {}
     for one in bad:

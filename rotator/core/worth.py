@@ -6,7 +6,7 @@ are made from the answer.
 | what is known of a registry's entry in an enabled target | it counts as |
 | --- | --- |
 | its registry accepted it at the last proof | good until its end (without an end: good) |
-| it could not be proven, and we fetched it or a mark claims its end | good until its end |
+| it could not be proven, and we fetched it or a mark gives its end | good until its end |
 | its registry rejected it | not good |
 | missing, undecodable, or in a document that clients can't read | not good |
 | `credsStore` or `credHelpers` make clients ask somebody else | not good |

@@ -1,4 +1,4 @@
-"""The log: one line an event, in words an operator knows, and never a secret.
+"""The log: one line an event, in the operator's language, and never a secret.
 
 Console on a terminal, JSON elsewhere, always to standard error: standard output is for answers.
 """
@@ -29,7 +29,7 @@ def configure(settings: LogSettings) -> FilteringBoundLogger:
     processors: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        # The default formatters print local variables or an error's own words: secrets, too.
+        # The default formatters show local variables or an error's message, which may hold secrets.
         structlog.processors.ExceptionRenderer(of_exc_info),
     ]
     if terminal:

@@ -67,7 +67,7 @@ class _Rotation(Struct, frozen=True):
 
 
 def content_security_policy() -> str:
-    """Return what a browser may do with the page: apply its one style sheet, and filter."""
+    """Return what a browser may do with the page: apply its own style, and filter."""
     style = re.search("<style>(.*?)</style>", _FILE.read_text("utf-8"), re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()) if style else b""
     return (

@@ -27,7 +27,7 @@ SIGNS = {Health.GREEN: "✓", Health.AMBER: "!", Health.RED: "✗", None: "·"}
 
 
 def headline(view: View) -> str:
-    """Return the whole state in a few words."""
+    """Return the whole state in one phrase."""
     if not any(one.health for one in view.rotations):
         return "Everything is paused" if view.rotations else "Starting"
     if view.unsafe and all(one.outcome is None and one.in_cycle for one in view.unsafe):

@@ -296,7 +296,7 @@ def test_as_a_user_who_may_less() -> None:
         ward = Ward(Path(folder))
         found = ward.look(owner="root")
         the(found, "failure", "only root can give the file to `owner: root`")
-        assert the(found, "ok", "can't be looked at for mounts").todo.startswith("sudo rotator")
+        assert the(found, "ok", "can't be searched for mounts").todo.startswith("sudo rotator")
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def test_ecr_without_sts(
     key_in_environment(monkeypatch)
     found = ecr(tmp_path, fake_ecr, sts_endpoint_url=f"http://127.0.0.1:{free_port()}")
     assert not bad(found)
-    the(found, "ok", "can't be told: GetCallerIdentity of sts")
+    the(found, "ok", "is not known: GetCallerIdentity of sts")
 
 
 def test_ecr_denied(
