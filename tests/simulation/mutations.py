@@ -201,7 +201,7 @@ MUTATIONS = (
     Mutation(
         "plan: a hidden value loses what its source did not give (mark)",
         "core/plan.py",
-        "            (claims[registry] or FOREVER) if registry in claims else DEAD,\n",
+        "            (claimed[registry] or FOREVER) if registry in claimed else DEAD,\n",
         "            DEAD,\n",
     ),
     Mutation(
