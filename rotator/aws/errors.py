@@ -47,7 +47,7 @@ _SIGNED = {
     *("RequestExpired", "RequestTimeTooSkewed"),
 }
 _LOOK = "see which identity is used: aws sts get-caller-identity"
-_BY_HAND = "ask it by hand, as rotator's user: aws sts get-caller-identity"
+_ASK_AWS = "ask it yourself, as rotator's user: aws sts get-caller-identity"
 _REACH = (
     "check name resolution and the way out (proxy, firewall, VPC endpoint), and the region's name"
 )
@@ -150,7 +150,7 @@ RULES = (
     ),
     ErrorRule(
         on(raised=(sdk.CredentialRetrievalError, sdk.MetadataRetrievalError)),
-        Reason.UNAVAILABLE, _BY_HAND,
+        Reason.UNAVAILABLE, _ASK_AWS,
         "{call} can't be signed: where the AWS credentials come from gives none", TemporaryError,
     ),
     ErrorRule(

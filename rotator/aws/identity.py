@@ -2,8 +2,8 @@
 
 An identity that is missing or odd is the user's configuration. The SDK raises what Python raises
 for it (`FileNotFoundError`, `ValueError`, …); here each becomes an error that names the file, the
-profile or the variable. Where it can be seen when it is corrected (a file that appears), it is a
-rejected login: that is tried again as soon as `aws_stamp` changes.
+profile or the variable. Where its correction can be noticed here (a file that appears), the
+error is a rejected login, which is tried again as soon as `aws_stamp` changes.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _RULES = (
     ),
     ErrorRule(
         on(raised=ProgramError), Reason.INVALID,
-        "run it by hand as rotator's user, without a terminal: it has to print the keys as JSON",
+        "run it yourself as rotator's user, without a terminal: it has to print the keys as JSON",
         "the credential_process {program} of {where} {why}",
     ),
     ErrorRule(
@@ -81,7 +81,7 @@ _RULES = (
     ),
     ErrorRule(
         on(raised=(CredentialRetrievalError, json.JSONDecodeError, UnicodeDecodeError)),
-        Reason.INVALID, "ask it by hand, as rotator's user: aws sts get-caller-identity",
+        Reason.INVALID, "ask it yourself, as rotator's user: aws sts get-caller-identity",
         "where {where} takes its keys from gives none that can be used",
     ),
     *RULES,

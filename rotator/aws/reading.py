@@ -23,7 +23,7 @@ from urllib3.connection import HTTPConnection
 
 from rotator.http.idle import Idle
 from rotator.http.reading import body_of
-from rotator.system.kept import Kept
+from rotator.system.cache import Cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ class _Http(URLLib3Session):  # type: ignore[misc]  # published without type inf
 
 
 # For all clients: reading the authorities to trust takes longer than a call.
-_sessions: Kept[_Http] = Kept()
+_sessions: Cache[_Http] = Cache()
 
 
 def bound(session: Session, ca_file: Path | None, seconds: tuple[float, float]) -> None:
@@ -84,9 +84,7 @@ def _answer(verify: str | bool, seconds: tuple[float, float], request: Any, **_:
 
 def _whole(answer: Any, url: str, deadline: float) -> bytes:
     try:
-        data = body_of(
-            answer.raw, answer.headers.get("Content-Encoding", ""), LIMIT + 1, deadline
-        )
+        data = body_of(answer.raw, answer.headers.get("Content-Encoding", ""), LIMIT + 1, deadline)
     except (http.ReadTimeoutError, TimeoutError) as error:
         raise sdk.ReadTimeoutError(endpoint_url=url, error=error) from error
     except http.HTTPError as error:

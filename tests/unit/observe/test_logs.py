@@ -14,7 +14,7 @@ from rotator.core.errors import Reason
 from rotator.core.failure import Failure
 from rotator.core.report import CredentialReport, TargetReport
 from rotator.core.situation import Change
-from rotator.observe.logs import Teller, configure
+from rotator.observe.logs import ReportLog, configure
 from tests.unit.observe.heard import PROBLEM, report
 from tests.unit.observe.views import ECR, FILE
 
@@ -27,9 +27,9 @@ CHANGE = Change(ECR, "hmac:111111111111", "hmac:222222222222", "renewed")
 def told(capsys: pytest.CaptureFixture[str], *reports: Any, level: str = "info") -> list[Any]:
     """Return the lines that are logged of these reports, as a machine reads them."""
     settings = LogSettings(level=level)  # type: ignore[arg-type]
-    teller = Teller(configure(settings))
+    report_log = ReportLog(configure(settings))
     for one in reports:
-        teller.tell(one)
+        report_log.write(one)
     captured = capsys.readouterr()
     assert captured.out == ""
     return [json.loads(line) for line in captured.err.splitlines()]
@@ -127,7 +127,7 @@ def test_the_journal_learns_how_much_a_line_matters(
         for named in (f"{about.st_dev}:{about.st_ino}", f"{about.st_dev}:1", ""):
             monkeypatch.setenv("JOURNAL_STREAM", named)
             log = configure(LogSettings(format=form))  # type: ignore[arg-type]
-            Teller(log).tell(report(sources=(), credentials=(), targets=targets))
+            ReportLog(log).write(report(sources=(), credentials=(), targets=targets))
             stream.seek(0)
             lines = stream.read().splitlines()
             stream.seek(0)

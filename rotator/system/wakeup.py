@@ -1,4 +1,4 @@
-"""A bell that wakes the thread that waits for it.
+"""Wakes the thread that waits for it, from any other thread or a signal handler.
 
 `threading.Event` is none for signals: one may interrupt the thread that holds the event's lock, and
 its handler would then wait for that lock for ever. A queue's `put` may be called anywhere
@@ -11,19 +11,19 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 
-class Bell:
-    """Rung from anywhere, waited for by one thread."""
+class Wakeup:
+    """Set from anywhere, waited for by one thread."""
 
     def __init__(self) -> None:
-        self._rings: SimpleQueue[None] = SimpleQueue()
+        self._calls: SimpleQueue[None] = SimpleQueue()
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Wake the thread that waits, or the next one that would; may be a signal's handler."""
-        self._rings.put(None)
+        self._calls.put(None)
 
     def wait(self, seconds: float) -> None:
-        """Wait until it rings, or the time is over; many rings that came before are one."""
+        """Wait until somebody calls `wake`, or the time is over; earlier calls count as one."""
         with suppress(Empty):
-            self._rings.get(timeout=seconds)
+            self._calls.get(timeout=seconds)
             while True:
-                self._rings.get_nowait()
+                self._calls.get_nowait()
