@@ -32,9 +32,10 @@ _COVERS = 0.9
 
 @dataclass(frozen=True, slots=True)
 class RotationChecks:
-    """A rotation and the findings about its sources and targets, in the configuration's order."""
+    """A rotation, and the findings about its journal, its sources and its targets, in order."""
 
     case: Case
+    journal: Findings
     sources: Sequence[Findings]
     targets: Sequence[Findings]
 
@@ -108,7 +109,7 @@ def _values(rotation: RotationChecks) -> None:
         if isinstance(target, GitlabVariableTargetSettings) and target.enabled:
             text = _value(target, findings, logins)
             if text is not None:
-                from rotator.checks.gitlab import check_document  # noqa: PLC0415  its SDK is slow
+                from rotator.gitlab.inspect import check_document  # noqa: PLC0415  its SDK is slow
 
                 check_document(target, text, rotation.case, findings)
 

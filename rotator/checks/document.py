@@ -156,7 +156,7 @@ def _read(cases: Sequence[Case]) -> list[Published]:
 
     # Built before the threads start: a driver's module is loaded once.
     drivers = [
-        load(targets.DRIVERS[target.type]).build(target, target.policy(), case.clock)
+        load(targets.DRIVERS[target.type].module).build(target, target.policy(), case.clock)
         for case, target in every
     ]
     answers = ThreadedEach()(_held, drivers, SECONDS * 0.9)

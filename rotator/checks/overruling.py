@@ -11,10 +11,10 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rotator.checks.gitlab_shadows import Space, has_key
 from rotator.config.targets import FileTargetSettings, GitlabVariableTargetSettings
 from rotator.core.docker_config import shown
 from rotator.core.errors import DriverError
+from rotator.gitlab.shadows import Space, has_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -32,7 +32,7 @@ def compared(
     one = case(settings, record)
     source = Findings("login", credentials=credentials)
     target = Findings("the file")
-    compare([RotationChecks(one, [source], [target])])
+    compare([RotationChecks(one, Findings("journal"), [source], [target])])
     return [*source.all, *target.all]
 
 

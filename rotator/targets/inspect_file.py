@@ -9,9 +9,10 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rotator.checks import mounts, registry
+from rotator.checks import registry
 from rotator.core.errors import DriverError
 from rotator.observe.times import duration_text
+from rotator.system import mounts
 from rotator.targets import file_access as access
 from rotator.targets.file import build
 from rotator.targets.file_errors import WRITE, explaining
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
     from rotator.checks.case import Case
     from rotator.checks.finding import Findings
-    from rotator.checks.mounts import Holder
     from rotator.config.targets import FileTargetSettings
+    from rotator.system.mounts import Holder
 
 _ROOM = 64 * 1024
 """Bytes that have to be free for a new document beside the old one."""
@@ -32,7 +33,7 @@ _EVERYBODY, _OTHERS, _GROUP = 0o044, 0o004, 0o040
 DOCKER_DAEMON = Path("/etc/docker/daemon.json")
 
 
-def check(settings: FileTargetSettings, case: Case, findings: Findings) -> None:
+def inspect(settings: FileTargetSettings, case: Case, findings: Findings) -> None:
     """Read the file, and find what a write and a job would meet."""
     held = build(settings, settings.policy(), case.clock).read()
     path = Path(os.path.realpath(settings.path))

@@ -10,10 +10,10 @@ import pytest
 import requests
 
 from rotator.checks.finding import Findings
-from rotator.checks.vault_login import CheckSession, token
 from rotator.config.sources import VaultSourceSettings
 from rotator.core.record import Record, SourceRecord
 from rotator.vault.connection import Connection
+from rotator.vault.inspect_login import CheckSession, token
 from rotator.vault.login import Token
 from rotator.vault.shared_login import Granted
 from tests.fakes.rabbitmq import RabbitMq

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rotator.checks import registry
-from rotator.checks.vault_login import CheckSession, may_log_in, server_is_ready, token
 from rotator.config.targets import VaultKvTargetSettings
 from rotator.core.errors import DriverError
 from rotator.observe.times import relative
@@ -13,6 +12,7 @@ from rotator.sources.vault import VaultSource
 from rotator.targets.vault_kv import VaultKvTarget
 from rotator.vault.engines import Engine, find_engine
 from rotator.vault.errors import FORBIDDEN, policy_line
+from rotator.vault.inspect_login import CheckSession, may_log_in, server_is_ready, token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +26,7 @@ _REVOKE, _RENEW = "sys/leases/revoke", "sys/leases/renew"
 _NEEDED = {"GET": {"read"}, "POST": {"update"}}
 
 
-def check(
+def inspect(
     settings: VaultSourceSettings | VaultKvTargetSettings, case: Case, findings: Findings
 ) -> None:
     """Ask whether it is up, log in, ask what the login may do, and read."""

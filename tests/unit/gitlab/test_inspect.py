@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotator.checks import gitlab_shadows
+from rotator.gitlab import shadows
 from tests.fakes.gitlab import Answer, FakeGitlab
 from tests.fakes.gitlab_access import DEVELOPER, OWNER, Namespace, Token, Variable
 from tests.unit.checks.room import bad, file_target, levels, login_file, look, rotation, the
@@ -174,7 +174,7 @@ def test_many_projects(ward: Ward) -> None:
     assert "of the 130+ sub-groups and projects" in found.found
     looked_at = ward.server.count("GET", f"/{GROUP}/team-") + ward.server.count("GET", "%2Fteam-")
     assert looked_at > 30, "sub-groups alone"
-    assert looked_at <= gitlab_shadows.MOST_ASKED
+    assert looked_at <= shadows.MOST_ASKED
 
 
 def test_throttled_below(ward: Ward) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _LONGEST = timedelta(seconds=2.5)
 
 
-def check(settings: CredentialHelperSourceSettings, case: Case, findings: Findings) -> None:
+def inspect(settings: CredentialHelperSourceSettings, case: Case, findings: Findings) -> None:
     """Run the helper as a fetch does; it has less time here than it has there."""
     hurried = structs.replace(settings, timeout=min(settings.timeout, _LONGEST))
     try:

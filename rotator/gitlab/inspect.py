@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from rotator.checks import overruling, registry
 from rotator.checks.case import TIMEOUTS
-from rotator.checks.gitlab_shadows import Shadows, has_key
 from rotator.core.docker_config import shown
 from rotator.core.errors import DriverError
 from rotator.gitlab import token_file
 from rotator.gitlab.access_token import API
 from rotator.gitlab.errors import GranularError, new_token
+from rotator.gitlab.shadows import Shadows, has_key
 from rotator.observe.times import relative
 from rotator.targets.gitlab_variable import GitlabVariableTarget
 
@@ -31,7 +31,7 @@ _MOST_NAMES = 5
 _DESCRIBED = "description of its own"
 
 
-def check(settings: GitlabVariableTargetSettings, case: Case, findings: Findings) -> None:
+def inspect(settings: GitlabVariableTargetSettings, case: Case, findings: Findings) -> None:
     """Ask GitLab about our token, read the variable, and look for others with its key."""
     target = GitlabVariableTarget(settings, settings.policy(), case.clock, TIMEOUTS)
     _token(target, case, findings)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rotator.config.sources import DockerConfigSourceSettings
 
 
-def check(settings: DockerConfigSourceSettings, case: Case, findings: Findings) -> None:
+def inspect(settings: DockerConfigSourceSettings, case: Case, findings: Findings) -> None:
     """Read the file as a fetch does."""
     credentials = build(settings, case.clock).fetch(())
     several = "logins" if len(credentials) > 1 else "login"

@@ -34,7 +34,7 @@ MOST_MEMBERS = 16
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
-def check(settings: Settings, case: Case, findings: Findings) -> None:
+def inspect(settings: Settings, case: Case, findings: Findings) -> None:
     """Ask the API server what we may do with the object, read it, and try a write as a dry run."""
     connect, read = TIMEOUTS
     access = Access(

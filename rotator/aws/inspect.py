@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _SECONDS = 2.8
 
 
-def check(
+def inspect(
     settings: EcrSourceSettings | EcrPublicSourceSettings, case: Case, findings: Findings
 ) -> None:
     """Ask STS who we are and ECR for a token, both at once."""

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotator.checks import file, mounts
 from rotator.checks.finding import Findings
-from rotator.checks.mounts import Mount
+from rotator.system import mounts
+from rotator.system.mounts import Mount
+from rotator.targets import inspect_file as file
 from tests.privileges import obey_modes
 from tests.support import missing, need
 from tests.unit.checks.room import bad, case, file_target, login_file, look, rotation, the
@@ -61,7 +62,9 @@ def ward(tmp_path: Path) -> Iterator[Ward]:
 def job(script: str, *places: Path) -> Iterator[None]:
     """Run a shell in a mount table of its own, as a container has it; $1, $2… are the places."""
     if os.geteuid():
-        missing("root, who may mount", "sudo .venv/bin/pytest tests/unit/checks")
+        missing(
+            "root, who may mount", "sudo .venv/bin/pytest tests/unit/targets/test_inspect_file.py"
+        )
     command = [
         need("unshare", "util-linux"),
         "--mount",
@@ -119,7 +122,7 @@ def test_directory_of_others(ward: Ward) -> None:
     # capabilities are a thread's own: asked here, and not in the fan-out's threads
     one = case(rotation([login_file(ward.place)], [ward.settings]))
     findings = Findings("the file")
-    file.check(one.rotation.targets[0], one, findings)  # type: ignore[arg-type]
+    file.inspect(one.rotation.targets[0], one, findings)  # type: ignore[arg-type]
     assert "ls -ld" in the(findings.all, "failure", "Permission denied").todo
 
 
@@ -207,7 +210,9 @@ def test_path_is_a_mount_point(ward: Ward) -> None:
 def mounted(ward: Ward) -> Iterator[None]:
     """Mount the file over itself in our own mount table."""
     if os.geteuid():
-        missing("root, who may mount", "sudo .venv/bin/pytest tests/unit/checks")
+        missing(
+            "root, who may mount", "sudo .venv/bin/pytest tests/unit/targets/test_inspect_file.py"
+        )
     subprocess.run(["mount", "--bind", ward.file, ward.file], check=True)
     try:
         yield
