@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rotator.config.sources import VaultSourceSettings
 from rotator.config.targets import FileTargetSettings, GitlabVariableTargetSettings
 from rotator.core import docker_config
 from rotator.core.errors import DriverError
@@ -91,7 +92,7 @@ def _known_lives(source: str, findings: Findings, case: Case) -> dict[str, timed
 def _leases(rotation: RotationChecks) -> None:
     job = rotation.case.rotation.longest_job
     for source, findings in zip(rotation.case.rotation.sources, rotation.sources, strict=True):
-        after = getattr(source, "revoke_after", None)
+        after = source.revoke_after if isinstance(source, VaultSourceSettings) else None
         if after is not None and after < job:
             findings.warning(
                 f"`revoke_after` is {duration_text(after)}: a job that runs for the "

@@ -85,6 +85,11 @@ class Source(ABC):
         self.name = name
         self.registries = registries
 
+    @property
+    def token_expires_at(self) -> datetime | None:
+        """When the driver's own login ends; None where it does not, or nobody knows yet."""
+        return None
+
     @abstractmethod
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:
         """Return a fresh credential for each registry of this source.
@@ -137,6 +142,11 @@ class Target(ABC):
     def __init__(self, name: str, policy: Policy) -> None:
         self.name = name
         self.policy = policy
+
+    @property
+    def token_expires_at(self) -> datetime | None:
+        """When the driver's own login ends; see `Source.token_expires_at`."""
+        return None
 
     @abstractmethod
     def read(self) -> Held:

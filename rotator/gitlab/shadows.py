@@ -103,7 +103,8 @@ class Shadows:
 
         def get(client: gitlab.Gitlab) -> list[Any]:
             group = client.groups.get(self._asked.path, lazy=True)
-            return list(getattr(group, what).list(**asked))
+            below = group.projects if what == "projects" else group.descendant_groups
+            return list(below.list(**asked))
 
         name = "path_with_namespace" if what == "projects" else "full_path"
         return [str(each.attributes.get(name, each.get_id())) for each in self._api.call(get)]

@@ -81,7 +81,8 @@ def _group(group: KubernetesGroup, settings: Settings, case: Case, findings: Fin
         tell = findings.failure if one.level is Level.FAILURE else findings.warning
         tell(f"{one.about}: {one.found}{more}", one.todo)
     if group.lists and any("we may not" in one.found for one in bad):
-        needed = rules(asked[0].place.plural, settings.name, _accounts(settings), lists=group.lists)
+        first = asked[0]
+        needed = rules(first.place.plural, settings.name, first.service_accounts, lists=group.lists)
         findings.failure(
             "its account lacks rights in some of the namespaces",
             "the least that it needs, to be bound with a ClusterRoleBinding: "
@@ -126,7 +127,7 @@ def _object(target: KubernetesTarget, settings: Settings, case: Case, findings: 
             + (", so it can't be made, now or after somebody deletes it" * (verb == "create")),
             place.rule(verb),
         )
-    for name in _accounts(settings):
+    for name in target.service_accounts:
         account = Place("serviceaccount", place.namespace, name, "", place.access)
         for verb in ("get", "patch"):
             if not _may(account, verb):
@@ -158,10 +159,6 @@ def _try(
         findings.failure(f"a write would fail: {error.detail}", error.hint)
         return False
     return True
-
-
-def _accounts(settings: Settings) -> tuple[str, ...]:
-    return getattr(settings, "service_accounts", None) or ()
 
 
 def _may(place: Place, verb: str) -> bool:
