@@ -10,10 +10,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from gitlab.utils import EncodedId
-
 from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
-from rotator.gitlab.asked import variables
+from rotator.gitlab.asked import INSTANCE
 from rotator.gitlab.errors import VariableMissingError
 from rotator.system.each import ThreadedEach
 
@@ -112,9 +110,8 @@ class Shadows:
 
 def has_key(api: GitlabApi, owner: str, path: str, key: str) -> Literal["none", "one", "several"]:
     """Return how many variables with this key a group or project has of its own; one request."""
-    address = f"{variables(owner, path)}/{EncodedId(key)}"
     try:
-        api.call(lambda client: client.http_get(address))
+        api.call(lambda client: _variables(client, owner, path).get(key))
     except VariableMissingError:
         return "none"
     except PermanentError as error:
@@ -122,3 +119,10 @@ def has_key(api: GitlabApi, owner: str, path: str, key: str) -> Literal["none", 
             return "several"
         raise
     return "one"
+
+
+def _variables(client: gitlab.Gitlab, owner: str, path: str) -> Any:
+    if owner == INSTANCE:
+        return client.variables
+    owners: Any = client.groups if owner == "group" else client.projects
+    return owners.get(path, lazy=True).variables
