@@ -164,8 +164,7 @@ def _allowed(session: CheckSession, method: str, path: str) -> bool:
 
     https://developer.hashicorp.com/vault/api-docs/system/capabilities-self
     """
-    body = {"paths": [path]}
-    reply = session.ask("POST", "sys/capabilities-self", body=body, accept=(FORBIDDEN,))
+    reply = session.ask(lambda vault: vault.sys.get_capabilities([path]), (FORBIDDEN,))
     if reply.status == FORBIDDEN:
         return True
     able = set(reply.data.get(path) or ())

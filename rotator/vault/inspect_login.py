@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rotator.checks.case import TIMEOUTS
 from rotator.config.vault_auth import AgentAuthSettings, ApproleAuthSettings, TokenAuthSettings
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Settings = VaultSourceSettings | VaultKvTargetSettings
 
-_ANY_STATE = {"standbyok": "true", "perfstandbyok": "true"}
+_OK = 200
 _DOWN = frozenset({501, 503})
 _SERVER_FAULT = 500
 _NEW_TOKEN = "vault token create -period=24h -policy=NAME"  # noqa: S105  a command
@@ -52,7 +52,7 @@ class CheckSession(VaultSession):
     def end(self) -> None:
         """End the token that the login made, and with it all that was leased."""
         if self.number and not self.login.is_given:
-            self.ask("POST", "auth/token/revoke-self", accept=(400, 403))
+            self.ask(lambda vault: vault.auth.token.revoke_self(), (400, 403))
 
 
 def server_is_ready(settings: Settings, findings: Findings) -> bool:
@@ -60,14 +60,14 @@ def server_is_ready(settings: Settings, findings: Findings) -> bool:
 
     https://developer.hashicorp.com/vault/api-docs/system/health
     """
-    what, server = "cannot ask how it is", Server.of(settings).name
+    server = Server.of(settings).name
     connection = Connection(Server.of(settings), TIMEOUTS)
     try:
-        response = connection.send(what, "GET", "sys/health", params=_ANY_STATE)
-        if response.status_code >= _SERVER_FAULT and not _is_json(response):
-            raise connection.refusal(response, what)
-        has_state = response.ok or response.status_code in _DOWN
-        state = connection.document(response, what) if has_state else {}
+        answer = connection.send(_health, "cannot ask how it is")
+        if answer.status >= _SERVER_FAULT and not _is_json(answer.response):
+            raise answer.error()
+        has_state = answer.response.ok or answer.status in _DOWN
+        state = answer.document() if has_state else {}
     finally:
         connection.close()
     if state.get("initialized") is False:
@@ -159,6 +159,13 @@ def _end(mine: Token, now: datetime, findings: Findings) -> None:
         findings.ok(f"{ends}; it is periodic: rotator renews it for ever")
     else:
         findings.ok(f"{ends}; rotator renews it until its last end, which a periodic token has not")
+
+
+def _health(vault: Any) -> requests.Response:
+    response: requests.Response = vault.sys.read_health_status(
+        standby_ok=True, performance_standby_code=_OK, method="GET"
+    )
+    return response
 
 
 def _is_json(response: requests.Response) -> bool:

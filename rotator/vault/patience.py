@@ -11,7 +11,7 @@ from rotator.vault.errors import SOON, evidence_in
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import requests
+    from rotator.vault.connection import Answer
 
 _SHORTEST, _LONGEST = 0.25, 4.0
 
@@ -51,24 +51,24 @@ class Patience:
 
     def answer(
         self,
-        send: Callable[[], requests.Response],
-        is_early: Callable[[requests.Response], bool] = lambda _: False,
-    ) -> requests.Response:
+        send: Callable[[], Answer],
+        is_early: Callable[[Answer], bool] = lambda _: False,
+    ) -> Answer:
         """Return the answer to a request, sent again while the server asks for patience.
 
         `is_early` says of another answer whether it too may change within seconds.
         """
         wait = _SHORTEST
         while True:
-            response = send()
-            if response.ok:
-                return response
-            evidence = evidence_in(response)
-            if not (any(rule.matches(evidence) for rule in SOON) or is_early(response)):
-                return response
+            answer = send()
+            if answer.response.ok:
+                return answer
+            evidence = evidence_in(answer.response)
+            if not (any(rule.matches(evidence) for rule in SOON) or is_early(answer)):
+                return answer
             asked = evidence.retry_after
             pause = wait * (0.5 + 0.5 * self._chance()) if asked is None else asked
             if self._clock() + pause >= self._end:
-                return response
+                return answer
             self._sleep(pause)
             wait = min(2 * wait, _LONGEST)
