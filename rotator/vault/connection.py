@@ -128,7 +128,8 @@ class Connection:
             session.mount("http://", UnixAdapter(url.removeprefix(UNIX), most))
             url = ORIGIN
         if url.lower().startswith("https:"):
-            session.mount("https://", _TlsAdapter(_context(server), server.tls_server_name, most))
+            adapter = BoundedAdapter(most, trust=_context(server), name=server.tls_server_name)
+            session.mount("https://", adapter)
         else:  # reading the system's authorities takes a tenth of a short run
             session.mount("https://", BoundedAdapter(most))
         self._session = session
@@ -258,22 +259,6 @@ class _Session(requests.Session):
         if response.url.startswith("https:") and str(prepared_request.url).startswith("http:"):
             raise UnsafeRedirectError(request=prepared_request)
         super().rebuild_method(prepared_request, response)
-
-
-class _TlsAdapter(BoundedAdapter):
-    """Uses one TLS context for every connection, also through a proxy."""
-
-    def __init__(self, context: ssl.SSLContext, name: str | None, seconds: float) -> None:
-        self._options: dict[str, Any] = {"ssl_context": context}
-        if name:
-            self._options["server_hostname"] = name
-        super().__init__(seconds)
-
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **{**options, **self._options})
-
-    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        return super().proxy_manager_for(proxy, **options, **self._options)
 
 
 def _context(server: Server) -> ssl.SSLContext:
