@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from rotator.core.docker_config import login_text
+
 if TYPE_CHECKING:
     from rotator.config.schema import RotationSettings
     from rotator.config.target_common import TargetSettings
+    from rotator.core.model import Credential
     from rotator.core.ports import Clock, Fingerprint, Prove
-    from rotator.core.record import Record
+    from rotator.core.record import KnownCredential, Record
 
 SECONDS = 3.5
 """How long all checks together may take; what gives no answer by then is a finding."""
@@ -46,6 +49,13 @@ class Case:
     def wanted(self, target: TargetSettings) -> list[str]:
         """Return the registries of this rotation that belong in a target."""
         return sorted(filter(target.policy().wants, self.registries()))
+
+    def known(self, login: Credential) -> KnownCredential | None:
+        """Return what the journal knows of a login that is published somewhere."""
+        if self.fingerprint is None:
+            return None
+        name = self.fingerprint(login_text(login.username, login.password))
+        return self.record.known(login.registry, name)
 
     def works_lately(self, source: str) -> bool:
         """Tell whether the journal's last entry about a source is that it gave something."""

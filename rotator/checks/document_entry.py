@@ -147,10 +147,8 @@ def entry_of(
 
 
 def _ours(login: Credential, cases: Sequence[Case]) -> _Ours | None:
-    text = docker_config.login_text(login.username, login.password)
     for case in cases:
-        known = case.fingerprint and case.record.known(login.registry, case.fingerprint(text))
-        if known:
+        if known := case.known(login):
             return _Ours(case, known, known == case.record.credentials[login.registry][0])
     return None
 

@@ -10,7 +10,7 @@ from rotator.checks import clients, overruling
 from rotator.checks.case import SECONDS
 from rotator.checks.wrapping import unwrap
 from rotator.core import docker_config
-from rotator.core.docker_config import login_text, shown
+from rotator.core.docker_config import shown
 from rotator.core.errors import DriverError
 from rotator.core.failure import Failure
 from rotator.core.model import Content, Credential, Proof, ProofMode, Secret, Verdict
@@ -164,9 +164,7 @@ def _entries(
     there = [Credential(r, *logins[r], now) for r in wanted if r in logins]
     for credential, proof in zip(there, proofs(there, case), strict=True):
         registry = credential.registry
-        print_of = case.fingerprint
-        name = print_of(login_text(credential.username, credential.password)) if print_of else ""
-        known = case.record.known(registry, name)
+        known = case.known(credential)
         marked = held.mark.expires if held.mark else {}
         whose = "ours" if known else "another rotator's" if registry in marked else "not ours"
         end = known.expires_at if known else marked.get(registry)

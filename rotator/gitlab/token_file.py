@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rotator.system.atomic_file import directory, sync_directory
-from rotator.system.mounts import table
+from rotator.system.mounts import PROC, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +102,7 @@ def replacing(path: Path) -> Iterator[TokenFile]:
         raise CannotReplaceError(f"{path} can't be replaced: {error.strerror}") from error
 
 
-def check(path: Path) -> None:
+def check(path: Path, proc: Path = PROC) -> None:
     """Raise `CannotReplaceError` for a file that rename can't or should not replace."""
     try:
         status = path.lstat()
@@ -116,7 +116,7 @@ def check(path: Path) -> None:
         raise CannotReplaceError(f"rotator may not write in {path.parent}")
     mounts: dict[str, str] = {}
     with suppress(OSError):  # as far as the system tells
-        mounts = {mount.point: mount.system for mount in table()}
+        mounts = {mount.point: mount.system for mount in table(proc=proc)}
     if str(path) in mounts:
         raise CannotReplaceError(f"{path} is itself a mount point, so rename can't replace it")
     below = next((mounts[str(each)] for each in path.parents if str(each) in mounts), "")

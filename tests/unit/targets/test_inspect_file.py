@@ -233,7 +233,7 @@ def test_mount_table(tmp_path: Path) -> None:
     (tmp_path / "7" / "mountinfo").write_text(MOUNTINFO)
     table = mounts.table("7", tmp_path)
     assert table[-1] == Mount(
-        "8:2", "/@opt/my dir/config.json", "/root/.docker/config.json", deleted=True
+        "8:2", "/@opt/my dir/config.json", "/root/.docker/config.json", deleted=True, system="btrfs"
     )
     path = tmp_path.__class__("/opt/my dir/config.json")
     assert mounts.place(path, table) == ("8:2", "/@opt/my dir/config.json")
