@@ -144,6 +144,18 @@ def test_a_lease_that_another_registry_needs_is_not_ended() -> None:
     assert fixed.revoked == []
 
 
+def test_a_pending_credential_is_not_published_because_its_registry_is_silent() -> None:
+    """It rejected the credential; that it can't be asked now says nothing else."""
+    here = slow(600)
+    here.cycle()
+    here.hanging = HOST
+    here.after(10)
+    assert (here.place.text, here.source.fetches) == (None, 1)
+    here.hanging = None
+    here.after(600)
+    assert here.place.password() is not None
+
+
 def test_a_static_secret_that_was_changed_is_published_once_its_registry_knows_it() -> None:
     """The old one is still accepted then, and nobody says how long it will be."""
     world = SlowWorld(0)
