@@ -26,7 +26,7 @@ _MAP_FIELDS = 3
 class Mount:
     """One line of a mount table: which part of which device is mounted where.
 
-    `deleted`: what is mounted has lost its name since, as a file does that is replaced.
+    `deleted`: the mounted file has lost its name since, as somebody replaced it.
     """
 
     device: str

@@ -66,7 +66,7 @@ _ERROR_TEXTS = (
 )
 
 _BUSY = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ETXTBSY})
-"""What starting a program answers where the machine is short of something for a short time."""
+"""Errors of starting a program that pass: the machine lacks something for a short time."""
 
 
 class CredentialHelperSource(Source):

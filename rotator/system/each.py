@@ -51,7 +51,9 @@ class ThreadedEach:
             if stuck := next((one for one in hanging if one.item == item), None):
                 asked.append(self._still(stuck))
                 continue
-            server = getattr(item, "server", None) or object()  # who names none waits for nobody
+            server = (
+                getattr(item, "server", None) or object()
+            )  # an item that names none waits for nobody
             if server not in queues:
                 queues[server] = _Queue(self._running, seconds, self._clock)
             one = _Call(call, item, queues[server])

@@ -116,10 +116,10 @@ class Refusal:
 
 _PLAIN_HTTP = "sent an http request to an https server"
 
-# What Go says where the server can't reach whom it asks itself: an API server, an STS, a database.
+# Go's errors where the server can't reach another one: an API server, an STS, a database.
 _NETWORK = ("dial tcp", "i/o timeout", "connection refused", "no such host", "tls handshake")
 
-_LATER = "nothing to do: it is tried again; if this stays, ask whoever runs the server"
+_LATER = "nothing to do: it is tried again; if this stays, ask those who run the server"
 _STANDBY = "nothing to do: this was a standby, and it is asked again"
 _ACTIVE = "set `address` to the active cluster, or to a load balancer that asks /v1/sys/health"
 _BEFORE = (
