@@ -173,7 +173,7 @@ class Builder:
 
 
 def _prover(configuration: Configuration) -> Prove:
-    """Return the proof. What it is made of is loaded only where a rotation proves."""
+    """Return the proof; its modules are loaded only where a rotation proves."""
     if all(rotation.prove is ProofMode.OFF for rotation in configuration.rotations):
         return lambda _: Proof(Verdict.SKIPPED)
     from rotator.registry import RegistryProver  # noqa: PLC0415  requests is slow to load

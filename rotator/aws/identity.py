@@ -160,7 +160,7 @@ def own_keys(access: Access, session: Session, now: datetime) -> Keys:
 def of_identity(error: Exception, access: Access, call: Call, now: datetime) -> DriverError:
     """Return the error for what was raised while the SDK searched for an identity.
 
-    Nothing is a bug here: whatever it is, the person who set up the identity has to look.
+    No error is a bug here: the person who set up the identity has to look at each.
     """
     profile = access.profile or os.environ.get("AWS_PROFILE") or "default"
     names = ", ".join(sorted(name for name in os.environ if name.startswith("AWS_"))) or "none set"

@@ -1,6 +1,6 @@
 """Bounds what is read of an answer in the name of AWS: the SDK reads it whole, however long it is.
 
-The SDK asks whoever listens to its event `before-send` for an answer, and else gets it itself.
+The SDK asks the listeners of its event `before-send` for an answer, and else gets it itself.
 https://docs.aws.amazon.com/boto3/latest/guide/events.html
 """
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rotator.core.record import KnownCredential, Record
 
 SECONDS = 3.5
-"""How long all checks together may take; what gives no answer by then is a finding."""
+"""How long all checks together may take; a check without an answer by then is a finding."""
 
 TIMEOUTS = (1.5, 2.5)
 """Seconds for connecting, and for each wait for an answer: shorter than the drivers' own."""
@@ -25,9 +25,9 @@ TIMEOUTS = (1.5, 2.5)
 class Case:
     """One rotation: its settings, what the journal knows of it, and with what it asks.
 
-    `fingerprint` is None where nothing was published from here yet. `consume`: what uses something
-    up (a secret id, a credential made on request) may be done. `configured`: every rotation of the
-    configuration, also those that are not checked.
+    `fingerprint` is None where nothing was published from here yet. `consume`: the check may
+    use something up (a secret id, a credential made on request). `configured`: every rotation of
+    the configuration, also those that are not checked.
     """
 
     rotation: RotationSettings

@@ -58,7 +58,7 @@ def problems(
 def configured(target: TargetSettings, registries: Iterable[str]) -> tuple[Problem, ...]:
     """Return what programs will not take of a document with just these registries.
 
-    What is wrong lies in the configuration, as with several paths of one host.
+    The mistake is in the configuration, as with several paths of one host.
     """
     if target.content is not Content.DOCKER_CONFIG:
         return ()

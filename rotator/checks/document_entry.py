@@ -124,7 +124,7 @@ def entry_of(
     if proof.verdict is Verdict.ACCEPTED:
         findings.ok(f"{whose}; its registry accepts it now")
     elif proof.verdict is Verdict.REJECTED:
-        todo = "whoever wrote it has to log in again"
+        todo = "its writer has to log in again"
         if ours is not None:
             todo = f"rotator run-once {ours.case.rotation.name}" if ours.newest else OUTLIVED
         elif rotation is not None:

@@ -40,7 +40,7 @@ class ProveOnce:
         self._answers: dict[tuple[str, str, Secret], Future[Proof]] = {}
 
     def __call__(self, credential: Credential) -> Proof:
-        """Return what its registry says; who comes second waits for the first one's answer."""
+        """Return what its registry says; a second caller waits for the first one's answer."""
         key = (credential.registry, credential.username, credential.password)
         with self._lock:
             mine = key not in self._answers
@@ -48,7 +48,7 @@ class ProveOnce:
         if mine:
             try:
                 answer.set_result(self._prove(credential))
-            except Exception as error:  # noqa: BLE001  whoever waits gets it
+            except Exception as error:  # noqa: BLE001  those who wait get it
                 answer.set_exception(error)
         return answer.result()
 
@@ -134,7 +134,7 @@ def _decoded(text: str, findings: Findings) -> DockerConfig:
 
 
 def oddities(config: DockerConfig, findings: Findings) -> None:
-    """Say what is wrong with a document whoever wrote it."""
+    """Say what is wrong with a document, by any writer."""
     clients.problems(docker_config.encode(config), clients.RUNNERS_FILE, (), findings)
 
 
@@ -142,8 +142,8 @@ def proofs(credentials: Sequence[Credential], case: Case) -> list[Proof]:
     """Return what each credential's registry says of it, all asked at once."""
     if case.rotation.prove is ProofMode.OFF:
         return [Proof(Verdict.SKIPPED)] * len(credentials)
-    # Before the check that asks has used up its own time: what one registry says is not lost with
-    # another that hangs.
+    # Before the check that asks has used up its own time, so that a registry that hangs does not
+    # cost the answers of the others.
     answers = ThreadedEach()(case.prove, credentials, SECONDS * 0.8)
     return [
         answer if isinstance(answer, Proof) else Proof(Verdict.UNKNOWN, Failure.of(answer).detail)

@@ -36,7 +36,7 @@ PROOF = Limits(connect=1.0, read=2.0, overall=2.0)
 """A proof has to end before the checks do."""
 
 CONSUMING_SECONDS = 30.0
-"""With `--consume` nothing is left halfway: what a check made has to be ended by it."""
+"""With `--consume` nothing is left halfway: a check has to end the credentials that it made."""
 
 
 _PAUSED = "paused (`enabled: false`), so not asked"
@@ -144,7 +144,7 @@ def open_case(
     *,
     consume: bool,
 ) -> Case:
-    """Return what there is to know of a rotation; what is wrong with its journal is written down.
+    """Return what is known of a rotation, and report what is wrong with its journal.
 
     Reads the state directory and changes nothing in it.
     """

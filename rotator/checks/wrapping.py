@@ -180,7 +180,7 @@ def _from_base64(value: str) -> str:
     try:
         return base64.b64decode(value).decode("utf-8", "replace")
     except ValueError:
-        return value  # somebody wrote it there as it is; what clients make of it is said below
+        return value  # somebody wrote it there as it is, see the findings below
 
 
 def _base64(text: str) -> _Layer | None:

@@ -1,8 +1,8 @@
 """What the core needs: sources, targets, a journal, a proof, a clock, a random number, a fan-out.
 
-Drivers do one thing and raise: they never retry, sleep, log or swallow an error. Whatever they
-raise on purpose is a `DriverError` (see `core.errors`). Each call has a deadline of its own inside
-the driver (connect and read timeouts); the fan-out's deadline is only for what hangs all the same.
+Drivers do one thing and raise: they never retry, sleep, log or swallow an error. Every error that
+they raise on purpose is a `DriverError` (see `core.errors`). Each call has a deadline of its own
+inside the driver (connect and read timeouts); the fan-out's deadline is for calls that still hang.
 What a driver can do beyond its abstract methods is declared here, as a class attribute or as a
 method with a default.
 """
@@ -71,7 +71,7 @@ class Source(ABC):
     """Where fresh credentials come from. `name` is unique in its rotation.
 
     `registries` are those that the configuration names, None where only a fetch can tell.
-    `changes_early`: what it gives can change before its end (Vault KV, a file), so it is asked
+    `changes_early`: its credentials can change before their end (Vault KV, a file), so it is asked
     again each `poll`; read after a fetch. `revoke_after`: how long a replaced lease is left alive
     for running jobs (None: `longest_job`).
     """

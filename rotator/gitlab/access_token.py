@@ -56,7 +56,7 @@ def read(api: GitlabApi) -> AccessToken:
 
 
 def parse(answer: Any) -> AccessToken:
-    """Return the token that GitLab's answer describes; what it leaves out is not known."""
+    """Return the token that GitLab's answer describes; a field that it leaves out is not known."""
     scopes, granular = answer.get("scopes"), answer.get("granular_scopes")
     return AccessToken(
         name=str(answer.get("name", "")),

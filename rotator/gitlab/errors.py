@@ -65,7 +65,7 @@ _NOT_GITLAB = (
     "try: curl -i {url}/api/v4/version"
 )
 _SEE = "do what GitLab's message says; the variable is at {variables_page}"
-_WAIT = "nothing to do if it passes; else ask whoever runs {url}"
+_WAIT = "nothing to do if it passes; else ask those who run {url}"
 _BARE = r'"message": ?"403 Forbidden"'
 
 RULES = (
@@ -107,7 +107,7 @@ RULES = (
         "this GitLab is read-only for now", TemporaryError,
     ),
     ErrorRule(
-        on(status=403, text="<html"), Reason.FORBIDDEN, "ask whoever runs {url} or the proxy to it",
+        on(status=403, text="<html"), Reason.FORBIDDEN, "ask those who run {url} or its proxy",
         "something before GitLab forbids it",
     ),
     ErrorRule(

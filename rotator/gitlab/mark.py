@@ -6,8 +6,8 @@
 
 Clauses are separated by `; `. Registries that end together share a clause; the soonest end comes
 first, those without a known end last, names in alphabetical order. A description holds 255
-characters: registries are left out from the end of that order, and counted (`and 3 more`). What is
-left out is unknown to whoever reads the mark.
+characters: registries are left out from the end of that order, and counted (`and 3 more`). Readers
+of the mark know nothing of those.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ def _locked(path: Path, opened: int, new: int) -> TokenFile:
             os.fstat(new), os.stat(_new_name(path), dir_fd=opened, follow_symlinks=False)
         )
     except FileNotFoundError as error:
-        raise BusyError from error  # whoever held the lock has just put it in the token's place
+        raise BusyError from error  # the lock's holder has just put it in the token's place
     if not same:
         raise BusyError
     old = path.stat()

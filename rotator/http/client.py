@@ -136,7 +136,7 @@ class Client:
                 challenge = ", ".join(response.raw.headers.getlist("WWW-Authenticate"))
                 location = response.headers.get("Location", "")
                 answer = Answer(response.status_code, challenge[:HEADER_LIMIT])
-                # A challenge is in the headers; what comes after it may take time.
+                # A challenge is in the headers; the body after them may take time.
                 is_challenge = answer.status == _UNAUTHORIZED and headers == _HEADERS and not form
                 return answer if is_challenge else _with_body(answer, response), location
         except (requests.RequestException, HTTPError, OSError, ValueError, zlib.error) as error:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 LONGEST = 86_400.0
-"""Seconds: whoever asks for more is asked again after a day."""
+"""Seconds: a server that asks for more is asked again after a day."""
 
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 

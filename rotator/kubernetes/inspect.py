@@ -63,7 +63,7 @@ def inspect(settings: Settings, case: Case, findings: Findings) -> None:
 
 
 def _group(group: KubernetesGroup, settings: Settings, case: Case, findings: Findings) -> None:
-    """Check some members; what is wrong with several of them is said once."""
+    """Check some members; a mistake that several of them share is reported once."""
     if group.lists and not _may(group.place, "list"):
         findings.failure("we may not list namespaces", group.place.rule("list"))
         return
@@ -162,7 +162,7 @@ def _try(
 
 
 def _may(place: Place, verb: str) -> bool:
-    """Ask for one verb; whoever may not even ask is taken at their word when they try.
+    """Ask for one verb; where even asking is forbidden, yes is assumed until it is tried.
 
     https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
     """

@@ -1,4 +1,4 @@
-"""When the tokens end that rotator itself logs in with, and a word in time to whoever made them."""
+"""When the tokens end that rotator itself logs in with, and a warning in time."""
 
 from __future__ import annotations
 

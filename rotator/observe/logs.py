@@ -41,7 +41,7 @@ def configure(settings: LogSettings) -> FilteringBoundLogger:
         processors.append(structlog.processors.JSONRenderer())
     if is_journal(stream, os.environ):
         processors.append(lambda _, level, line: with_priority(line, level))
-    # What libraries log by themselves can hold signed headers; without a handler it is printed.
+    # Libraries' own log lines can hold signed headers; without a handler Python would show them.
     logging.getLogger().addHandler(logging.NullHandler())
     levels = {"debug": 10, "info": 20, "warning": 30, "error": 40}
     log: FilteringBoundLogger = structlog.wrap_logger(

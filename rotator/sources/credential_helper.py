@@ -78,7 +78,7 @@ _FAILURES = (
 """What a helper's text means; nothing of it is repeated but what is searched for."""
 
 _BUSY = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ETXTBSY})
-"""What starting a program answers where the machine is short of something for a short time."""
+"""Errors of starting a program that pass: the machine lacks something for a short time."""
 
 
 class CredentialHelperSource(Source):

@@ -160,7 +160,7 @@ class VaultSource(Source):
         """Return the previous credentials with a later end; none where one can't be had."""
         leases = {credential.lease for credential in previous}
         lease = leases.pop() if len(leases) == 1 else None
-        # What an earlier login leased ends with that login, whatever a renewal says.
+        # A lease of an earlier login ends with that login, also where a renewal says otherwise.
         if lease is None or self._leased.get(lease.id) != self._session.number:
             return []
         # One that ends before its lease does not last longer with it.

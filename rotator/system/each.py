@@ -53,7 +53,7 @@ class ThreadedEach:
                 asked.append(self._still(stuck))
                 continue
             named = item.server if isinstance(item, Target) else None
-            server = named or object()  # who names none waits for nobody
+            server = named or object()  # an item that names none waits for nobody
             if server not in queues:
                 queues[server] = _Queue(self._running, seconds, self._clock)
             one = _Call(call, item, queues[server])

@@ -26,8 +26,8 @@ _MAP_FIELDS = 3
 class Mount:
     """One line of a mount table: which part of which device is mounted where.
 
-    `deleted`: what is mounted has lost its name since, as a file does that is replaced. `system`:
-    the type of its file system.
+    `deleted`: the mounted file has lost its name since, as somebody replaced it. `system`: the type
+    of its file system.
     """
 
     device: str

@@ -63,7 +63,7 @@ def run(
 
 
 def _read(process: subprocess.Popen[bytes], deadline: float, limit: int) -> bytes:
-    """Return what is printed until the program ends, whoever else may hold its output open."""
+    """Return the program's output until it ends, also where others hold the output open."""
     stdout = cast("IO[bytes]", process.stdout)
     os.set_blocking(stdout.fileno(), False)
     output = b""

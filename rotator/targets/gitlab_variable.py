@@ -63,8 +63,8 @@ class GitlabVariableTarget(Target):
     """One variable of one group, project or instance, in one environment scope.
 
     `compares` is False: GitLab has no conditional write. A read is one request, a write another.
-    What people set themselves stays (protected, variable_type, and the description where it is not
-    our mark) unless it is configured; `raw` and `masked` are set at each write. `settings`, `asked`
+    People's own settings stay (protected, variable_type, and the description where it is not our
+    mark) unless they are configured; `raw` and `masked` are set at each write. `settings`, `asked`
     and `api` are how GitLab is asked about it.
     """
 

@@ -91,7 +91,7 @@ class Mounts:
     def ask(self, path: str, ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         """Return what the server says of the mount above a path, asked once for all.
 
-        Who has waited long enough for another one's question asks too.
+        A caller that has waited long enough for another one's question asks too.
         """
         waited = self._asking.acquire(timeout=_LONGEST_WAIT)
         try:
@@ -115,8 +115,8 @@ class Mounts:
 def find_engine(session: VaultSession, path: str, wanted: Kind | Literal["auto"]) -> Engine:
     """Return what answers at `path`, asking the server as `vault kv get` does.
 
-    The question needs no policy of its own: the server answers whoever may do anything below the
-    mount. A refusal therefore means that the login may do nothing there, or that nothing is mounted
+    The question needs no policy of its own: the server answers everybody who may do anything below
+    the mount. So a refusal means that the login may do nothing there, or that nothing is mounted
     there; with `wanted` given, the first part of the path is then taken as the mount.
 
     Raises `PermanentError` (forbidden) and what a request raises.

@@ -114,11 +114,11 @@ SILENCE = (
 )  # fmt: skip
 """What it means that no answer came."""
 
-# What Go says where the server can't reach whom it asks itself: an API server, an STS, a database.
+# Go's errors where the server can't reach another one: an API server, an STS, a database.
 _NETWORK = "dial tcp|i/o timeout|connection refused|no such host|tls handshake"
 
 _NOT_ACTIVE = "readonly|read-only storage|node not active|active cluster node not found"
-_LATER = "nothing to do: it is tried again; if this stays, ask whoever runs the server"
+_LATER = "nothing to do: it is tried again; if this stays, ask those who run the server"
 _STANDBY = "nothing to do: this was a standby, and it is asked again"
 _ACTIVE = "set `address` to the active cluster, or to a load balancer that asks /v1/sys/health"
 _SHORTEN = "shorten what is written: the server has a limit"

@@ -46,7 +46,7 @@ class VaultSession:
 
     @property
     def number(self) -> int:
-        """The number of the login in use; what was leased with one dies with it."""
+        """The number of the login in use; its leases end with it."""
         return self._granted.number if self._granted else 0
 
     @property

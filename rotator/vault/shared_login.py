@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 # A token that ends while a request is under way would be refused.
 _MARGIN = timedelta(seconds=5)
 
-# Shares of a token's life. What is leased with a token ends with it at the latest, so it is renewed
-# before a lease as long as its life is: by default that happens at 50 % of it.
+# Shares of a token's life. A lease ends with its token at the latest. So the token is renewed
+# before a lease of the same life is, which by default happens at 50 % of it.
 _RENEW_AFTER, _REPLACE_AFTER = 0.25, 0.5
 
 # For how many seconds the failure of one login is the failure of the others that need it.
@@ -50,8 +50,8 @@ class SharedLogin:
     """A login at one server, renewed or replaced before it ends. For several threads.
 
     One thread logs in at a time; the others wait and use what it got. Where it fails, those who
-    waited, and whoever comes seconds later, get the same failure: a wrong secret id that each of
-    30 sources offers would lock its role for everybody. Who comes a second time asks the server.
+    waited, and those who come seconds later, get the same failure: a wrong secret id that each of
+    30 sources offers would lock its role for everybody. A second question of one asks the server.
     """
 
     def __init__(self, server: Server, clock: Clock, timeouts: Timeouts = TIMEOUTS) -> None:
@@ -90,8 +90,8 @@ class SharedLogin:
 
         Logs in where there is none, where it is about to end, or where another token was put into
         its file; renews it after a quarter of its life, or logs in again after 50 % of it where it
-        can't be renewed. Another secret id or JWT counts from the next login on: what was leased
-        with the token would die with it. Raises `LoginRejectedError`, and whatever a request
+        can't be renewed. Another secret id or JWT counts from the next login on: the token's
+        leases would end with it. Raises `LoginRejectedError`, and whatever a request
         raises.
         """
         with self._lock:

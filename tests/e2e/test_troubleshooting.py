@@ -1,4 +1,4 @@
-"""The page that answers by exact words: complete, and every command on it exists."""
+"""The page that answers by exact text: complete, and every command on it exists."""
 
 from __future__ import annotations
 

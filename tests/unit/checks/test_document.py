@@ -108,7 +108,7 @@ def test_a_foreign_one(known: Case) -> None:
     the(found, "ok", "no document that rotator wrote as a whole")
     assert "find who wrote this one" in the(found, "failure", "and a foreign entry").todo
     other = the(told(document(harbor=NEW, other=OLD), known), "failure", "a foreign entry")
-    assert other.todo == "whoever wrote it has to log in again"
+    assert other.todo == "its writer has to log in again"
     the(found, "warning", "its registry can't be asked: connection refused")
 
 
