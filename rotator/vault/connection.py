@@ -70,7 +70,7 @@ class Server(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """What a server answered, and what was asked of it.
+    """A server's answer, and what was asked of it.
 
     `what` begins an error's sentence ("cannot read secret/data/x at https://vault:8200"); `method`
     and `path` say which policy allows it. `hidden` are secrets that the server may repeat.
@@ -94,7 +94,7 @@ class Answer(Struct, frozen=True):
     def document(self) -> Mapping[str, Any]:
         """Return the JSON object in it, empty where it has no body.
 
-        Raises `PermanentError` (malformed) where something else answered.
+        Raises `PermanentError` (malformed) where it is no JSON object.
         """
         if not self.response.content:
             return {}
