@@ -283,7 +283,7 @@ def _asked(server: Server, method: _Posted, connection: Connection) -> Ask:
             name, password = quote(method.username), SecretInput(method.password_file).read()
             return lambda vault: vault.auth.userpass.login(name, password, **there)
         case auth.CertAuthSettings():
-            # hvac's method reads certificate files again; the connection shows the certificate already.
+            # hvac's method reads certificate files again; the connection shows the certificate.
             fields: dict[str, str | Secret] = {"name": method.role} if method.role else {}
         case auth.AwsAuthSettings():
             # hvac's method signs for the global STS alone.
