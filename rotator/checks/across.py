@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from rotator.checks.case import Case
     from rotator.checks.finding import Findings
     from rotator.config.target_common import TargetSettings
-    from rotator.config.targets import Target
     from rotator.core.model import Credential
 
 _KEY = "DOCKER_AUTH_CONFIG"
@@ -150,7 +149,8 @@ def _file_and_variable(rotations: Sequence[RotationChecks]) -> None:
     for rotation in rotations:
         pairs = zip(rotation.case.rotation.targets, rotation.targets, strict=True)
         for target, findings in pairs:
-            if not (_is_document(target) and _is_auth_config(target)):
+            is_variable = isinstance(target, GitlabVariableTargetSettings) and target.key == _KEY
+            if not (_is_document(target) and is_variable):
                 continue
             both = [registry for registry in rotation.wanted(target) if registry in files]
             if both:
@@ -165,7 +165,3 @@ def _file_and_variable(rotations: Sequence[RotationChecks]) -> None:
 
 def _is_document(target: TargetSettings) -> bool:
     return target.enabled and target.content is Content.DOCKER_CONFIG
-
-
-def _is_auth_config(target: Target) -> bool:
-    return isinstance(target, GitlabVariableTargetSettings) and target.key == _KEY

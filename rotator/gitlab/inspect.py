@@ -39,7 +39,8 @@ def inspect(settings: GitlabVariableTargetSettings, case: Case, findings: Findin
     asked = target.asked
     findings.ok(f"it may read the variables of {asked.place}")
     _variable(settings, target, held, findings)
-    if settings.owner != "instance" and _has_several(target):
+    mine = asked.owner, asked.path, asked.key
+    if settings.owner != "instance" and has_key(target.api, *mine) == "several":
         findings.warning(
             f"{asked.place} has several variables {asked.key}, in different "
             "environment scopes: a job gets the one with the narrowest scope that fits",
@@ -64,11 +65,6 @@ def check_document(
         findings.error(error)
     else:
         findings.ok(f"GitLab can {'mask' if masked else 'take'} the value as it would be")
-
-
-def _has_several(target: GitlabVariableTarget) -> bool:
-    asked = target.asked
-    return has_key(target.api, asked.owner, asked.path, asked.key) == "several"
 
 
 def _token(target: GitlabVariableTarget, case: Case, findings: Findings) -> None:

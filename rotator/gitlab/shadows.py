@@ -71,9 +71,13 @@ class Shadows:
         waiting = spaces[:MOST_ASKED]
         found: list[str] = []
         counted = hidden = 0
+
+        def has_our_key(space: Space) -> str:
+            return has_key(self._api, *space, self._asked.key)
+
         while waiting and time.monotonic() < deadline:
             turn, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
-            answers = ThreadedEach()(self._has_key, turn, _TURN_SECONDS)
+            answers = ThreadedEach()(has_our_key, turn, _TURN_SECONDS)
             for (_, path), answer in zip(turn, answers, strict=True):
                 if isinstance(answer, Exception) and not isinstance(answer, DriverError):
                     raise answer
@@ -84,9 +88,6 @@ class Shadows:
                 break  # it is asked too much of GitLab
         more = _PER_PAGE in (len(groups), len(projects))
         return Below(tuple(found), counted, len(spaces), more, hidden)
-
-    def _has_key(self, space: Space) -> str:
-        return has_key(self._api, *space, self._asked.key)
 
     def _list(self, what: Literal["descendant_groups", "projects"]) -> list[str]:
         """Return the paths on the first page of what is below the group."""

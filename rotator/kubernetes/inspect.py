@@ -137,14 +137,11 @@ def _object(target: KubernetesTarget, settings: Settings, case: Case, findings: 
         return
     held = target.read()
     for note in held.notes:
-        findings.failure(f"{place}: {note}", _unchangeable(place, note))
+        todo = place.replace_it() if "immutable" in note else place.keep_type()
+        findings.failure(f"{place}: {note}", todo)
     if not refused and not held.notes and _try(target, settings, case, held, findings):
         findings.ok(f"{place} can be read, made and changed")
     registry.published(settings, held, case, findings)
-
-
-def _unchangeable(place: Place, note: str) -> str:
-    return place.replace_it() if "immutable" in note else place.keep_type()
 
 
 def _try(

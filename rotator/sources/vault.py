@@ -61,11 +61,11 @@ class VaultSource(Source):
     @property
     def token_expires_at(self) -> datetime | None:
         """When the login token ends; None where it has no known end, or there is none yet."""
-        return self._session.token_expires_at
+        return self._session.login.token_expires_at
 
     def login_stamp(self) -> str:
         """Return what changes when the secret that logs in changes, or how it is configured."""
-        return self._session.login_stamp()
+        return self._session.login.login_stamp()
 
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:
         """Return what the secret holds now, or the previous credentials with a lengthened lease."""
@@ -154,7 +154,7 @@ class VaultSource(Source):
 
     def _end(self, end: datetime) -> datetime:
         """Return the earlier of a lease's end and the end of the token that it dies with."""
-        return min(end, self._session.token_expires_at or end)
+        return min(end, self._session.login.token_expires_at or end)
 
     def _renewed(self, previous: Sequence[Credential]) -> list[Credential]:
         """Return the previous credentials with a later end; none where one can't be had."""

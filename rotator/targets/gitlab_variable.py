@@ -44,13 +44,6 @@ _ENVIRONMENT_BYTES = 128 * 1024
 """Linux starts no program with a longer `KEY=value` (MAX_ARG_STRLEN, the last zero byte counts)."""
 
 
-def build(
-    settings: GitlabVariableTargetSettings, policy: Policy, clock: Clock
-) -> GitlabVariableTarget:
-    """Return the target for these settings; nothing is asked or read yet."""
-    return GitlabVariableTarget(settings, policy, clock)
-
-
 @dataclass(frozen=True, slots=True)
 class _Found:
     """What a write has to know of the variable that it replaces."""
@@ -244,6 +237,10 @@ class GitlabVariableTarget(Target):
                 "another rotator can't tell what is in it, don't share it with one"
             )
         return notes
+
+
+build = GitlabVariableTarget
+"""Returns the target for these settings; nothing is asked or read yet."""
 
 
 def _dropped_by_docker(value: str, key: str) -> list[str]:

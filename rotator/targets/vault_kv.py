@@ -60,11 +60,11 @@ class VaultKvTarget(Target):
     @property
     def token_expires_at(self) -> datetime | None:
         """When the login token ends; None where it has no known end, or there is none yet."""
-        return self._session.token_expires_at
+        return self._session.login.token_expires_at
 
     def login_stamp(self) -> str:
         """Return what changes when the secret that logs in changes, or how it is configured."""
-        return self._session.login_stamp()
+        return self._session.login.login_stamp()
 
     def read(self) -> Held:
         """Return the field and the mark beside it; a deleted secret reads as nothing."""

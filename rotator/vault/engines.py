@@ -186,11 +186,12 @@ def _stored(engine: Engine, reply: Reply) -> Stored:
     metadata = reply.data.get("metadata")
     metadata = metadata if isinstance(metadata, Mapping) else {}
     data = reply.data.get("data")
+    deleted: Literal["", "deleted"] = "deleted" if metadata.get("deletion_time") else ""
     return Stored(
         data if isinstance(data, Mapping) else None,
         whole_number(metadata.get("version")),
         _time(metadata.get("created_time")),
-        _gone(metadata),
+        "destroyed" if metadata.get("destroyed") else deleted,
     )
 
 
@@ -207,12 +208,6 @@ def _kind(data: Mapping[str, Any]) -> Kind:
     if data.get("type") not in ("kv", "generic", "cubbyhole"):
         return "dynamic"
     return "kv2" if str(version) == "2" else "kv1"
-
-
-def _gone(metadata: Mapping[str, Any]) -> Literal["", "deleted", "destroyed"]:
-    if metadata.get("destroyed"):
-        return "destroyed"
-    return "deleted" if metadata.get("deletion_time") else ""
 
 
 def _time(text: Any) -> datetime | None:

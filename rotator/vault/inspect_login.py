@@ -64,7 +64,8 @@ def server_is_ready(settings: Settings, findings: Findings) -> bool:
     connection = Connection(Server.of(settings), TIMEOUTS)
     try:
         answer = connection.send(_health, "cannot ask how it is")
-        if answer.status >= _SERVER_FAULT and not _is_json(answer.response):
+        is_json = "json" in answer.response.headers.get("Content-Type", "")
+        if answer.status >= _SERVER_FAULT and not is_json:
             raise answer.error()
         has_state = answer.response.ok or answer.status in _DOWN
         state = answer.document() if has_state else {}
@@ -106,7 +107,7 @@ def may_log_in(settings: Settings, case: Case, findings: Findings) -> bool:
 
 def token(session: CheckSession, settings: Settings, case: Case, findings: Findings) -> bool:
     """Say what the login token is worth; return whether it may be used further."""
-    mine, now = session.token, case.clock()
+    mine, now = session.login.token, case.clock()
     method = settings.auth.method
     if mine is None:
         return False
@@ -166,10 +167,6 @@ def _health(vault: Any) -> requests.Response:
         standby_ok=True, performance_standby_code=_OK, method="GET"
     )
     return response
-
-
-def _is_json(response: requests.Response) -> bool:
-    return "json" in response.headers.get("Content-Type", "")
 
 
 def _is_wrapped(settings: Settings, secret: Secret) -> bool:

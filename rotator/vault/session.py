@@ -14,12 +14,10 @@ from rotator.vault.shared_login import Granted, SharedLogin, shared_login
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from datetime import datetime
 
     from rotator.core.ports import Clock
     from rotator.vault.connection import Answer, Ask, VaultSettings
     from rotator.vault.engines import Mounts
-    from rotator.vault.login import Token
 
 FETCH_PATIENCE, TARGET_PATIENCE = 30.0, 12.0
 """Seconds for which quotas and standbys are waited for: a fetch has a minute, a read 20 seconds."""
@@ -50,23 +48,9 @@ class VaultSession:
         return self._granted.number if self._granted else 0
 
     @property
-    def token(self) -> Token | None:
-        """The login token in use; None where there is none yet."""
-        return self.login.token
-
-    @property
-    def token_expires_at(self) -> datetime | None:
-        """When the login token ends; None where it has no known end, or there is none yet."""
-        return self.token.expires_at if self.token else None
-
-    @property
     def mounts(self) -> Mounts:
         """What is known of the mounts in the secret's namespace."""
         return self.login.mounts_in(self._namespace)
-
-    def login_stamp(self) -> str:
-        """Return what changes when the secret that logs in changes, or how it is configured."""
-        return self.login.login_stamp()
 
     def open(self) -> None:
         """Make sure that there is a token that lasts; call it before each piece of work.
