@@ -160,7 +160,8 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     # Conclude: what the journal holds of it, and what is reported.
     record = conclude.with_sources(record, before, rotation, answers, refused, chosen, _at(ports))
     as_it_is = _not_carried_out(written) if options.dry_run else written
-    ends = _ends(rotation, observed, as_it_is, record, chosen, candidates)
+    read = {name: observed[name] for name in as_it_is}
+    ends |= _ends(rotation, read, as_it_is, record, chosen, candidates)
     credentials = reports.credential_reports(rotation, record, chosen, standby, answers, refused)
     targets = reports.target_reports(
         rotation, observed, written, ends, record, dry_run=options.dry_run
