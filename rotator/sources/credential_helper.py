@@ -31,7 +31,6 @@ from rotator.system.program_environment import passed_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import timedelta
 
     from rotator.config.sources import CredentialHelperSourceSettings
     from rotator.core.ports import Clock
@@ -90,23 +89,18 @@ class CredentialHelperSource(Source):
 
     def __init__(
         self,
-        name: str,
-        helper: str,
-        registries: frozenset[str],
+        settings: CredentialHelperSourceSettings,
         clock: Clock,
-        *,
-        timeout: timedelta,
-        lifetime: timedelta | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
-        super().__init__(name, registries)
-        self._helper = helper
-        self._wanted = sorted(registries)
+        super().__init__(settings.name, settings.known_registries())
+        self._helper = settings.helper
+        self._wanted = sorted(settings.registries)
         self._clock = clock
-        self._timeout = timeout
-        self._lifetime = lifetime
+        self._timeout = settings.timeout
+        self._lifetime = settings.lifetime
         self._environment = environment
-        self._program = f"docker-credential-{helper}"
+        self._program = f"docker-credential-{settings.helper}"
 
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:  # noqa: ARG002  a helper can't renew
         """Return what the helper says for each registry.
@@ -219,13 +213,5 @@ def _is_text(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and value.encode("utf-8", "replace").decode() == value
 
 
-def build(settings: CredentialHelperSourceSettings, clock: Clock) -> CredentialHelperSource:
-    """Build the source that the configuration describes."""
-    return CredentialHelperSource(
-        settings.name,
-        settings.helper,
-        frozenset(settings.registries),
-        clock,
-        timeout=settings.timeout,
-        lifetime=settings.lifetime,
-    )
+build = CredentialHelperSource
+"""Returns the source that the configuration describes."""

@@ -22,7 +22,6 @@ from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from rotator.config.sources import DockerConfigSourceSettings
     from rotator.core.docker_config import DockerConfig
@@ -53,12 +52,11 @@ _READ_ERRORS = (
 class DockerConfigSource(Source):
     """Takes the logins of the docker config file at `path`: all, or those of `registries`."""
 
-    def __init__(
-        self, name: str, path: Path, registries: frozenset[str] | None, clock: Clock
-    ) -> None:
-        super().__init__(name, registries)
-        self.changes_early = True
-        self._path = path
+    changes_early = True
+
+    def __init__(self, settings: DockerConfigSourceSettings, clock: Clock) -> None:
+        super().__init__(settings.name, settings.known_registries())
+        self._path = settings.path
         self._clock = clock
 
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:  # noqa: ARG002  the file is read whatever was in it before
@@ -149,7 +147,5 @@ def _helper(config: DockerConfig, registries: Sequence[str]) -> str | None:
     return next((name for name in candidates if name and isinstance(name, str)), None)
 
 
-def build(settings: DockerConfigSourceSettings, clock: Clock) -> DockerConfigSource:
-    """Build the source that the configuration describes."""
-    registries = None if settings.registries is None else frozenset(settings.registries)
-    return DockerConfigSource(settings.name, settings.path, registries, clock)
+build = DockerConfigSource
+"""Returns the source that the configuration describes."""
