@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from rotator.checks.case import Case
     from rotator.checks.finding import Findings
     from rotator.config.target_common import TargetSettings
     from rotator.core.model import Credential
+    from rotator.inspection import Case
 
 _KEY = "DOCKER_AUTH_CONFIG"
 
@@ -108,10 +108,10 @@ def _values(rotation: RotationChecks) -> None:
     for target, findings in zip(rotation.case.rotation.targets, rotation.targets, strict=True):
         if isinstance(target, GitlabVariableTargetSettings) and target.enabled:
             text = _value(target, findings, logins)
-            if text is not None:
-                from rotator.gitlab.inspect import check_document  # noqa: PLC0415  its SDK is slow
+            if text is not None and findings.held is not None:
+                from rotator.targets.inspect_gitlab_variable import check_document  # noqa: PLC0415  its SDK is slow
 
-                check_document(target, text, rotation.case, findings)
+                findings.add(check_document(target, text, findings.held, rotation.case))
 
 
 def _value(

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from rotator.checks.case import Case
     from rotator.config.targets import Target as TargetSettings
     from rotator.core.record import KnownCredential
+    from rotator.inspection import Case
 
 OUTLIVED = (
     "the job had an older document than is published: where jobs outlive a renewal, mount the "

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from rotator import sources, targets
 from rotator.checks import inputs
 from rotator.checks.across import RotationChecks, compare
-from rotator.checks.case import SECONDS, Case
-from rotator.checks.finding import Finding, Findings
-from rotator.checks.registry import ProveOnce
+from rotator.checks.finding import Findings
+from rotator.checks.registry import ProveOnce, given, published
+from rotator.config.target_common import TargetSettings
+from rotator.core.errors import DriverError
 from rotator.core.record import Record, RecordError
 from rotator.decoding import load
 from rotator.http.client import Limits
+from rotator.inspection import SECONDS, Case, Finding, Given
 from rotator.observe.progress import WatchedEach
 from rotator.registry import RegistryProver
 from rotator.system.each import ThreadedEach
@@ -28,8 +30,10 @@ if TYPE_CHECKING:
 
     from rotator.config.schema import Configuration, RotationSettings
     from rotator.config.sources import Source as SourceSettings
-    from rotator.config.targets import Target as TargetSettings
+    from rotator.config.targets import Target
+    from rotator.core.model import Held
     from rotator.core.ports import Clock, Fingerprint, Prove
+    from rotator.inspection import Found
     from rotator.observe.progress import Progress
 
 PROOF = Limits(connect=1.0, read=2.0, overall=2.0)
@@ -55,14 +59,26 @@ class Examined:
 class _Check:
     """One source or target, and its findings; `inspection`: the module that adds them."""
 
-    settings: SourceSettings | TargetSettings
+    settings: SourceSettings | Target
     case: Case
     findings: Findings
     inspection: ModuleType
 
     def inspect(self) -> None:
-        """Ask, and add what is found."""
-        self.inspection.inspect(self.settings, self.case, self.findings)
+        """Ask, and add what is found; registries are asked as soon as there is a credential."""
+        for found in self.inspection.inspect(self.settings, self.case):
+            try:
+                self._add(found)
+            except Exception as error:  # noqa: BLE001  the inspection ends what it began
+                self.findings.error(error)
+
+    def _add(self, found: Found) -> None:
+        if isinstance(found, Finding):
+            self.findings.add(found)
+        elif isinstance(found, Given):
+            given(found.credentials, self.case, self.findings)
+        elif isinstance(self.settings, TargetSettings):
+            published(self.settings, found, self.case, self.findings)
 
 
 def examine(
@@ -164,7 +180,16 @@ def open_case(
             f"check as the user that rotator runs as: "
             f'sudo -u "$(stat -c %U {state_dir})" rotator check',
         )
-    return Case(rotation, record, clock, prove, _fingerprint(state_dir), consume)
+    return Case(rotation, record, clock, prove, _fingerprint(state_dir), consume, _of_member)
+
+
+def _of_member(settings: TargetSettings, held: Held, case: Case) -> list[Finding]:
+    findings = Findings("")
+    try:
+        published(settings, held, case, findings)
+    except DriverError as error:
+        findings.error(error)
+    return findings.all
 
 
 def _fingerprint(state_dir: Path) -> Fingerprint | None:

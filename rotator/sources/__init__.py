@@ -13,7 +13,7 @@ DRIVERS = {
     "docker_config": Driver(
         "rotator.sources.docker_config", "rotator.sources.inspect_docker_config"
     ),
-    "ecr": Driver("rotator.sources.ecr", "rotator.aws.inspect"),
-    "ecr_public": Driver("rotator.sources.ecr", "rotator.aws.inspect"),
-    "vault": Driver("rotator.sources.vault", "rotator.vault.inspect"),
+    "ecr": Driver("rotator.sources.ecr", "rotator.sources.inspect_ecr"),
+    "ecr_public": Driver("rotator.sources.ecr", "rotator.sources.inspect_ecr"),
+    "vault": Driver("rotator.sources.vault", "rotator.sources.inspect_vault"),
 }

@@ -9,8 +9,12 @@ from rotator.core.ports import Driver
 
 DRIVERS = {
     "file": Driver("rotator.targets.file", "rotator.targets.inspect_file"),
-    "gitlab_variable": Driver("rotator.targets.gitlab_variable", "rotator.gitlab.inspect"),
-    "kubernetes_configmap": Driver("rotator.targets.kubernetes", "rotator.kubernetes.inspect"),
-    "kubernetes_secret": Driver("rotator.targets.kubernetes", "rotator.kubernetes.inspect"),
-    "vault_kv": Driver("rotator.targets.vault_kv", "rotator.vault.inspect"),
+    "gitlab_variable": Driver(
+        "rotator.targets.gitlab_variable", "rotator.targets.inspect_gitlab_variable"
+    ),
+    "kubernetes_configmap": Driver(
+        "rotator.targets.kubernetes", "rotator.targets.inspect_kubernetes"
+    ),
+    "kubernetes_secret": Driver("rotator.targets.kubernetes", "rotator.targets.inspect_kubernetes"),
+    "vault_kv": Driver("rotator.targets.vault_kv", "rotator.targets.inspect_vault_kv"),
 }

@@ -9,8 +9,9 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from rotator.checks import plain
-from rotator.checks.finding import Findings
+from rotator.core.model import Held
 from rotator.core.record import Record
+from rotator.inspection import Finding, Given
 from rotator.sources import DRIVERS as SOURCES
 from rotator.targets import DRIVERS as TARGETS
 from tests.fakes.ecr import FakeEcr, denied, key_in_environment, only_aws
@@ -31,8 +32,6 @@ from tests.unit.checks.room import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from rotator.checks.finding import Finding
 
 
 @pytest.fixture(scope="module")
@@ -145,13 +144,16 @@ def test_driver_without_a_check(tmp_path: Path) -> None:
     settings = rotation([login_file(tmp_path)], [file_target(tmp_path)])
     one, lavish = case(settings), case(settings, consume=True)
     source, target = one.rotation.sources[0], one.rotation.targets[0]
-    findings = Findings("new")
-    plain.inspect(target, one, findings)
-    the(findings.all, "ok", "it can be read")
-    plain.inspect(source, one, findings)
-    assert "--consume" in the(findings.all, "warning", "not asked").todo
-    plain.inspect(source, lavish, findings)
-    the(findings.all, "ok", "accepts what it gives")
+    read, held = plain.inspect(target, one)
+    assert isinstance(read, Finding)
+    assert (read.level, read.found) == ("ok", "it can be read")
+    assert isinstance(held, Held)
+    [spared] = plain.inspect(source, one)
+    assert isinstance(spared, Finding)
+    assert (spared.level, "--consume" in spared.todo) == ("warning", True)
+    [given] = plain.inspect(source, lavish)
+    assert isinstance(given, Given)
+    assert len(given.credentials) == 1
 
 
 def test_every_driver_has_an_inspection() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotator.checks.finding import Findings
+from rotator.inspection import Finding
 from rotator.system import mounts
 from rotator.system.mounts import Mount
 from rotator.targets import inspect_file as file
@@ -23,7 +23,6 @@ from tests.unit.targets.file.desk import publish
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rotator.checks.finding import Finding
 
 DOCUMENT = '{"auths":{}}\n'
 NOBODY = 65534
@@ -121,9 +120,9 @@ def test_directory_of_others(ward: Ward) -> None:
     obey_modes(on=True)
     # capabilities are a thread's own: asked here, and not in the fan-out's threads
     one = case(rotation([login_file(ward.place)], [ward.settings]))
-    findings = Findings("the file")
-    file.inspect(one.rotation.targets[0], one, findings)  # type: ignore[arg-type]
-    assert "ls -ld" in the(findings.all, "failure", "Permission denied").todo
+    found = file.inspect(one.rotation.targets[0], one)  # type: ignore[arg-type]
+    findings = [each for each in found if isinstance(each, Finding)]
+    assert "ls -ld" in the(findings, "failure", "Permission denied").todo
 
 
 @pytest.mark.parametrize(
@@ -325,6 +324,6 @@ def test_remapped_docker(ward: Ward, tmp_path: Path) -> None:
     daemon = tmp_path / "daemon.json"
     for text, level in (('{"userns-remap": "ci:ci"}', "warning"), ("garbage", "ok"), ("[]", "ok")):
         daemon.write_text(text)
-        findings = Findings("the file")
-        file._mode(target, ward.file.stat(), findings, daemon)  # type: ignore[arg-type]
-        assert [finding.level for finding in findings.all] == [level]
+        [found] = file._mode(target, ward.file.stat(), daemon)  # type: ignore[arg-type]
+        assert isinstance(found, Finding)
+        assert found.level == level

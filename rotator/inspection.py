@@ -1,18 +1,90 @@
-"""What a check may know of its rotation, and with what it may ask."""
+"""What the inspection of a driver may know, and what it yields: for `rotator check`.
+
+An inspection is a module with `inspect(settings, case) -> Iterator[Found]`; the driver's table
+names it. It asks, yields what it finds, raises the driver's own errors, and changes nothing.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from rotator.core.docker_config import login_text
+from rotator.core.failure import Failure
+from rotator.core.model import Credential, Held
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from rotator.config.schema import RotationSettings
     from rotator.config.target_common import TargetSettings
-    from rotator.core.model import Credential
     from rotator.core.ports import Clock, Fingerprint, Prove
     from rotator.core.record import KnownCredential, Record
+
+
+class Level(StrEnum):
+    """How bad a finding is: a failure keeps the rotation from working."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `rotator check`: about what, what was found, what to do (empty: nothing).
+
+    An inspection leaves `about` empty where it means its own source or target.
+    """
+
+    level: Level
+    about: str
+    found: str
+    todo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a source gave. It is shown to the registries before the inspection goes on."""
+
+    credentials: Sequence[Credential] = field(repr=False)
+
+
+Found = Finding | Given | Held
+"""What an inspection yields: a finding, what a source gave, or what a target holds."""
+
+
+def ok(found: str, todo: str = "") -> Finding:
+    """Return what is as it should be."""
+    return Finding(Level.OK, "", found, todo)
+
+
+def warning(found: str, todo: str) -> Finding:
+    """Return what works, but may not for long or not for all."""
+    return Finding(Level.WARNING, "", found, todo)
+
+
+def failure(found: str, todo: str) -> Finding:
+    """Return what keeps the rotation from working."""
+    return Finding(Level.FAILURE, "", found, todo)
+
+
+def failed(error: Exception) -> Finding:
+    """Return what a driver's error says."""
+    one = Failure.of(error)
+    return failure(one.detail, one.hint)
+
+
+def worst(findings: Iterable[Finding]) -> Level:
+    """Return the worst level among the findings; ok where there is none."""
+    levels = {finding.level for finding in findings}
+    return next((level for level in reversed(Level) if level in levels), Level.OK)
+
+
+Published = Callable[["TargetSettings", Held, "Case"], "list[Finding]"]
+"""Returns what there is to say of what a target holds, by its registries too."""
 
 SECONDS = 3.5
 """How long all checks together may take; a check without an answer by then is a finding."""
@@ -36,6 +108,7 @@ class Case:
     prove: Prove = field(repr=False)
     fingerprint: Fingerprint | None = field(default=None, repr=False)
     consume: bool = False
+    published: Published = field(default=lambda *_: [], repr=False)
     configured: list[RotationSettings] = field(default_factory=list, repr=False)
 
     def registries(self) -> dict[str, str]:
