@@ -202,9 +202,10 @@ def _as_last_read(
     if name is None:
         # A journal of version 0.1.0 does not name it: then it is not later than what is chosen.
         return min(end, chosen[registry].worth) if registry in chosen else end
-    one, known = candidates.get((registry, name)), record.known(registry, name)
+    one = candidates.get((registry, name))
     if one is not None:
         return one.worth
+    known = record.known(registry, name)
     if known is not None and known.verdict == Verdict.REJECTED:
         return DEAD
     return end
