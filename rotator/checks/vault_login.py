@@ -156,7 +156,7 @@ def _end(mine: Token, now: datetime, findings: Findings) -> None:
             f"see that the daemon runs (rotator status), or write another one: {_NEW_TOKEN}",
         )
     elif mine.periodic:
-        findings.ok(f"{ends}; it is periodic: rotator renews it for ever")
+        findings.ok(f"{ends}; it is periodic: rotator renews it without end")
     else:
         findings.ok(f"{ends}; rotator renews it until its last end, which a periodic token has not")
 

@@ -146,7 +146,7 @@ class _Adapter(BoundedAdapter):
     def __init__(self, cluster: Cluster, login: Login, seconds: float) -> None:
         self._tls: dict[str, Any] = {}
         if not cluster.server.startswith("https:"):
-            # A broken certificate is said all the same.
+            # A broken certificate is reported here too.
             _show(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), login)
         else:
             context = _context(cluster)
