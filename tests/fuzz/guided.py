@@ -22,10 +22,10 @@ with atheris.instrument_imports(include=["rotator", "yaml"]):
     from tests.unit.registry import test_challenge
 
 
-@given(st.lists(st.sampled_from(test_load_fuzz.WORDS), max_size=80))
+@given(st.lists(st.sampled_from(test_load_fuzz.TOKENS), max_size=80))
 def configuration(words: list[str]) -> None:
     """The configuration's words in any order."""
-    test: Any = test_load_fuzz.test_any_words
+    test: Any = test_load_fuzz.test_any_tokens
     test.hypothesis.inner_test(_write, words)
 
 

@@ -43,7 +43,7 @@ class TokenService(Loopback):
         for scope in scopes:
             kind, name, actions = scope.split(":")
             access.append({"type": kind, "name": name, "actions": actions.split(",")})
-        claims: dict[str, Any] = {
+        payload: dict[str, Any] = {
             "iss": ISSUER,
             "aud": SERVICE,
             "sub": user,
@@ -53,7 +53,7 @@ class TokenService(Loopback):
             "jti": uuid.uuid4().hex,
             "access": access,
         }
-        return jwt.encode(claims, self._key, "RS256", headers={"x5c": [self._x5c]})
+        return jwt.encode(payload, self._key, "RS256", headers={"x5c": [self._x5c]})
 
 
 class _TokenHandler(BaseHTTPRequestHandler):

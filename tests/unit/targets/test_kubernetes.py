@@ -265,7 +265,7 @@ def test_what_is_being_deleted_is_gone(world: World) -> None:
 
 
 @pytest.mark.parametrize("kind", [None, "Opaque"])
-def test_a_broken_text_is_kept_beside(world: World, kind: str | None) -> None:
+def test_a_broken_text_is_stored_beside(world: World, kind: str | None) -> None:
     """Under `KEY.broken`, in one write that is compared; the next write replaces the text."""
     target = world.target(kind)
     held = target.write(Secret('{"auths": s3cr3t-'), MARK, target.read())
