@@ -43,7 +43,7 @@ def runner_config(findings: Findings, path: Path = RUNNER_CONFIG) -> None:
             if any(str(each).startswith(f"{KEY}=") for each in runner.get("environment", []))
         ]
     except (OSError, ValueError, AttributeError, TypeError):
-        return  # there is none here, or it is not for us to read
+        return  # there is none here, or we may not read it
     if named:
         findings.warning(
             f"{path}: `environment` of the runner {', '.join(map(shown, named))} sets {KEY}: "

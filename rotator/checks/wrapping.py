@@ -154,7 +154,7 @@ def _mapping(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         if not re.search(r"(?m)^kind:\s", text):
             return {}
-        import yaml  # noqa: PLC0415  a document is seldom YAML
+        import yaml  # noqa: PLC0415  most documents are not YAML
 
         try:
             found = yaml.safe_load(text)

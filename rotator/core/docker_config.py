@@ -304,7 +304,7 @@ def merge(
     `remove`: registries whose entries are taken out. `stays`: registries of ours whose entry stays
     as it is, without the other spellings of its key.
 
-    Every key that means one of our registries makes way for the one key that all clients find; a
+    Every key that means one of our registries is replaced by the one that all clients find; a
     key that differs in the case of its letters only is updated beside it, as Docker compares by
     letter and images may be written so. A credential helper for one of our registries is taken
     out, as clients would ask it instead. An entry that no client can decode is left out, as it

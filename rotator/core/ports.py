@@ -121,7 +121,7 @@ class Target(ABC):
     the one that it is on, where there may be so many targets on one that all at once are too much
     for it. `sets_aside`: it can hold a damaged text beside the document, see `set_aside`.
     `probes_writes`: it can ask its server whether it would take a write, see `probe_write`.
-    `completes`: it has more to bring in order than the document, see `complete`. `watched`: the
+    `completes`: more than the document belongs to it, see `complete`. `watched`: the
     file whose changes a daemon sees at once. `is_group`: it stands for many targets, see
     `members`; each of these names it as its `group`.
     """
@@ -186,7 +186,7 @@ class Target(ABC):
         raise NotImplementedError
 
     def complete(self, held: Held) -> None:
-        """Bring in order what belongs to the document that is there, where it did not change."""
+        """Complete what belongs to the document, where the document itself did not change."""
         raise NotImplementedError
 
     def other_manager(self, held: Held) -> str | None:

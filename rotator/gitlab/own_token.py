@@ -78,7 +78,7 @@ class OwnToken:
             try:
                 return self._renew(now)
             except (token_file.BusyError, FileNotFoundError):
-                return ""  # another process is at it; reading a missing file says so
+                return ""  # another process rotates it; reading a missing file says so
             except LoginRejectedError:
                 raise
             except (token_file.CannotReplaceError, DriverError) as error:

@@ -1,4 +1,4 @@
-"""What a `requests` session needs so that no server can keep it for ever or fill the memory.
+"""Limits for a `requests` session, so that no server can block it or fill the memory.
 
 For sessions that a library of ours uses for its own requests, one after the other. See
 `client` for a conversation with a server that nobody configured.

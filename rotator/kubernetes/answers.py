@@ -197,4 +197,4 @@ SILENCE = (
         "the kubeconfig's `server` is no address that can be asked",
     ),
 )  # fmt: skip
-"""What it means that no answer came, or none that can be understood."""
+"""The meaning of no answer, or of one that can't be understood."""

@@ -146,7 +146,7 @@ def is_loopback(server: str) -> bool:
 
 
 def _trust(cluster: Cluster, login: Login) -> ssl.SSLContext:
-    """Return the TLS context of a cluster; a broken certificate is said without TLS, too."""
+    """Return the TLS context of a cluster; a broken certificate is reported without TLS, too."""
     is_tls = cluster.server.startswith("https:")
     context = _context(cluster) if is_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     _show(context, login)

@@ -119,7 +119,7 @@ def application(
 class HttpServer:
     """Serves `routes` on an address in threads of its own, from `start` to `stop`.
 
-    Where the address can't be had, that is said once and tried again: rotating goes on meanwhile.
+    Where the address is taken, that is reported once and tried again: cycles go on meanwhile.
     """
 
     def __init__(

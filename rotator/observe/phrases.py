@@ -143,7 +143,7 @@ def target(one: TargetView, now: datetime) -> list[str]:
 
 
 def outcome(word: str) -> str:
-    """Return an outcome as it is said."""
+    """Return an outcome as people read it."""
     return {"pending": "pending: its registry does not know it yet"}.get(
         word, word.replace("_", " ")
     )

@@ -1,6 +1,6 @@
-"""Checks the sources `ecr` and `ecr_public`: whom AWS takes us for, and whether it gives a token.
+"""Checks the sources `ecr` and `ecr_public`: our identity for AWS, and whether it gives a token.
 
-The token is asked for in earnest: that uses nothing up, and there is nothing to revoke.
+The check fetches a real token: that uses nothing up, and there is nothing to revoke.
 """
 
 from __future__ import annotations

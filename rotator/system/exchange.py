@@ -74,7 +74,7 @@ def is_under_way(name: str, found: str) -> bool:
 def finish(opened: int, name: str, found: str) -> None:
     """Finish what a rotator had begun that was killed while two files changed names.
 
-    The caller holds the lock of the directory, so that no other rotator is at it.
+    The caller holds the lock of the directory, so that no other rotator writes there.
     """
     numbers = tuple(int(text, 16) for text in found.rsplit("-", 6)[1:])
     ours, read = numbers[:3], numbers[3:]

@@ -106,7 +106,7 @@ def directory_lock(opened: int, wait: float) -> Iterator[bool]:
     """Hold the lock of an open directory for the block; yield whether it could be had in `wait` s.
 
     Rotators lock each other out with it while they write there. The directory itself is locked, so
-    that no lock file lies about, and rotators of two users can share it. Every reader
+    that no lock file is left there, and rotators of two users can share it. Every reader
     of the directory can hold that lock: nobody may depend on it for more than order.
     """
     try:

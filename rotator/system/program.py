@@ -78,6 +78,6 @@ def _read(process: subprocess.Popen[bytes], deadline: float, limit: int) -> byte
                     raise ProgramOutputError
             if end in ready:
                 return output
-            if chunk == b"" and stdout in ready:  # closed: it would be ready for ever
+            if chunk == b"" and stdout in ready:  # closed: it would always be ready
                 selector.unregister(stdout)
     raise ProgramTimeoutError

@@ -8,7 +8,7 @@ of the three ways to change an object it is the one that has all that is needed 
   that somebody else made meanwhile, while a POST fails.
 - *Only our own fields.* A patch names the key, the mark and the configured labels and annotations,
   nothing else can change. An apply also takes away what its manager applied before and leaves out
-  now: two rotators with other labels would undo each other's for ever. A PUT sends everything back
+  now: two rotators with other labels would undo each other's again and again. A PUT sends all back
   as this client understood it.
 - *Least privilege.* `get` and `patch` on the one name, and `create`, which no rule can restrict to
   a name. Not `update`, `list` or `watch`.

@@ -140,7 +140,7 @@ def _end(mine: Token, now: datetime) -> Finding:
             f"see that the daemon runs (rotator status), or write another one: {_NEW_TOKEN}",
         )
     if mine.periodic:
-        return ok(f"{ends}; it is periodic: rotator renews it for ever")
+        return ok(f"{ends}; it is periodic: rotator renews it without end")
     return ok(f"{ends}; rotator renews it until its last end, which a periodic token has not")
 
 

@@ -49,8 +49,8 @@ def judge(helper: CredentialHelperSource, folder: Path, said: bytes, code: int) 
         (login,) = helper.fetch(())
     except DriverError as error:
         check(error)
-        told = f"{error.detail} {error.hint}"
-        assert MARKED not in told
+        reported = f"{error.detail} {error.hint}"
+        assert MARKED not in reported
         return
     assert code == 0
     merged = docker_config.merge(docker_config.DockerConfig(), [login]).config

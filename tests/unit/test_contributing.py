@@ -42,7 +42,7 @@ def test_there_are_ten_questions() -> None:
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_a_question_is_answered_by_two_files_at_most(question: str) -> None:
+def test_two_files_at_most_answer_a_question(question: str) -> None:
     """Each file exists, and has what the table names in it."""
     files = re.findall(r"`(rotator/[^`]+)` \(([^)]+)\)", QUESTIONS[question])
     assert 1 <= len(files) <= 2

@@ -61,6 +61,17 @@ def test_no_private_word(path: Path) -> None:
     assert not list(private(path.read_text("utf-8")))
 
 
+def test_names_of_tests() -> None:
+    """They are what a person reads first when something fails."""
+    names = [
+        name
+        for path in PROJECT.glob("tests/**/test_*.py")
+        for name in re.findall(r"^ *def (test_\w+)", path.read_text("utf-8"), re.MULTILINE)
+    ]
+    assert len(names) > 1000
+    assert not [name for name in names if list(private(name))]
+
+
 @pytest.mark.parametrize(
     "text", ["_kept", "peek_all", "BigBell", "HAND", "what is\nin hand", "lets\ngo", '"adopted"']
 )

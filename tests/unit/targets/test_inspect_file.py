@@ -28,7 +28,7 @@ DOCUMENT = '{"auths":{}}\n'
 NOBODY = 65534
 
 
-class Ward:
+class Rig:
     """A rotation to one file, which is there."""
 
     def __init__(self, place: Path) -> None:
@@ -50,10 +50,10 @@ class Ward:
 
 
 @pytest.fixture
-def ward(tmp_path: Path) -> Iterator[Ward]:
+def rig(tmp_path: Path) -> Iterator[Rig]:
     """Give a file that is well."""
     tmp_path.chmod(0o755)
-    yield Ward(tmp_path)
+    yield Rig(tmp_path)
     obey_modes(on=False)
 
 
@@ -89,37 +89,37 @@ BIND = 'mkdir -p "$2" && rmdir "$2" && touch "$2" && mount --bind "$1" "$2"'
 BIND_FOLDER = 'mkdir -p "$2" && mount --bind "$1" "$2"'
 
 
-def test_all_is_well(ward: Ward) -> None:
+def test_all_is_well(rig: Rig) -> None:
     """A file that can be replaced and read is told to be so; it is the same file afterwards."""
-    before = ward.file.stat()
-    found = ward.look()
+    before = rig.file.stat()
+    found = rig.look()
     assert not bad(found)
     the(found, "ok", "can be replaced")
     the(found, "ok", "mode 0600: jobs that run as root")
-    after = ward.file.stat()
+    after = rig.file.stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
-    assert [one.name for one in ward.folder.iterdir()] == ["config.json"]
+    assert [one.name for one in rig.folder.iterdir()] == ["config.json"]
 
 
-def test_no_directory(ward: Ward) -> None:
+def test_no_directory(rig: Rig) -> None:
     """A missing directory: the command that makes it."""
-    ward.file.unlink()
-    ward.folder.rmdir()
-    assert "mkdir -p" in the(ward.look(), "failure", "No such file").todo
+    rig.file.unlink()
+    rig.folder.rmdir()
+    assert "mkdir -p" in the(rig.look(), "failure", "No such file").todo
 
 
-def test_unsafe_directory(ward: Ward) -> None:
+def test_unsafe_directory(rig: Rig) -> None:
     """A directory where others can write is refused, by the driver's own rule."""
-    ward.folder.chmod(0o777)
-    assert "chmod go-w" in the(ward.look(), "failure", "others can write").todo
+    rig.folder.chmod(0o777)
+    assert "chmod go-w" in the(rig.look(), "failure", "others can write").todo
 
 
-def test_directory_of_others(ward: Ward) -> None:
+def test_directory_of_others(rig: Rig) -> None:
     """A directory that we may not write in is found out without a write."""
-    ward.folder.chmod(0o555)
+    rig.folder.chmod(0o555)
     obey_modes(on=True)
     # capabilities are a thread's own: asked here, and not in the fan-out's threads
-    one = case(rotation([login_file(ward.place)], [ward.settings]))
+    one = case(rotation([login_file(rig.place)], [rig.settings]))
     found = file.inspect(one.rotation.targets[0], one)  # type: ignore[arg-type]
     findings = [each for each in found if isinstance(each, Finding)]
     assert "ls -ld" in the(findings, "failure", "Permission denied").todo
@@ -129,17 +129,17 @@ def test_directory_of_others(ward: Ward) -> None:
     ("mode", "words"),
     [(0o640, "its group can read it"), (0o644, "everybody on this machine can read it")],
 )
-def test_mode(ward: Ward, mode: int, words: str) -> None:
+def test_mode(rig: Rig, mode: int, words: str) -> None:
     """What the mode means for jobs is told; one that is not as configured is a warning."""
-    ward.file.chmod(mode)
-    found = ward.look(mode="0600")
+    rig.file.chmod(mode)
+    found = rig.look(mode="0600")
     the(found, "ok", words)
-    assert the(found, "warning", "another mode").todo == f"chmod 0600 {ward.file}"
+    assert the(found, "warning", "another mode").todo == f"chmod 0600 {rig.file}"
 
 
-def test_in_place_without_need(ward: Ward) -> None:
+def test_in_place_without_need(rig: Rig) -> None:
     """Writing in place where a rename would do is not atomic, and said."""
-    the(ward.look(write="in_place"), "warning", "is no mount point")
+    the(rig.look(write="in_place"), "warning", "is no mount point")
 
 
 @pytest.mark.parametrize(
@@ -151,72 +151,72 @@ def test_in_place_without_need(ward: Ward) -> None:
     ],
     ids=["base64", "name", "quotes"],
 )
-def test_a_document_with_something_around_it(ward: Ward, text: str, words: str) -> None:
+def test_a_document_with_something_around_it(rig: Rig, text: str, words: str) -> None:
     """No client reads it: what is around it is said."""
-    ward.file.write_text(text)
-    found = ward.look()
+    rig.file.write_text(text)
+    found = rig.look()
     the(found, "ok", words)
     the(found, "failure", "the docker config cannot be read")
 
 
-def test_malformed_document(ward: Ward) -> None:
+def test_malformed_document(rig: Rig) -> None:
     """A file that is no docker config is a failure."""
-    ward.file.write_text('{"auths": ')
-    the(ward.look(), "failure", "not JSON")
+    rig.file.write_text('{"auths": ')
+    the(rig.look(), "failure", "not JSON")
 
 
-def test_single_file_mounted(ward: Ward) -> None:
+def test_single_file_mounted(rig: Rig) -> None:
     """A running job that mounts the single file keeps the old one, before and after a publish."""
-    with job(BIND, ward.file, ward.place / "inside"):
-        found = the(ward.look(), "warning", "jobs that run longer than 1 h keep the old file")
-        assert f"mount the directory {ward.folder}" in found.todo
+    with job(BIND, rig.file, rig.place / "inside"):
+        found = the(rig.look(), "warning", "jobs that run longer than 1 h keep the old file")
+        assert f"mount the directory {rig.folder}" in found.todo
         assert "already" not in found.found
-        ward.renew()
-        the(ward.look(), "warning", "already an old one")
-        found = the(ward.look(follows=True), "warning", "`follows: true`, but this single file")
+        rig.renew()
+        the(rig.look(), "warning", "already an old one")
+        found = the(rig.look(follows=True), "warning", "`follows: true`, but this single file")
         assert "take `follows` out" in found.todo
-    assert not bad(ward.look())
+    assert not bad(rig.look())
 
 
-def test_directory_mounted(ward: Ward) -> None:
+def test_directory_mounted(rig: Rig) -> None:
     """A job that mounts the directory sees each new document: nothing to warn of."""
-    with job(BIND_FOLDER, ward.folder, ward.place / "inside"):
-        ward.renew()
-        found = ward.look()
+    with job(BIND_FOLDER, rig.folder, rig.place / "inside"):
+        rig.renew()
+        found = rig.look()
         assert not bad(found)
         the(found, "ok", "its directory is mounted by")
 
 
-def test_job_that_is_not_root(ward: Ward) -> None:
+def test_job_that_is_not_root(rig: Rig) -> None:
     """A job of another user can't read a file of mode 0600; a mode with a group mends that."""
     script = f"{BIND_FOLDER}; exec setpriv --reuid 1234 --regid 1234 --clear-groups sh -c"
     script += " 'echo ready; read _'"
-    with job(script, ward.folder, ward.place / "inside"):
-        assert '`mode: "0640"`' in the(ward.look(), "warning", "can't read it (mode 0600").todo
-        os.chown(ward.file, 0, 1234)
-        ward.file.chmod(0o640)
-        assert not bad(ward.look())
+    with job(script, rig.folder, rig.place / "inside"):
+        assert '`mode: "0640"`' in the(rig.look(), "warning", "can't read it (mode 0600").todo
+        os.chown(rig.file, 0, 1234)
+        rig.file.chmod(0o640)
+        assert not bad(rig.look())
 
 
-def test_path_is_a_mount_point(ward: Ward) -> None:
+def test_path_is_a_mount_point(rig: Rig) -> None:
     """A path that is itself a mount can't be replaced; in place it can be written, not safely."""
-    with mounted(ward):
-        assert "mount the directory" in the(ward.look(), "failure", "resource busy").todo
-        the(ward.look(write="in_place"), "warning", "can read a part of it")
+    with mounted(rig):
+        assert "mount the directory" in the(rig.look(), "failure", "resource busy").todo
+        the(rig.look(write="in_place"), "warning", "can read a part of it")
 
 
 @contextmanager
-def mounted(ward: Ward) -> Iterator[None]:
+def mounted(rig: Rig) -> Iterator[None]:
     """Mount the file over itself in our own mount table."""
     if os.geteuid():
         missing(
             "root, who may mount", "sudo .venv/bin/pytest tests/unit/targets/test_inspect_file.py"
         )
-    subprocess.run(["mount", "--bind", ward.file, ward.file], check=True)
+    subprocess.run(["mount", "--bind", rig.file, rig.file], check=True)
     try:
         yield
     finally:
-        subprocess.run(["umount", ward.file], check=True)
+        subprocess.run(["umount", rig.file], check=True)
 
 
 MOUNTINFO = r"""22 27 0:21 / /proc rw,relatime - proc proc rw
@@ -297,8 +297,8 @@ def test_nobody_looks_into_others(tmp_path: Path) -> None:
 def test_as_a_user_who_may_less() -> None:
     """Who is not root can't give a file away, and sees no mounts of others: said, with the way."""
     with TemporaryDirectory() as folder, as_nobody(Path(folder)):
-        ward = Ward(Path(folder))
-        found = ward.look(owner="root")
+        rig = Rig(Path(folder))
+        found = rig.look(owner="root")
         the(found, "failure", "only root can give the file to `owner: root`")
         assert the(found, "ok", "can't be searched for mounts").todo.startswith("sudo rotator")
 
@@ -317,13 +317,13 @@ def as_nobody(folder: Path) -> Iterator[None]:
         os.seteuid(0)
 
 
-def test_remapped_docker(ward: Ward, tmp_path: Path) -> None:
+def test_remapped_docker(rig: Rig, tmp_path: Path) -> None:
     """Docker's userns-remap makes root in a job somebody else, who can't read mode 0600."""
-    one = case(rotation([login_file(tmp_path)], [ward.settings]))
+    one = case(rotation([login_file(tmp_path)], [rig.settings]))
     target = one.rotation.targets[0]
     daemon = tmp_path / "daemon.json"
     for text, level in (('{"userns-remap": "ci:ci"}', "warning"), ("garbage", "ok"), ("[]", "ok")):
         daemon.write_text(text)
-        [found] = file._mode(target, ward.file.stat(), daemon)  # type: ignore[arg-type]
+        [found] = file._mode(target, rig.file.stat(), daemon)  # type: ignore[arg-type]
         assert isinstance(found, Finding)
         assert found.level == level

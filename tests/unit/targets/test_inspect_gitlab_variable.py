@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 GROUP, KEY = "platform", "DOCKER_AUTH_CONFIG"
 
 
-class Ward:
+class Rig:
     """A rotation from a file to one variable of a group."""
 
     def __init__(self, place: Path, server: FakeGitlab) -> None:
@@ -53,46 +53,44 @@ class Ward:
 
 
 @pytest.fixture
-def ward(tmp_path: Path, fake_gitlab: FakeGitlab) -> Ward:
+def rig(tmp_path: Path, fake_gitlab: FakeGitlab) -> Rig:
     """Give a group with a token of its Owner."""
-    return Ward(tmp_path, fake_gitlab)
+    return Rig(tmp_path, fake_gitlab)
 
 
-def test_all_is_well(ward: Ward) -> None:
+def test_all_is_well(rig: Rig) -> None:
     """Token, role, shadows and masking are told; nothing is written."""
-    ward.server.add_project(f"{GROUP}/app")
-    found = ward.look()
-    told = "\n".join(levels(found))
+    rig.server.add_project(f"{GROUP}/app")
+    found = rig.look()
+    reported = "\n".join(levels(found))
     for words in (
         "has the scope api and ends in 36",
         "it may read the variables of group platform",
         "asked 1 of the 1 sub-groups and projects",
         "GitLab can mask the value",
     ):
-        assert words in told
+        assert words in reported
     assert not bad(found)
-    assert {call.method for call in ward.server.calls} == {"GET"}
+    assert {call.method for call in rig.server.calls} == {"GET"}
 
 
-def test_token_ends_soon(ward: Ward) -> None:
+def test_token_ends_soon(rig: Rig) -> None:
     """Thirty days ahead: the page where a new one is made, and how to write it down."""
-    end = ward.server.today + timedelta(days=29)
-    ward.give(ward.server.add_token({GROUP: OWNER}, expires_at=end))
-    found = the(ward.look(), "warning", f"on {end} at 00:00 UTC")
-    assert f"{ward.server.url}/groups/{GROUP}/-/settings/access_tokens" in found.todo
-    assert f"cat > {ward.place}/gitlab-token" in found.todo
-    ward.give(
-        ward.server.add_token({GROUP: OWNER}, expires_at=ward.server.today + timedelta(days=32))
-    )
-    assert not bad(ward.look())
+    end = rig.server.today + timedelta(days=29)
+    rig.give(rig.server.add_token({GROUP: OWNER}, expires_at=end))
+    found = the(rig.look(), "warning", f"on {end} at 00:00 UTC")
+    assert f"{rig.server.url}/groups/{GROUP}/-/settings/access_tokens" in found.todo
+    assert f"cat > {rig.place}/gitlab-token" in found.todo
+    rig.give(rig.server.add_token({GROUP: OWNER}, expires_at=rig.server.today + timedelta(days=32)))
+    assert not bad(rig.look())
 
 
-def test_token_without_an_end(ward: Ward) -> None:
+def test_token_without_an_end(rig: Rig) -> None:
     """A token that never ends is told to be so."""
-    token = ward.server.add_token({GROUP: OWNER})
+    token = rig.server.add_token({GROUP: OWNER})
     token.expires_at = None
-    ward.give(token)
-    the(ward.look(), "ok", "and never ends")
+    rig.give(token)
+    the(rig.look(), "ok", "and never ends")
 
 
 @pytest.mark.parametrize(
@@ -105,10 +103,10 @@ def test_token_without_an_end(ward: Ward) -> None:
     ],
     ids=["scope", "role", "stranger", "expired"],
 )
-def test_token_is_not_enough(ward: Ward, make: Callable[[FakeGitlab], Token], words: str) -> None:
+def test_token_is_not_enough(rig: Rig, make: Callable[[FakeGitlab], Token], words: str) -> None:
     """A token that will not do is a failure, in the driver's words, with what to type."""
-    ward.give(make(ward.server))
-    assert the(ward.look(), "failure", words).todo
+    rig.give(make(rig.server))
+    assert the(rig.look(), "failure", words).todo
 
 
 @pytest.mark.parametrize(
@@ -122,76 +120,76 @@ def test_token_is_not_enough(ward: Ward, make: Callable[[FakeGitlab], Token], wo
     ],
     ids=["file", "protected", "not masked", "expanded", "described"],
 )
-def test_variable_is_odd(ward: Ward, fields: dict[str, Any], words: str) -> None:
+def test_variable_is_odd(rig: Rig, fields: dict[str, Any], words: str) -> None:
     """What people set by hand and jobs feel is a warning with the page to change it on."""
-    ward.put(**fields)
-    found = the(ward.look(), "warning", words)
+    rig.put(**fields)
+    found = the(rig.look(), "warning", words)
     assert f"/groups/{GROUP}/-/settings/ci_cd" in found.todo
 
 
-def test_configured_description(ward: Ward) -> None:
+def test_configured_description(rig: Rig) -> None:
     """A configured description is said to prevent sharing, once."""
-    ward.put(description="by the platform team")
-    ward.settings["description"] = "by the platform team"
-    found = ward.look()
+    rig.put(description="by the platform team")
+    rig.settings["description"] = "by the platform team"
+    found = rig.look()
     assert len(bad(found)) == 1
     assert "leave `description` out" in the(found, "warning", "configured description").todo
 
 
-def test_hidden_and_protected_as_configured(ward: Ward) -> None:
+def test_hidden_and_protected_as_configured(rig: Rig) -> None:
     """What is as configured, or can't be helped, is no warning."""
-    ward.put(hidden=True, protected=True)
-    ward.settings["protected"] = True
-    found = ward.look()
+    rig.put(hidden=True, protected=True)
+    rig.settings["protected"] = True
+    found = rig.look()
     the(found, "ok", "hides its value")
     the(found, "ok", "protected, as configured")
     assert not bad(found)
 
 
-def test_several_scopes(ward: Ward) -> None:
+def test_several_scopes(rig: Rig) -> None:
     """The same key in several scopes of one group: a job gets another one than expected."""
-    ward.put()
-    ward.put(environment_scope="production")
-    the(ward.look(), "warning", "in different environment scopes")
+    rig.put()
+    rig.put(environment_scope="production")
+    the(rig.look(), "warning", "in different environment scopes")
 
 
 @pytest.mark.parametrize("scopes", [["*"], ["*", "production"]], ids=["one", "several"])
-def test_shadowed_by_a_project(ward: Ward, scopes: list[str]) -> None:
+def test_shadowed_by_a_project(rig: Rig, scopes: list[str]) -> None:
     """A project's or sub-group's variable wins, and is named."""
-    below = [ward.server.add_project(f"{GROUP}/a/app"), ward.server.space(f"{GROUP}/a")]
+    below = [rig.server.add_project(f"{GROUP}/a/app"), rig.server.space(f"{GROUP}/a")]
     for space in below:
         space.variables += [Variable(KEY, "old", environment_scope=scope) for scope in scopes]
-    found = the(ward.look(), "warning", "variable DOCKER_AUTH_CONFIG of their own")
+    found = the(rig.look(), "warning", "variable DOCKER_AUTH_CONFIG of their own")
     assert found.found.startswith(f"{GROUP}/a, {GROUP}/a/app have")
     assert "/-/settings/ci_cd" in found.todo
 
 
-def test_many_projects(ward: Ward) -> None:
+def test_many_projects(rig: Rig) -> None:
     """The number of requests is bounded, and what was not looked at is said."""
     for number in range(120):
-        ward.server.add_project(f"{GROUP}/team-{number % 30}/app-{number}")
-    found = the(ward.look(), "ok", "as far as asked")
+        rig.server.add_project(f"{GROUP}/team-{number % 30}/app-{number}")
+    found = the(rig.look(), "ok", "as far as asked")
     assert "of the 130+ sub-groups and projects" in found.found
-    looked_at = ward.server.count("GET", f"/{GROUP}/team-") + ward.server.count("GET", "%2Fteam-")
+    looked_at = rig.server.count("GET", f"/{GROUP}/team-") + rig.server.count("GET", "%2Fteam-")
     assert looked_at > 30, "sub-groups alone"
     assert looked_at <= shadows.MOST_ASKED
 
 
-def test_throttled_below(ward: Ward) -> None:
+def test_throttled_below(rig: Rig) -> None:
     """A GitLab that can't keep up is asked no further than the turn that it refuses."""
     for number in range(60):
-        ward.server.add_project(f"{GROUP}/app-{number}")
-    real = ward.server.answer
+        rig.server.add_project(f"{GROUP}/app-{number}")
+    real = rig.server.answer
 
     def answer(call: Any, token: str | None) -> Answer:
         if "/projects/" in call.path:
             return Answer(429, b"Retry later\n", {"Content-Type": "text/plain"})
         return real(call, token)
 
-    ward.server.answer = answer  # type: ignore[method-assign]
-    found = the(ward.look(), "ok", "as far as asked")
+    rig.server.answer = answer  # type: ignore[method-assign]
+    found = the(rig.look(), "ok", "as far as asked")
     assert "0 of the 60 " in found.found
-    assert ward.server.count("GET", "/projects/") == 10
+    assert rig.server.count("GET", "/projects/") == 10
 
 
 @pytest.mark.parametrize(
@@ -203,40 +201,40 @@ def test_throttled_below(ward: Ward) -> None:
     ],
     ids=["short user name", "password", "unmasked"],
 )
-def test_masking(ward: Ward, settings: dict[str, Any], words: str) -> None:
+def test_masking(rig: Rig, settings: dict[str, Any], words: str) -> None:
     """GitLab's rules are tried on the value as it would be."""
-    ward.settings |= {"registry": "harbor.example.com", **settings}
-    told = levels(ward.look())
-    assert [one for one in told if words in one], told
+    rig.settings |= {"registry": "harbor.example.com", **settings}
+    reported = levels(rig.look())
+    assert [one for one in reported if words in one], reported
 
 
-def test_masking_of_somebody_elses_spaces(ward: Ward) -> None:
+def test_masking_of_somebody_elses_spaces(rig: Rig) -> None:
     """What stays of the document counts: a foreign key with a space in it can't be masked."""
-    ward.put(json.dumps({"HttpHeaders": {"X-Team": "two words"}}), masked=False)
-    the(ward.look(), "failure", "has white space in it")
+    rig.put(json.dumps({"HttpHeaders": {"X-Team": "two words"}}), masked=False)
+    the(rig.look(), "failure", "has white space in it")
 
 
-def test_too_large_for_an_environment(ward: Ward) -> None:
+def test_too_large_for_an_environment(rig: Rig) -> None:
     """A document that no job could be started with is a failure before it is written."""
-    ward.put(json.dumps({"auths": {}, "x": "y" * 140_000}))
-    the(ward.look(), "failure", "bytes in a job's environment")
+    rig.put(json.dumps({"auths": {}, "x": "y" * 140_000}))
+    the(rig.look(), "failure", "bytes in a job's environment")
 
 
-def test_project_has_nothing_below(ward: Ward) -> None:
+def test_project_has_nothing_below(rig: Rig) -> None:
     """A project's variable is shadowed by none, so nothing is listed."""
-    ward.server.add_project(f"{GROUP}/app")
-    ward.settings |= {"group": None, "project": f"{GROUP}/app"}
-    assert not bad(ward.look())
-    assert not ward.server.count("GET", "descendant_groups")
+    rig.server.add_project(f"{GROUP}/app")
+    rig.settings |= {"group": None, "project": f"{GROUP}/app"}
+    assert not bad(rig.look())
+    assert not rig.server.count("GET", "descendant_groups")
 
 
-def test_file_and_variable(ward: Ward) -> None:
+def test_file_and_variable(rig: Rig) -> None:
     """One registry in a file and in the variable: new clients never look into the file."""
-    sources = [{**login_file(ward.place), "registries": None}]  # only a fetch can tell
-    found = look(ward.place, rotation(sources, [file_target(ward.place), ward.settings]))
+    sources = [{**login_file(rig.place), "registries": None}]  # only a fetch can tell
+    found = look(rig.place, rotation(sources, [file_target(rig.place), rig.settings]))
     assert "`registries:`" in the(found, "warning", "and in the file").todo
-    other = rotation(sources, [file_target(ward.place)], name="hosts")
-    found = look(ward.place, other, rotation(sources, [ward.settings]))
+    other = rotation(sources, [file_target(rig.place)], name="hosts")
+    found = look(rig.place, other, rotation(sources, [rig.settings]))
     the(found, "warning", "and in the file")
 
 
@@ -256,11 +254,11 @@ USER = frozenset({"read_personal_access_token"})
     ids=["all", "not itself", "no write", "no read"],
 )
 def test_fine_grained_tokens(
-    ward: Ward, granular: dict[str, frozenset[str]], level: str, words: str
+    rig: Rig, granular: dict[str, frozenset[str]], level: str, words: str
 ) -> None:
     """They may be enough though they list nothing; what they lack is named as GitLab names it."""
-    ward.give(ward.server.add_token({GROUP: OWNER}, granular=granular))
-    found = ward.look()
+    rig.give(rig.server.add_token({GROUP: OWNER}, granular=granular))
+    found = rig.look()
     the(found, level, words)
     assert not any("role" in one for one in bad(found))
     if level == "ok":
@@ -268,10 +266,10 @@ def test_fine_grained_tokens(
         the(found, "ok", "below the group can't be listed")
 
 
-def test_a_classic_token_that_lists_granular(ward: Ward) -> None:
+def test_a_classic_token_that_lists_granular(rig: Rig) -> None:
     """GitLab 18.5 lists `granular` beside `api`: it is a classic one."""
-    ward.give(ward.server.add_token({GROUP: OWNER}, ("api", "granular")))
-    the(ward.look(), "ok", "has the scope api")
+    rig.give(rig.server.add_token({GROUP: OWNER}, ("api", "granular")))
+    the(rig.look(), "ok", "has the scope api")
 
 
 @pytest.mark.parametrize(
@@ -282,65 +280,65 @@ def test_a_classic_token_that_lists_granular(ward: Ward) -> None:
         (GROUP, "Your IP address is not allowed to access this group."),
     ],
 )
-def test_a_403_in_gitlabs_words(ward: Ward, place: str, sentence: str) -> None:
+def test_a_403_with_gitlabs_message(rig: Rig, place: str, sentence: str) -> None:
     """It is never called a role that is too low."""
-    ward.server.closed[place] = sentence
-    found = the(ward.look(), "failure", sentence)
+    rig.server.closed[place] = sentence
+    found = the(rig.look(), "failure", sentence)
     assert "role" not in found.found
 
 
-def test_own_rotation(ward: Ward) -> None:
+def test_own_rotation(rig: Rig) -> None:
     """Where the file can be replaced an end that comes soon is no warning; else it is a failure."""
-    end = ward.server.today + timedelta(days=20)
-    ward.give(ward.server.add_token({GROUP: OWNER}, expires_at=end))
-    ward.settings["rotate_before"] = "14d"
-    found = ward.look()
+    end = rig.server.today + timedelta(days=20)
+    rig.give(rig.server.add_token({GROUP: OWNER}, expires_at=end))
+    rig.settings["rotate_before"] = "14d"
+    found = rig.look()
     assert not bad(found)
     the(found, "ok", "no other host may use this token")
     the(found, "ok", "rotator renews it 14 days before")
-    real = (ward.place / "gitlab-token").rename(ward.place / "real")
-    (ward.place / "gitlab-token").symlink_to(real)
-    the(ward.look(), "failure", "`rotate_before` can't work")
+    real = (rig.place / "gitlab-token").rename(rig.place / "real")
+    (rig.place / "gitlab-token").symlink_to(real)
+    the(rig.look(), "failure", "`rotate_before` can't work")
 
 
 @pytest.mark.parametrize("where", ["platform", "", "project"])
-def test_a_variable_of_somebody_else_beats_the_file(ward: Ward, where: str) -> None:
+def test_a_variable_of_somebody_else_beats_the_file(rig: Rig, where: str) -> None:
     """The group above, the instance or the project itself: jobs take its logins first."""
-    ward.server.add_project(f"{GROUP}/sub/app")
-    ward.give(ward.server.add_token({GROUP: OWNER}, admin=True))
+    rig.server.add_project(f"{GROUP}/sub/app")
+    rig.give(rig.server.add_token({GROUP: OWNER}, admin=True))
     path = f"{GROUP}/sub/app" if where == "project" else where
-    ward.server.space(path).variables.append(Variable(KEY, "{}"))
+    rig.server.space(path).variables.append(Variable(KEY, "{}"))
     login = {"content": "password", "registry": "harbor.example.com"}
-    ward.settings |= {"group": None, "project": f"{GROUP}/sub/app", **login}
+    rig.settings |= {"group": None, "project": f"{GROUP}/sub/app", **login}
     found = look(
-        ward.place, rotation([login_file(ward.place)], [file_target(ward.place), ward.settings])
+        rig.place, rotation([login_file(rig.place)], [file_target(rig.place), rig.settings])
     )
     warning = the(found, "warning", "that no target here writes")
     assert (path or "the instance") in warning.found
     assert f"unset {KEY}" in warning.todo
 
 
-def test_no_variable_beats_the_file(ward: Ward) -> None:
+def test_no_variable_beats_the_file(rig: Rig) -> None:
     """Places that the token may not read are named."""
     login = {"content": "password", "registry": "harbor.example.com"}
-    ward.settings |= login
-    the(ward.look(), "ok", "this token can't read the variables of the instance")
+    rig.settings |= login
+    the(rig.look(), "ok", "this token can't read the variables of the instance")
 
 
-def test_a_token_of_another_rotation_looks(ward: Ward) -> None:
+def test_a_token_of_another_rotation_looks(rig: Rig) -> None:
     """The file is one rotation's, the GitLab token another's."""
-    ward.server.space(GROUP).variables.append(Variable(KEY, "{}"))
-    ward.settings |= {"content": "password", "registry": "harbor.example.com"}
-    hosts = rotation([login_file(ward.place)], [file_target(ward.place)], name="hosts")
-    found = look(ward.place, hosts, rotation([login_file(ward.place)], [ward.settings]))
+    rig.server.space(GROUP).variables.append(Variable(KEY, "{}"))
+    rig.settings |= {"content": "password", "registry": "harbor.example.com"}
+    hosts = rotation([login_file(rig.place)], [file_target(rig.place)], name="hosts")
+    found = look(rig.place, hosts, rotation([login_file(rig.place)], [rig.settings]))
     the(found, "warning", "that no target here writes")
     assert not [one for one in found if "has a GitLab token" in one.found]
 
 
-def test_our_own_variable_beats_nothing(ward: Ward) -> None:
+def test_our_own_variable_beats_nothing(rig: Rig) -> None:
     """What a target here writes is as fresh as the file."""
-    ward.put(json.dumps({"auths": {"other.example.com": {"auth": "dTpw"}}}))
+    rig.put(json.dumps({"auths": {"other.example.com": {"auth": "dTpw"}}}))
     found = look(
-        ward.place, rotation([login_file(ward.place)], [file_target(ward.place), ward.settings])
+        rig.place, rotation([login_file(rig.place)], [file_target(rig.place), rig.settings])
     )
     assert not [one for one in bad(found) if "no target here writes" in one]

@@ -49,7 +49,7 @@ def registry() -> Iterator[BasicRegistry]:
         yield one
 
 
-class Ward:
+class Rig:
     """A rotation from one Vault to one file; `settings` may be changed before a look."""
 
     def __init__(self, place: Path, server: OpenBao, registry: BasicRegistry, path: str) -> None:
@@ -80,30 +80,30 @@ class Ward:
 
 
 @pytest.fixture
-def ward(
+def rig(
     tmp_path: Path, openbao: OpenBao, registry: BasicRegistry, kv_secret: str, kv_policy: str
-) -> Ward:
+) -> Rig:
     """Give a rotation that is well."""
-    ward = Ward(tmp_path, openbao, registry, f"secret/{kv_secret}")
-    ward.give(openbao.token(kv_policy))
-    return ward
+    rig = Rig(tmp_path, openbao, registry, f"secret/{kv_secret}")
+    rig.give(openbao.token(kv_policy))
+    return rig
 
 
-def test_all_is_well(ward: Ward) -> None:
+def test_all_is_well(rig: Rig) -> None:
     """Server, token, policy, secret and registry are told one by one; the token is not renewed."""
-    before = ward.server.api("GET", "auth/token/lookup-self", token=ward.file.read_text())
-    told = "\n".join(levels(ward.look()))
+    before = rig.server.api("GET", "auth/token/lookup-self", token=rig.file.read_text())
+    reported = "\n".join(levels(rig.look()))
     for words in ("answers and is unsealed", "the token works", "can be read (kv2)", "accepts"):
-        assert words in told
-    assert "warning" not in told
-    after = ward.server.api("GET", "auth/token/lookup-self", token=ward.file.read_text())
+        assert words in reported
+    assert "warning" not in reported
+    after = rig.server.api("GET", "auth/token/lookup-self", token=rig.file.read_text())
     assert before["data"]["expire_time"] == after["data"]["expire_time"]
 
 
-def test_sealed(ward: Ward) -> None:
+def test_sealed(rig: Rig) -> None:
     """A sealed server is the one thing told, with the command."""
-    with sealed(ward.server):
-        (found,) = ward.look()
+    with sealed(rig.server):
+        (found,) = rig.look()
     assert (found.level, found.todo) == ("failure", "unseal the server: vault operator unseal")
 
 
@@ -116,60 +116,58 @@ def test_sealed(ward: Ward) -> None:
     ],
     ids=["new server", "proxy", "login page"],
 )
-def test_something_else_there(ward: Ward, rude: Answer, words: str) -> None:
+def test_something_else_there(rig: Rig, rude: Answer, words: str) -> None:
     """A server without a start, and what is no Vault at all."""
-    with VaultDoor(ward.server.url) as door:
+    with VaultDoor(rig.server.url) as door:
         door.rude["sys/health"] = rude
-        ward.settings["address"] = door.url
-        assert the(ward.look(), "failure", words).todo
+        rig.settings["address"] = door.url
+        assert the(rig.look(), "failure", words).todo
 
 
-def test_login_that_cannot_be_ended(ward: Ward, kv_policy: str) -> None:
+def test_login_that_cannot_be_ended(rig: Rig, kv_policy: str) -> None:
     """Where the check's own token can't be ended, that is said; it ends by itself."""
-    approle(ward, kv_policy)
-    with VaultDoor(ward.server.url) as door:
+    approle(rig, kv_policy)
+    with VaultDoor(rig.server.url) as door:
         door.rude["revoke-self"] = Answer(500, '{"errors":["oops"]}', JSON)
-        ward.settings["address"] = door.url
-        the(ward.look(consume=True), "warning", "own login could not be ended")
+        rig.settings["address"] = door.url
+        the(rig.look(consume=True), "warning", "own login could not be ended")
 
 
-def test_login_that_may_ask_nothing(ward: Ward) -> None:
+def test_login_that_may_ask_nothing(rig: Rig) -> None:
     """Without sys/capabilities-self the read itself tells what the policy allows."""
-    with VaultDoor(ward.server.url) as door:
+    with VaultDoor(rig.server.url) as door:
         door.rude["capabilities-self"] = Answer(403, '{"errors":["permission denied"]}', JSON)
-        ward.settings["address"] = door.url
-        the(ward.look(), "ok", "can be read (kv2)")
+        rig.settings["address"] = door.url
+        the(rig.look(), "ok", "can be read (kv2)")
 
 
-def test_nobody_there(ward: Ward) -> None:
+def test_nobody_there(rig: Rig) -> None:
     """A refused connection is told in the driver's own words."""
-    ward.settings["address"] = f"http://127.0.0.1:{free_port()}"
-    (found,) = ward.look()
+    rig.settings["address"] = f"http://127.0.0.1:{free_port()}"
+    (found,) = rig.look()
     assert (found.level, "Connection refused" in found.found) == ("failure", True)
     assert "`address`" in found.todo
 
 
-def test_wrong_token(ward: Ward) -> None:
+def test_wrong_token(rig: Rig) -> None:
     """A token that the server does not know is a failure that says how to make one."""
-    ward.give("s3cr3t-wrong")
-    assert "vault token create" in the(ward.look(), "failure", "wrong, expired, revoked").todo
+    rig.give("s3cr3t-wrong")
+    assert "vault token create" in the(rig.look(), "failure", "wrong, expired, revoked").todo
 
 
-def test_policy_is_missing(ward: Ward) -> None:
+def test_policy_is_missing(rig: Rig) -> None:
     """A path that the policy does not allow: the very line to add."""
-    ward.give(
-        ward.server.token(
-            ward.server.policy('path "secret/data/other" { capabilities = ["read"] }')
-        )
+    rig.give(
+        rig.server.token(rig.server.policy('path "secret/data/other" { capabilities = ["read"] }'))
     )
-    found = the(ward.look(), "failure", "may not read")
-    assert f'path "{ward.settings["path"].replace("secret/", "secret/data/")}"' in found.todo
+    found = the(rig.look(), "failure", "may not read")
+    assert f'path "{rig.settings["path"].replace("secret/", "secret/data/")}"' in found.todo
 
 
-def test_secret_is_missing(ward: Ward) -> None:
+def test_secret_is_missing(rig: Rig) -> None:
     """What the driver says of a missing secret is passed on."""
-    ward.server.api("DELETE", ward.settings["path"].replace("secret/", "secret/data/"))
-    assert "vault kv undelete" in the(ward.look(), "failure", "was deleted").todo
+    rig.server.api("DELETE", rig.settings["path"].replace("secret/", "secret/data/"))
+    assert "vault kv undelete" in the(rig.look(), "failure", "was deleted").todo
 
 
 @pytest.mark.parametrize(
@@ -182,28 +180,28 @@ def test_secret_is_missing(ward: Ward) -> None:
     ],
 )
 def test_token_kinds(
-    ward: Ward, kv_policy: str, fields: dict[str, Any], level: str, words: str
+    rig: Rig, kv_policy: str, fields: dict[str, Any], level: str, words: str
 ) -> None:
     """What a given token is worth: its end, and whether it can be renewed."""
-    ward.give(ward.server.token(kv_policy, **fields))
-    the(ward.look(), level, words)
+    rig.give(rig.server.token(kv_policy, **fields))
+    the(rig.look(), level, words)
 
 
-def test_token_that_nobody_renews(ward: Ward, kv_policy: str) -> None:
+def test_token_that_nobody_renews(rig: Rig, kv_policy: str) -> None:
     """A token with a minute left of its hour is a warning; the check does not renew it either."""
-    made = ward.server.token(kv_policy)
-    ward.server.api("POST", "auth/token/renew", {"token": made, "increment": "60s"})
-    ward.give(made)
-    before = ward.server.api("POST", "auth/token/lookup", {"token": made})["data"]
-    assert "rotator status" in the(ward.look(), "warning", "nobody renews it").todo
-    after = ward.server.api("POST", "auth/token/lookup", {"token": made})["data"]
+    made = rig.server.token(kv_policy)
+    rig.server.api("POST", "auth/token/renew", {"token": made, "increment": "60s"})
+    rig.give(made)
+    before = rig.server.api("POST", "auth/token/lookup", {"token": made})["data"]
+    assert "rotator status" in the(rig.look(), "warning", "nobody renews it").todo
+    after = rig.server.api("POST", "auth/token/lookup", {"token": made})["data"]
     assert after["last_renewal"] == before["last_renewal"]
 
 
-def test_root_token(ward: Ward) -> None:
+def test_root_token(rig: Rig) -> None:
     """The root token is a warning with the command that makes a lesser one."""
-    ward.give(ward.server.root)
-    assert "vault token create" in the(ward.look(), "warning", "root token").todo
+    rig.give(rig.server.root)
+    assert "vault token create" in the(rig.look(), "warning", "root token").todo
 
 
 @pytest.mark.parametrize(
@@ -229,113 +227,111 @@ def test_token_worth(tmp_path: Path, worth: Token, level: str, words: str) -> No
     the([token(session, worth, settings, one)], level, words)
 
 
-def test_counted_token_is_spared(ward: Ward, kv_policy: str) -> None:
+def test_counted_token_is_spared(rig: Rig, kv_policy: str) -> None:
     """A token with a number of uses loses one to the look at it, and no more without --consume."""
-    made = ward.server.token(kv_policy, num_uses=5)
-    ward.give(made)
-    assert len(bad(ward.look())) == 1
-    left = ward.server.api("POST", "auth/token/lookup", {"token": made})["data"]["num_uses"]
+    made = rig.server.token(kv_policy, num_uses=5)
+    rig.give(made)
+    assert len(bad(rig.look())) == 1
+    left = rig.server.api("POST", "auth/token/lookup", {"token": made})["data"]["num_uses"]
     assert left == 4
-    assert "can be read" in str(levels(ward.look(consume=True)))
+    assert "can be read" in str(levels(rig.look(consume=True)))
 
 
-def test_wrapping_token_is_not_used(ward: Ward) -> None:
+def test_wrapping_token_is_not_used(rig: Rig) -> None:
     """A wrapping token in the file is named and stays good, even with --consume."""
     answer = requests.post(
-        f"{ward.server.url}/v1/auth/token/create",
+        f"{rig.server.url}/v1/auth/token/create",
         json={},
-        headers={"X-Vault-Token": ward.server.root, "X-Vault-Wrap-TTL": "60s"},
+        headers={"X-Vault-Token": rig.server.root, "X-Vault-Wrap-TTL": "60s"},
         timeout=10,
     )
     wrapping = answer.json()["wrap_info"]["token"]
-    ward.give(wrapping)
+    rig.give(wrapping)
     for consume in (False, True):
-        assert "vault unwrap" in the(ward.look(consume=consume), "failure", "wrapping token").todo
-    ward.server.api("POST", "sys/wrapping/lookup", {"token": wrapping})
+        assert "vault unwrap" in the(rig.look(consume=consume), "failure", "wrapping token").todo
+    rig.server.api("POST", "sys/wrapping/lookup", {"token": wrapping})
 
 
-def approle(ward: Ward, policy: str, **fields: Any) -> None:
+def approle(rig: Rig, policy: str, **fields: Any) -> None:
     """Let the ward log in with a secret id."""
-    mount, role, secret = ward.server.approle([policy], **fields)
-    ward.give(secret)
-    ward.settings["auth"] = {
+    mount, role, secret = rig.server.approle([policy], **fields)
+    rig.give(secret)
+    rig.settings["auth"] = {
         "method": "approle",
         "mount": mount,
         "role_id": role,
-        "secret_id_file": str(ward.file),
+        "secret_id_file": str(rig.file),
     }
 
 
-def test_secret_id_is_not_used(ward: Ward, kv_policy: str) -> None:
+def test_secret_id_is_not_used(rig: Rig, kv_policy: str) -> None:
     """A secret id may be good for one login, so none is made; that is said, with what to type."""
-    approle(ward, kv_policy, secret_id_num_uses=1)
-    before = ward.tokens()
-    assert "--consume" in the(ward.look(), "warning", "not logged in").todo
-    assert ward.tokens() == before
-    remember(ward.place, Record(sources={"vault": SourceRecord(fetched_at=NOW)}))
-    the(ward.look(), "ok", "the last fetch worked")
-    found = ward.look(consume=True)
+    approle(rig, kv_policy, secret_id_num_uses=1)
+    before = rig.tokens()
+    assert "--consume" in the(rig.look(), "warning", "not logged in").todo
+    assert rig.tokens() == before
+    remember(rig.place, Record(sources={"vault": SourceRecord(fetched_at=NOW)}))
+    the(rig.look(), "ok", "the last fetch worked")
+    found = rig.look(consume=True)
     the(found, "ok", "the login with approle works")
     the(found, "ok", "can be read")
-    assert ward.tokens() == before, "the check's own login is still there"
-    the(ward.look(consume=True), "failure", "cannot log in")
+    assert rig.tokens() == before, "the check's own login is still there"
+    the(rig.look(consume=True), "failure", "cannot log in")
 
 
 @contextmanager
-def dynamic(ward: Ward) -> Iterator[RabbitMq]:
+def dynamic(rig: Rig) -> Iterator[RabbitMq]:
     """Let the ward's path make a RabbitMQ user each time that it is read."""
     with RabbitMq() as rabbitmq:
-        mount = ward.server.enable_engine("rabbitmq")
+        mount = rig.server.enable_engine("rabbitmq")
         connection = {
             "connection_uri": rabbitmq.url,
             "username": "admin",
             "password": "s3cr3t-admin",
             "verify_connection": False,
         }
-        ward.server.api("POST", f"{mount}/config/connection", connection)
-        ward.server.api("POST", f"{mount}/roles/ci", {"vhosts": '{"/": {"read": ".*"}}'})
-        ward.settings["path"] = f"{mount}/creds/ci"
+        rig.server.api("POST", f"{mount}/config/connection", connection)
+        rig.server.api("POST", f"{mount}/roles/ci", {"vhosts": '{"/": {"read": ".*"}}'})
+        rig.settings["path"] = f"{mount}/creds/ci"
         yield rabbitmq
 
 
-def test_credential_made_on_request(ward: Ward) -> None:
+def test_credential_made_on_request(rig: Rig) -> None:
     """Nothing is made without --consume; with it one is made, shown and ended: no lease is left."""
-    with dynamic(ward) as rabbitmq:
+    with dynamic(rig) as rabbitmq:
         rules = [
-            f'path "{ward.settings["path"]}" {{ capabilities = ["read"] }}',
+            f'path "{rig.settings["path"]}" {{ capabilities = ["read"] }}',
             'path "sys/leases/revoke" { capabilities = ["update"] }',
         ]
-        ward.give(ward.server.token(ward.server.policy("\n".join(rules))))
-        assert "--consume" in the(ward.look(), "warning", "was not read").todo
+        rig.give(rig.server.token(rig.server.policy("\n".join(rules))))
+        assert "--consume" in the(rig.look(), "warning", "was not read").todo
         assert rabbitmq.made == 0
-        found = ward.look(consume=True)
+        found = rig.look(consume=True)
         the(found, "failure", "rejects what it gives")
         the(found, "ok", "was ended again")
         assert rabbitmq.made == 1
         until(lambda: not rabbitmq.users, 10, "the user to go")
 
 
-def test_lease_that_may_not_be_ended(ward: Ward) -> None:
+def test_lease_that_may_not_be_ended(rig: Rig) -> None:
     """Where the policy lets nobody revoke, that is said before and after."""
-    with dynamic(ward):
-        rule = f'path "{ward.settings["path"]}" {{ capabilities = ["read"] }}'
-        ward.give(ward.server.token(ward.server.policy(rule)))
-        assert "sys/leases/revoke" in the(ward.look(), "warning", "not ended early").todo
-        assert (
-            "vault lease revoke" in the(ward.look(consume=True), "warning", "is still there").todo
-        )
+    with dynamic(rig):
+        rule = f'path "{rig.settings["path"]}" {{ capabilities = ["read"] }}'
+        rig.give(rig.server.token(rig.server.policy(rule)))
+        assert "sys/leases/revoke" in the(rig.look(), "warning", "not ended early").todo
+        assert "vault lease revoke" in the(rig.look(consume=True), "warning", "is still there").todo
 
 
-def test_lease_ends_with_the_login(ward: Ward) -> None:
+def test_lease_ends_with_the_login(rig: Rig) -> None:
     """Where the check logged in itself, ending its login ends the lease, whatever the policy."""
-    with dynamic(ward) as rabbitmq:
-        policy = ward.server.policy(f'path "{ward.settings["path"]}" {{ capabilities = ["read"] }}')
-        approle(ward, policy)
-        before = ward.tokens()
-        the(ward.look(consume=True), "ok", "ends with the check's login")
+    with dynamic(rig) as rabbitmq:
+        policy = rig.server.policy(f'path "{rig.settings["path"]}" {{ capabilities = ["read"] }}')
+        approle(rig, policy)
+        before = rig.tokens()
+        the(rig.look(consume=True), "ok", "ends with the check's login")
         assert rabbitmq.made == 1
         until(lambda: not rabbitmq.users, 10, "the user to go")
-        assert ward.tokens() == before
+        assert rig.tokens() == before
 
 
 @pytest.mark.parametrize("may_write", [True, False], ids=["may write", "may only read"])

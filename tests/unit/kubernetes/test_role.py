@@ -94,7 +94,7 @@ def test_gives_no_more(fake: FakeKubernetes, tmp_path: Path) -> None:
     ],
     ids=["role", "cluster role"],
 )
-def test_is_what_check_prints(path: Path, kind: str, needed: list[Rule]) -> None:
+def test_is_what_check_shows(path: Path, kind: str, needed: list[Rule]) -> None:
     """The shipped files and what `check` says are the same rules."""
     role = next(one for one in yaml.safe_load_all(path.read_text()) if one["kind"] == kind)
     assert role["rules"] == needed

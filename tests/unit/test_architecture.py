@@ -7,7 +7,7 @@ from pathlib import Path
 from rotator.core import worth
 from rotator.core.plan import RULES
 
-PAGE = Path(__file__).parents[3] / "ARCHITECTURE.md"
+PAGE = Path(__file__).parents[2] / "ARCHITECTURE.md"
 
 
 def rules() -> str:

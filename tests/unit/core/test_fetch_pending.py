@@ -54,11 +54,11 @@ def test_a_run_that_ends_before_says_so() -> None:
     """What is pending, until when, and what to type."""
     here = slow(60)
     report = here.cycle(force=True, patience=PATIENCE)
-    told = credential(report)
-    assert (report.outcome, told.outcome, told.proof) == ("partial", "pending", "rejected")
-    assert told.failure is not None
-    assert "does not accept" in told.failure.detail
-    assert "rotator run-once" in told.failure.hint
+    reported = credential(report)
+    assert (report.outcome, reported.outcome, reported.proof) == ("partial", "pending", "rejected")
+    assert reported.failure is not None
+    assert "does not accept" in reported.failure.detail
+    assert "rotator run-once" in reported.failure.hint
     assert here.place.text is None
     assert report.duration_seconds < 15
 

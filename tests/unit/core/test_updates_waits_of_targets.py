@@ -43,11 +43,14 @@ def test_it_is_not_offered_again_for_twenty_minutes(failure: str) -> None:
     assert timedelta(minutes=20) <= until - here.world.now <= timedelta(minutes=22)
     reads = here.place.reads
     for _ in range(19):
-        told = target(here.after(MINUTE))
-        assert told.outcome == "failed"
-        assert told.failure is not None
-        assert (told.failure.reason, told.failure.detail) == (Reason.LOGIN_REJECTED, REFUSAL.detail)
-        assert told.failure.permanent
+        reported = target(here.after(MINUTE))
+        assert reported.outcome == "failed"
+        assert reported.failure is not None
+        assert (reported.failure.reason, reported.failure.detail) == (
+            Reason.LOGIN_REJECTED,
+            REFUSAL.detail,
+        )
+        assert reported.failure.permanent
     assert (here.place.reads, waits(here).retry_at, waits(here).count) == (reads, until, 1)
     here.place.unreadable = here.place.broken = None
     here.wait_until(until)

@@ -44,7 +44,7 @@ def reason(
         pytest.param(6, 10, None, id="a clock that is slewed back"),
     ],
 )
-def test_both_clocks_are_looked_at(wall: float, boot: float, expected: Wake | None) -> None:
+def test_both_clocks_count(wall: float, boot: float, expected: Wake | None) -> None:
     """A step makes every end look wrong, and a sleep hides that time has passed."""
     assert reason(wall=wall, boot=boot) == expected
 
@@ -66,7 +66,7 @@ def test_a_new_login_secret_is_tried_at_the_next_heartbeat() -> None:
     assert reason(where, wall=15, boot=15) is Wake.LOGIN
 
 
-def test_a_login_without_a_file_is_not_looked_at() -> None:
+def test_a_login_without_a_file_is_not_compared() -> None:
     """A variable of the environment can't change while we run."""
     where = site()
     where.source.broken = LoginRejectedError("wrong secret id", "set another one")
@@ -94,7 +94,7 @@ def test_a_new_login_secret_of_a_target_is_tried_at_the_next_heartbeat() -> None
     assert reason(where, wall=15, boot=15) is Wake.LOGIN
 
 
-def test_every_source_is_looked_at() -> None:
+def test_every_source_is_compared() -> None:
     """The second source's new secret wakes as the first one's does."""
     where = rejected()
     first = WorldSource(where.world, name="works")

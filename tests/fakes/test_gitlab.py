@@ -180,8 +180,8 @@ def test_free_tier_strips_group_scopes(ask: Ask, fake_gitlab: FakeGitlab) -> Non
     fake_gitlab.tier = "free"
     body = {"key": "K", "value": "x", "environment_scope": "prod"}
     assert ask("POST", VARIABLES, json=body).json()["environment_scope"] == "*"
-    kept = ask("POST", "projects/team%2Fsub%2Fapp/variables", json=body).json()
-    assert kept["environment_scope"] == "prod"
+    stored = ask("POST", "projects/team%2Fsub%2Fapp/variables", json=body).json()
+    assert stored["environment_scope"] == "prod"
 
 
 def test_precedence(fake_gitlab: FakeGitlab, owner: Token) -> None:

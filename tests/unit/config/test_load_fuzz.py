@@ -21,7 +21,7 @@ EXAMPLES = [
     path.read_bytes()
     for path in sorted(Path(__file__).parents[3].joinpath("config").glob("*.yaml"))
 ]
-WORDS = [
+TOKENS = [
     "version", "rotations", "name", "sources", "targets", "type", "ecr", "vault", "file", "auth",
     "method", "token", "registry", "registries", "path", "accounts", "schedule", "retry", "remove",
     "content", "[key]", "<<", "&a", "*a", "!x", "null", "~", "1", "off", "0600", "'", '"', "|", ">",
@@ -58,8 +58,8 @@ def test_any_bytes(write: Write, content: bytes) -> None:
 
 
 @FUZZ
-@given(st.lists(st.sampled_from(WORDS), max_size=60))
-def test_any_words(write: Write, words: list[str]) -> None:
+@given(st.lists(st.sampled_from(TOKENS), max_size=60))
+def test_any_tokens(write: Write, words: list[str]) -> None:
     """The language's own words in any order."""
     _judge(write("".join(words)))
 
@@ -70,7 +70,7 @@ def test_any_damage(write: Write, content: bytes, draw: st.DataObject) -> None:
     """Examples with something cut out of them or put into them."""
     start = draw.draw(st.integers(0, len(content)))
     end = draw.draw(st.integers(start, min(len(content), start + 40)))
-    word = draw.draw(st.sampled_from(["", *WORDS]))
+    word = draw.draw(st.sampled_from(["", *TOKENS]))
     _judge(write(content[:start] + word.encode() + content[end:]))
 
 
@@ -78,7 +78,7 @@ JSON = st.recursive(
     st.sampled_from([None, "x", "1", "ecr", "file", "vault", "token"]),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(WORDS[:20]), inner, max_size=5)
+        | st.dictionaries(st.sampled_from(TOKENS[:20]), inner, max_size=5)
     ),
     max_leaves=30,
 )

@@ -47,7 +47,7 @@ def beside(here: Site, name: str, registry: str = HOST) -> Site:
     return other
 
 
-def test_what_another_rotator_published_is_adopted() -> None:
+def test_what_another_rotator_published_is_used() -> None:
     """It works and lasts, so nothing is fetched and nothing is written."""
     here = site()
     password = theirs(here, 12 * HOUR, marked=12 * HOUR)
@@ -58,7 +58,7 @@ def test_what_another_rotator_published_is_adopted() -> None:
     assert (report.outcome, report.job_safe) == ("fresh", True)
 
 
-def test_what_was_adopted_is_renewed_before_it_ends() -> None:
+def test_what_another_published_is_renewed_before_it_ends() -> None:
     """Whether or not the one that fetched it is still there."""
     here = site()
     theirs(here, 12 * HOUR, marked=12 * HOUR)
@@ -124,9 +124,9 @@ def test_another_rotators_entry_that_is_rejected_is_replaced() -> None:
     here.place.put(
         document({HOST: "s3cr3t-dead"}), foreign({HOST: here.world.now + timedelta(days=9)})
     )
-    told = target(here.after(300))
+    reported = target(here.after(300))
     assert here.place.password() == mine
-    assert [change.why for change in told.changes] == ["rejected"]
+    assert [change.why for change in reported.changes] == ["rejected"]
 
 
 def test_an_old_entry_of_ours_that_another_rotator_copied_is_renewed() -> None:
@@ -137,9 +137,9 @@ def test_an_old_entry_of_ours_that_another_rotator_copied_is_renewed() -> None:
     here.cycle(force=True)
     new = here.place.password()
     here.place.put(old, foreign({HOST: here.world.now + timedelta(days=9)}))
-    told = target(here.after(120))
+    reported = target(here.after(120))
     assert here.place.password() == new
-    assert [change.why for change in told.changes] == ["superseded"]
+    assert [change.why for change in reported.changes] == ["superseded"]
 
 
 def test_two_rotators_with_two_registries_do_not_overwrite_each_other() -> None:
@@ -178,7 +178,7 @@ def test_a_lease_that_another_rotator_lengthened_is_not_fetched_for() -> None:
     assert here.source.fetches == 0
 
 
-def test_an_entry_that_nobody_vouches_for_stays_where_ours_can_not_be_fetched() -> None:
+def test_an_entry_without_a_mark_stays_where_ours_can_not_be_fetched() -> None:
     """It is better than nothing, and nothing is promised of it."""
     here = site()
     password = theirs(here, 12 * HOUR, marked=None)
@@ -198,7 +198,7 @@ def test_what_another_rotator_published_ends_our_trouble() -> None:
     assert here.source.fetches == 2
 
 
-def test_what_ends_sooner_than_what_is_in_hand_is_not_taken() -> None:
+def test_what_ends_sooner_than_what_is_known_is_not_taken() -> None:
     """Else two rotators would replace each other's for ever; its lease ends at once."""
     world = World()
     here = site(world, sources=[WorldSource(world, life=2 * HOUR, leased=True)])

@@ -104,9 +104,9 @@ def test_a_source_without_a_known_registry_waits_too() -> None:
     here.cycle()
     report = here.cycle()
     assert source.fetches == 1
-    told = credential(report, None)
-    assert (told.outcome, told.source, told.proof) == ("failed", "vault", "skipped")
-    assert told.failure is not None
+    reported = credential(report, None)
+    assert (reported.outcome, reported.source, reported.proof) == ("failed", "vault", "skipped")
+    assert reported.failure is not None
 
 
 def test_the_renewal_after_failures_is_spread_widely() -> None:
@@ -174,7 +174,7 @@ def test_a_new_login_secret_that_is_rejected_as_well_waits_again() -> None:
     assert here.source.fetches == 3
 
 
-def test_a_wait_for_hours_in_hand_is_cut_when_these_hours_are_lost() -> None:
+def test_a_wait_for_hours_of_life_is_cut_when_they_are_lost() -> None:
     """The registry rejects what is published: now a person waits."""
     here = failing(refused())
     here.world.valid.clear()
@@ -204,7 +204,7 @@ def test_a_source_that_gives_the_same_again_is_asked_again_later() -> None:
     assert source.fetches == 3
 
 
-def test_a_fetch_that_was_asked_for_is_tried_again_until_it_is_answered() -> None:
+def test_a_fetch_that_was_asked_for_is_tried_again_until_it_succeeds() -> None:
     """`run-once` of a fresh rotation whose source is down: the daemon goes on with it."""
     here = site()
     here.cycle()
@@ -217,7 +217,7 @@ def test_a_fetch_that_was_asked_for_is_tried_again_until_it_is_answered() -> Non
 
 
 @pytest.mark.parametrize("error", [down(), refused()])
-def test_a_secret_that_was_mended_is_picked_up_within_a_poll(error: Exception) -> None:
+def test_a_secret_that_was_corrected_is_picked_up_within_a_poll(error: Exception) -> None:
     """What has no end is looked at each poll, and not more seldom because that failed."""
     here = site(sources=[WorldSource(World(), life=None)])
     here.source.world = here.world
