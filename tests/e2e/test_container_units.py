@@ -159,7 +159,7 @@ def test_the_docker_units_are_right(name: str) -> None:
             and "/usr/bin/docker is not executable" not in line] == []  # fmt: skip
 
 
-def podman_words(podman: list[str], site: Site, unit: str) -> list[str]:
+def podman_arguments(podman: list[str], site: Site, unit: str) -> list[str]:
     """Return the command of a unit that quadlet made, as this machine can run it."""
     (line,) = lines(unit, "ExecStart")
     words = shlex.split(site.here(line))
@@ -175,7 +175,7 @@ def test_podman_run_once(podman: list[str], site: Site) -> None:
     for _ in range(2):
         site.prepare(unit)
         done = subprocess.run(
-            podman_words(podman, site, unit), capture_output=True, text=True, check=False
+            podman_arguments(podman, site, unit), capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert MARKED not in done.stdout + done.stderr
@@ -188,7 +188,7 @@ def test_podman_daemon(podman: list[str], site: Site) -> None:
     assert lines(unit, "Type") == ["notify"]
     site.prepare(unit)
     run_and_end(
-        podman_words(podman, site, unit),
+        podman_arguments(podman, site, unit),
         site,
         lambda line: [*podman, *shlex.split(line)[1:]],
         unit,
@@ -237,7 +237,7 @@ def docker(dist: Dist, docker_engine: DockerEngine, tmp_path: Path) -> DockerEng
     return docker_engine
 
 
-def docker_words(docker: DockerEngine, site: Site, line: str) -> list[str]:
+def docker_arguments(docker: DockerEngine, site: Site, line: str) -> list[str]:
     """Return a command of a unit, as this machine can run it."""
     words = shlex.split(site.here(line.removeprefix("-")))
     assert words[0] == "/usr/bin/docker"
@@ -250,7 +250,7 @@ def test_docker_run_once(docker: DockerEngine, site: Site) -> None:
     site.prepare(unit)
     (line,) = lines(unit, "ExecStart")
     done = subprocess.run(
-        docker_words(docker, site, line),
+        docker_arguments(docker, site, line),
         env={**os.environ, **docker.environment},
         capture_output=True,
         text=True,
@@ -267,10 +267,10 @@ def test_docker_daemon(docker: DockerEngine, site: Site) -> None:
     (line,) = lines(unit, "ExecStart")
     (stop,) = lines(unit, "ExecStop")
     run_and_end(
-        docker_words(docker, site, line),
+        docker_arguments(docker, site, line),
         site,
-        lambda one: docker_words(docker, site, one),
+        lambda one: docker_arguments(docker, site, one),
         unit,
-        docker_words(docker, site, stop),
+        docker_arguments(docker, site, stop),
         docker.environment,
     )

@@ -153,8 +153,8 @@ def test_a_schedule_publishes(
     second = gitlab_pipeline.job(place, "credentials", CI_PIPELINE_SOURCE="schedule", **variables)
     assert second.returncode == 0, second.stdout
     assert fake_gitlab.count("PUT") + fake_gitlab.count("POST") == writes
-    by_hand = gitlab_pipeline.job(place, "credentials", CI_PIPELINE_SOURCE="web", **variables)
-    assert by_hand.returncode == 0, by_hand.stdout
+    by_person = gitlab_pipeline.job(place, "credentials", CI_PIPELINE_SOURCE="web", **variables)
+    assert by_person.returncode == 0, by_person.stdout
 
 
 def test_a_failure_fails_the_pipeline(

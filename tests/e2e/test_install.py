@@ -88,12 +88,12 @@ def test_uninstall_stops_what_runs(other_machine: SystemdMachine) -> None:
     assert left == ""
     assert machine.attempt("sh", "-c", "command -v rotator")[0] != 0
     assert machine.run("find", "/etc/systemd/system", "-name", "rotator*", "-type", "l") == ""
-    for kept in (
+    for stored in (
         "/opt/.docker/config.json",
         "/etc/rotator/rotator.yaml",
         "/var/lib/rotator/host.json",
     ):
-        machine.run("test", "-s", kept)
+        machine.run("test", "-s", stored)
     machine.run("id", "rotator")
 
 
@@ -126,7 +126,7 @@ def test_somebody_elses_environment_is_left(tmp_path: Path) -> None:
     assert theirs.exists()
 
 
-def test_what_failed_half_way_can_be_typed_again(tmp_path: Path) -> None:
+def test_what_was_interrupted_can_be_typed_again(tmp_path: Path) -> None:
     """The second time says what the first one did: it is not in its own way."""
     first, second = (make("install", tmp_path) for _ in range(2))
     assert first.returncode != 0

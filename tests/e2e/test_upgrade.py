@@ -83,7 +83,7 @@ def test_the_journal_is_read(site: Installation, saved: Path) -> None:
     assert not list((site.place / "state").glob("*.set-aside"))
 
 
-def test_what_is_fresh_is_kept(site: Installation) -> None:
+def test_what_is_fresh_stays(site: Installation) -> None:
     """The first run after the upgrade fetches what failed before, and leaves alone the rest."""
     before = site.documents()
     made, puts = site.rabbitmq.made, site.gitlab.count("PUT", "variables")

@@ -21,7 +21,7 @@ from deploy.packaging.source import PROJECT, git, tree
 from tests.servers.debian_root import CACHE
 from tests.support import missing
 
-KEPT = 2
+STAYS = 2
 """How many builds are kept."""
 OLD_VERSION = "0.0.9"
 """What the package to upgrade from calls itself."""
@@ -58,7 +58,7 @@ def made_of() -> str:
     return f"{git('rev-parse', 'HEAD')[:12]}-{files}"
 
 
-def kept(name: str, *words: str) -> Dist:
+def stored(name: str, *words: str) -> Dist:
     """Return a build with these words, of the files as they are now; make it where it is not."""
     if image.refusal():
         missing("what builds the image", image.refusal())
@@ -67,11 +67,11 @@ def kept(name: str, *words: str) -> Dist:
     with (CACHE / f"dist-{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            half = CACHE / f"{folder.name}.{os.getpid()}"
-            build(half, *words)
-            half.rename(folder)
+            unfinished = CACHE / f"{folder.name}.{os.getpid()}"
+            build(unfinished, *words)
+            unfinished.rename(folder)
             builds = sorted(CACHE.glob(f"dist-{name}-*"), key=lambda path: path.stat().st_mtime)
-            for old in builds[:-KEPT]:
+            for old in builds[:-STAYS]:
                 shutil.rmtree(old)
     return Dist(folder)
 
@@ -80,10 +80,10 @@ def kept(name: str, *words: str) -> Dist:
 def dist() -> Dist:
     """Give everything that a release consists of: built, or the one that is given."""
     given = os.environ.get("ROTATOR_TEST_DIST")
-    return Dist(Path(given)) if given else kept("whole")
+    return Dist(Path(given)) if given else stored("whole")
 
 
 @pytest.fixture(scope="session")
 def old_dist() -> Dist:
     """Give Debian packages of an earlier version, to upgrade from."""
-    return kept("old", "--only", "debian", "--version", OLD_VERSION)
+    return stored("old", "--only", "debian", "--version", OLD_VERSION)

@@ -151,7 +151,7 @@ def test_a_dry_run_has_one_part() -> None:
     assert (len(report.targets), many.source.fetches) == (7, 1)
 
 
-def test_some_targets_by_hand() -> None:
+def test_some_named_targets() -> None:
     """The others are as they were, and this is no whole cycle."""
     many = Many()
     names = frozenset(place.name for place in many.places[:5])
