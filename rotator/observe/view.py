@@ -72,8 +72,16 @@ def with_found(
     view: RotationView, found: Mapping[tuple[str, str], Found], now: datetime
 ) -> RotationView:
     """Return the view with what its targets hold now, by the names of rotation and target."""
-    targets = (replace(one, found=found.get((view.name, one.name))) for one in view.targets)
-    return _judged(replace(view, targets=tuple(targets)), now)
+    targets = tuple(_found(one, found.get((view.name, one.name))) for one in view.targets)
+    view = replace(view, targets=targets)
+    if any(one.found is not None and one.found.lacks for one in targets):
+        view = replace(view, job_safe=False, safe_until=None)
+    return _judged(view, now)
+
+
+def _found(one: TargetView, found: Found | None) -> TargetView:
+    end = None if found is not None and found.lacks else one.end
+    return replace(one, found=found, end=end)
 
 
 def report_view(report: Report, now: datetime) -> RotationView:
@@ -159,7 +167,8 @@ def _targets(settings: RotationSettings, record: Record) -> Iterable[TargetView]
             yield _target(target, settings, record.target(name), name)
             continue
         worst = sorted(members, key=lambda n: _badness(members[n]), reverse=True)
-        yield _target(target, settings, members[worst[0]], f"{name} ({len(members)} objects)")
+        whole = _target(target, settings, members[worst[0]], name)
+        yield replace(whole, objects=len(members))
         for member in worst[:_WORST]:
             if members[member].failure is not None:
                 yield _target(target, settings, members[member], member)
@@ -241,11 +250,11 @@ def _credential_health(one: CredentialView, now: datetime, worst: Health) -> Hea
 
 
 def _target_health(one: TargetView, now: datetime, worst: Health) -> Health | None:
-    if one.outcome in {None, "paused"}:
+    differs = one.found is not None and one.found.differs
+    if one.outcome == "paused" or (one.outcome is None and not differs):
         return None
     if one.end is None or one.end <= now:
         return worst
-    differs = one.found is not None and one.found.differs
     return Health.GREEN if one.outcome in GOOD_TARGET and not differs else Health.AMBER
 
 

@@ -13,6 +13,10 @@ of the three ways to change an object it is the one that has all that is needed 
 - *Least privilege.* `get` and `patch` on the one name, and `create`, which no rule can restrict to
   a name. Not `update`, `list` or `watch`.
 
+A namespace that is being deleted keeps its objects until its last pod has ended, and takes changes
+of them, but no job starts there any more. The only request of these that the server refuses then is
+a creation, so a read asks for one as a dry run, of an object without content.
+
 https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-update
 https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
 https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resources
@@ -69,7 +73,7 @@ def build(
         access,
         settings.namespaces or (),
         settings.namespace_selector,
-        lambda namespace: one(settings, policy, access, namespace),
+        lambda namespace, listed: one(settings, policy, access, namespace, listed=listed),
     )
 
 
@@ -78,8 +82,10 @@ def one(
     policy: Policy,
     access: Access,
     namespace: str,
+    *,
+    listed: bool = False,
 ) -> KubernetesTarget:
-    """Return the target for one namespace's object."""
+    """Return the target for one namespace's object; `listed`: a list says whether it is going."""
     secret_type = getattr(settings, "secret_type", None)
     kind = "secret" if secret_type else "configmap"
     target = KubernetesTarget(
@@ -90,6 +96,7 @@ def one(
         settings.labels,
         settings.annotations,
         getattr(settings, "service_accounts", None) or (),
+        listed=listed,
     )
     target.group = None if settings.namespace is not None else settings.target_name
     return target
@@ -100,7 +107,8 @@ class KubernetesTarget(Target):
 
     `labels` and `annotations` are put on the object with each write. The `imagePullSecrets` of each
     of the `service_accounts` get the Secret's name. A version is a `Version`, None where there is
-    no object. `place`: the object and how it is reached.
+    no object. `place`: the object and how it is reached. `listed`: its namespace is from a list of
+    those that are not being deleted, so a read does not ask for that.
     """
 
     sets_aside = True
@@ -116,6 +124,8 @@ class KubernetesTarget(Target):
         labels: Mapping[str, str] | None = None,
         annotations: Mapping[str, str] | None = None,
         service_accounts: Sequence[str] = (),
+        *,
+        listed: bool = False,
     ) -> None:
         super().__init__(name, policy)
         self.group: str | None = None
@@ -126,16 +136,23 @@ class KubernetesTarget(Target):
         self._secret_type = secret_type
         self._labels = dict(labels or {})
         self._annotations = dict(annotations or {})
+        self._listed = listed
 
     def read(self) -> Held:
         """Return what the key holds, and the object's version, with one GET.
 
-        Raises `TemporaryError` (unreachable, timeout, throttled, unavailable), `GoneError`
-        (deleted: it is being deleted; malformed: no text) or `PermanentError` (login_rejected,
-        forbidden, malformed, unreadable, invalid).
+        And with one POST where there is an object, which changes nothing. Raises `TemporaryError`
+        (unreachable, timeout, throttled, unavailable), `GoneError` (deleted: it is being deleted;
+        malformed: no text) or `PermanentError` (login_rejected, forbidden, malformed, unreadable,
+        invalid; not_found: the namespace is being deleted).
         """
         found = self._objects.get()
-        return Held(None) if found is None else self._held(found)
+        if found is None:
+            return Held(None)
+        held = self._held(found)
+        if not self._listed:
+            self._ask_namespace()
+        return held
 
     def write(self, text: Secret, mark: Mark, replacing: Held) -> Held:
         """Put text and mark into the object with one POST or PATCH, and return what it answers.
@@ -156,8 +173,6 @@ class KubernetesTarget(Target):
         """
         try:
             answer = self._send(text, mark, replacing, dry=True)
-            if replacing.version is not None:
-                self._probe_namespace(text, mark)
         except NoDryRunError:
             return
         if text_in(answer, self.place) != text:
@@ -169,14 +184,16 @@ class KubernetesTarget(Target):
                 + self.place.access.kubectl("get mutatingwebhookconfigurations"),
             )
 
-    def _probe_namespace(self, text: Secret, mark: Mark) -> None:
-        """Raise `PermanentError` where the namespace is being deleted.
+    def _ask_namespace(self) -> None:
+        """Raise `PermanentError` (not_found) where the namespace is being deleted.
 
-        Only a creation shows that to an account that may not read namespaces. That the object
-        exists, or that there is no room for another one, says nothing here.
+        That the object exists, that there is no room for another one or that we may not create
+        says nothing here.
         """
         try:
-            self._send(text, mark, Held(None), dry=True)
+            self._objects.create({"metadata": {"name": self.place.object_name}}, dry=True)
+        except NoDryRunError:
+            return
         except DriverError as error:
             if error.reason is Reason.NOT_FOUND:
                 raise

@@ -16,7 +16,7 @@ from rotator.targets.kubernetes import KubernetesTarget
 from tests.support import until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from tests.servers.kube_apiserver import KubeApiserver
@@ -160,3 +160,13 @@ def error_of_write(target: KubernetesTarget, held: Held | None = None) -> Driver
         target.write(TEXT, MARK, held or target.read())
     assert PASSWORD not in f"{caught.value} {caught.value.detail} {caught.value.hint}"
     return caught.value
+
+
+@pytest.fixture
+def cluster(kube_apiserver: KubeApiserver, tmp_path: Path) -> Iterator[Cluster]:
+    """Give a test a namespace of its own on the real API server."""
+    made = Cluster(kube_apiserver, tmp_path)
+    try:
+        yield made
+    finally:
+        made.close()

@@ -9,6 +9,7 @@ import pytest
 
 from rotator.config.targets import KubernetesSecretTargetSettings
 from rotator.core.errors import DriverError, GoneError, PermanentError, Reason
+from rotator.core.failure import Failure
 from rotator.core.model import Policy, Secret
 from rotator.kubernetes.role import rules
 from rotator.targets.kubernetes import build
@@ -17,20 +18,9 @@ from tests.integration.cluster import MARK, PULL_SECRET, TEXT, Cluster, error_of
 from tests.support import NOW, made, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from rotator.core.ports import Target
-    from tests.servers.kube_apiserver import KubeApiserver
-
-
-@pytest.fixture
-def cluster(kube_apiserver: KubeApiserver, tmp_path: Path) -> Iterator[Cluster]:
-    made_here = Cluster(kube_apiserver, tmp_path)
-    try:
-        yield made_here
-    finally:
-        made_here.close()
 
 
 def group(cluster: Cluster, **where: Any) -> Target:
@@ -211,22 +201,34 @@ def test_what_a_policy_changes_is_what_a_write_returns(cluster: Cluster) -> None
 
 
 def test_a_dry_run_finds_what_a_write_would_meet(cluster: Cluster) -> None:
-    """A namespace that is missing or goes, and a verb that is missing; nothing is written."""
-    dying = cluster.make_namespace("dying")
+    """A namespace or a verb that is missing; nothing is written."""
     for said, target in (
         ("does not exist", cluster.target(namespace="none")),
         ("lacks the verb create", cluster.target(access=cluster.account(*_only("get", "patch")))),
     ):
         with pytest.raises(PermanentError, match=said):
             target.probe_write(TEXT, MARK, target.read())
-    target = cluster.target(namespace=dying)
-    target.probe_write(TEXT, MARK, target.read())
-    assert target.read().version is None
-    held = target.write(TEXT, MARK, target.read())
+
+
+def test_a_namespace_that_is_being_deleted(cluster: Cluster) -> None:
+    """Its objects stay until its last pod has ended; the least Role is enough to see it."""
+    dying = cluster.make_namespace("dying")
+    allowed = rules("configmaps", "docker")
+    target = cluster.target(namespace=dying, access=cluster.account(*allowed, everywhere=True))
+    powerless = cluster.account(*_only("get"), everywhere=True)
+    target.write(TEXT, MARK, target.read())
+    held = target.read()
+    assert held.text == TEXT
     cluster.server.terminate_namespace(dying)
-    with pytest.raises(PermanentError, match="is being deleted") as caught:
-        target.probe_write(TEXT, MARK, held)
+    with pytest.raises(PermanentError, match=f"the namespace {dying} is being deleted") as caught:
+        target.read()
+    assert caught.value.reason is Reason.NOT_FOUND
     assert caught.value.hint.startswith("wait until it is gone, then")
+    assert not Failure.of(caught.value).leaves_document
+    assert cluster.target(namespace=dying, access=powerless).read() == held
+    assert cluster.target(namespace=dying, listed=True).read() == held
+    path = f"/api/v1/namespaces/{dying}/configmaps/docker"
+    assert cluster.server.api("GET", path)["metadata"]["resourceVersion"] == held.version.resource
 
 
 def _only(*verbs: str) -> list[dict[str, Any]]:

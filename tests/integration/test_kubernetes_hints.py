@@ -20,19 +20,7 @@ from tests.servers.kubectl import kubectl
 from tests.support import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rotator.core.errors import DriverError
-    from tests.servers.kube_apiserver import KubeApiserver
-
-
-@pytest.fixture
-def cluster(kube_apiserver: KubeApiserver, tmp_path: Path) -> Iterator[Cluster]:
-    made_here = Cluster(kube_apiserver, tmp_path)
-    try:
-        yield made_here
-    finally:
-        made_here.close()
 
 
 def typed(line: str) -> subprocess.CompletedProcess[str]:

@@ -133,10 +133,12 @@ def test_the_first_cycle_is_no_failure_either() -> None:
     [
         (Found((EntryFound(ECR, "current"),)), "green"),
         (Found((EntryFound(ECR, "withheld"),)), "green"),
-        (Found((EntryFound(ECR, "missing"),)), "amber"),
+        (Found((EntryFound(ECR, "missing"),)), "red"),
+        (Found((EntryFound(ECR, "foreign"),)), "amber"),
         (Found(reason="timeout", detail="d", hint="h"), "amber"),
+        (Found(reason="deleted", detail="d", hint="h", gone=True), "red"),
     ],
-    ids=["current", "withheld", "missing", "unread"],
+    ids=["current", "withheld", "missing", "foreign", "unread", "gone"],
 )
 def test_what_is_found_now_counts(found: Found, health: str) -> None:
     """A target that does not hold what was published is not green, whatever the journal says."""
