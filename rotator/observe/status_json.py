@@ -57,7 +57,7 @@ def _rotation_json(rotation: RotationView) -> dict[str, Any]:
                 "written_at": iso(t.written_at),
                 "fingerprint": t.fingerprint,
                 **_failure_json(t.failure),
-                **({} if t.objects is None else {"objects": t.objects}),
+                **({} if t.objects is None else {"objects": t.objects, "failing": t.failing}),
                 **({} if t.found is None else {"live": _found_json(t.found)}),
             }
             for t in rotation.targets

@@ -109,15 +109,7 @@ def report_view(report: Report, now: datetime) -> RotationView:
             )
             for one in report.credentials
         ),
-        targets=tuple(
-            TargetView(
-                name=one.name,
-                outcome=one.outcome,
-                end=one.expires_at or (FOREVER if one.outcome in GOOD_TARGET else None),
-                failure=_reported(one.failure),
-            )
-            for one in report.targets
-        ),
+        targets=tuple(_reported_targets(report)),
         notes=_notes(report),
     )
     return _judged(view, now)
@@ -162,21 +154,49 @@ def _targets(settings: RotationSettings, record: Record) -> Iterable[TargetView]
     """Yield every target; one that stands for many as one, and its worst by name."""
     for target in settings.targets:
         name = target.target_name
-        members = {n: past for n, past in record.targets.items() if past.group == name}
+        members = [
+            _target(target, settings, past, member)
+            for member, past in record.targets.items()
+            if past.group == name
+        ]
+        own = _target(target, settings, record.target(name), name)
         if not members:
-            yield _target(target, settings, record.target(name), name)
+            yield own
             continue
-        worst = sorted(members, key=lambda n: _badness(members[n]), reverse=True)
-        whole = _target(target, settings, members[worst[0]], name)
-        yield replace(whole, objects=len(members))
-        for member in worst[:_WORST]:
-            if members[member].failure is not None:
-                yield _target(target, settings, members[member], member)
+        whole, *failing = _together(name, members)
+        if own.failure is not None:  # its members could not be found
+            whole = replace(whole, outcome=own.outcome, failure=own.failure)
+        yield from (whole, *failing)
 
 
-def _badness(past: TargetRecord) -> tuple[bool, bool, float]:
-    end = past.end.timestamp() if past.end is not None else 0.0
-    return past.failure is not None, past.end is None, -end
+def _reported_targets(report: Report) -> Iterable[TargetView]:
+    """Yield every target of a report; one that stands for many as one, and its worst by name."""
+    groups: dict[str, list[TargetView]] = {}
+    for one in report.targets:
+        view = TargetView(
+            name=one.name,
+            outcome=one.outcome,
+            end=one.expires_at or (FOREVER if one.outcome in GOOD_TARGET else None),
+            failure=_reported(one.failure),
+        )
+        if one.group is None:
+            yield view
+        else:
+            groups.setdefault(one.group, []).append(view)
+    for name, members in groups.items():
+        yield from _together(name, members)
+
+
+def _together(name: str, members: Sequence[TargetView]) -> Iterable[TargetView]:
+    worst = sorted(members, key=_badness, reverse=True)
+    failing = [one for one in worst if one.failure is not None]
+    yield replace(worst[0], name=name, objects=len(members), failing=len(failing))
+    yield from failing[:_WORST]
+
+
+def _badness(one: TargetView) -> tuple[bool, bool, float]:
+    end = one.end.timestamp() if one.end is not None else 0.0
+    return one.failure is not None, one.end is None, -end
 
 
 def _target(

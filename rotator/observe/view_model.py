@@ -128,7 +128,7 @@ class TargetView(Struct, frozen=True):
     `end` is the earliest end of the rotation's entries in it: `FOREVER` where none ends, None where
     one of them does not work, or nobody knows. `fingerprint` names the document written last.
     `found`: what is there now, where it was read. `objects`: how many it stands for, if it
-    stands for many; the rest is that of the worst of them.
+    stands for many, of which so many are `failing`; the rest is that of the worst of them.
     """
 
     name: str
@@ -140,11 +140,15 @@ class TargetView(Struct, frozen=True):
     found: Found | None = None
     health: Health | None = None
     objects: int | None = None
+    failing: int = 0
 
     @property
     def title(self) -> str:
         """What people call it."""
-        return self.name if self.objects is None else f"{self.name} ({self.objects} objects)"
+        if self.objects is None:
+            return self.name
+        failing = f", {self.failing} of them failing" if self.failing else ""
+        return f"{self.name} ({self.objects} objects{failing})"
 
     @property
     def expires_at(self) -> datetime | None:
