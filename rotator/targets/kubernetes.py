@@ -24,6 +24,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resou
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rotator.core.errors import DriverError, PermanentError, Reason
@@ -171,18 +172,17 @@ class KubernetesTarget(Target):
         Raises what `write` raises, and `PermanentError` (invalid) where the server would store
         another text. Where an admission webhook can't be asked in advance, nothing is raised.
         """
-        try:
+        with suppress(NoDryRunError):
             answer = self._send(text, mark, replacing, dry=True)
-        except NoDryRunError:
-            return
-        if text_in(answer, self.place) != text:
-            raise PermanentError(
-                Reason.INVALID,
-                f"an admission policy or webhook of the cluster would change {self.place.key} in "
-                f"{self.place}",
-                "let it leave this object alone; what changes objects: "
-                + self.place.access.kubectl("get mutatingwebhookconfigurations"),
-            )
+            if text_in(answer, self.place) != text:
+                raise PermanentError(
+                    Reason.INVALID,
+                    f"an admission policy or webhook of the cluster would change {self.place.key} "
+                    f"in {self.place}",
+                    "let it leave this object alone; what changes objects: "
+                    + self.place.access.kubectl("get mutatingwebhookconfigurations"),
+                )
+            self._let_accounts_pull(dry=True)
 
     def _ask_namespace(self) -> None:
         """Raise `PermanentError` (not_found) where the namespace is being deleted.
@@ -192,10 +192,8 @@ class KubernetesTarget(Target):
         """
         try:
             self._objects.create({"metadata": {"name": self.place.object_name}}, dry=True)
-        except NoDryRunError:
-            return
-        except DriverError as error:
-            if error.reason is Reason.NOT_FOUND:
+        except (DriverError, NoDryRunError) as error:
+            if getattr(error, "reason", None) is Reason.NOT_FOUND:
                 raise
 
     def set_aside(self, replacing: Held) -> Held:
@@ -213,13 +211,25 @@ class KubernetesTarget(Target):
     def complete(self, held: Held) -> None:
         """Let the service accounts' `imagePullSecrets` name this Secret: a GET each, and a PATCH.
 
-        A name that is missing is added at the end; nothing is removed or reordered. The PATCH
-        carries the whole list, which the server does not merge, and the version that was read, so
-        that nobody's change is lost: raises `ConflictError` where there was one meanwhile. `held`
-        is what the object holds now.
+        `held` is what the object holds now.
         """
-        if held.version is None:
-            return
+        if held.version is not None:
+            self._let_accounts_pull(dry=False)
+
+    def other_manager(self, held: Held) -> str | None:
+        """Return who wrote the key last, by its name among the field managers, if not rotator."""
+        return held.version.manager if isinstance(held.version, Version) else None
+
+    def manager_advice(self, manager: str) -> str:
+        """Return what makes another manager leave the key alone."""
+        return advice(manager, self.place)
+
+    def _let_accounts_pull(self, *, dry: bool) -> None:
+        """Add the Secret's name at the end of a list without it; nothing is removed or reordered.
+
+        The PATCH carries the whole list, which the server does not merge, and the version that was
+        read, so that nobody's change is lost: raises `ConflictError` where there was one meanwhile.
+        """
         mine = {"name": self.place.object_name}
         for name in self._service_accounts:
             place = Place("serviceaccount", self.place.namespace, name, "", self.place.access)
@@ -232,15 +242,8 @@ class KubernetesTarget(Target):
                 raise place.no_object()
             if mine not in names:
                 version = {"resourceVersion": metadata.get("resourceVersion")}
-                accounts.patch({"metadata": version, "imagePullSecrets": [*names, mine]})
-
-    def other_manager(self, held: Held) -> str | None:
-        """Return who wrote the key last, by its name among the field managers, if not rotator."""
-        return held.version.manager if isinstance(held.version, Version) else None
-
-    def manager_advice(self, manager: str) -> str:
-        """Return what makes another manager leave the key alone."""
-        return advice(manager, self.place)
+                changes = {"metadata": version, "imagePullSecrets": [*names, mine]}
+                accounts.patch(changes, dry=dry)
 
     def _held(self, found: Body) -> Held:
         return held(found, self.place, self._secret_type)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
 from rotator.kubernetes.role import rules
 from tests.e2e.watched import REGISTRY, Watched
+from tests.support import MARKED, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +27,7 @@ class Rotation:
 
     def __init__(self, cluster: Cluster, place: Path, **target: Any) -> None:
         self.cluster = cluster
-        place.mkdir()
+        place.mkdir(parents=True)
         self._watched = Watched(place)
         self._kubeconfig = place / "kubeconfig"
         self.act_as(cluster.access)
@@ -46,6 +49,20 @@ class Rotation:
         assert done.returncode == code, done.stdout + done.stderr
         (only,) = json.loads(done.stdout)["rotations"]
         return dict(only)
+
+    def either(self, *words: str) -> str:
+        """Run a command that may fail; return what it prints."""
+        done = self._watched.command(*words, columns=250)
+        return done.stdout + done.stderr
+
+    def json_of(self, *words: str) -> dict[str, Any]:
+        """Return the only rotation of what a command that may fail prints as JSON."""
+        (only,) = json.loads(self._watched.command(*words, "--json").stdout)["rotations"]
+        return dict(only)
+
+    def put(self) -> None:
+        """Let the source give another password."""
+        self._watched.put(f"{MARKED}{uuid4().hex}")
 
     def act_as(self, access: Access) -> None:
         """Use another account from now on."""
@@ -158,3 +175,138 @@ def test_live_reads_each_namespace(cluster: Cluster, tmp_path: Path) -> None:
     rotation.act_as(cluster.account())
     said = rotation.run("status", "--live", code=10)
     assert "lacks the verb list on namespaces" in said
+
+
+def refused_by(cluster: Cluster, tmp_path: Path, trouble: str) -> tuple[Rotation, str]:
+    """Return a rotation whose first write would fail, and what is to be said of it."""
+    target: dict[str, Any] = {"namespace": cluster.namespace}
+    allowed = rules("secrets", "docker")
+    said = ""
+    if trouble == "quota":
+        cluster.quota("count/secrets")
+        said = "the quota few is used up"
+    elif trouble == "policy":
+        deny = {"expression": "false", "message": "not here"}
+        cluster.policy("Validating", failurePolicy="Fail", validations=[deny], of="secrets")
+        said = "not here"
+    elif trouble == "mutation":
+        change = {
+            "patchType": "ApplyConfiguration",
+            "applyConfiguration": {"expression": 'Object{stringData: {"config.json": "changed"}}'},
+        }
+        cluster.policy(
+            "Mutating",
+            reinvocationPolicy="Never",
+            failurePolicy="Fail",
+            mutations=[change],
+            of="secrets",
+        )
+        said = "would change config.json"
+    elif trouble == "verb":
+        allowed = [one for one in allowed if one["verbs"] != ["create"]]
+        said = "create secret"
+    elif trouble == "namespace":
+        target["namespace"] = "not-there"
+        said = "the namespace not-there does not exist"
+    elif trouble == "going":
+        target["namespace"] = cluster.make_namespace("going")
+        cluster.server.terminate_namespace(target["namespace"])
+        said = "is being deleted"
+    elif trouble == "account":
+        target |= {
+            "secret_type": "kubernetes.io/dockerconfigjson",
+            "service_accounts": ["nobody"],
+        }
+        allowed = rules("secrets", "docker", ["nobody"])
+        said = "there is no serviceaccount"
+    rotation = Rotation(cluster, tmp_path / "place", **target)
+    rotation.act_as(cluster.account(*allowed, everywhere=True))
+    return rotation, said
+
+
+TROUBLES = ("quota", "policy", "mutation", "verb", "namespace", "going", "account")
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_what_a_write_would_meet_is_found_before(
+    cluster: Cluster, tmp_path: Path, trouble: str
+) -> None:
+    """By a dry run and by `check`, which change nothing; and nothing is job-safe before."""
+    rotation, said = refused_by(cluster, tmp_path, trouble)
+    until(lambda: said in rotation.either("check"), 30, said)
+    assert said in rotation.run("check", code=1)
+    dry = rotation.json("run-once", "--dry-run", code=1)
+    assert (dry["job_safe"], dry["targets"][0]["outcome"]) == (False, "failed")
+    assert said in dry["targets"][0]["detail"] or trouble == "verb"
+    path = cluster.path("secrets", "docker")
+    assert cluster.server.answer("GET", path).status_code == 404
+
+
+def test_a_dry_run_is_not_job_safe_before_it_is_published(cluster: Cluster, tmp_path: Path) -> None:
+    """It says what it would do; `check` has nothing against it and does not say it was there."""
+    rotation = Rotation(cluster, tmp_path / "place")
+    for words in (["run-once", "--dry-run"], ["run-once", "--dry-run", "--only-due"]):
+        dry = rotation.json(*words, code=0)
+        assert (dry["job_safe"], dry["targets"][0]["outcome"]) == (False, "planned")
+        assert "Not job-safe" in rotation.run(*words, code=0)
+    assert "nothing is published in it yet" in rotation.run("check", code=0)
+    rotation.run("run-once", code=0)
+    assert rotation.json("run-once", "--dry-run", code=0)["job_safe"]
+
+
+def test_what_the_server_changed_is_no_success(cluster: Cluster, tmp_path: Path) -> None:
+    """A policy that changes what is written: failed, with that word, and never job-safe."""
+    rotation = Rotation(cluster, tmp_path / "place")
+    rotation.run("run-once", code=0)
+    refused_by(cluster, tmp_path / "more", "mutation")
+    found: list[dict[str, Any]] = []
+
+    def changed() -> bool:
+        rotation.put()
+        found.append(rotation.json_of("run-once"))
+        return found[-1]["outcome"] != "rotated"
+
+    until(changed, 30, "the policy to hold")
+    for one in (found[-1], rotation.json("run-once", code=1), rotation.json("status", code=1)):
+        assert (one["job_safe"], one["targets"][0]["outcome"]) == (False, "failed")
+        assert "changed it" in one["targets"][0]["detail"]
+
+
+SECRET_IN = {"type": "kubernetes_secret", "namespace": "ci", "name": "docker"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"labels": {"a b": "x"}},
+        {"labels": {"a": "not a label!"}},
+        {"labels": {"a": "x" * 64}},
+        {"annotations": {"/a": "x"}},
+        {"name": "Docker"},
+        {"name": "a..b"},
+        {"namespace": "a.b"},
+        {"namespace": "Team"},
+        {"key": ".."},
+        {"key": "a/b"},
+        {"namespace": None, "namespaces": ["team-?"]},
+        {"namespace": None, "namespaces": ["Team-*"]},
+        {"namespace": None, "namespaces": []},
+        {"namespace": None, "namespaces": ["a", "a"]},
+        {"namespace": None, "namespace_selector": {"a": "b c"}},
+        {"namespace": None, "namespace_selector": {}},
+        {"namespaces": ["b"]},
+        {"secret_type": "Opaque", "service_accounts": ["default"]},
+        {"secret_type": "kubernetes.io/dockerconfigjson", "service_accounts": ["De fault"]},
+        {"secret_type": "kubernetes.io/dockerconfigjson", "service_accounts": []},
+    ],
+    ids=str,
+)
+def test_what_no_server_takes_is_found_without_one(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    """`check --offline` names the place, and what is wanted there."""
+    watched = Watched(tmp_path)
+    one = {key: value for key, value in {**SECRET_IN, **wrong}.items() if value is not None}
+    watched.configuration["rotations"][0]["targets"] = [one]
+    watched.write()
+    done = watched.command("check", "--offline")
+    assert done.returncode == 2, done.stdout
+    assert re.match(r"\S+/rotator\.yaml:\d+:\d+: ", done.stderr)

@@ -86,14 +86,21 @@ class Cluster:
         token = self.server.token(self.namespace, name)
         return Access(self.server.kubeconfig_for(self.place / f"{name}.kubeconfig", token))
 
-    def policy(self, kind: str, **spec: Any) -> None:
-        """Make an admission policy for ConfigMaps of this namespace, and wait until it holds."""
+    def quota(self, what: str) -> None:
+        """Let a quota be used up."""
+        full = {"hard": {what: "1"}, "used": {what: "1"}}
+        self.put("resourcequotas", "few", spec={"hard": {what: "1"}})
+        path = f"{self.path('resourcequotas', 'few')}/status"
+        self.server.api("PATCH", path, {"status": full}, kind="application/merge-patch+json")
+
+    def policy(self, kind: str, of: str = "configmaps", **spec: Any) -> None:
+        """Make an admission policy for objects of this namespace; it holds some seconds later."""
         name = f"policy-{self.unique}-{len(self._made)}"
         rules = {
             "apiGroups": [""],
             "apiVersions": ["v1"],
             "operations": ["CREATE", "UPDATE"],
-            "resources": ["configmaps"],
+            "resources": [of],
         }
         here = {"matchLabels": {"kubernetes.io/metadata.name": self.namespace}}
         constraints = {"resourceRules": [rules], "namespaceSelector": here}

@@ -15,7 +15,6 @@ from rotator.core.model import Secret
 from rotator.kubernetes.access import Access
 from rotator.kubernetes.role import rules
 from tests.integration.cluster import MARK, PASSWORD, PULL_SECRET, TEXT, Cluster, error_of_write
-from tests.integration.test_kubernetes import quota
 from tests.servers.kubectl import kubectl
 from tests.support import until
 
@@ -140,7 +139,7 @@ def error_of_read(cluster: Cluster, access: Access) -> DriverError:
 
 def test_a_quota_is_named(cluster: Cluster) -> None:
     """With the line that shows it."""
-    quota(cluster, "count/configmaps")
+    cluster.quota("count/configmaps")
     error = error_of_write(cluster.target())
     assert error.reason is Reason.FORBIDDEN
     assert "the quota few is used up" in error.detail
