@@ -120,7 +120,10 @@ class RetiredLease(Struct, frozen=True):
 
 
 class Record(Struct, frozen=True):
-    """Everything the journal holds of one rotation; `credentials` by registry, newest first."""
+    """Everything the journal holds of one rotation; `credentials` by registry, newest first.
+
+    `notes`: what the last cycle said beside outcomes and failures.
+    """
 
     version: int = VERSION
     credentials: Mapping[str, tuple[KnownCredential, ...]] = {}
@@ -135,6 +138,7 @@ class Record(Struct, frozen=True):
     safe_until: Time | None = None
     job_safe: bool = False
     pending: Mapping[str, PendingCredential] = {}
+    notes: tuple[str, ...] = ()
 
     def dump(self) -> str:
         """Return the record as JSON."""

@@ -63,6 +63,7 @@ def rotation_view(
         next_at=record.next_at if settings.enabled else None,
         credentials=tuple(_credentials(settings, record, now, asked)),
         targets=tuple(_targets(settings, record)),
+        notes=record.notes,
         in_cycle=bool(asked),
     )
     return _judged(view if report is None else _completed(view, report), now)
@@ -229,7 +230,7 @@ def _completed(view: RotationView, report: Report) -> RotationView:
         # One that has ended since is no longer what the cycle said of it.
         outcome = one.outcome if one.outcome == "failed" else found.outcome
         credentials.append(replace(one, outcome=outcome, proof=found.proof))
-    return replace(view, credentials=tuple(credentials), notes=_notes(report))
+    return replace(view, credentials=tuple(credentials))
 
 
 def _notes(report: Report) -> tuple[str, ...]:

@@ -60,6 +60,10 @@ class Rotation:
         (only,) = json.loads(self._watched.command(*words, "--json").stdout)["rotations"]
         return dict(only)
 
+    def daemon(self) -> Watched:
+        """Return the daemon, to be started and stopped by `with`."""
+        return self._watched
+
     def put(self) -> None:
         """Let the source give another password."""
         self._watched.put(f"{MARKED}{uuid4().hex}")
@@ -310,3 +314,57 @@ def test_what_no_server_takes_is_found_without_one(tmp_path: Path, wrong: dict[s
     done = watched.command("check", "--offline")
     assert done.returncode == 2, done.stdout
     assert re.match(r"\S+/rotator\.yaml:\d+:\d+: ", done.stderr)
+
+
+def test_another_manager_takes_the_key_back(rotation: Rotation) -> None:
+    """After the second repair: its name and the line for its rules, and not job-safe."""
+    cluster = rotation.cluster
+    theirs: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "docker", "namespace": cluster.namespace},
+        "data": {"config.json": "e30="},
+    }
+
+    def takes_back() -> None:
+        cluster.server.apply(theirs, manager="argocd-controller")
+
+    takes_back()
+    first = rotation.json("run-once", "--only-due", code=0)
+    assert first["targets"][0]["outcome"] == "written"
+    assert "argocd" not in str(first), "once may be an accident"
+    takes_back()
+    said = rotation.run("run-once", "--only-due", code=10)
+    for part in ("argocd-controller", "ignoreDifferences", "/data/config.json", "Not job-safe"):
+        assert part in said
+    assert '"level": "warning"' in said
+    status = rotation.run("status", code=10)
+    assert "argocd-controller" in status
+    assert "ignoreDifferences" in status
+    assert "Not job-safe" in status
+    assert rotation.json("run-once", "--only-due", code=0)["job_safe"], "it was found there"
+
+
+def test_namespaces_that_come_later_are_filled(cluster: Cluster, tmp_path: Path) -> None:
+    """Within `poll`, by a running daemon; those that go are forgotten, and none is left behind."""
+    first = cluster.make_namespace("team-a")
+    rotation = Rotation(cluster, tmp_path / "place", namespaces=[f"team-*-{cluster.unique}"])
+
+    def is_filled(namespace: str) -> bool:
+        path = f"/api/v1/namespaces/{namespace}/secrets/docker"
+        return cluster.server.answer("GET", path).ok
+
+    def objects() -> int:
+        (target,) = rotation.json_of("status")["targets"]
+        return int(target["objects"])
+
+    with rotation.daemon():
+        until(lambda: is_filled(first), 30, "the first to be filled")
+        later = cluster.make_namespace("team-b")
+        until(lambda: is_filled(later), 30, "the later one to be filled")
+        until(lambda: objects() == 2, 30, "both in the status")
+        cluster.server.delete_namespace(first)
+        until(lambda: objects() == 1, 30, "one to be forgotten")
+        assert rotation.json("status", code=0)["job_safe"]
+        cluster.server.delete_namespace(later)
+        until(lambda: not rotation.json_of("status")["job_safe"], 30, "nothing to be safe")

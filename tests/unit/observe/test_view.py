@@ -226,13 +226,13 @@ def report(**changes: object) -> Report:
 
 
 def test_a_report_of_the_same_cycle_adds_to_it() -> None:
-    """Proofs, outcomes and notes are in no record."""
-    status = rotation_view(settings(), WELL, NOW, report())
+    """Proofs and outcomes are in no record; notes are."""
+    status = rotation_view(settings(), replace(WELL, notes=("a note",)), NOW, report())
     assert [(c.outcome, c.proof) for c in status.credentials] == [
         ("fetched", "accepted"),
         ("rejected", "rejected"),
     ]
-    assert status.notes == ("another", "a note")
+    assert status.notes == ("a note",)
 
 
 def test_a_report_of_another_cycle_counts_for_nothing() -> None:
