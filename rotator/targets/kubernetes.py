@@ -180,7 +180,7 @@ class KubernetesTarget(Target):
                     f"an admission policy or webhook of the cluster would change {self.place.key} "
                     f"in {self.place}",
                     "let it leave this object alone; what changes objects: "
-                    + self.place.access.kubectl("get mutatingwebhookconfigurations"),
+                    + self.place.access.kubectl_of_others("get mutatingwebhookconfigurations"),
                 )
             self._let_accounts_pull(dry=True)
 
