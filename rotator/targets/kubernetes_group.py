@@ -27,7 +27,7 @@ class KubernetesGroup(Target):
     """Its members are the targets of the namespaces that fit now; it is never read or written.
 
     `names`: namespaces, and patterns of them such as `team-*`. `selector`: labels that they have.
-    `member`: makes the target of a namespace, and is told whether that was found by a list.
+    `member`: makes the target of a namespace; True for one that was found by a list.
     """
 
     is_group = True
