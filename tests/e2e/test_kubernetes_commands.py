@@ -368,3 +368,31 @@ def test_namespaces_that_come_later_are_filled(cluster: Cluster, tmp_path: Path)
         assert rotation.json("status", code=0)["job_safe"]
         cluster.server.delete_namespace(later)
         until(lambda: not rotation.json_of("status")["job_safe"], 30, "nothing to be safe")
+
+
+def test_the_printed_role_is_enough_for_many_namespaces(cluster: Cluster, tmp_path: Path) -> None:
+    """Whoever runs the cluster pastes the line, and the account may do what it has to."""
+    one = cluster.make_namespace("team-a", role="printed")
+    rotation = Rotation(
+        cluster,
+        tmp_path / "place",
+        namespace_selector={"role": "printed", "test": cluster.unique},
+        secret_type="kubernetes.io/dockerconfigjson",
+        service_accounts=["default"],
+    )
+    path = f"/api/v1/namespaces/{one}/serviceaccounts"
+    cluster.server.api("POST", path, {"metadata": {"name": "default"}})
+    lists = {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list"]}
+    rotation.act_as(cluster.account(lists, everywhere=True))
+    said = str(json.loads(rotation.run("check", "--json", code=1)))
+    found = re.search(
+        r"as an account that may: echo '(\{.*?\})' \| kubectl ", said.replace("\\'", "'")
+    )
+    assert found, said
+    role = json.loads(found[1])
+    assert role["kind"] == "ClusterRole"
+    rotation.act_as(cluster.account(*role["rules"], everywhere=True))
+    assert "the object can be read, made and changed" in rotation.run("check", code=0)
+    rotation.run("run-once", code=0)
+    account = cluster.server.api("GET", f"{path}/default")
+    assert account["imagePullSecrets"] == [{"name": "docker"}]
