@@ -7,7 +7,7 @@ SEEDS ?= 200
 FIRST ?=
 export SIGN_SSH_KEY SIGN_MINISIGN_KEY SIGN_COSIGN_KEY
 
-.PHONY: help demo test lint simulate simulate-mutants bench kubernetes kubernetes-server install uninstall dist release sign lock docs clean
+.PHONY: help demo test lint simulate simulate-mutants bench kubernetes kubernetes-server install uninstall dist release begin sign lock docs clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ dist: .venv/ready  ## Everything that a release consists of, into dist/: the sam
 
 release: .venv/ready  ## Check, set the version, tag: make release VERSION=1.2.3
 	@$(BIN)/python -m deploy.packaging.release '$(VERSION)'
+
+begin: .venv/ready  ## After a release: what is built from here on says that it is none: make begin VERSION=1.3.0.dev0
+	@$(BIN)/python -m deploy.packaging.release --begin '$(VERSION)'
 
 sign: .venv/ready  ## Sign dist/SHA256SUMS: make sign SIGN_SSH_KEY=FILE
 	@$(BIN)/python -m deploy.packaging.release --sign dist

@@ -1,7 +1,8 @@
 """`make release VERSION=…`: checks that all is as it should be, sets the version, commits and tags.
 
-    python -m deploy.packaging.release 0.2.0          # then: make dist, make sign, and push the tag
-    python -m deploy.packaging.release --sign dist    # signs SHA256SUMS with whatever is here
+    python -m deploy.packaging.release 0.2.0               # then: make dist, make sign, push
+    python -m deploy.packaging.release --begin 0.3.0.dev0  # what comes after it is no release
+    python -m deploy.packaging.release --sign dist         # signs SHA256SUMS with what is here
 
 The version is in rotator/__init__.py alone. The examples that name an image by its tag follow.
 """
@@ -23,20 +24,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FORM = re.compile(r"\d+\.\d+\.\d+(?:rc\d+)?")
+BEGUN = re.compile(r"\d+\.\d+\.\d+\.dev0")
 SUMS = "SHA256SUMS"
 TAG = re.compile(r"/rotator:[0-9]|newTag: [0-9]")
 """How the examples name an image of ours."""
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Release, or sign what was built."""
+    """Release, begin the next version, or sign what was built."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("version", nargs="?", default="")
+    parser.add_argument("--begin", metavar="VERSION")
     parser.add_argument("--sign", type=Path, metavar="DIRECTORY")
     parser.add_argument("--tests", default="make lint test", help="default: %(default)s")
     options = parser.parse_args(words)
     if options.sign:
         sign(options.sign)
+    elif options.begin:
+        begin(options.begin)
     else:
         release(options.version, options.tests)
 
@@ -47,6 +52,29 @@ def release(version: str, tests: str) -> None:
         raise SystemExit(f"not released: {wrong}")
     if subprocess.run(tests, shell=True, cwd=PROJECT, check=False).returncode:  # noqa: S602  ours
         raise SystemExit(f"not released: the tests fail: {tests}")
+    commit(version, f"release: {version}")
+    signed = ["--sign"] if git("config", "--default", "", "user.signingkey") else ["--annotate"]
+    git("tag", *signed, "--message", f"rotator {version}", f"v{version}")
+    then = (
+        "make dist && make sign",
+        f"git push origin HEAD v{version}",
+        "python -m tests.fixtures.make && git add tests/fixtures",
+        "make begin VERSION=NEXT.dev0",
+    )
+    say(f"v{version} is tagged. Next:\n  " + "\n  ".join(then))
+
+
+def begin(version: str) -> None:
+    """Let what is built from here on say that it is no release."""
+    if not BEGUN.fullmatch(version):
+        raise SystemExit(f"{version!r} is no version to begin: make begin VERSION=1.2.3.dev0")
+    if git("status", "--porcelain"):
+        raise SystemExit("something is not committed: git status")
+    commit(version, f"release: {version} begins")
+
+
+def commit(version: str, message: str) -> None:
+    """Set the version and the examples' image tags."""
     old = current()
     for path in (VERSION_FILE, *with_image_tags()):
         file = PROJECT / path
@@ -56,10 +84,7 @@ def release(version: str, tests: str) -> None:
         else:
             text = retagged(text, old, version)
         file.write_text(text)
-    git("commit", "--quiet", "--all", "--message", f"release: {version}")
-    signed = ["--sign"] if git("config", "--default", "", "user.signingkey") else ["--annotate"]
-    git("tag", *signed, "--message", f"rotator {version}", f"v{version}")
-    say(f"v{version} is tagged. Next:\n  make dist && make sign\n  git push origin HEAD v{version}")
+    git("commit", "--quiet", "--all", "--message", message)
 
 
 def refusals(version: str) -> list[str]:

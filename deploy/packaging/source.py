@@ -17,6 +17,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 NAME = "registry-rotator"
 VERSION_FILE = "rotator/__init__.py"
 VERSION = re.compile(r'^__version__ = "([^"]+)"$', re.MULTILINE)
+_BEFORE = re.compile(r"\.?((?:dev|rc)\d+)$")
+"""What a version that comes before a release ends with."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,16 @@ class Source:
     def read(self, path: str) -> bytes:
         """Return what a file of the project holds."""
         return (self.folder / path).read_bytes()
+
+
+def debian_version(version: str) -> str:
+    """Return a version as dpkg compares it: 0.2.0~rc1 comes before 0.2.0."""
+    return _BEFORE.sub(r"~\1", version)
+
+
+def chart_version(version: str) -> str:
+    """Return a version as Helm compares it, which takes Semantic Versioning alone."""
+    return _BEFORE.sub(r"-\1", version)
 
 
 def git(*words: str) -> str:

@@ -12,14 +12,16 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from packaging.version import Version
 
 from deploy.packaging import packages
-from deploy.packaging.source import PROJECT
+from deploy.packaging.source import PROJECT, chart_version, debian_version
 from rotator import __version__
 from tests.servers.dist import build, made_of
 from tests.support import need
@@ -38,15 +40,16 @@ LOCK = PROJECT / "requirements.txt"
 def test_everything_is_there(dist: Dist) -> None:
     """What a release consists of, each with its sum, and nothing else."""
     name, version = "registry-rotator", __version__
+    debian, chart = debian_version(version), chart_version(version)
     assert {path.name for path in dist.folder.iterdir()} == {
         f"registry_rotator-{version}-py3-none-any.whl",
         f"registry_rotator-{version}.tar.gz",
-        f"{name}_{version}_amd64.deb",
-        f"{name}_{version}_arm64.deb",
+        f"{name}_{debian}_amd64.deb",
+        f"{name}_{debian}_arm64.deb",
         f"{name}-{version}-image.tar",
         f"{name}-{version}-image.cdx.json",
         f"{name}-{version}.cdx.json",
-        f"{name}-{version}.tgz",
+        f"{name}-{chart}.tgz",
         "requirements.txt",
         "SHA256SUMS",
     }
@@ -99,6 +102,18 @@ def test_the_version_is_in_one_place() -> None:
             text = path.read_text()
             tags |= set(re.findall(r"/rotator:(\d[\w.]*)|newTag: (\S+)", text))
     assert {one or other for one, other in tags} == {__version__}
+
+
+def test_what_comes_before_a_release() -> None:
+    """Debian and Helm sort it before the release, as Python does, so that a host upgrades to it."""
+    dpkg = need("dpkg", "dpkg")
+    for older, newer in pairwise(["1.2.2", "1.2.3.dev0", "1.2.3rc1", "1.2.3rc2", "1.2.3"]):
+        assert Version(older) < Version(newer)
+        order = [dpkg, "--compare-versions", debian_version(older), "lt", debian_version(newer)]
+        assert subprocess.run(order, check=False).returncode == 0, order
+    assert chart_version("1.2.3.dev0") == "1.2.3-dev0"
+    assert chart_version("1.2.3rc1") == "1.2.3-rc1"
+    assert chart_version("1.2.3") == "1.2.3"
 
 
 def test_the_lock_is_what_the_project_asks_for() -> None:
@@ -210,6 +225,10 @@ def test_release(tmp_path: Path) -> None:
     assert subprocess.check_output([*git, "status", "--porcelain"], text=True) == ""
     again = release(place, "9.8.7", "--tests", "true")
     assert "v9.8.7 is there already" in again.stderr
+    assert release(place, "--begin", "9.9.0").returncode != 0
+    assert release(place, "--begin", "9.9.0.dev0").returncode == 0
+    assert '__version__ = "9.9.0.dev0"' in (place / "rotator/__init__.py").read_text()
+    assert "newTag: 9.9.0.dev0" in (place / "deploy/kubernetes/base/kustomization.yaml").read_text()
 
 
 @pytest.mark.parametrize(

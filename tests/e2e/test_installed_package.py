@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from deploy.packaging.source import debian_version
 from rotator import __version__
 from tests.e2e.systemd_host import PUBLISHED, Host
 from tests.e2e.test_installed_wheel import NEW, OLD, documented
@@ -42,7 +43,7 @@ class PackagedHost:
         shutil.rmtree(release, ignore_errors=True)
         release.mkdir(parents=True)
         shutil.copy(self.packages[version].one("*_amd64.deb"), release)
-        block = documented("apt-get install").replace(__version__, version)
+        block = documented("apt-get install", debian_version(version))
         script = f"cd {RELEASE}; DEBIAN_FRONTEND=noninteractive {block}"
         said = self.machine.run("sh", "-ec", script)
         assert self.version() == version

@@ -41,11 +41,11 @@ CONFIGURATION = {
 }
 
 
-def documented(first: str) -> str:
+def documented(first: str, version: str = __version__) -> str:
     """Return the block of commands in deploy/README.md that begins so."""
     blocks = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     (block,) = [block for block in blocks if block.startswith(first)]
-    return block.replace("VERSION", __version__)
+    return block.replace("VERSION", version)
 
 
 @pytest.fixture
