@@ -5,7 +5,7 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 SEEDS ?= 200
 FIRST ?=
-export SIGN_SSH_KEY SIGN_MINISIGN_KEY SIGN_COSIGN_KEY
+export SIGN_SSH_KEY SIGN_MINISIGN_KEY
 
 .PHONY: help demo test lint simulate simulate-mutants bench kubernetes kubernetes-server install uninstall dist release begin sign lock docs clean
 

@@ -131,35 +131,33 @@ def retagged(text: str, old: str, new: str) -> str:
 
 
 def sign(folder: Path) -> None:
-    """Sign SHA256SUMS, which names everything else, with every tool that is here and has a key."""
+    """Sign SHA256SUMS, which names everything else, with each key that is given."""
     sums = folder / SUMS
     if not sums.exists():
         raise SystemExit(f"{sums} is not there: make dist")
-    commands = list(signing(sums))
+    commands = signing(sums)
     if not commands:
         raise SystemExit(
-            "nothing was signed: no key. Give one of SIGN_SSH_KEY=FILE (ssh-keygen), "
-            "SIGN_MINISIGN_KEY=FILE (minisign), SIGN_COSIGN_KEY=FILE (cosign)"
+            "nothing was signed: no key. Give SIGN_SSH_KEY=FILE (of ssh-keygen), "
+            "SIGN_MINISIGN_KEY=FILE, or both"
         )
     for command in commands:
         subprocess.run(command, check=True)
-    say(f"signed; how a user checks it: SECURITY.md, and {len(commands)} file(s) beside {sums}")
+    say(f"signed: {len(commands)} file(s) beside {sums}; how a user checks it: SECURITY.md")
 
 
 def signing(sums: Path) -> list[list[str]]:
-    """Return a command for each tool that is here and was given a key."""
-    keys = {name: os.environ.get(f"SIGN_{name}_KEY", "") for name in ("SSH", "MINISIGN", "COSIGN")}
-    commands = {
-        "SSH": ["ssh-keygen", "-Y", "sign", "-n", "file", "-f", keys["SSH"], str(sums)],
-        "MINISIGN": ["minisign", "-S", "-s", keys["MINISIGN"], "-m", str(sums)],
-        "COSIGN": [
-            *("cosign", "sign-blob", "--yes", "--key", keys["COSIGN"]),
-            *("--bundle", f"{sums}.cosign", str(sums)),
-        ],
-    }
-    return [
-        command for name, command in commands.items() if keys[name] and shutil.which(command[0])
-    ]
+    """Return a command for each key that is given."""
+    ssh, minisign = (os.environ.get(f"SIGN_{name}_KEY", "") for name in ("SSH", "MINISIGN"))
+    commands = []
+    if ssh:
+        commands.append(["ssh-keygen", "-Y", "sign", "-n", "file", "-f", ssh, str(sums)])
+    if minisign:
+        commands.append(["minisign", "-S", "-s", minisign, "-m", str(sums)])
+    for program, *_ in commands:
+        if shutil.which(program) is None:
+            raise SystemExit(f"nothing was signed: {program} is not here")
+    return commands
 
 
 def say(text: str) -> None:

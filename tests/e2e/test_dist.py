@@ -27,6 +27,7 @@ from tests.servers.dist import build, made_of
 from tests.support import need
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.servers.dist import Dist
@@ -254,42 +255,61 @@ def test_release_is_refused(
     assert subprocess.check_output(["git", "-C", place, "tag"], text=True) == ""
 
 
-def verification() -> str:
-    """Return the commands with which a user checks what they got, as SECURITY.md has them."""
+def verification(first: str) -> str:
+    """Return the commands that begin so, with which a user checks what they got: SECURITY.md."""
     text = (PROJECT / "SECURITY.md").read_text()
-    found = re.search(r"^```sh\n(ssh-keygen -Y verify.*?)^```", text, re.MULTILINE | re.DOTALL)
-    assert found is not None
-    return found[1]
+    (found,) = re.findall(rf"^```sh\n({first} .*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert isinstance(found, str)
+    return found
+
+
+def ssh_key(folder: Path) -> dict[str, str]:
+    """Make a key; write the public one as the documentation says; return what signs with it."""
+    key = folder / "key"
+    make = [need("ssh-keygen", "openssh-client"), "-q", "-t", "ed25519", "-N", "", "-f", key]
+    subprocess.run(make, check=True)
+    public = key.with_suffix(".pub").read_text().split()[:2]
+    (folder / "allowed_signers").write_text(f"rotator {' '.join(public)}\n")
+    return {"SIGN_SSH_KEY": str(key)}
+
+
+def minisign_key(folder: Path) -> dict[str, str]:
+    """Do the same with minisign; the key has no password."""
+    key = folder / "minisign.key"
+    make = [need("minisign", "minisign"), "-G", "-W", "-p", folder / "minisign.pub", "-s", key]
+    subprocess.run(make, check=True, capture_output=True)
+    return {"SIGN_MINISIGN_KEY": str(key)}
 
 
 @pytest.mark.parametrize("tampered", ["", "a file", "the sums"])
-def test_signed_and_verified(tmp_path: Path, tampered: str) -> None:
+@pytest.mark.parametrize("make_key", [ssh_key, minisign_key])
+def test_signed_and_verified(
+    tmp_path: Path, make_key: Callable[[Path], dict[str, str]], tampered: str
+) -> None:
     """What `make sign` signs is accepted by the documented commands; what was changed is not."""
-    keygen = need("ssh-keygen", "openssh-client")
-    key = tmp_path / "key"
-    subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-    folder = tmp_path / "dist"
-    folder.mkdir()
-    (folder / "file").write_text("one")
-    digest = hashlib.sha256(b"one").hexdigest()
-    (folder / "SHA256SUMS").write_text(f"{digest}  file\n")
+    digests = {text: hashlib.sha256(text.encode()).hexdigest() for text in ("one", "two")}
+    (tmp_path / "file").write_text("one")
+    (tmp_path / "SHA256SUMS").write_text(f"{digests['one']}  file\n")
     done = subprocess.run(
-        [sys.executable, "-m", "deploy.packaging.release", "--sign", folder],
+        [sys.executable, "-m", "deploy.packaging.release", "--sign", tmp_path],
         cwd=PROJECT,
-        env={"PATH": "/usr/bin:/bin", "SIGN_SSH_KEY": str(key)},
+        env={"PATH": "/usr/bin:/bin", **make_key(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    public = key.with_suffix(".pub").read_text().split()[:2]
-    (folder / "allowed_signers").write_text(f"rotator {' '.join(public)}\n")
     if tampered == "a file":
-        (folder / "file").write_text("two")
+        (tmp_path / "file").write_text("two")
     elif tampered:
-        (folder / "SHA256SUMS").write_text(f"{hashlib.sha256(b'two').hexdigest()}  file\n")
+        (tmp_path / "SHA256SUMS").write_text(f"{digests['two']}  file\n")
+        (tmp_path / "file").write_text("two")
+    with_ssh = verification("ssh-keygen")
+    commands = with_ssh
+    if make_key is minisign_key:
+        commands = verification("minisign") + with_ssh.partition("\n")[2]
     checked = subprocess.run(
-        ["sh", "-ec", verification()], cwd=folder, capture_output=True, text=True, check=False
+        ["sh", "-ec", commands], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (checked.returncode == 0) is not bool(tampered), checked.stdout + checked.stderr
 
