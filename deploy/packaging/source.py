@@ -60,8 +60,8 @@ def tree() -> str:
 
 
 @contextmanager
-def unpacked(version: str = "") -> Iterator[Source]:
-    """Give what is checked out; `version` is put in place of its own, for tests."""
+def unpacked() -> Iterator[Source]:
+    """Give what is checked out."""
     revision, epoch = git("log", "-1", "--format=%H %ct").split()
     now = tree()
     with TemporaryDirectory(prefix="rotator-dist-") as place:
@@ -71,10 +71,6 @@ def unpacked(version: str = "") -> Iterator[Source]:
             ["git", "archive", now], cwd=PROJECT, check=True, stdout=subprocess.PIPE
         ).stdout
         subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
-        path = folder / VERSION_FILE
-        text = path.read_text()
-        if version:
-            path.write_text(VERSION.sub(f'__version__ = "{version}"', text))
-        (found,) = VERSION.findall(path.read_text())
+        (found,) = VERSION.findall((folder / VERSION_FILE).read_text())
         label = revision if now == revision else f"{revision}-changed"
         yield Source(folder, found, label, int(epoch))

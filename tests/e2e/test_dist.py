@@ -84,7 +84,7 @@ def test_the_wheel_is_rotator_alone(dist: Dist) -> None:
         "Name: registry-rotator",
         f"Version: {__version__}",
         "Requires-Python: >=3.11",
-        *(f"Classifier: Programming Language :: Python :: 3.{minor}" for minor in range(11, 15)),
+        *(f"Classifier: Programming Language :: Python :: 3.{minor}" for minor in (11, 13, 14)),
     ):
         assert f"\n{line}\n" in f"\n{text}"
 
