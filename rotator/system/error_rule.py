@@ -5,8 +5,9 @@ A driver has a table of rules, most specific first; `classify` returns the first
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+from msgspec import Struct
 
 from rotator.core.errors import (
     DriverError,
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorRule(Generic[Answer]):
+class ErrorRule(Struct, Generic[Answer], frozen=True):
     """What an answer means, if `matches` says that it is one of these.
 
     `detail` says what happened, `hint` what to do. `kind` says whether waiting helps. `soon`: the

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from requests import exceptions as http
 
 from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
@@ -102,8 +102,7 @@ _FAILURES: tuple[ErrorRule[Exception], ...] = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """An answer that is no success: its status, and its text in lower case.
 
     `is_vaults`: it is written as Vault and OpenBao write, and not by something before them.
