@@ -275,6 +275,7 @@ def source_gave(
         fetched_at=at.now,
         poll_at=poll if source.changes_early or endless else None,
         longest_life=None if endless else max(lives, default=None),
+        learned=source.learned,
     )
 
 
