@@ -65,6 +65,7 @@ def _benchmarks(rounds: int, seconds: float) -> dict[str, Callable[[Site], list[
         "latency": partial(warm.latency, rounds=rounds),
         "variables": partial(warm.many_variables, rounds=rounds),
         "idle": partial(idle.idle, seconds=seconds),
+        "rotations": partial(idle.many_rotations, seconds=seconds),
         "calls": calls.calls,
         "reader": reader.reader,
         "fleet": lambda _: simulated.fleet(),
