@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from rotator.http.reading import json_in
 
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
 _LARGEST = 2**31
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """An answer of the server: its status, and its JSON document (empty where it has no body)."""
 
     status: int
-    document: Mapping[str, Any] = field(repr=False)
+    document: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"Reply({self.status}, ***)"
 
     @property
     def data(self) -> Mapping[str, Any]:
