@@ -20,8 +20,7 @@ from rotator.vault.reply import whole_number
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rotator.vault.connection import Ask
-    from rotator.vault.reply import Reply
+    from rotator.vault.connection import Answer, Ask
     from rotator.vault.session import VaultSession
 
 Kind = Literal["kv1", "kv2", "dynamic"]
@@ -180,7 +179,7 @@ def _reading(engine: Engine, version: int | None) -> Ask:
     )
 
 
-def _stored(engine: Engine, reply: Reply) -> Stored:
+def _stored(engine: Engine, reply: Answer) -> Stored:
     if engine.kind == "kv1":
         return Stored(reply.data if reply.status not in _NOTHING else None)
     metadata = reply.data.get("metadata")
