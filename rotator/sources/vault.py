@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from rotator.config.sources import VaultSourceSettings
     from rotator.core.ports import Clock
+    from rotator.vault.connection import Answer
     from rotator.vault.engines import Stored
-    from rotator.vault.reply import Reply
 
 # Servers count whole seconds, and a request takes its time.
 _ROUNDING = timedelta(seconds=2)
@@ -146,7 +146,7 @@ class VaultSource(Source):
                 self._session.ask(lambda vault: vault.sys.revoke_lease(lease.id), _NO)
             raise
 
-    def _ask(self, path: str) -> Reply:
+    def _ask(self, path: str) -> Answer:
         parameters = self._settings.parameters
         if self._settings.method == "write":
             return self._session.call(lambda vault: vault.write_data(quote(path), data=parameters))
@@ -154,7 +154,7 @@ class VaultSource(Source):
         address = f"v1/{quote(path)}"
         return self._session.call(lambda vault: vault.adapter.get(address, params=parameters))
 
-    def _lease(self, reply: Reply, now: datetime) -> Lease | None:
+    def _lease(self, reply: Answer, now: datetime) -> Lease | None:
         lease_id, seconds = reply.document.get("lease_id"), reply.document.get("lease_duration")
         if not isinstance(lease_id, str) or not lease_id or not isinstance(seconds, int):
             return None

@@ -19,8 +19,7 @@ from rotator.vault.reply import whole_number
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rotator.vault.connection import Ask
-    from rotator.vault.reply import Reply
+    from rotator.vault.connection import Answer, Ask
     from rotator.vault.session import VaultSession
 
 Kind = Literal["kv1", "kv2", "dynamic"]
@@ -195,7 +194,7 @@ def _reading(engine: Engine, version: int | None) -> Ask:
     )
 
 
-def _stored(engine: Engine, reply: Reply) -> Stored:
+def _stored(engine: Engine, reply: Answer) -> Stored:
     if engine.kind == "kv1" and reply.document.get("lease_id"):
         return Stored(None)  # made on request: another engine has been mounted there
     if engine.kind == "kv1":
