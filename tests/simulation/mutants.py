@@ -16,10 +16,12 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.simulation.mutations import MUTATIONS, Mutation
+from tests.simulation.mutations import MUTATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from tests.simulation.mutations.mutation import Mutation
 
 ROOT = Path(__file__).parents[2]
 # On which the code as it is keeps every promise.
