@@ -109,6 +109,7 @@ WORKING = st.builds(
     st.dictionaries(st.sampled_from(["email", "Email", "unknown"]), st.none() | TEXT, max_size=1),
 )
 AUTHS = st.dictionaries(WRITTEN | TEXT, WORKING | st.sampled_from(UNUSABLE) | JSON, max_size=6)
+REMOVE = st.frozensets(REGISTRIES, max_size=2)
 REST = st.dictionaries(TEXT.filter(lambda key: key != "auths"), JSON, max_size=3)
 CONFIGS = st.builds(DockerConfig, AUTHS, REST)
 
