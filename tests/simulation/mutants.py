@@ -79,22 +79,27 @@ def main() -> int:
     wanted = parser.parse_args()
     chosen = [m for m in MUTATIONS if not wanted.names or any(n in m.name for n in wanted.names)]
     began, living = time.perf_counter(), []
-    answers = _answers([None, *chosen], wanted.jobs, wanted.seeds)
-    if (answer := next(answers)) is not None:
-        print(f"nothing is broken, and yet: {answer}")
-        return 1
-    for mutation, answer in zip(chosen, answers, strict=True):
-        print(f"{mutation.name:<79} {answer or 'LIVES'}", flush=True)
-        if answer is None:
-            living.append(mutation.name)
+    for name, answer in _answers([None, *chosen], wanted.jobs, wanted.seeds):
+        if not name and answer is not None:
+            print(f"nothing is broken, and yet: {answer}")
+            return 1
+        if name:
+            print(f"{name:<79} {answer or 'LIVES'}", flush=True)
+        if name and answer is None:
+            living.append(name)
     took = time.perf_counter() - began
     print(f"mutations   {len(chosen)}, found {len(chosen) - len(living)}, in {took:.0f} s")
     print(f"living      {', '.join(living) or 'none'}")
     return 1 if living else 0
 
 
-def _answers(chosen: Sequence[Mutation | None], jobs: int, seeds: int) -> Iterator[str | None]:
-    """Yield what finds each mutation; each is tried in a fork of this process."""
+def _answers(
+    chosen: Sequence[Mutation | None], jobs: int, seeds: int
+) -> Iterator[tuple[str, str | None]]:
+    """Yield the name of each mutation and what finds it; each is tried in a fork of this process.
+
+    Without a name: the code as it is.
+    """
     with tempfile.TemporaryDirectory(prefix="rotator-mutants-") as folder:
         copy = Path(folder)
         _copy(copy)
@@ -102,7 +107,7 @@ def _answers(chosen: Sequence[Mutation | None], jobs: int, seeds: int) -> Iterat
 
         with get_context("fork").Pool(jobs, maxtasksperchild=1) as pool:
             tasks = [(one, copy, seeds) for one in chosen]
-            yield from pool.imap(_tried, tasks, chunksize=1)
+            yield from pool.imap_unordered(_tried, tasks)
 
 
 def _copy(copy: Path) -> None:
@@ -115,8 +120,8 @@ def _copy(copy: Path) -> None:
             shutil.copy(ROOT / name, copy)
 
 
-def _tried(task: tuple[Mutation | None, Path, int]) -> str | None:
-    """Return what notices a mutation, None where nothing does; without one, the code as it is."""
+def _tried(task: tuple[Mutation | None, Path, int]) -> tuple[str, str | None]:
+    """Return a mutation's name and what notices it, None where nothing does."""
     mutation, copy, seeds = task
     os.chdir(copy)
     sys.path.insert(0, str(copy))
@@ -133,17 +138,22 @@ def _tried(task: tuple[Mutation | None, Path, int]) -> str | None:
         sys.meta_path.insert(0, Mutated(module, path, found))
     answer = _found_by_tests(_tests(mutation, copy))
     # That the code as it is keeps every promise for these seeds is a test of its own.
-    return _found_by_seeds(seeds) if answer is None and mutation is not None else answer
+    if answer is None and mutation is not None:
+        answer = _found_by_seeds(seeds)
+    return mutation.name if mutation is not None else "", answer
 
 
 def _tests(mutation: Mutation | None, copy: Path) -> list[str]:
-    """Return the test files that are asked, those first that are named as what is broken."""
+    """Return the test files that are asked, those first that are named as what is broken.
+
+    Properties are asked last, as Hypothesis looks for the smallest example of what it found.
+    """
     if mutation is not None and mutation.file == "daemon.py":
         return ["tests/unit/test_daemon.py"]
     stem = Path(mutation.file).stem if mutation is not None else ""
-    stem = {"merging": "plan", "candidate": "choose", "updates": "waits"}.get(stem, stem)
+    stem = {"merging": "plan", "candidate": "rotation", "updates": "waits"}.get(stem, stem)
     found = sorted((copy / "tests/unit/core").glob("test_*.py"))
-    found.sort(key=lambda path: (stem not in path.name, "properties" in path.name))
+    found.sort(key=lambda path: ("properties" in path.name, stem not in path.name))
     return [*map(str, found), "tests/simulation/test_what_seeds_seldom_meet.py"]
 
 
