@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rotator.core.candidate import Candidate
 from rotator.core.choose import choose
@@ -158,9 +159,10 @@ def candidates_of(draw: st.DrawFn, registry: str, password: str) -> Candidate:
 
 
 @st.composite
-def candidates_for(draw: st.DrawFn, registry: str = HOST) -> list[Candidate]:
+def candidates_for(draw: st.DrawFn, registry: str = HOST, *, at_least: int = 0) -> list[Candidate]:
     """Make the candidates of one registry, each with a password of its own."""
-    passwords = draw(st.lists(st.sampled_from(PASSWORDS_OF_OURS), unique=True))
+    few = st.lists(st.sampled_from(PASSWORDS_OF_OURS), unique=True, min_size=at_least)
+    passwords = draw(few)
     return [draw(candidates_of(registry, password)) for password in passwords]
 
 
@@ -201,11 +203,11 @@ def documents(draw: st.DrawFn) -> DockerConfig:
 
 @st.composite
 def damaged(draw: st.DrawFn) -> str:
-    """Make a document of which the end is missing, or a bracket."""
+    """Make a document of which the end is missing, or a colon."""
     text = encode(draw(documents()))
     if draw(st.booleans()):
         return text[: draw(st.integers(0, len(text) - 1))]
-    return text.replace("}", "", 1)
+    return text.replace(":", "", 1)
 
 
 @st.composite
@@ -257,6 +259,8 @@ def situations(draw: st.DrawFn, *kinds: Kind) -> Situation:
     if kind is Kind.LOGIN_PART or (kind is Kind.HIDDEN and not kinds and draw(st.booleans())):
         content = draw(st.sampled_from([Content.USERNAME, Content.PASSWORD]))
     policy = draw(policies(content))
+    if kind is Kind.HIDDEN and draw(st.booleans()):
+        policy = replace(policy, merge=Merge.REPLACE)
     target = WorldTarget("target", policy)
     target.compares, target.marks = draw(st.booleans()), draw(st.booleans())
     target.sets_aside = draw(st.booleans())

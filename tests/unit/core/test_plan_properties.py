@@ -144,8 +144,8 @@ def test_a_plan_that_was_carried_out_is_the_last(s: Situation) -> None:
         assert isinstance(again, Keep)
 
 
-@new_examples(40)
-@given(situations())
+@new_examples(60)
+@given(situations(Kind.DOCUMENT, Kind.NOTHING))
 def test_the_same_situation_gives_the_same_plan(s: Situation) -> None:
     """Nothing is drawn, and the order in which candidates were found does not matter."""
     turned = replace(
