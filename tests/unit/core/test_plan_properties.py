@@ -99,7 +99,7 @@ def test_a_damaged_document_is_replaced_only_where_nothing_is_lost(s: Situation)
             assert after.auths[key] == entry
 
 
-@new_examples(50)
+@new_examples(120)
 @given(situations(Kind.HIDDEN))
 def test_what_can_not_be_read_is_never_merged(s: Situation) -> None:
     """A hidden value is written where it may be replaced, and all that lives in it is there."""

@@ -50,7 +50,7 @@ def carried_out(s: Situation, *, fails: bool) -> Written:
     return Written(s, plan(s), Failure.of(down()) if fails else None)
 
 
-@new_examples(60)
+@new_examples(100)
 @given(s=situations(Kind.DOCUMENT, Kind.DOCUMENT, Kind.DAMAGED, Kind.NOTHING), fails=st.booleans())
 def test_an_entry_is_worth_what_clients_find(*, s: Situation, fails: bool) -> None:
     """Missing, undecodable, hidden by a helper, rejected or of unknown end: nothing."""
