@@ -60,7 +60,7 @@ def test_of_two_one_is_better(found: list[Candidate], rotation: Rotation) -> Non
         assert beats(one, other, rotation) != beats(other, one, rotation)
 
 
-@new_examples(250)
+@new_examples(300)
 @given(candidates_for(at_least=3), rotations)
 def test_better_than_better_is_better(found: list[Candidate], rotation: Rotation) -> None:
     """The order is transitive, so the best of many is better than each of the others.

@@ -115,14 +115,12 @@ def test_waits_stay_within_bounds(
 
 
 @new_examples(60)
-@given(schedules, lives | st.just(NOTHING), chances)
-def test_a_start_never_waits_into_the_reserve(
-    schedule: Schedule, left: timedelta, u: float
-) -> None:
+@given(schedules, st.timedeltas(NOTHING, timedelta(days=1)), chances)
+def test_a_start_never_waits_into_the_reserve(plan: Schedule, safe: timedelta, u: float) -> None:
     """What is put off is still fetched while jobs are safe."""
-    waited = start_wait(schedule, Life(left), u=u)
-    assert NOTHING <= waited <= schedule.poll
-    assert waited <= max(left - schedule.longest_job, NOTHING)
+    waited = start_wait(plan, Life(plan.longest_job + safe), u=u)
+    assert NOTHING <= waited <= min(plan.poll, safe)
+    assert start_wait(plan, Life(plan.longest_job), u=u) == NOTHING
 
 
 # The formulas of the design, written down once more.
@@ -170,11 +168,17 @@ def bounds(plan: Schedule, life: Life) -> tuple[timedelta, timedelta]:
 
 
 @new_examples(80)
-@given(plan=schedules, left=lives | st.just(NOTHING), whole=lives, failures=st.integers(1, 99))
+@given(
+    plan=schedules,
+    safe=st.none() | st.timedeltas(NOTHING, timedelta(hours=4)) | lives,
+    whole=lives,
+    failures=st.integers(1, 99),
+)
 def test_the_limit_of_retries_is_the_one_of_the_design(
-    *, plan: Schedule, left: timedelta, whole: timedelta, failures: int
+    *, plan: Schedule, safe: timedelta | None, whole: timedelta, failures: int
 ) -> None:
     """A twentieth of the life that is left, half of what is left of the reserve."""
+    left = NOTHING if safe is None else plan.longest_job + safe
     life = Life(left, max(left, whole))
     assume(life != ENDLESS)
     low, high = bounds(plan, life)

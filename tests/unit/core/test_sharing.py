@@ -263,3 +263,11 @@ def test_what_another_rotator_replaces_is_not_taken_out() -> None:
         )
         assert here.after(60).job_safe
     assert here.record.target("target").drifts == ()
+
+
+def test_what_has_no_end_and_was_never_fetched_here_is_asked_for() -> None:
+    """A mark says that it never ends; our own source may have another one."""
+    here = site()
+    here.place.put(document({HOST: here.world.issue(HOST, None)}), foreign({HOST: None}))
+    here.cycle()
+    assert here.source.fetches == 1

@@ -15,7 +15,7 @@ from rotator.core.failure import Failure
 from rotator.core.model import Secret
 from rotator.core.plan import plan
 from rotator.core.record import Record
-from rotator.core.situation import Situation, Write
+from rotator.core.situation import Keep, Situation, Write
 from rotator.core.worth import safe_until, worth_of_target
 from rotator.core.write import Written
 from tests.simulation import document
@@ -50,23 +50,34 @@ def carried_out(s: Situation, *, fails: bool) -> Written:
     return Written(s, plan(s), Failure.of(down()) if fails else None)
 
 
-@new_examples(100)
-@given(s=situations(Kind.DOCUMENT, Kind.DOCUMENT, Kind.DAMAGED, Kind.NOTHING), fails=st.booleans())
-def test_an_entry_is_worth_what_clients_find(*, s: Situation, fails: bool) -> None:
+@new_examples(80)
+@given(situations(Kind.DOCUMENT, Kind.DOCUMENT, Kind.DAMAGED, Kind.NOTHING))
+def test_an_entry_is_worth_what_clients_find(s: Situation) -> None:
     """Missing, undecodable, hidden by a helper, rejected or of unknown end: nothing."""
-    written = carried_out(s, fails=fails)
-    event(type(written.decision).__name__)
-    found = document.read(text_after(s, written))
-    for registry, end in worth(s, written).items():
-        login = found.login(registry)
-        name = FINGERPRINT(login_text(login[0], Secret(login[1]))) if login else ""
-        one = s.candidates.get((registry, name))
-        if end != DEAD:
-            assert one is not None
-            assert not one.rejected
-            assert end == one.end
-        if registry in s.chosen and isinstance(written.decision, Write) and not fails:
-            assert end != DEAD or found.rest.get("credsStore") or not s.chosen[registry].end_known
+    for written in (Written(s, Keep()), carried_out(s, fails=False), carried_out(s, fails=True)):
+        event(type(written.decision).__name__)
+        found = document.read(text_after(s, written))
+        for registry, end in worth(s, written).items():
+            login = found.login(registry)
+            name = FINGERPRINT(login_text(login[0], Secret(login[1]))) if login else ""
+            one = s.candidates.get((registry, name))
+            if end != DEAD:
+                assert one is not None
+                assert not one.rejected
+                assert end == one.end
+
+
+@new_examples(50)
+@given(situations(Kind.DOCUMENT))
+def test_what_was_written_is_worth_what_was_chosen(s: Situation) -> None:
+    """Unless a helper of somebody else stands before it."""
+    written = carried_out(s, fails=False)
+    helped = document.read(text_after(s, written)).rest.get("credsStore")
+    if isinstance(written.decision, Write) and not helped:
+        ends = worth(s, written)
+        for registry, one in s.chosen.items():
+            if written.decision.entries[registry] == one.fingerprint:
+                assert ends[registry] == one.worth
 
 
 @new_examples(40)

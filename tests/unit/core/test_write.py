@@ -237,3 +237,18 @@ def test_what_nobody_else_writes_is_read_once() -> None:
     here.place.compares = False
     here.cycle()
     assert here.place.reads == 1
+
+
+def test_what_was_read_long_ago_is_read_again_before_a_write() -> None:
+    """A slow source makes the gap long, where nothing on the other side compares."""
+    here = site()
+    here.place.compares = False
+    fetch = here.source.fetch
+
+    def slow(previous: object) -> object:
+        here.world.pass_time(3)
+        return fetch(previous)  # type: ignore[arg-type]
+
+    here.source.fetch = slow  # type: ignore[method-assign, assignment]
+    here.cycle()
+    assert here.place.reads == 2
