@@ -50,7 +50,11 @@ def read(text: str | None) -> Document:
     if not isinstance(content, dict) or not isinstance(content.get("auths") or {}, dict):
         return Document(readable=False)
     rest = {key: value for key, value in content.items() if key != "auths"}
-    return Document(readable=True, auths=dict(content.get("auths") or {}), rest=rest)
+    # Docker reads nothing of a document that has a field of another type.
+    readable = all(
+        isinstance(rest.get(name) or {}, dict) for name in ("HttpHeaders", "credHelpers")
+    )
+    return Document(readable, auths=dict(content.get("auths") or {}), rest=rest)
 
 
 def legible(text: str) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class PlaceFaults(Faults):
             "edited": self.edited,
             "deleted": self.deleted,
             "damaged": self.damaged,
+            "credsStore set": self.store_set,
             "old text": self.old_text,
             "write refused": self.write_refused,
             "unreadable": self.unreadable,
@@ -59,25 +60,25 @@ class PlaceFaults(Faults):
     def _edit(self, document: dict[str, Any]) -> dict[str, Any]:
         auths = document.setdefault("auths", {})
         some = self.chance.choice(sorted(auths) or ["other.example.com"])
-        what = self.chance.randrange(9)
-        if what == 0:
-            auths[f"r{self.chance.randrange(99)}.people.example"] = _ENTRY
-        elif what == 1:
-            document[f"key{self.chance.randrange(9)}"] = {"any": "thing"}
-        elif what == 2:
-            auths.pop(some, None)
-        elif what == 3:
-            auths[some] = _ENTRY
-        elif what == 4:
-            auths[some] = {"auth": "no base64"}
-        elif what == 5:
-            auths[f"https://{some}"] = _ENTRY
-        elif what == 6:
-            document["credHelpers"] = {some: "missing"}
-        elif what == 7 and auths:
-            auths[some] = self._dead_entry(some)
+        number = self.chance.randrange(99)
+        changes: list[tuple[dict[str, Any], str, object]] = [
+            (auths, f"r{number}.people.example", _ENTRY),
+            (document, f"key{number % 9}", {"any": "thing"}),
+            (auths, some, None),
+            (auths, some, _ENTRY),
+            (auths, some, {"auth": "no base64"}),
+            (auths, f"https://{some}", _ENTRY),
+            (document, "credHelpers", {some: "missing"}),
+            (auths, some, self._dead_entry(some)),
+            (auths, some.upper(), self._dead_entry(some)),
+            (document, "HttpHeaders", "no object"),
+            (auths, "old.example.com", _ENTRY),
+        ]
+        where, name, value = self.chance.choice(changes)
+        if value is None:
+            where.pop(name, None)
         else:
-            auths["old.example.com"] = _ENTRY
+            where[name] = value
         return document
 
     def _dead_entry(self, registry: str) -> dict[str, str]:
@@ -87,6 +88,29 @@ class PlaceFaults(Faults):
             return _ENTRY
         login = f"{USER}:{self.chance.choice(tokens[-20:]).password}"
         return {"auth": base64.b64encode(login.encode()).decode()}
+
+    def store_set(self) -> bool:
+        """A person has logins stored by a program, which no job has, and takes it out again."""
+        places = [p for p in self.watch.places if p.text and not (p.one_value or p.damaged)]
+        if not places:
+            return False
+        place = self.chance.choice(places)
+
+        def put(store: str | None) -> None:
+            if place.text is None or place.damaged:
+                return
+            document = {**json.loads(place.text), "credsStore": store}
+            if store is None:
+                del document["credsStore"]
+            place.edit(json.dumps(document), drops_mark=False)
+
+        def over() -> None:
+            put(None)
+            self.ends(place.name, 2 * self.poll + self.wait)
+
+        put("pass")
+        self.begins("credsStore set", place.name, self.duration(), over)
+        return True
 
     def deleted(self) -> bool:
         """A person deletes the place, or empties it."""
@@ -105,6 +129,8 @@ class PlaceFaults(Faults):
             return False
         place = self.chance.choice(places)
         _, text, mark = self.chance.choice(list(place.past))
+        if "credsStore" in (text or ""):
+            return False
         if self.chance.random() < 0.5:
             place.mark = mark
         place.edit(text, drops_mark=False)

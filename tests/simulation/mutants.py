@@ -1,38 +1,73 @@
 """Breaks each rule of the core, one at a time, and asks whether the tests notice.
 
-`python -m tests.simulation.mutants`: each mutation is made in a copy of the package, on which the
-core's unit tests run, and the simulation where these notice nothing. Each must be found.
+`python -m tests.simulation.mutants`: each mutation is made in a process of its own, which imports
+the one changed module and runs the core's unit tests, those first that are about this module, and
+the simulation where these notice nothing. Each mutation must be found.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib.util
+import io
 import os
+import re
 import shutil
-import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import time
+from importlib.abc import MetaPathFinder, SourceLoader
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.simulation.mutations import MUTATIONS, Mutation
+import pytest
+
+from tests.simulation.mutations import MUTATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+    from tests.simulation.mutations.mutation import Mutation
 
 ROOT = Path(__file__).parents[2]
-# On which the code as it is keeps every promise.
 _SEEDS = 100
-_FIRST = 5000
 _COPIED = ("rotator", "tests", "pyproject.toml", "ARCHITECTURE.md", "README.md")
-_CORE = ("tests/simulation/test_what_seeds_seldom_meet.py", "tests/unit/core")
-_DAEMON = ("tests/unit/test_daemon.py",)
-_PYTEST = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist"]
+_PYTEST = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist"]
+# Hypothesis is imported before pytest could rewrite its assertions, to be imported only once.
+_IMPORTED = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
 
 
-class StaleError(Exception):
-    """The text that a mutation replaces is not there exactly once."""
+class Mutated(MetaPathFinder, SourceLoader):
+    """Finds one module of the package, and gives another source for it."""
+
+    def __init__(self, name: str, path: Path, source: str) -> None:
+        self.name = name
+        self.path = str(path)
+        self.source = source
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return where the module comes from; None for all others."""
+        del path, target
+        if fullname != self.name:
+            return None
+        return importlib.util.spec_from_file_location(fullname, self.path, loader=self)
+
+    def get_filename(self, fullname: str) -> str:
+        """Return the file that tracebacks name."""
+        del fullname
+        return self.path
+
+    def get_data(self, path: str) -> bytes:
+        """Return the source; there is no bytecode of it."""
+        if path != self.path:
+            raise OSError(path)
+        return self.source.encode()
 
 
 def main() -> int:
@@ -40,86 +75,108 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.mutants", description=__doc__)
     parser.add_argument("names", nargs="*", help="only these (parts of their names)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many at once")
-    parser.add_argument("--simulation", action="store_true", help="ask the simulation alone")
+    parser.add_argument("--seeds", type=int, default=_SEEDS, help="of the simulation; 0: none")
     wanted = parser.parse_args()
     chosen = [m for m in MUTATIONS if not wanted.names or any(n in m.name for n in wanted.names)]
-    with tempfile.TemporaryDirectory(prefix="rotator-mutants-") as folder:
-        return _try(chosen, Path(folder), wanted.jobs, unit=not wanted.simulation)
-
-
-def _try(chosen: Sequence[Mutation], folder: Path, jobs: int, *, unit: bool) -> int:
-    """Try mutations of the code as it is now, so many at once."""
-    as_it_is = folder / "as-it-is"
-    _copy(ROOT, as_it_is)
-    if problem := found_by(None, as_it_is, unit=unit):
-        print(f"nothing is broken, and yet: {problem}")
-        return 1
-    living = []
-    with ThreadPoolExecutor(jobs) as pool:
-        tried = {pool.submit(found_by, one, as_it_is, unit=unit): one for one in chosen}
-        for done in as_completed(tried):
-            mutation, answer = tried[done], done.result()
-            print(f"{mutation.name:<75} {answer or 'LIVES'}", flush=True)
-            if answer is None:
-                living.append(mutation.name)
-    print(f"mutations   {len(chosen)}, found {len(chosen) - len(living)}")
+    began, living = time.perf_counter(), []
+    for name, answer in _answers([None, *chosen], wanted.jobs, wanted.seeds):
+        if not name and answer is not None:
+            print(f"nothing is broken, and yet: {answer}")
+            return 1
+        if name:
+            print(f"{name:<79} {answer or 'LIVES'}", flush=True)
+        if name and answer is None:
+            living.append(name)
+    took = time.perf_counter() - began
+    print(f"mutations   {len(chosen)}, found {len(chosen) - len(living)}, in {took:.0f} s")
     print(f"living      {', '.join(living) or 'none'}")
     return 1 if living else 0
 
 
-def _copy(source: Path, copy: Path) -> None:
-    copy.mkdir(exist_ok=True)
-    for name in _COPIED:
-        if (source / name).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(source / name, copy / name, ignore=ignored)
-        else:
-            shutil.copy(source / name, copy)
+def _answers(
+    chosen: Sequence[Mutation | None], jobs: int, seeds: int
+) -> Iterator[tuple[str, str | None]]:
+    """Yield the name of each mutation and what finds it; each is tried in a fork of this process.
 
-
-def found_by(mutation: Mutation | None, as_it_is: Path, *, unit: bool = True) -> str | None:
-    """Return what notices a mutation, None where nothing does; without one, the code as it is."""
-    with tempfile.TemporaryDirectory(prefix="rotator-mutant-") as folder:
+    Without a name: the code as it is.
+    """
+    with tempfile.TemporaryDirectory(prefix="rotator-mutants-") as folder:
         copy = Path(folder)
-        _copy(as_it_is, copy)
-        try:
-            if mutation is not None:
-                mutate(mutation, copy)
-        except StaleError as stale:
-            print(f"{mutation and mutation.name}: {stale}", file=sys.stderr)
-            return None
-        daemon = mutation is not None and mutation.file == "daemon.py"
-        tests = _DAEMON if daemon else _CORE
-        seeds = ["--first", str(_FIRST), "--seeds", str(_SEEDS), "--jobs", "1", "--failures", "1"]
-        return (_run(copy, [*_PYTEST, *tests]) if unit else None) or _run(
-            copy, ["-m", "tests.simulation", *seeds]
-        )
+        _copy(copy)
+        import hypothesis  # noqa: F401, PLC0415  each fork finds it imported
+
+        with get_context("fork").Pool(jobs, maxtasksperchild=1) as pool:
+            tasks = [(one, copy, seeds) for one in chosen]
+            yield from pool.imap_unordered(_tried, tasks)
 
 
-def mutate(mutation: Mutation, copy: Path) -> None:
-    """Make a mutation in a copy of the package."""
-    path = copy / "rotator" / mutation.file
-    text = path.read_text()
-    if text.count(mutation.old) != 1:
-        raise StaleError(f"{mutation.file} has this text {text.count(mutation.old)} times")
-    path.write_text(text.replace(mutation.old, mutation.new))
+def _copy(copy: Path) -> None:
+    """Copy what the tests need, so that the code can be edited meanwhile."""
+    for name in _COPIED:
+        if (ROOT / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "node_modules")
+            shutil.copytree(ROOT / name, copy / name, ignore=ignored)
+        else:
+            shutil.copy(ROOT / name, copy)
 
 
-def _run(copy: Path, arguments: list[str]) -> str | None:
-    """Run Python in a copy of the package; return what failed, None where nothing did."""
-    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
-    ran = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=copy,
-        env=environment,
-        capture_output=True,
-        check=False,
-        text=True,
-    )
-    if ran.returncode == 0:
+def _tried(task: tuple[Mutation | None, Path, int]) -> tuple[str, str | None]:
+    """Return a mutation's name and what notices it, None where nothing does."""
+    mutation, copy, seeds = task
+    os.chdir(copy)
+    sys.path.insert(0, str(copy))
+    sys.dont_write_bytecode = True
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
+        del sys.modules[name]
+    if mutation is not None:
+        path = copy / "rotator" / mutation.file
+        text = path.read_text()
+        if text.count(mutation.old) != 1:
+            sys.exit(f"{mutation.name}: its text is there {text.count(mutation.old)} times")
+        module = f"rotator.{mutation.file.removesuffix('.py').replace('/', '.')}"
+        found = text.replace(mutation.old, mutation.new)
+        sys.meta_path.insert(0, Mutated(module, path, found))
+    answer = _found_by_tests(_tests(mutation, copy))
+    # That the code as it is keeps every promise for these seeds is a test of its own.
+    if answer is None and mutation is not None:
+        answer = _found_by_seeds(seeds)
+    return mutation.name if mutation is not None else "", answer
+
+
+def _tests(mutation: Mutation | None, copy: Path) -> list[str]:
+    """Return the test files that are asked, those first that are named as what is broken.
+
+    Properties are asked last, as Hypothesis looks for the smallest example of what it found.
+    """
+    if mutation is not None and mutation.file == "daemon.py":
+        return ["tests/unit/test_daemon.py"]
+    stem = Path(mutation.file).stem if mutation is not None else ""
+    stem = {"merging": "plan", "candidate": "rotation", "updates": "waits"}.get(stem, stem)
+    found = sorted((copy / "tests/unit/core").glob("test_*.py"))
+    found.sort(key=lambda path: ("properties" in path.name, stem not in path.name))
+    return [*map(str, found), "tests/simulation/test_what_seeds_seldom_meet.py"]
+
+
+def _found_by_tests(tests: Sequence[str]) -> str | None:
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = pytest.main([*_PYTEST, *_IMPORTED, *tests])
+    if code == 0:
         return None
-    lines = [line for line in ran.stdout.splitlines() if "FAILED" in line or "broke a" in line]
-    return (lines or (ran.stdout + ran.stderr).splitlines() or ["it failed"])[-1]
+    lines = said.getvalue().splitlines()
+    failed = [line for line in lines if re.match("(FAILED|ERROR) ", line)]
+    return (failed or lines or [f"pytest ended with {code}"])[-1][:160]
+
+
+def _found_by_seeds(count: int) -> str | None:
+    from tests.simulation.scenario import simulate  # noqa: PLC0415  the core is mutated now
+    from tests.simulation.test_seeds import CYCLES, FIRST  # noqa: PLC0415
+
+    for seed in range(FIRST, FIRST + count):
+        violation = simulate(seed, most_cycles=CYCLES).violation
+        if violation is not None:
+            return f"seed {seed}: {violation}"
+    return None
 
 
 if __name__ == "__main__":

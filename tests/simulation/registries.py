@@ -136,7 +136,7 @@ class Registries:
         if mood is Mood.UNREACHABLE:
             return Proof(Verdict.UNKNOWN, "connection refused")
         if mood is Mood.ODD:
-            return Proof(Verdict.UNKNOWN, chance.choice(["400", "404", "502"]))
+            return Proof(Verdict.UNKNOWN, chance.choice(["400", "404", "502", "200 to anybody"]))
         token = self.token(login.registry, (login.username, login.password.reveal()))
         if mood is Mood.REJECTS or not self.accepts(token):
             return Proof(Verdict.REJECTED, chance.choice(["401", "403"]))

@@ -13,8 +13,8 @@ from tests.simulation.scenario import Result, simulate
 # In parts that several workers share. The beginning of each history is simulated: `make simulate`
 # draws new seeds and runs them to their end. It still finds a broken promise in some of a thousand,
 # so that new seeds would make this test red by chance.
-_SEEDS, _PARTS, _CYCLES = 300, 6, 300
-_FIRST = 1
+_SEEDS, _PARTS = 300, 6
+FIRST, CYCLES = 1, 300
 
 
 def problem(results: list[Result]) -> str:
@@ -29,7 +29,7 @@ def problem(results: list[Result]) -> str:
 
 def failing(seeds: list[int]) -> list[Result]:
     """Return the results of the seeds that break a promise."""
-    results = (simulate(seed, most_cycles=_CYCLES) for seed in seeds)
+    results = (simulate(seed, most_cycles=CYCLES) for seed in seeds)
     return [result for result in results if result.violation]
 
 
@@ -37,7 +37,7 @@ def failing(seeds: list[int]) -> list[Result]:
 @pytest.mark.parametrize("part", range(_PARTS))
 def test_promises_hold_for_many_seeds(part: int) -> None:
     """A failing seed prints the end of its trace, and the command that replays it."""
-    first = int(os.environ.get("ROTATOR_TEST_SEED") or _FIRST) + part * (_SEEDS // _PARTS)
+    first = int(os.environ.get("ROTATOR_TEST_SEED") or FIRST) + part * (_SEEDS // _PARTS)
     seeds = list(range(first, first + _SEEDS // _PARTS))
     print(f"seeds {seeds[0]} to {seeds[-1]}")
     found = failing(seeds)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rotator.core.errors import ConflictError, PermanentError, Reason
@@ -106,7 +107,12 @@ class MemoryJournal:
 
     def fingerprint(self, text: str) -> str:
         """Name a text without telling it."""
-        return "hmac:" + hashlib.sha256(f"{self.key}{text}".encode()).hexdigest()[:12]
+        return _fingerprint(self.key + text)
+
+
+@lru_cache(4096)
+def _fingerprint(text: str) -> str:
+    return "hmac:" + hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 class WorldSource(Source):

@@ -43,6 +43,10 @@ def check(watch: Watch, host: Host, target: SimTarget, text: str) -> None:
         token = watch.world.token(registry, after.login(registry))
         _check_entry(watch, host, target, registry, token)
     _check_others(watch, host, target, after, ours)
+    for key in after.auths:
+        registry = key.lower()
+        if key != registry and registry in ours and after.auths.get(registry) != after.auths[key]:
+            watch.broken("nothing lost", f"{host.name} leaves {key} behind at {place.name}", place)
 
 
 def _check_entry(

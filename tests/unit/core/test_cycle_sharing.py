@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from tests.simulation.world import MemoryJournal, World, WorldSource
 from tests.support import MARKED
@@ -236,3 +237,37 @@ def test_what_never_ends_is_compared_with_its_source() -> None:
     assert here.source.fetches == 1
     here.after(300)
     assert here.source.fetches == 2
+
+
+def test_what_its_owner_replaced_is_not_put_back_from_memory() -> None:
+    """Its owner may end it at any time, even where the new one does not work."""
+    here = site()
+    old = theirs(here, 12 * HOUR, marked=12 * HOUR)
+    here.cycle()
+    new = theirs(here, 12 * HOUR, marked=12 * HOUR)
+    here.place.mark = replace(foreign({HOST: here.place.marked()}), fingerprint="hmac:another")
+    del here.world.valid[HOST, new]
+    here.after(60)
+    assert here.source.fetches == 1
+    assert here.place.password() not in {old, new}
+
+
+def test_what_another_rotator_replaces_is_not_taken_out() -> None:
+    """Its entry is another one each time; no person takes ours out again and again."""
+    here = site()
+    here.cycle()
+    for number in range(3):
+        theirs(here, 24 * HOUR, marked=24 * HOUR)
+        here.place.mark = replace(
+            foreign({HOST: here.place.marked()}), fingerprint=f"hmac:another{number}"
+        )
+        assert here.after(60).job_safe
+    assert here.record.target("target").drifts == ()
+
+
+def test_what_has_no_end_and_was_never_fetched_here_is_asked_for() -> None:
+    """A mark says that it never ends; our own source may have another one."""
+    here = site()
+    here.place.put(document({HOST: here.world.issue(HOST, None)}), foreign({HOST: None}))
+    here.cycle()
+    assert here.source.fetches == 1

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import base64
 import json
-from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from rotator.core.docker_config import (
     DOCKER_HUB,
@@ -419,6 +416,13 @@ def test_other_damage_is_not_guessed_at(text: str) -> None:
     assert salvage(text) is None
 
 
+@pytest.mark.xfail(strict=True, reason="what follows a missing bracket is taken into the entry")
+def test_a_bracket_that_is_missing_inside_is_no_missing_end() -> None:
+    """A person forgot it: the second entry would be lost in the first one, unsaid."""
+    salvaged = salvage('{"auths":{"a":{"auth":"YTpi","b":{"auth":"YTpi"}}}')
+    assert salvaged is None or salvaged.auths.keys() == {"a", "b"}
+
+
 def test_keeps_neighbours() -> None:
     """Another port, a path and another host are registries of their own."""
     neighbours = dict.fromkeys(
@@ -464,145 +468,3 @@ def test_shows_no_secret() -> None:
     printed = repr(merge(DockerConfig({HOST: GOOD}, {"x": "s3cr3t-x"}), [ours("other")]))
     assert GOOD["auth"] not in printed
     assert MARKED not in printed
-
-
-# Properties
-
-# A busy machine is no failure.
-anything = settings(deadline=None)
-
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | TEXT,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
-    max_leaves=8,
-)
-USERNAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=":"), min_size=1)
-PASSWORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
-REGISTRIES = st.sampled_from(
-    [HOST, f"{HOST}:5000", f"{HOST}/team", "other", "127.0.0.1:5000", DOCKER_HUB]
-)
-WRITTEN = st.builds(
-    lambda before, name, after: before + name + after,
-    st.sampled_from(["", "https://", "http://"]),
-    REGISTRIES.filter(lambda name: name != DOCKER_HUB)
-    | st.sampled_from(["docker.io", "Docker.IO"]),
-    st.sampled_from(["", "/", "/v1/", "/v2/", "/v2"]),
-)
-WORKING = st.builds(
-    lambda username, password, more: {**more, "auth": base64_of(f"{username}:{password}")},
-    USERNAMES,
-    PASSWORDS,
-    st.dictionaries(st.sampled_from(["email", "Email", "unknown"]), st.none() | TEXT, max_size=1),
-)
-BROKEN = st.sampled_from([param.values[0] for param in UNUSABLE]) | JSON
-AUTHS = st.dictionaries(WRITTEN | TEXT, WORKING | BROKEN, max_size=6)
-REST = st.dictionaries(TEXT.filter(lambda key: key != "auths"), JSON, max_size=3)
-CONFIGS = st.builds(DockerConfig, AUTHS, REST)
-OURS = st.dictionaries(REGISTRIES, st.tuples(USERNAMES, PASSWORDS), max_size=4).map(
-    lambda logins: [ours(registry, *login) for registry, login in logins.items()]
-)
-REMOVE = st.frozensets(REGISTRIES, max_size=2)
-
-
-KNOWN = ("email", "username", "password", "serveraddress", "identitytoken", "registrytoken")
-
-
-def works(entry: Any) -> bool:
-    """Tell whether every client takes this entry; written down apart from the code under test."""
-    if not isinstance(entry, dict) or not isinstance(entry.get("auth"), str):
-        return False
-    fields = [value for key, value in entry.items() if key.lower() in KNOWN]
-    if not all(value is None or isinstance(value, str) for value in fields):
-        return False
-    try:
-        username, colon, _ = base64.b64decode(entry["auth"], validate=True).partition(b":")
-    except ValueError:
-        return False
-    return bool(username and colon)
-
-
-@anything
-@given(CONFIGS)
-def test_decode_undoes_encode(config: DockerConfig) -> None:
-    """What was written is read back the same."""
-    assert decode(encode(config)) == config
-
-
-@anything
-@given(CONFIGS)
-def test_encode_is_stable(config: DockerConfig) -> None:
-    """One line of ASCII, the same bytes for the same document however its keys were ordered."""
-    text = encode(config)
-    assert text.isascii()
-    assert "\n" not in text
-    turned = DockerConfig(
-        dict(reversed(list(config.auths.items()))), dict(reversed(list(config.rest.items())))
-    )
-    assert encode(turned) == text == encode(decode(text))
-
-
-@anything
-@given(CONFIGS, OURS, REMOVE)
-def test_merge_loses_nothing(
-    config: DockerConfig, credentials: list[Credential], remove: frozenset[str]
-) -> None:
-    """Every working entry that is neither ours nor to be removed stays, and all other keys."""
-    merged = merge(config, credentials, remove)
-    replaced = {credential.registry for credential in credentials} | remove
-    for key, entry in config.auths.items():
-        if works(entry) and registry_key(key) not in replaced:
-            assert merged.config.auths[key] == entry
-        elif registry_key(key) not in replaced:
-            assert (key in merged.left_out) == (key not in merged.config.auths)
-    assert merged.config.rest == config.rest
-
-
-@anything
-@given(CONFIGS, OURS, REMOVE)
-def test_merge_publishes_ours(
-    config: DockerConfig, credentials: list[Credential], remove: frozenset[str]
-) -> None:
-    """Every credential of ours can be read back, and is its registry's only entry."""
-    auths = merge(config, credentials, remove).config.auths
-    for credential in credentials:
-        keys = [key for key in auths if registry_key(key) == credential.registry]
-        assert keys == [credential.registry]
-        login = {credential.registry: (credential.username, credential.password)}
-        assert DockerConfig({keys[0]: auths[keys[0]]}).logins() == login
-
-
-@anything
-@given(CONFIGS, OURS, REMOVE)
-def test_merge_twice(
-    config: DockerConfig, credentials: list[Credential], remove: frozenset[str]
-) -> None:
-    """Merging once more changes nothing, also after a round through the target."""
-    once = merge(config, credentials, remove).config
-    again = merge(decode(encode(once)), credentials, remove)
-    assert again.config == once
-    assert again.left_out == ()
-    assert encode(again.config) == encode(once)
-
-
-@anything
-@given(st.text() | JSON.map(json.dumps) | CONFIGS.map(encode), OURS)
-def test_no_input_crashes(text: str, credentials: list[Credential]) -> None:
-    """Any text is either malformed or can be merged and written."""
-    config = DockerConfig()
-    with suppress(PermanentError):
-        config = decode(text)
-    config.logins()
-    config.warnings()
-    decode(encode(merge(config, credentials).config))
-
-
-@anything
-@given(WRITTEN)
-def test_registry_key_is_stable(name: str) -> None:
-    """A canonical name stays as it is."""
-    assert registry_key(registry_key(name)) == registry_key(name)

@@ -9,7 +9,18 @@ import pytest
 from rotator.core.model import Credential, Proof, Verdict
 from tests.simulation.world import World, WorldSource
 from tests.support import MARKED
-from tests.unit.core.builders import HOST, HOUR, OTHER, Fixed, Site, credential, login, site, target
+from tests.unit.core.builders import (
+    HOST,
+    HOUR,
+    OTHER,
+    Fixed,
+    Site,
+    credential,
+    login,
+    seconds_until,
+    site,
+    target,
+)
 
 PATIENCE = timedelta(seconds=15)
 
@@ -176,3 +187,22 @@ def test_settle_is_a_setting(settle: int) -> None:
     """None at all: what is rejected is rejected."""
     here = slow(60, settle=timedelta(seconds=settle))
     assert credential(here.cycle()).outcome == ("pending" if settle else "rejected")
+
+
+def test_a_source_that_is_read_each_poll_waits_for_what_is_pending() -> None:
+    """Its next answer would be another credential, and the first would be for nothing."""
+    here = slow(60, schedule={"poll": timedelta(seconds=20)})
+    here.source.changes_early = True
+    here.cycle()
+    here.after(30)
+    assert here.source.fetches == 1
+
+
+def test_what_is_pending_is_asked_about_soon() -> None:
+    """After 1, 2, 4 … s."""
+    here = slow(60)
+    here.cycle()
+    for seconds in (0.5, 1, 2, 4):
+        left = seconds_until(here.record.next_at, here.world)
+        assert left == max(seconds, 1)
+        here.after(left)

@@ -6,11 +6,9 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
 from rotator.core.model import Schedule
-from rotator.core.schedule import ENDLESS, Life, poll_at, renew_at, retry_wait, start_wait
+from rotator.core.schedule import ENDLESS, Life, renew_at, retry_wait, start_wait
 from tests.support import NOW
 
 MINUTE = timedelta(minutes=1)
@@ -18,19 +16,6 @@ HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
 NOTHING = timedelta(0)
 USUAL = Schedule()
-
-chances = st.floats(0, 1, exclude_max=True)
-shares = st.floats(0.01, 0.99)
-lives = st.timedeltas(SECOND, timedelta(days=400))
-schedules = st.builds(
-    Schedule,
-    renew_after=shares,
-    jitter=st.floats(0, 0.5),
-    poll=st.timedeltas(SECOND, timedelta(days=1)),
-    retry_initial=st.timedeltas(SECOND, timedelta(minutes=10)),
-    retry_max=st.timedeltas(timedelta(seconds=15), timedelta(days=1)),
-    longest_job=st.timedeltas(NOTHING, timedelta(days=7)),
-)
 
 
 # Renewal
@@ -77,44 +62,6 @@ def test_renewals_are_spread(
 ) -> None:
     """Hosts that were deployed together do not ask together for ever after."""
     assert renew_at(NOW, NOW + 12 * HOUR, schedule, first=first, u=1) == NOW + earliest
-
-
-@settings(deadline=None)
-@given(life=lives, schedule=schedules, first=st.booleans(), u=chances)
-def test_a_renewal_is_always_inside_the_life(
-    *,
-    life: timedelta,
-    schedule: Schedule,
-    first: bool,
-    u: float,
-) -> None:
-    """Never before the credential was issued, never when it has ended."""
-    assert NOW <= renew_at(NOW, NOW + life, schedule, first=first, u=u) < NOW + life
-
-
-@settings(deadline=None)
-@given(life=lives, schedule=schedules, first=st.booleans(), u=chances)
-def test_a_renewal_leaves_time_for_the_longest_job(
-    *,
-    life: timedelta,
-    schedule: Schedule,
-    first: bool,
-    u: float,
-) -> None:
-    """Wherever the longest job leaves more than a tenth of a life."""
-    assume(schedule.longest_job < 0.9 * life - SECOND)
-    latest = NOW + life - schedule.longest_job
-    assert renew_at(NOW, NOW + life, schedule, first=first, u=u) < latest
-
-
-@settings(deadline=None)
-@given(schedules, chances)
-def test_drift_is_found_within_poll(schedule: Schedule, u: float) -> None:
-    """Polls are a little spread, the first one widely, and never later than configured."""
-    wait = poll_at(NOW, schedule, u=u) - NOW
-    assert 0.9 * schedule.poll - SECOND < wait <= schedule.poll
-    wait = poll_at(NOW, schedule, u=u, first=True) - NOW
-    assert 0.1 * schedule.poll - SECOND < wait <= schedule.poll
 
 
 # Retries
@@ -220,40 +167,6 @@ def test_a_long_first_wait_does_not_overflow() -> None:
     assert wait(Life(2400 * HOUR, 4800 * HOUR), 100, schedule=schedule) == 48 * HOUR
 
 
-@settings(deadline=None)
-@given(
-    schedule=schedules,
-    left=lives | st.just(NOTHING),
-    whole=lives,
-    failures=st.integers(1, 10**6),
-    permanent=st.booleans(),
-    retry_after=st.none() | st.floats(0, 10**6),
-    u=chances,
-)
-def test_waits_stay_within_bounds(
-    *,
-    schedule: Schedule,
-    left: timedelta,
-    whole: timedelta,
-    failures: int,
-    permanent: bool,
-    retry_after: float | None,
-    u: float,
-) -> None:
-    """Never at once, never in the past, never longer than `retry.max` (or a minute) and a tenth."""
-    waited = retry_wait(
-        schedule,
-        Life(left, max(left, whole)),
-        failures=failures,
-        permanent=permanent,
-        retry_after=retry_after,
-        u=u,
-    )
-    assert NOTHING < waited <= 1.1 * max(schedule.retry_max, MINUTE) + SECOND
-    if left > schedule.longest_job and retry_after is None:
-        assert waited <= max((left - schedule.longest_job) / 2, 15 * SECOND)
-
-
 # A start
 
 
@@ -270,14 +183,3 @@ def test_a_start_waits_only_where_jobs_are_safe(left: timedelta, expected: timed
     """Ten thousand hosts that come back together are spread where each has time."""
     assert start_wait(USUAL, Life(left), u=1) == expected
     assert start_wait(USUAL, Life(left), u=0) == NOTHING
-
-
-@settings(deadline=None)
-@given(schedules, lives | st.just(NOTHING), chances)
-def test_a_start_never_waits_into_the_reserve(
-    schedule: Schedule, left: timedelta, u: float
-) -> None:
-    """What is put off is still fetched while jobs are safe."""
-    waited = start_wait(schedule, Life(left), u=u)
-    assert NOTHING <= waited <= schedule.poll
-    assert waited <= max(left - schedule.longest_job, NOTHING)

@@ -220,3 +220,35 @@ def test_a_target_whose_clock_went_back_is_not_stale() -> None:
     stale(here)
     here.world.pass_time(-600)
     assert target(here.cycle()).outcome == "written"
+
+
+def test_the_document_after_a_conflict_is_the_newest_of_ours() -> None:
+    """Another document was written than the one that was planned first."""
+    here = site()
+    here.place.meanwhile = lambda: here.place.put(document({OTHER: "s3cr3t-theirs"}))
+    assert target(here.cycle()).outcome == "written"
+    assert here.place.mark is not None
+    assert here.record.target("target").fingerprints[0] == here.place.mark.fingerprint
+
+
+def test_what_nobody_else_writes_is_read_once() -> None:
+    """A second read costs a call, and closes no gap."""
+    here = site()
+    here.place.compares = False
+    here.cycle()
+    assert here.place.reads == 1
+
+
+def test_what_was_read_long_ago_is_read_again_before_a_write() -> None:
+    """A slow source makes the gap long, where nothing on the other side compares."""
+    here = site()
+    here.place.compares = False
+    fetch = here.source.fetch
+
+    def slow(previous: object) -> object:
+        here.world.pass_time(3)
+        return fetch(previous)  # type: ignore[arg-type]
+
+    here.source.fetch = slow  # type: ignore[method-assign, assignment]
+    here.cycle()
+    assert here.place.reads == 2

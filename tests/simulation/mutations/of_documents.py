@@ -1,0 +1,86 @@
+"""Mutations of how a docker config is read and merged."""
+
+from __future__ import annotations
+
+from tests.simulation.mutations.mutation import in_file
+
+MUTATIONS = (
+    *in_file(
+        "core/docker_config.py",
+        (
+            "docker config: keys beside auths are lost",
+            "return Merged(DockerConfig({**usable, **entries}, rest), left_out, helpers)",
+            "return Merged(DockerConfig({**usable, **entries}, {}), left_out, helpers)",
+        ),
+        (
+            "docker config: an entry in capitals is not updated",
+            "others[key] = entries.get(registry, config.auths.get(registry, entry))",
+            "others[key] = entry",
+        ),
+        (
+            "docker config: an entry in capitals is renamed",
+            "capitals = key != registry and key.lower() == registry",
+            "capitals = False",
+        ),
+        (
+            "docker config: another spelling stays beside another rotator's entry",
+            "elif registry not in gone and (key == registry or registry not in stays):",
+            "elif registry not in gone:",
+        ),
+        (
+            "docker config: what is to be removed stays",
+            "gone = remove | entries.keys()",
+            "gone = entries.keys()",
+        ),
+        (
+            "docker config: a credential helper of ours stays",
+            "helpers if registry_key(key) in ours_too)",
+            "helpers if False)",
+        ),
+        (
+            "docker config: every credential helper is taken out",
+            "helpers if registry_key(key) in ours_too)",
+            "helpers)",
+        ),
+        (
+            "docker config: what no client can decode stays",
+            "usable = {key: entry for key, entry in others.items() if is_usable(entry)}",
+            "usable = others",
+        ),
+        (
+            "docker config: a field of another type stays",
+            "rest = {name: value for name, value in config.rest.items() if name not in mistyped}",
+            "rest = dict(config.rest)",
+        ),
+        (
+            "docker config: of two members `auths` the last counts alone",
+            "auths |= _plain(value)",
+            "auths = _plain(value)",
+        ),
+        (
+            "docker config: a member `auths` in another case is another field",
+            'if fold(name) != "auths":',
+            'if name != "auths":',
+        ),
+        (
+            "docker config: what was cut off is thrown away whole",
+            "for at in reversed(cuts[-_MOST_CUTS:]):",
+            "for at in ():",
+        ),
+        (
+            "docker config: text after a document is thrown away",
+            "return decode(text[:end])",
+            "return None",
+        ),
+        (
+            "docker config: a name of Docker Hub is a registry of its own",
+            "return DOCKER_HUB if bare in _HUB_NAMES else bare",
+            "return bare",
+        ),
+        (
+            "docker config: two spellings with one login are rivals",
+            "key != registry and registry_key(key) == registry and _login(entry) != _login(ours)",
+            "key != registry and registry_key(key) == registry",
+        ),
+    ),
+)

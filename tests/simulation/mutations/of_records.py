@@ -1,0 +1,249 @@
+"""Mutations of what the journal holds, and of what becomes of leases."""
+
+from __future__ import annotations
+
+from tests.simulation.mutations.mutation import in_file
+
+MUTATIONS = (
+    *in_file(
+        "core/cycle.py",
+        (
+            "worth: a sooner end is noted only after the write",
+            "    noted = updates.with_sooner_end(noted, safe_until(rotation, noted, ends), now)\n",
+            "",
+        ),
+        (
+            "leases: a target that could not be read does not matter",
+            ("    if observed.keys() - written.keys():\n        return frozenset()\n"),
+            "",
+        ),
+        (
+            "journal: the attempt is not noted before the fetch",
+            "record = _journal(record, attempts, ports, options)",
+            "record = attempts",
+        ),
+        (
+            "journal: what is known is not noted before the first write",
+            "record = _journal(record, noted, ports, options)",
+            "record = noted",
+        ),
+        (
+            "journal: a dry run writes",
+            "written = _carry_out(planned, probe if options.dry_run else write, ports)",
+            "written = _carry_out(planned, write, ports)",
+        ),
+        (
+            "cycle: a start is not spread",
+            "if options.starting:",
+            "if False:",
+        ),
+        (
+            "cycle: a source that waits is asked all the same",
+            "asked = [s for s in needed if options.force or not is_waiting(s, record, now)]",
+            "asked = list(needed)",
+        ),
+        (
+            "cycle: force does not reach what waits",
+            "asked = [s for s in needed if options.force or not is_waiting(s, record, now)]",
+            "asked = [s for s in needed if not is_waiting(s, record, now)]",
+        ),
+        (
+            "cycle: a dry run leaves its leases",
+            "unwanted=[*unwanted, *(given.values() if options.dry_run else ())],",
+            "unwanted=unwanted,",
+        ),
+        (
+            "cycle: a dry run says what it did not write",
+            "as_it_is = _not_carried_out(written) if options.dry_run else written",
+            "as_it_is = written",
+        ),
+        (
+            "cycle: what was taken out is not noted",
+            "    noted = conclude.with_drifts(noted, situations, now)\n",
+            "",
+        ),
+        (
+            "cycle: a paused rotation goes on",
+            "if not rotation.enabled:",
+            "if False:",
+        ),
+        (
+            "leases: a paused target's credential is ended",
+            (
+                "        else record.target(target.name).entries\n"
+                "        for target in rotation.targets\n"
+            ),
+            ("        else {}\n        for target in rotation.targets\n"),
+        ),
+        (
+            "leases: what a write that failed should replace is ended",
+            ("        if one.failure is not None\n        or isinstance(one.decision, HoldBack)\n"),
+            "        if isinstance(one.decision, HoldBack)\n",
+        ),
+        (
+            "leases: what is held back counts as replaced",
+            "        or isinstance(one.decision, HoldBack)\n",
+            "",
+        ),
+    ),
+    *in_file(
+        "core/updates.py",
+        (
+            "schedule: a renewal is drawn again at each cycle",
+            (
+                "    if known is None or known.expires_at != login.expires_at:\n"
+                "        # The attempt"
+            ),
+            ("    if True:\n        # The attempt"),
+        ),
+        (
+            "updates: a wait of a source that is not needed any more stays",
+            ("        if source in needed:\n            failure = past.failure\n"),
+            ("        if True:\n            failure = past.failure\n"),
+        ),
+        (
+            "updates: a wait that was drawn for hours of life stays when they are lost",
+            "retry_at=min(failure.retry_at, at.now + longest))",
+            "retry_at=failure.retry_at)",
+        ),
+        (
+            "updates: what was asked for before its time is not due until given",
+            "replace(known, renew_at=min(known.renew_at, at.now)) if known.renew_at else known",
+            "known",
+        ),
+        (
+            "updates: a registry's verdict is not noted",
+            ("            replace(known, verdict=one.last_verdict)\n            if known"),
+            ("            known\n            if known"),
+        ),
+        (
+            "updates: a crash loses the lease of what is pending",
+            "retired.append(RetiredLease(one.source, lease, end_at, (one.fingerprint,)))",
+            "pass",
+        ),
+        (
+            "updates: what is pending is counted from each try",
+            "pending[one.registry] = replace(past, tries=past.tries + 1)",
+            "pending[one.registry] = replace(past, tries=past.tries + 1, since=now)",
+        ),
+        (
+            "updates: a login that was refused is tried again as anything else",
+            "failed = login_refused(failed, stamp, at)",
+            "pass",
+        ),
+        (
+            "updates: a secret file that appears is not noticed",
+            "failed = replace(failed, login_stamp=stamp)  # it is",
+            "pass  # it is",
+        ),
+        (
+            "updates: a source's longest life is forgotten",
+            "        longest_life=None if endless else max(lives, default=None),\n",
+            "",
+        ),
+        (
+            "updates: old leases are forgotten",
+            "return (known, *others[: _MOST_FINGERPRINTS - 1], *leased)",
+            "return (known, *others[: _MOST_FINGERPRINTS - 1])",
+        ),
+        (
+            "updates: what was found is renewed as if its life began now",
+            "began = min(end - timedelta(seconds=longest), at.now)",
+            "began = at.now",
+        ),
+        (
+            "updates: what was found is renewed too late to be job-safe",
+            "return max(min(drawn, end - plan.longest_job - plan.poll), at.now)",
+            "return drawn",
+        ),
+        (
+            "updates: what the source gives again is due again at once",
+            (
+                "return schedule.renew_at(at.now, login.expires_at, rotation.schedule, "
+                "first=first, u=u)"
+            ),
+            "return drawn",
+        ),
+        (
+            "updates: a renewal after failures is not spread",
+            "failing = failure is not None and failure.count > 1",
+            "failing = False",
+        ),
+        (
+            "updates: a document is forgotten when the next is planned",
+            "(fingerprint, *others)[:_MOST_FINGERPRINTS])",
+            "(fingerprint,))",
+        ),
+        (
+            "updates: a failure counts from its last time",
+            "since=at.now if past is None else min(past.since, at.now),",
+            "since=at.now,",
+        ),
+    ),
+    *in_file(
+        "core/leases.py",
+        (
+            "leases: a replaced one ends at once",
+            "end_at = at.now + after.get(source, default)",
+            "end_at = at.now",
+        ),
+        (
+            "leases: a replaced one lives on",
+            "retired.append(RetiredLease(source, lease, end_at, tuple(names[lease.id])))",
+            "pass",
+        ),
+        (
+            "leases: what some target still holds is ended",
+            "current = {one.fingerprint for one in needed if not one.rejected} | set(published)",
+            "current = {one.fingerprint for one in needed if not one.rejected}",
+        ),
+        (
+            "leases: what waits to be proven and is rejected is needed for ever",
+            "current = {one.fingerprint for one in needed if not one.rejected} | set(published)",
+            "current = {one.fingerprint for one in needed} | set(published)",
+        ),
+        (
+            "leases: the wait goes on though its credential is used again",
+            (
+                "    if any(name in held for name in one.fingerprints):\n"
+                "        return at.now + wait\n"
+            ),
+            "",
+        ),
+        (
+            "leases: the wait begins though this cycle still found its credential",
+            "held = {*current, *replaced_now}",
+            "held = {*current}",
+        ),
+        (
+            "leases: one for two registries is ended when one of them needs it no more",
+            "for source, lease in (ended[name] for name in ended.keys() - needed):",
+            "for source, lease in ended.values():",
+        ),
+        (
+            "leases: a clock that went back makes a wait longer",
+            "return min(one.revoke_at, at.now + max(wait, rotation.settle))",
+            "return one.revoke_at",
+        ),
+        (
+            "leases: a dry run ends what others retired",
+            "others = before.retired if dry_run else ()",
+            "others = ()",
+        ),
+        (
+            "leases: what was fetched and not published is left alive",
+            "return replace(record, retired=(*record.retired, *leases.values()))",
+            "return record",
+        ),
+        (
+            "leases: one that could not be ended is forgotten",
+            "if not failure.permanent:",
+            "if False:",
+        ),
+        (
+            "leases: one that may not be ended is tried for ever",
+            "if not failure.permanent:",
+            "if True:",
+        ),
+    ),
+)

@@ -1,0 +1,194 @@
+"""Mutations of what an entry is worth, and of what a target holds after a cycle."""
+
+from __future__ import annotations
+
+from tests.simulation.mutations.mutation import in_file
+
+MUTATIONS = (
+    *in_file(
+        "core/worth.py",
+        (
+            "worth: a local file that can't be read counts as last seen",
+            "return not observation.target.local and observation.failure.leaves_document",
+            "return observation.failure.leaves_document",
+        ),
+        (
+            "worth: an unreadable target's end is not capped by what is known now",
+            ("    if one is not None:\n        return one.worth\n    if known is not None"),
+            "    if known is not None",
+        ),
+        (
+            "worth: an unreadable target's entry that is rejected counts as good",
+            (
+                "    if known is not None and known.verdict == Verdict.REJECTED:\n"
+                "        return DEAD\n"
+                "    return end"
+            ),
+            "    return end",
+        ),
+        (
+            "worth: only the first three targets count",
+            ("        for target in rotation.targets\n        if target.policy.enabled"),
+            ("        for target in rotation.targets[:3]\n        if target.policy.enabled"),
+        ),
+        (
+            "worth: no enabled target is job-safe",
+            "return min(limits, default=DEAD) if",
+            "return min(limits, default=FOREVER) if",
+        ),
+        (
+            "worth: a source that named no registry yet is job-safe",
+            " if rotation.is_complete(record) else DEAD",
+            "",
+        ),
+        (
+            "worth: a target that follows needs no reserve, the others neither",
+            "rotation.schedule.longest_job * (not target.policy.follows)]",
+            "rotation.schedule.longest_job * 0]",
+        ),
+        (
+            "worth: the latest end counts, not the earliest",
+            "return min(limits, default=DEAD) if",
+            "return max(limits, default=DEAD) if",
+        ),
+        (
+            "worth: a hidden value that somebody else wrote counts as ours",
+            "return s.past.entries if ours and s.past.written else {}",
+            "return s.past.entries",
+        ),
+        (
+            "worth: half a login that somebody else wrote counts as ours",
+            "return s.past.entries if s.fingerprint(text.reveal()) == s.past.written else {}",
+            "return s.past.entries",
+        ),
+        (
+            "worth: credsStore and credHelpers do not matter",
+            "return not (helped or config.rivals(registry))",
+            "return not config.rivals(registry)",
+        ),
+        (
+            "worth: another spelling of the registry does not matter",
+            "return not (helped or config.rivals(registry))",
+            "return not helped",
+        ),
+        (
+            "run-once --target: what it left out counts as lost",
+            ("    if observation.failure is None:\n        return True\n"),
+            ("    if observation.failure is None:\n        return False\n"),
+        ),
+        (
+            "worth: what somebody takes out again and again is good after each repair",
+            (
+                "    if past.drifted >= _TAKEN_OUT:\n"
+                "        return dict.fromkeys(registries, DEAD)\n"
+            ),
+            "",
+        ),
+        (
+            "worth: a read that came too early is believed",
+            "if isinstance(written.decision, Keep) and written.decision.stale:",
+            "if False:",
+        ),
+        (
+            "worth: of a group that can't be listed the best member counts",
+            "registry: min(_as_last_seen",
+            "registry: max(_as_last_seen",
+        ),
+        (
+            "worth: a target that was never read counts as good",
+            "end = past.ends.get(registry, DEAD)",
+            "end = past.ends.get(registry, FOREVER)",
+        ),
+        (
+            "worth: another rotator's claim counts as it is in what it wrote meanwhile",
+            "return claim if longest is None else min(claim, s.now + timedelta(seconds=longest))",
+            "return claim",
+        ),
+        (
+            "worth: what another rotator wrote meanwhile without a claim is good",
+            ("    if mark is None or registry not in mark.expires:\n        return DEAD\n"),
+            ("    if mark is None or registry not in mark.expires:\n        return FOREVER\n"),
+        ),
+        (
+            "worth: a hidden value whose entry was rejected is good",
+            "return DEAD if known.verdict == Verdict.REJECTED else known.expires_at or FOREVER",
+            "return known.expires_at or FOREVER",
+        ),
+        (
+            "worth: a document with a field of another type is readable",
+            "if config is None or config.mistyped():",
+            "if config is None:",
+        ),
+        (
+            "worth: what a write that failed meant to write is there",
+            "return isinstance(written.decision, Write) and written.failure is None",
+            "return isinstance(written.decision, Write)",
+        ),
+        (
+            "worth: a journal of the first version knows nothing",
+            ("    if not s.one_writer or not s.past.written:\n        return False\n"),
+            ("    if True:\n        return False\n"),
+        ),
+        (
+            "worth: a paused target counts",
+            "if target.policy.enabled and target.name in ends",
+            "if target.name in ends",
+        ),
+    ),
+    *in_file(
+        "core/failure.py",
+        (
+            "worth: what is gone counts as last seen",
+            "return not self.gone and (ours or",
+            "return (ours or",
+        ),
+        (
+            "worth: a login that was refused makes the document gone",
+            "ours = self.reason in {Reason.LOGIN_REJECTED, Reason.FORBIDDEN}",
+            "ours = False",
+        ),
+        (
+            "worth: a broken target counts as last seen for good",
+            "(ours or not (self.permanent or self.reason is Reason.BUG))",
+            "True",
+        ),
+    ),
+    *in_file(
+        "core/conclude.py",
+        (
+            "memory: nothing is carried to the next cycle",
+            "tuple(one.credential for one in credentials if one.end_known), documents)",
+            "(), documents)",
+        ),
+        (
+            "conclude: what another rotator changed counts as taken out",
+            ("    if s.foreign_mark is not None:\n        return False\n"),
+            "",
+        ),
+        (
+            "conclude: job_safe stays 1",
+            "job_safe=end > at.now,",
+            "job_safe=True,",
+        ),
+        (
+            "conclude: a partial cycle is a success",
+            'succeeded_at=at.now if outcome in {"rotated", "fresh"} else record.succeeded_at,',
+            "succeeded_at=at.now,",
+        ),
+        (
+            "conclude: what a conflict changed is noted as it was claimed",
+            ("    record = updates.with_document(record, fingerprint)\n    return"),
+            "    return",
+        ),
+        (
+            "conclude: a failure of a login that was not offered is noted anew",
+            "failure=past.failure if observation.repeated else None,",
+            "failure=None,",
+        ),
+        (
+            "memory: others' entries are not remembered",
+            "        documents[name] = DockerConfig(others, config.rest) if found else _EMPTY\n",
+            "",
+        ),
+    ),
+)

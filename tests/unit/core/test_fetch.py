@@ -1,0 +1,51 @@
+"""What becomes of a source's answer: what it lacks, and what it replaces."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from rotator.core.candidate import Candidate
+from rotator.core.errors import Reason
+from rotator.core.fetch import shortcoming, with_fetched
+from rotator.core.model import Proof, Verdict
+from tests.simulation.world import World, WorldSource
+from tests.support import NOW
+from tests.unit.core.builders import HOST, OTHER, login
+
+
+def source() -> WorldSource:
+    """Return a source of one registry whose answers can change early."""
+    found = WorldSource(World())
+    found.changes_early = True
+    return found
+
+
+def candidate(password: str, verdict: Verdict) -> Candidate:
+    """Return a candidate of that source."""
+    return Candidate(login(password), password, "vault", Proof(verdict))
+
+
+@pytest.mark.parametrize("registries", [[], [OTHER]], ids=["nothing", "another registry"])
+def test_what_an_answer_lacks_waiting_does_not_bring(registries: list[str]) -> None:
+    """A person has to put it there, so it is retried slowly."""
+    failure = shortcoming(source(), [login("s3cr3t-a", name) for name in registries], NOW)
+    assert failure is not None
+    assert (failure.reason, failure.permanent) == (Reason.FIELD_MISSING, True)
+
+
+def test_what_has_ended_waiting_does_not_renew() -> None:
+    """Neither the server nor the clock gets better by asking again."""
+    failure = shortcoming(source(), [login("s3cr3t-a", expires_in=-1)], NOW + timedelta(seconds=1))
+    assert failure is not None
+    assert (failure.reason, failure.permanent) == (Reason.EXPIRED, True)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_rejected_answer_replaces_nothing(*, force: bool) -> None:
+    """Whoever asked for it: what is published goes on being the best."""
+    old, new = candidate("s3cr3t-old", Verdict.ACCEPTED), candidate("s3cr3t-new", Verdict.REJECTED)
+    keyed = [{(HOST, one.fingerprint): one} for one in (old, new)]
+    merged = with_fetched(keyed[0], keyed[1], [source()], force=force)
+    assert not merged[HOST, old.fingerprint].superseded

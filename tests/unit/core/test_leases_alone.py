@@ -1,0 +1,43 @@
+"""The rules of a lease's end, on their own."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from rotator.core.leases import retire
+from rotator.core.model import Lease
+from rotator.core.record import KnownCredential, Record, RetiredLease
+from rotator.core.rotation import Rotation
+from rotator.core.updates import At
+from tests.simulation.world import World, WorldSource
+from tests.support import NOW
+from tests.unit.core.builders import HOST, OTHER
+
+HOUR = timedelta(hours=1)
+LEASE = Lease("lease/1", NOW + 12 * HOUR, renewable=True)
+ROTATION = Rotation("dind", (WorldSource(World()),), ())
+AT = At(NOW, lambda: 0.5)
+
+
+def known(name: str, lease: Lease | None = None) -> KnownCredential:
+    """Return a credential of the journal."""
+    return KnownCredential(name, "vault", NOW, NOW + 12 * HOUR, NOW + 6 * HOUR, lease)
+
+
+def test_a_lease_of_two_registries_stays_while_one_of_them_uses_it() -> None:
+    """The other's credential was replaced in every target."""
+    record = Record(
+        credentials={HOST: (known("new"), known("old", LEASE)), OTHER: (known("two", LEASE),)}
+    )
+    after = retire(record, ROTATION, {HOST}, {"new", "two"}, (), AT)
+    assert after.retired == ()
+    after = retire(after, ROTATION, {HOST, OTHER}, {"new"}, (), AT)
+    assert [one.lease for one in after.retired] == [LEASE]
+
+
+def test_the_wait_begins_when_nothing_holds_the_credential_any_more() -> None:
+    """This cycle still found it, and replaced it."""
+    retired = RetiredLease("vault", LEASE, NOW + timedelta(seconds=1), ("old",))
+    for held, wait in [("old", HOUR), ("another", timedelta(seconds=1))]:
+        after = retire(Record(retired=(retired,)), ROTATION, (), (), (held,), AT)
+        assert [one.revoke_at - NOW for one in after.retired] == [wait]

@@ -1,0 +1,88 @@
+"""What becomes of a hidden value, and of an answer that comes late: the rules on their own."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from rotator.core.candidate import Candidate
+from rotator.core.model import Held, Mark, Merge, Policy, Proof, Secret, Verdict
+from rotator.core.observe import Observation
+from rotator.core.plan import plan, value_would_lose_entries
+from rotator.core.record import TargetRecord
+from rotator.core.situation import HoldBack, Keep, Situation, Write
+from tests.simulation.world import WorldTarget
+from tests.support import NOW
+from tests.unit.core.builders import HOST, OTHER, login
+from tests.unit.core.strategies import FINGERPRINT
+
+HOUR = timedelta(hours=1)
+
+
+def candidate(registry: str, **changes: Any) -> Candidate:
+    """Return a candidate of ours that its registry accepts."""
+    one = login("s3cr3t-a", registry, expires_in=12 * 3600)
+    return Candidate(one, f"hmac:{registry}", "vault", Proof(Verdict.ACCEPTED), **changes)
+
+
+def hidden(**changes: Any) -> Situation:
+    """Return a hidden value of two registries, of which the second gave nothing."""
+    target = WorldTarget("target", Policy(merge=Merge.REPLACE))
+    one = candidate(HOST)
+    usual = Situation(
+        observation=Observation(target, Held(None, withheld=True)),
+        past=TargetRecord(),
+        rotation="dind",
+        registries=frozenset({HOST, OTHER}),
+        chosen={HOST: one},
+        candidates={(HOST, one.fingerprint): one},
+        remove=frozenset(),
+        now=NOW,
+        poll=HOUR,
+        reserve=HOUR,
+        fingerprint=FINGERPRINT,
+    )
+    return replace(usual, **changes)
+
+
+def test_a_hidden_value_is_written_where_nothing_else_is_in_it() -> None:
+    """As far as anybody knows."""
+    assert isinstance(plan(hidden()), Write)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        pytest.param({"past": TargetRecord(ends={OTHER: NOW + HOUR})}, id="the last read"),
+        pytest.param({"ends_written": {OTHER: NOW + HOUR}}, id="what we wrote"),
+        pytest.param({"complete": False}, id="nobody knows all registries"),
+    ],
+)
+def test_a_hidden_value_waits_for_what_would_be_lost(known: dict[str, Any]) -> None:
+    """The second source's entry is still good there."""
+    assert isinstance(value_would_lose_entries(hidden(**known)), HoldBack)
+
+
+def test_a_hidden_value_waits_for_what_is_pending() -> None:
+    """Its registry rejects it, and may know it in a moment."""
+    waits = candidate(OTHER, pending=True)
+    s = hidden(past=TargetRecord(ends={OTHER: NOW - HOUR}))
+    assert value_would_lose_entries(s) is None
+    s = replace(s, candidates={**s.candidates, (OTHER, waits.fingerprint): waits})
+    assert isinstance(value_would_lose_entries(s), HoldBack)
+
+
+@pytest.mark.parametrize("before", [1, 2, 3])
+def test_a_late_answer_can_be_older_than_the_last_write_but_one(before: int) -> None:
+    """Two writes can follow each other closely."""
+    names = ("hmac:3", "hmac:2", "hmac:1", "hmac:0")
+    target = WorldTarget()
+    target.compares = False
+    held = Held(Secret('{"auths":{}}'), Mark({}, names[before], "dind"))
+    past = TargetRecord(fingerprints=names, written=names[0], written_at=NOW)
+    decision = plan(hidden(observation=Observation(target, held), past=past))
+    assert isinstance(decision, Keep)
+    assert decision.stale
