@@ -345,7 +345,7 @@ def main() -> None:
 
 
 def _end(text: str, code: int) -> NoReturn:
-    from rotator.system.notify import is_journal, with_priority
+    from rotator.observe.journald import is_journal, with_priority
 
     journal = is_journal(sys.stderr, os.environ)
     click.echo(with_priority(text, "error") if journal else text, err=True)

@@ -1,7 +1,8 @@
 """structlog, imported as if rich were not installed.
 
-structlog imports rich wherever it finds it, for tracebacks that nobody here asks for: a tenth of
-the time and 3 MB of what a rotation from Vault to a file takes. It works without.
+structlog imports rich wherever it finds it, for tracebacks that nobody here asks for. That is a
+fifth of the processor time of a cold start from file to file, and 3 MB; structlog works without.
+Its test measures the share, and fails once structlog no longer does so.
 """
 
 from __future__ import annotations

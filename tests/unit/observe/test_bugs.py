@@ -16,7 +16,8 @@ from rotator.config.schema import LogSettings
 from rotator.core.failure import Failure
 from rotator.core.report import TargetReport
 from rotator.observe.bugs import log_from_threads, without_values
-from rotator.observe.logs import Teller, configure
+from rotator.observe.logs import configure
+from rotator.observe.report_log import ReportLog
 from tests.support import MARKED
 from tests.unit.observe.heard import report
 
@@ -46,7 +47,7 @@ def test_a_bug_has_its_traceback_without_values(
 ) -> None:
     """Where it happened is told; what variables held, and errors quote of them, is not."""
     log = configure(LogSettings(level="info", format=form))
-    Teller(log).tell(
+    ReportLog(log).add(
         report(sources=(), targets=(TargetReport("a", "failed", failure=Failure.of(bug())),))
     )
     text = capsys.readouterr().err

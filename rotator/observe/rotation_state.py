@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RotationState:
     """One rotation of a daemon: its settings, its drivers, and how its last cycle ended."""
 
     settings: RotationSettings
