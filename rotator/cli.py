@@ -140,7 +140,7 @@ def cli(context: click.Context) -> None:
 def run(common: Common) -> None:
     """Run as a daemon: renew before anything ends, repair what drifts, until SIGTERM.
 
-    SIGHUP reads the configuration again; a bad one is reported and the old one kept.
+    SIGHUP reads the configuration again; a bad one is reported and the old one stays.
     """
     # A reload that is asked for during the start has nothing to reload yet, and must not end it.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -9,43 +9,25 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from rotator.core.errors import ConfigError
 from rotator.observe.sentence import sentence
-from rotator.slots import Slot, Slots
+from rotator.slots import Runtime, Slot, Slots
 from rotator.system.wakeup import Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from structlog.typing import FilteringBoundLogger
-
     from rotator.config.schema import Configuration
-    from rotator.core.ports import Clock
-    from rotator.core.report import Report
-    from rotator.system.notify import Notify
 
 HEARTBEAT = 5.0
 """Seconds between two rounds of the main thread."""
 
 _STOP_WITHIN = 6.0
 _INTERRUPTED = 130
-
-
-@dataclass(frozen=True)
-class DaemonPorts:
-    """What the daemon is given: `reports` get every report, `reloads` whether one was good."""
-
-    log: FilteringBoundLogger
-    notify: Notify
-    clock: Clock
-    steady: Callable[[], float]
-    reports: Sequence[Callable[[Report], None]] = ()
-    reloads: Sequence[Callable[[bool], None]] = ()
 
 
 class Daemon:
@@ -55,18 +37,18 @@ class Daemon:
     scheduler last showed that it is not stuck.
     """
 
-    def __init__(self, load: Callable[[], Configuration], ports: DaemonPorts) -> None:
+    def __init__(self, load: Callable[[], Configuration], runtime: Runtime) -> None:
         self._load = load
-        self._ports = ports
-        self._log = ports.log
+        self._runtime = runtime
+        self._log = runtime.log
         self._wakeup = Wakeup()
-        self._slots = Slots(ports.log, ports.clock, ports.steady, self._wakeup.call, ports.reports)
+        self._slots = Slots(runtime, self._wakeup.wake)
         self._stopping = False
         self._reload_wanted = False
         self._ready = False
         self.configuration = load()
         self.code = 0
-        self.turned_at = ports.steady()
+        self.turned_at = runtime.steady()
 
     @property
     def slots(self) -> Sequence[Slot]:
@@ -85,12 +67,12 @@ class Daemon:
         """Have `serve` return soon; may be called from anywhere, and again."""
         self.code = code
         self._stopping = True
-        self._wakeup.call()
+        self._wakeup.wake()
 
     def reload(self) -> None:
         """Have `serve` read the configuration again; may be called from anywhere."""
         self._reload_wanted = True
-        self._wakeup.call()
+        self._wakeup.wake()
 
     def serve(self) -> None:
         """Run until `stop`."""
@@ -107,20 +89,20 @@ class Daemon:
         self._end()
 
     def _turn(self) -> None:
-        self.turned_at = self._ports.steady()
-        self._ports.notify.alive()
+        self.turned_at = self._runtime.steady()
+        self._runtime.notify.alive()
 
     def _notify(self) -> None:
         if not self._ready and all(slot.tried for slot in self.slots):
             self._ready = True
-            self._ports.notify.ready()
+            self._runtime.notify.ready()
         reports = [slot.report for slot in self.slots if slot.report]
-        self._ports.notify.status(sentence(reports, self._ports.clock()))
+        self._runtime.notify.status(sentence(reports, self._runtime.clock()))
 
     def _reload(self) -> None:
         # Before the start has ended, a manager would take this for its end.
         if self._ready:
-            self._ports.notify.reloading()
+            self._runtime.notify.reloading()
         good = False
         try:
             configuration = self._reloadable(self._load())
@@ -137,10 +119,10 @@ class Daemon:
             )
         except Exception:  # noqa: BLE001  never fatal to what runs
             self._log.exception("configuration not reloaded: this is a bug in rotator")
-        for add in self._ports.reloads:
+        for add in self._runtime.reloads:
             add(good)
         if self._ready:
-            self._ports.notify.ready()
+            self._runtime.notify.ready()
 
     def _reloadable(self, new: Configuration) -> Configuration:
         """Return the configuration without what only a restart can change."""
@@ -153,11 +135,11 @@ class Daemon:
 
     def _end(self) -> None:
         """Let what runs end; what does not end in time is given up, as a crash would."""
-        self._ports.notify.stopping()
+        self._runtime.notify.stopping()
         self._log.info("stopping")
         self._slots.close()
-        deadline = self._ports.steady() + _STOP_WITHIN
-        while (stuck := self._slots.running()) and self._ports.steady() < deadline:
+        deadline = self._runtime.steady() + _STOP_WITHIN
+        while (stuck := self._slots.running()) and self._runtime.steady() < deadline:
             self._wakeup.wait(0.1)
         if stuck:
             self._log.warning("stopped while a cycle was running", rotations=stuck)

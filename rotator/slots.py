@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rotator.config.schema import Configuration, RotationSettings
     from rotator.core.ports import Clock
     from rotator.core.report import Report
+    from rotator.system.notify import Notify
     from rotator.system.watch import Watch
 
 # Shorter than a stop may take, so that it never has to be cut off.
@@ -71,26 +72,30 @@ class Slot:
         return self.turn.locked()
 
 
+@dataclass(frozen=True)
+class Runtime:
+    """What the daemon is given: `reports` get every report, `reloads` whether one was good."""
+
+    log: FilteringBoundLogger
+    notify: Notify
+    clock: Clock
+    steady: Callable[[], float]
+    reports: Sequence[Callable[[Report], None]] = ()
+    reloads: Sequence[Callable[[bool], None]] = ()
+
+
 class Slots:
     """Every rotation in use, each with its job.
 
-    `woken` is called where the main loop has something to do; `reports` get every report.
+    `woken` is called where the main loop has something to do.
     """
 
-    def __init__(
-        self,
-        log: FilteringBoundLogger,
-        clock: Clock,
-        steady: Callable[[], float],
-        woken: Callable[[], None],
-        reports: Sequence[Callable[[Report], None]],
-    ) -> None:
-        self._log = log
-        self._clock = clock
-        self._steady = steady
+    def __init__(self, runtime: Runtime, woken: Callable[[], None]) -> None:
+        self._runtime = runtime
+        self._log = runtime.log
+        self._clock = runtime.clock
         self._woken = woken
-        self._reports = reports
-        self._report_log = ReportLog(log, clock)
+        self._report_log = ReportLog(runtime.log, runtime.clock)
         self._slots: dict[str, Slot] = {}
         self._leaving: list[Slot] = []
         self._configuration: Configuration | None = None
@@ -133,7 +138,7 @@ class Slots:
 
     def wake(self) -> None:
         """Begin a cycle now where its timer would be late; give free what hangs no longer."""
-        now, steady = self._clock(), self._steady()
+        now, steady = self._clock(), self._runtime.steady()
         for slot in self.current:
             slot.runner.release()
             if slot.armed is not None:
@@ -194,7 +199,7 @@ class Slots:
 
     def _armed(self) -> Armed:
         now = self._clock()
-        return Armed(now, now, self._steady())
+        return Armed(now, now, self._runtime.steady())
 
     def _is_current(self, slot: Slot) -> bool:
         return not self._closed and self._slots.get(slot.settings.name) is slot
@@ -225,8 +230,8 @@ class Slots:
             report = slot.runner.locked_cycle(options)
         slot.record = slot.runner.ports.journal.load()
         slot.report = report
-        self._report_log.add(report)
-        for add in self._reports:
+        self._report_log.write(report)
+        for add in self._runtime.reports:
             add(report)
         return report.next_at
 

@@ -46,7 +46,7 @@ class Call(NamedTuple):
 # fmt: off
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What the SDK raised: AWS's code and HTTP status where AWS answered, else "" and 0."""
+    """What the SDK raised: AWS's code and HTTP status where AWS sent an answer, else "" and 0."""
 
     error: Exception
     code: str = ""
@@ -66,7 +66,7 @@ def _raised(*kinds: type[Exception]) -> Callable[[Fault], bool]:
 
 
 _LOOK = "see which identity is used: aws sts get-caller-identity"
-_BY_HAND = "ask it by hand, as rotator's user: aws sts get-caller-identity"
+_ASK_AWS = "ask it yourself, as rotator's user: aws sts get-caller-identity"
 _REACH = (
     "check name resolution and the way out (proxy, firewall, VPC endpoint), and the region's name"
 )
@@ -166,7 +166,7 @@ _RULES: tuple[ErrorRule[Fault], ...] = (
     ),
     ErrorRule(
         _raised(sdk.CredentialRetrievalError, sdk.MetadataRetrievalError),
-        Reason.UNAVAILABLE, _BY_HAND,
+        Reason.UNAVAILABLE, _ASK_AWS,
         "can't be signed: where the AWS credentials come from gives none", TemporaryError,
     ),
     ErrorRule(

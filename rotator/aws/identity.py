@@ -2,8 +2,8 @@
 
 An identity that is missing or odd is the user's configuration. The SDK raises what Python raises
 for it (`FileNotFoundError`, `ValueError`, …); here each becomes an error that names the file, the
-profile or the variable. Where it can be seen when it is corrected (a file that appears), it is a
-rejected login: that is tried again as soon as `aws_stamp` changes.
+profile or the variable. Where its correction can be noticed here (a file that appears), the
+error is a rejected login, which is tried again as soon as `aws_stamp` changes.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _SOURCES = (
 _SETTINGS = "look at {file} and the AWS_ variables of the process ({names}): aws configure list"
 
 _PROGRAM = "the credential_process {program} of {where} {what}"
-_RUN_IT = "run it by hand as rotator's user, without a terminal: it has to print the keys as JSON"
+_RUN_IT = "run it yourself as rotator's user, without a terminal: it has to print the keys as JSON"
 
 # The details are sentences about {where}: the profile and its file.
 _RULES: tuple[ErrorRule[Exception], ...] = (
@@ -78,7 +78,7 @@ _RULES: tuple[ErrorRule[Exception], ...] = (
             error, CredentialRetrievalError | json.JSONDecodeError | UnicodeDecodeError
         ),
         Reason.INVALID,
-        "ask it by hand, as rotator's user: aws sts get-caller-identity",
+        "ask it yourself, as rotator's user: aws sts get-caller-identity",
         "where {where} takes its keys from gives none that can be used",
     ),
 )

@@ -23,7 +23,7 @@ from urllib3.connection import HTTPConnection
 
 from rotator.http.idle import Idle
 from rotator.http.reading import unpacked
-from rotator.system.kept import Kept
+from rotator.system.cache import Cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ class _Http(URLLib3Session):  # type: ignore[misc]  # published without type inf
 
 
 # For all clients: reading the authorities to trust takes longer than a call.
-_sessions: Kept[_Http] = Kept()
+_sessions: Cache[_Http] = Cache()
 
 
 def bound(session: Session, ca_file: Path | None, seconds: tuple[float, float]) -> None:

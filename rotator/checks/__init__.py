@@ -1,9 +1,8 @@
 """What `rotator check` asks: one module a family of drivers, named here by types.
 
-A check's module has `check(settings, case, sheet)`. It asks and writes down what it finds, raises
-the driver's own errors, and changes nothing. It is imported only when a rotation needs it, because
-the SDKs behind the drivers are what takes time and memory. A driver that is not named here is read,
-and no more: `plain`.
+A check's module has `check(settings, case, findings)`. It asks, adds what it finds, raises the
+driver's own errors, and changes nothing. It is imported only when a rotation needs it, because the
+SDKs behind the drivers take time and memory. `plain` is for every other driver: it only reads.
 """
 
 PLAIN = "rotator.checks.plain"

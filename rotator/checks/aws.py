@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rotator.checks.case import Case
-    from rotator.checks.finding import Sheet
+    from rotator.checks.finding import Findings
     from rotator.config.sources import EcrPublicSourceSettings, EcrSourceSettings
     from rotator.core.model import Credential
 
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 _SECONDS = 2.8
 
 
-def check(settings: EcrSourceSettings | EcrPublicSourceSettings, case: Case, sheet: Sheet) -> None:
+def check(
+    settings: EcrSourceSettings | EcrPublicSourceSettings, case: Case, findings: Findings
+) -> None:
     """Ask STS who we are and ECR for a token, both at once."""
     source = EcrSource(settings, case.clock, TIMEOUTS)
     asked: list[Callable[[], Sequence[Credential] | str]] = [
@@ -36,12 +38,12 @@ def check(settings: EcrSourceSettings | EcrPublicSourceSettings, case: Case, she
     ]
     token, identity = ThreadedEach()(lambda ask: ask(), asked, _SECONDS)
     if isinstance(identity, str):
-        sheet.ok(f"AWS takes us for {identity}")
+        findings.ok(f"AWS takes us for {identity}")
     elif not isinstance(token, Exception):
         # A network with an endpoint for ECR alone is well enough.
         why = Failure.of(identity).detail if isinstance(identity, DriverError) else "no answer"
-        sheet.ok(f"whom AWS takes us for can't be told: {why}")
+        findings.ok(f"the identity that AWS knows us by is not known: {why}")
     if isinstance(token, Exception):
         raise token
-    sheet.ok(f"ecr gives a token in {settings.region}")
-    registry.given([each for each in token if not isinstance(each, str)], case, sheet)
+    findings.ok(f"ecr gives a token in {settings.region}")
+    registry.given([each for each in token if not isinstance(each, str)], case, findings)

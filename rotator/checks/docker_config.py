@@ -9,13 +9,13 @@ from rotator.sources.docker_config import build
 
 if TYPE_CHECKING:
     from rotator.checks.case import Case
-    from rotator.checks.finding import Sheet
+    from rotator.checks.finding import Findings
     from rotator.config.sources import DockerConfigSourceSettings
 
 
-def check(settings: DockerConfigSourceSettings, case: Case, sheet: Sheet) -> None:
+def check(settings: DockerConfigSourceSettings, case: Case, findings: Findings) -> None:
     """Read the file as a fetch does."""
     credentials = build(settings, case.clock).fetch(())
     several = "logins" if len(credentials) > 1 else "login"
-    sheet.ok(f"{settings.path} holds {len(credentials)} {several}")
-    registry.given(credentials, case, sheet)
+    findings.ok(f"{settings.path} holds {len(credentials)} {several}")
+    registry.given(credentials, case, findings)

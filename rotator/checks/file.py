@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rotator.checks import mounts, registry
 from rotator.core.errors import DriverError
-from rotator.observe.words import in_words
+from rotator.observe.times import duration_text
 from rotator.targets import file_access as access
 from rotator.targets.file import build
 from rotator.targets.file_errors import WRITE, explaining
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rotator.checks.case import Case
-    from rotator.checks.finding import Sheet
+    from rotator.checks.finding import Findings
     from rotator.checks.mounts import Holder
     from rotator.config.targets import FileTargetSettings
 
@@ -32,22 +32,22 @@ _EVERYBODY, _OTHERS, _GROUP = 0o044, 0o004, 0o040
 DOCKER_DAEMON = Path("/etc/docker/daemon.json")
 
 
-def check(settings: FileTargetSettings, case: Case, sheet: Sheet) -> None:
+def check(settings: FileTargetSettings, case: Case, findings: Findings) -> None:
     """Read the file, and find what a write and a job would meet."""
     held = build(settings, settings.policy(), case.clock).read()
     path = Path(os.path.realpath(settings.path))
-    _is_writable(path, settings, sheet)
+    _is_writable(path, settings, findings)
     for note in held.notes:
         found, _, todo = note.rpartition(": ")
-        sheet.warning(found, todo)
+        findings.warning(found, todo)
     status = path.stat() if path.is_file() else None
-    _mode(settings, status, sheet)
+    _mode(settings, status, findings)
     if status is not None:
-        _jobs(path, status, settings, case, sheet)
-    registry.published(settings, held, case, sheet)
+        _jobs(path, status, settings, case, findings)
+    registry.published(settings, held, case, findings)
 
 
-def _is_writable(path: Path, settings: FileTargetSettings, sheet: Sheet) -> None:
+def _is_writable(path: Path, settings: FileTargetSettings, findings: Findings) -> None:
     in_place = settings.write == "in_place"
     mounted = any(mount.point == str(path) for mount in mounts.table())
     try:
@@ -56,26 +56,26 @@ def _is_writable(path: Path, settings: FileTargetSettings, sheet: Sheet) -> None
             if problem:
                 raise OSError(problem, os.strerror(problem))
     except DriverError as error:
-        sheet.error(error)
+        findings.error(error)
         return
     wanted = access.uid_of(settings.owner)
     if os.geteuid() and wanted not in (access.AS_IT_IS, os.geteuid()):
-        sheet.failure(
+        findings.failure(
             f"only root can give the file to `owner: {settings.owner}`",
             "run rotator as root, or leave `owner` out",
         )
     elif in_place and mounted:
-        sheet.warning(
+        findings.warning(
             f"{path} is a mount point and is written in place: a job can read a part of it",
             f"mount the directory {path.parent} instead, and leave `write: in_place` out",
         )
     elif in_place and path.exists():
-        sheet.warning(
+        findings.warning(
             f"{path} is no mount point, and yet is written in place, which is not atomic",
             "leave `write: in_place` out",
         )
     else:
-        sheet.ok(f"{path} can be replaced, and its directory is nobody else's")
+        findings.ok(f"{path} can be replaced, and its directory is nobody else's")
 
 
 def _problem(path: Path, *, in_place: bool, mounted: bool) -> int:
@@ -96,7 +96,7 @@ def _problem(path: Path, *, in_place: bool, mounted: bool) -> int:
 def _mode(
     settings: FileTargetSettings,
     status: os.stat_result | None,
-    sheet: Sheet,
+    findings: Findings,
     daemon: Path = DOCKER_DAEMON,
 ) -> None:
     """Say who may read the file by its mode, as far as that matters to jobs."""
@@ -105,18 +105,18 @@ def _mode(
         mode = stat.S_IMODE(status.st_mode)
     if mode & _EVERYBODY:
         who = "everybody on this machine" if mode & _OTHERS else "its group"
-        sheet.ok(f"mode {mode:04o}: {who} can read it")
+        findings.ok(f"mode {mode:04o}: {who} can read it")
         return
     remapped = _remapped(daemon)
     if remapped:
-        sheet.warning(
+        findings.warning(
             f"mode {mode:04o}, and {daemon} has `userns-remap: {remapped}`: root in a job is "
             "another user here, who can't read it",
             f"let that user's group read it: `group: {remapped.partition(':')[0]}` and "
             '`mode: "0640"`',
         )
     else:
-        sheet.ok(f"mode {mode:04o}: jobs that run as root can read it, others can't")
+        findings.ok(f"mode {mode:04o}: jobs that run as root can read it, others can't")
 
 
 def _remapped(daemon: Path) -> str:
@@ -129,44 +129,48 @@ def _remapped(daemon: Path) -> str:
 
 
 def _jobs(
-    path: Path, status: os.stat_result, settings: FileTargetSettings, case: Case, sheet: Sheet
+    path: Path, status: os.stat_result, settings: FileTargetSettings, case: Case, findings: Findings
 ) -> None:
     """Say what running containers have mounted of it."""
-    found, unseen = mounts.holders(path, status)
+    found, unknown = mounts.holders(path, status)
     single = [holder for holder in found if not holder.whole]
     if single:
-        _single(single, path, settings, case, sheet)
+        _single(single, path, settings, case, findings)
     elif found:
-        sheet.ok(f"its directory is mounted by {_names(found)}: each new document is seen there")
+        findings.ok(f"its directory is mounted by {_names(found)}: each new document appears there")
     blind = [holder for holder in found if not holder.reads]
     if blind:
-        sheet.warning(
+        findings.warning(
             f"{_names(blind)} can't read it (mode {stat.S_IMODE(status.st_mode):04o}, owner "
             f"{status.st_uid}): a non-root job, or a user namespace",
             'let the job\'s group read it: `group: GID` and `mode: "0640"`',
         )
-    if unseen:
-        several = "processes" if unseen > 1 else "process"
+    if unknown:
+        several = "processes" if unknown > 1 else "process"
         todo = "sudo rotator check shows them too" if os.geteuid() else ""
-        sheet.ok(f"{unseen} {several} can't be looked at for mounts of it", todo)
+        findings.ok(f"{unknown} {several} can't be searched for mounts of it", todo)
 
 
 def _single(
-    single: Sequence[Holder], path: Path, settings: FileTargetSettings, case: Case, sheet: Sheet
+    single: Sequence[Holder],
+    path: Path,
+    settings: FileTargetSettings,
+    case: Case,
+    findings: Findings,
 ) -> None:
     stale = [holder for holder in single if holder.stale]
     already = f" ({_names(stale)}: already an old one)" if stale else ""
     todo = f"mount the directory {path.parent} instead of the file"
     if settings.follows:
-        sheet.warning(
+        findings.warning(
             f"`follows: true`, but this single file is mounted by {_names(single)}, and never "
             f"changes there{already}",
             f"{todo}, or take `follows` out",
         )
     else:
-        sheet.warning(
+        findings.warning(
             f"this single file is mounted by {_names(single)}: jobs that run longer than "
-            f"{in_words(case.rotation.longest_job)} keep the old file{already}",
+            f"{duration_text(case.rotation.longest_job)} keep the old file{already}",
             f"{todo}; fine as it is where no job runs that long",
         )
 

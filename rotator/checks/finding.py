@@ -33,30 +33,30 @@ class Finding:
 
 
 @dataclass(slots=True)
-class Sheet:
-    """What is found about one source or target, in its order.
+class Findings:
+    """What a check found about one source or target, in its order.
 
     `credentials` are those that the source gave, `held` is what the target holds, for the checks
     that need several of them. `bug` is an exception that nobody meant to raise.
     """
 
     about: str
-    findings: list[Finding] = field(default_factory=list)
+    all: list[Finding] = field(default_factory=list)
     credentials: tuple[Credential, ...] = ()
     held: Held | None = None
     bug: Exception | None = None
 
     def ok(self, found: str, todo: str = "") -> None:
         """Write down what is as it should be."""
-        self.findings.append(Finding(Level.OK, self.about, found, todo))
+        self.all.append(Finding(Level.OK, self.about, found, todo))
 
     def warning(self, found: str, todo: str) -> None:
         """Write down what works, but may not for long or not for all."""
-        self.findings.append(Finding(Level.WARNING, self.about, found, todo))
+        self.all.append(Finding(Level.WARNING, self.about, found, todo))
 
     def failure(self, found: str, todo: str) -> None:
         """Write down what keeps the rotation from working."""
-        self.findings.append(Finding(Level.FAILURE, self.about, found, todo))
+        self.all.append(Finding(Level.FAILURE, self.about, found, todo))
 
     def error(self, error: Exception) -> None:
         """Write down what a driver's error says; an error nobody meant to raise is a bug."""

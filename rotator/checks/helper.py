@@ -13,13 +13,13 @@ from rotator.sources.credential_helper import build
 
 if TYPE_CHECKING:
     from rotator.checks.case import Case
-    from rotator.checks.finding import Sheet
+    from rotator.checks.finding import Findings
     from rotator.config.sources import CredentialHelperSourceSettings
 
 _LONGEST = timedelta(seconds=2.5)
 
 
-def check(settings: CredentialHelperSourceSettings, case: Case, sheet: Sheet) -> None:
+def check(settings: CredentialHelperSourceSettings, case: Case, findings: Findings) -> None:
     """Run the helper as a fetch does; it has less time here than it has there."""
     hurried = structs.replace(settings, timeout=min(settings.timeout, _LONGEST))
     try:
@@ -27,7 +27,7 @@ def check(settings: CredentialHelperSourceSettings, case: Case, sheet: Sheet) ->
     except TemporaryError as error:
         if error.reason is not Reason.TIMEOUT or settings.timeout <= _LONGEST:
             raise
-        sheet.warning(error.detail, f"{error.hint}; a fetch gives it longer than this check can")
+        findings.warning(error.detail, f"{error.hint}; a fetch gives it longer than this check can")
         return
-    sheet.ok(f"docker-credential-{settings.helper} answers")
-    registry.given(credentials, case, sheet)
+    findings.ok(f"docker-credential-{settings.helper} answers")
+    registry.given(credentials, case, findings)

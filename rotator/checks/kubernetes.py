@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rotator.checks import registry
 from rotator.checks.case import SECONDS, TIMEOUTS
-from rotator.checks.finding import Finding, Level, Sheet
+from rotator.checks.finding import Finding, Findings, Level
 from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.model import Content, Mark, Secret
 from rotator.kubernetes.access import Access
@@ -34,7 +34,7 @@ MOST_MEMBERS = 16
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
-def check(settings: Settings, case: Case, sheet: Sheet) -> None:
+def check(settings: Settings, case: Case, findings: Findings) -> None:
     """Ask the API server what we may do with the object, read it, and try a write as a dry run."""
     connect, read = TIMEOUTS
     access = Access(
@@ -46,50 +46,50 @@ def check(settings: Settings, case: Case, sheet: Sheet) -> None:
     )
     target = build(settings, settings.policy(), case.clock, access)
     if isinstance(target, KubernetesGroup):
-        _group(target, settings, case, sheet)
+        _group(target, settings, case, findings)
     elif isinstance(target, KubernetesTarget):
-        _object(target, settings, case, sheet)
+        _object(target, settings, case, findings)
     if settings.follows:
-        sheet.warning(
+        findings.warning(
             "`follows: true` holds only for jobs that mount the whole volume: a `sub_path` mount "
             "never changes in a running pod",
             "mount it without `sub_path`, or take `follows` out",
         )
     else:
-        sheet.ok(
+        findings.ok(
             "jobs that mount it with `sub_path` keep the document that they started with; a whole "
             "volume follows within about a minute"
         )
 
 
-def _group(group: KubernetesGroup, settings: Settings, case: Case, sheet: Sheet) -> None:
+def _group(group: KubernetesGroup, settings: Settings, case: Case, findings: Findings) -> None:
     """Check some members; what is wrong with several of them is said once."""
     if group.lists and not _may(group.place, "list"):
-        sheet.failure("we may not list namespaces", group.place.rule("list"))
+        findings.failure("we may not list namespaces", group.place.rule("list"))
         return
     members = [one for one in group.members() if isinstance(one, KubernetesTarget)]
     if not members:
-        sheet.warning(
+        findings.warning(
             "no namespace fits, so nothing is published",
             f"see which there are: {group.place.access.kubectl('get namespaces --show-labels')}",
         )
         return
     asked = members[:MOST_MEMBERS]
     bad = _wrong_with(asked, settings, case)
-    for one, count in _told_once(bad):
+    for one, count in _distinct(bad):
         more = f" (and {count - 1} more like it)" if count > 1 else ""
-        tell = sheet.failure if one.level is Level.FAILURE else sheet.warning
+        tell = findings.failure if one.level is Level.FAILURE else findings.warning
         tell(f"{one.about}: {one.found}{more}", one.todo)
     if group.lists and any("we may not" in one.found for one in bad):
         needed = rules(asked[0].place.plural, settings.name, _accounts(settings), lists=group.lists)
-        sheet.failure(
+        findings.failure(
             "its account lacks rights in some of the namespaces",
             "the least that it needs, to be bound with a ClusterRoleBinding: "
             f"echo '{manifest('ClusterRole', '', needed)}' | "
             + group.place.access.kubectl("apply -f -"),
         )
     elif not bad:
-        sheet.ok(
+        findings.ok(
             f"{len(members)} namespaces fit now, and in {len(asked)} of them the object can be "
             "read, made and changed"
         )
@@ -97,18 +97,18 @@ def _group(group: KubernetesGroup, settings: Settings, case: Case, sheet: Sheet)
 
 def _wrong_with(asked: list[KubernetesTarget], settings: Settings, case: Case) -> list[Finding]:
     """Return what is not ok with these members, all asked at once."""
-    sheets = {one.name: Sheet(one.name) for one in asked}
+    judged = {one.name: Findings(one.name) for one in asked}
 
     def look(member: KubernetesTarget) -> None:
-        _object(member, settings, case, sheets[member.name])
+        _object(member, settings, case, judged[member.name])
 
     for member, answer in zip(asked, ThreadedEach()(look, asked, SECONDS), strict=True):
         if isinstance(answer, Exception):
-            sheets[member.name].error(answer)
-    return [one for each in sheets.values() for one in each.findings if one.level is not Level.OK]
+            judged[member.name].error(answer)
+    return [one for each in judged.values() for one in each.all if one.level is not Level.OK]
 
 
-def _told_once(bad: list[Finding]) -> list[tuple[Finding, int]]:
+def _distinct(bad: list[Finding]) -> list[tuple[Finding, int]]:
     """Return the first of the findings that differ in the namespace only, and how many they are."""
     alike: dict[tuple[Level, str], list[Finding]] = {}
     for one in bad:
@@ -117,11 +117,11 @@ def _told_once(bad: list[Finding]) -> list[tuple[Finding, int]]:
     return [(found[0], len(found)) for found in alike.values()]
 
 
-def _object(target: KubernetesTarget, settings: Settings, case: Case, sheet: Sheet) -> None:
+def _object(target: KubernetesTarget, settings: Settings, case: Case, findings: Findings) -> None:
     place = target.place
     refused = [verb for verb in VERBS if not _may(place, verb)]
     for verb in refused:
-        sheet.failure(
+        findings.failure(
             f"we may not {verb} {place}"
             + (", so it can't be made, now or after somebody deletes it" * (verb == "create")),
             place.rule(verb),
@@ -131,15 +131,15 @@ def _object(target: KubernetesTarget, settings: Settings, case: Case, sheet: She
         for verb in ("get", "patch"):
             if not _may(account, verb):
                 refused.append(f"{verb} {account}")
-                sheet.failure(f"we may not {verb} {account}", account.rule(verb))
+                findings.failure(f"we may not {verb} {account}", account.rule(verb))
     if "get" in refused:
         return
     held = target.read()
     for note in held.notes:
-        sheet.failure(f"{place}: {note}", _unchangeable(place, note))
-    if not refused and not held.notes and _try(target, settings, case, held, sheet):
-        sheet.ok(f"{place} can be read, made and changed")
-    registry.published(settings, held, case, sheet)
+        findings.failure(f"{place}: {note}", _unchangeable(place, note))
+    if not refused and not held.notes and _try(target, settings, case, held, findings):
+        findings.ok(f"{place} can be read, made and changed")
+    registry.published(settings, held, case, findings)
 
 
 def _unchangeable(place: Place, note: str) -> str:
@@ -147,7 +147,7 @@ def _unchangeable(place: Place, note: str) -> str:
 
 
 def _try(
-    target: KubernetesTarget, settings: Settings, case: Case, held: Held, sheet: Sheet
+    target: KubernetesTarget, settings: Settings, case: Case, held: Held, findings: Findings
 ) -> bool:
     """Ask the server whether it would take a write; nothing is changed."""
     stand_in = '{"auths":{}}' if settings.content is Content.DOCKER_CONFIG else "check"
@@ -155,7 +155,7 @@ def _try(
     try:
         target.probe_write(held.text or Secret(stand_in), mark, held)
     except DriverError as error:
-        sheet.failure(f"a write would fail: {error.detail}", error.hint)
+        findings.failure(f"a write would fail: {error.detail}", error.hint)
         return False
     return True
 

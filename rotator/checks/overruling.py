@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rotator.checks.case import Case
-    from rotator.checks.finding import Sheet
+    from rotator.checks.finding import Findings
     from rotator.config.target_common import TargetSettings
     from rotator.gitlab.api import GitlabApi
     from rotator.gitlab.asked import Asked
@@ -31,21 +31,21 @@ _WINS = "Docker 28.3 or newer and GitLab Runner take its logins before those tha
 _READ_ELSEWHERE = ("file", "kubernetes_secret", "kubernetes_configmap")
 
 
-def mention(settings: TargetSettings, case: Case, sheet: Sheet) -> None:
+def mention(settings: TargetSettings, case: Case, findings: Findings) -> None:
     """Say of a file, Secret or ConfigMap what would beat it, as far as this is known here."""
     if settings.type not in _READ_ELSEWHERE:
         return
     if isinstance(settings, FileTargetSettings):
-        runner_config(sheet)
+        runner_config(findings)
     if not any(isinstance(each, GitlabVariableTargetSettings) for each in _targets(case)):
-        sheet.ok(
+        findings.ok(
             f"whether jobs also have a variable {KEY}, which Docker 28.3 or newer and GitLab "
             "Runner take first, is not known: no target of the configuration has a GitLab token",
             f"see {KEY} under Settings > CI/CD > Variables of the project and of each group above",
         )
 
 
-def look(api: GitlabApi, asked: Asked, case: Case, sheet: Sheet) -> None:
+def look(api: GitlabApi, asked: Asked, case: Case, findings: Findings) -> None:
     """Ask GitLab for such a variable at a target's group or project, above it, and the instance."""
     if not any(map(_is_beaten, _targets(case))):
         return
@@ -68,15 +68,17 @@ def look(api: GitlabApi, asked: Asked, case: Case, sheet: Sheet) -> None:
         except DriverError:
             unknown.append(name)
     if found:
-        sheet.warning(
+        findings.warning(
             f"{' and '.join(found)} has a variable {KEY} that no target here writes: {_WINS}",
             f"delete it there, or add a target for it here; a job that means the file: unset {KEY}",
         )
     elif unknown:
-        sheet.ok(f"no variable {KEY} overrules the file, but this token can't read the variables "
-                 f"of {' and '.join(unknown)}")  # fmt: skip
+        findings.ok(
+            f"no variable {KEY} overrules the file, but this token can't read the variables of "
+            f"{' and '.join(unknown)}"
+        )
     else:
-        sheet.ok(f"no variable {KEY} of another overrules what is published")
+        findings.ok(f"no variable {KEY} of another overrules what is published")
 
 
 def _targets(case: Case) -> list[TargetSettings]:
@@ -100,7 +102,7 @@ def _above(asked: Asked) -> Iterator[Space]:
         yield "instance", ""
 
 
-def runner_config(sheet: Sheet, path: Path = RUNNER_CONFIG) -> None:
+def runner_config(findings: Findings, path: Path = RUNNER_CONFIG) -> None:
     """Say whether the runner on this machine sets the variable itself."""
     try:
         runners = tomllib.loads(path.read_text(errors="replace")).get("runners", [])
@@ -112,7 +114,7 @@ def runner_config(sheet: Sheet, path: Path = RUNNER_CONFIG) -> None:
     except (OSError, ValueError, AttributeError, TypeError):
         return  # there is none here, or it is not for us to read
     if named:
-        sheet.warning(
+        findings.warning(
             f"{path}: `environment` of the runner {', '.join(map(shown, named))} sets {KEY}: "
             f"{_WINS}",
             f"take {KEY}=… out of `environment` there",

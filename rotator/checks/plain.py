@@ -13,25 +13,25 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rotator.checks.case import Case
-    from rotator.checks.finding import Sheet
+    from rotator.checks.finding import Findings
     from rotator.config.sources import SourceSettings
 
 
-def check(settings: SourceSettings | TargetSettings, case: Case, sheet: Sheet) -> None:
+def check(settings: SourceSettings | TargetSettings, case: Case, findings: Findings) -> None:
     """Read a target. Fetch from a source only with `--consume`: nobody knows what that uses up."""
     if isinstance(settings, TargetSettings):
         held = (
             _module(targets.DRIVERS, settings).build(settings, settings.policy(), case.clock).read()
         )
-        sheet.ok("it can be read")
+        findings.ok("it can be read")
         for note in held.notes:
-            sheet.warning(note, "see what is there")
-        registry.published(settings, held, case, sheet)
+            findings.warning(note, "see what is there")
+        registry.published(settings, held, case, findings)
     elif case.consume:
         source = _module(sources.DRIVERS, settings).build(settings, case.clock)
-        registry.given(source.fetch(()), case, sheet)
+        registry.given(source.fetch(()), case, findings)
     else:
-        sheet.warning(
+        findings.warning(
             "not asked: whether that uses something up is not known",
             "to fetch from it once: rotator check --consume",
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rotator.checks import CHECKS, PLAIN, inputs
 from rotator.checks.across import RotationChecks, compare
 from rotator.checks.case import SECONDS, Case
-from rotator.checks.finding import Finding, Sheet
+from rotator.checks.finding import Finding, Findings
 from rotator.checks.registry import ProveOnce
 from rotator.core.record import Record, RecordError
 from rotator.decoding import load
@@ -18,7 +18,7 @@ from rotator.observe.progress import WatchedEach
 from rotator.registry import RegistryProver
 from rotator.system.each import ThreadedEach
 from rotator.system.journal import fingerprint, saved_key
-from rotator.system.peek import saved_record
+from rotator.system.state_reading import saved_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,16 +48,16 @@ class Examined:
 
 @dataclass(slots=True)
 class _Check:
-    """One source or target, and the sheet of its check."""
+    """One source or target, and the findings of its check."""
 
     settings: SourceSettings | TargetSettings
     case: Case
-    sheet: Sheet
+    findings: Findings
 
     def load(self) -> Callable[[], None]:
         """Return the call that lets its check write down what it finds."""
         check = load(CHECKS.get(self.settings.type, PLAIN)).check
-        return partial(check, self.settings, self.case, self.sheet)
+        return partial(check, self.settings, self.case, self.findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class _RotationCheck:
     """All checks of one rotation, and what is wrong with its journal."""
 
     case: Case
-    journal: Sheet
+    journal: Findings
     sources: tuple[_Check, ...]
     targets: tuple[_Check, ...]
 
@@ -85,14 +85,14 @@ class _RotationCheck:
     def compared(self) -> RotationChecks:
         """Return what is compared with other rotations."""
         return RotationChecks(
-            self.case, [v.sheet for v in self.sources], [v.sheet for v in self.targets]
+            self.case, [v.findings for v in self.sources], [v.findings for v in self.targets]
         )
 
     def examined(self) -> Examined:
-        """Return what was found; what hangs may still write on its sheet, which counts no more."""
+        """Return a copy of what was found: a check that hangs may still add to its findings."""
         noted = [
-            (tuple(sheet.findings), sheet.bug)
-            for sheet in (self.journal, *(check.sheet for check in self.checks))
+            (tuple(findings.all), findings.bug)
+            for findings in (self.journal, *(check.findings for check in self.checks))
         ]
         return Examined(
             self.case.rotation.name,
@@ -118,13 +118,13 @@ def examine(
     for one in rounds:
         one.case.configured.extend(configuration.rotations)
     # Loaded before the clock runs: SDKs take their time, and it is not the servers'.
-    calls = [_Call(check.load(), check.sheet.about) for check in active]
+    calls = [_Call(check.load(), check.findings.about) for check in active]
     watched = WatchedEach(ThreadedEach(), progress, lambda _: "check", lambda call: call.about)
     answers = watched(_call, calls, CONSUMING_SECONDS if consume else SECONDS)
     for check, answer in zip(active, answers, strict=True):
         if isinstance(answer, Exception):
-            check.sheet.error(answer)
-        inputs.inspect(check.settings, check.sheet)
+            check.findings.error(answer)
+        inputs.inspect(check.settings, check.findings)
     compare([each.compared() for each in rounds if each.case.rotation.enabled])
     return [each.examined() for each in rounds]
 
@@ -144,7 +144,7 @@ def open_case(
     rotation: RotationSettings,
     clock: Clock,
     prove: Prove,
-    sheet: Sheet,
+    findings: Findings,
     *,
     consume: bool,
 ) -> Case:
@@ -156,13 +156,13 @@ def open_case(
         record = saved_record(state_dir, rotation.name)
     except RecordError as error:
         record = Record()
-        sheet.warning(
+        findings.warning(
             f"the record in {state_dir} cannot be read: {error}",
             "nothing to do: the next cycle sets it aside and starts afresh, at the cost of a fetch",
         )
     except OSError as error:
         record = Record()
-        sheet.warning(
+        findings.warning(
             f"the record in {state_dir} cannot be read ({error.strerror}), so what is ours and how "
             "long it lasts is not known here",
             f"check as the user that rotator runs as: "
@@ -185,13 +185,13 @@ def _rotation_check(
     prove: Prove,
     consume: bool,  # noqa: FBT001  passed on as it came
 ) -> _RotationCheck:
-    journal = Sheet("journal")
+    journal = Findings("journal")
     case = open_case(state_dir, rotation, clock, prove, journal, consume=consume)
     return _RotationCheck(
         case,
         journal,
-        tuple(_Check(each, case, Sheet(each.name)) for each in rotation.sources),
-        tuple(_Check(each, case, Sheet(each.target_name)) for each in rotation.targets),
+        tuple(_Check(each, case, Findings(each.name)) for each in rotation.sources),
+        tuple(_Check(each, case, Findings(each.target_name)) for each in rotation.targets),
     )
 
 
@@ -199,5 +199,5 @@ def _is_active(check: _Check) -> bool:
     """Tell whether there is anything to ask; say so where there is not."""
     paused = not (check.case.rotation.enabled and getattr(check.settings, "enabled", True))
     if paused:
-        check.sheet.ok("paused (`enabled: false`), so not asked")
+        check.findings.ok("paused (`enabled: false`), so not asked")
     return not paused

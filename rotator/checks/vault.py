@@ -8,7 +8,7 @@ from rotator.checks import registry
 from rotator.checks.vault_login import CheckSession, may_log_in, server_is_ready, token
 from rotator.config.targets import VaultKvTargetSettings
 from rotator.core.errors import DriverError
-from rotator.observe.words import relative
+from rotator.observe.times import relative
 from rotator.sources.vault import VaultSource
 from rotator.targets.vault_kv import VaultKvTarget
 from rotator.vault.engines import Engine, find_engine
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rotator.checks.case import Case
-    from rotator.checks.finding import Sheet
+    from rotator.checks.finding import Findings
     from rotator.config.sources import VaultSourceSettings
     from rotator.core.model import Lease
 
@@ -26,106 +26,124 @@ _REVOKE, _RENEW = "sys/leases/revoke", "sys/leases/renew"
 _NEEDED = {"GET": {"read"}, "POST": {"update"}}
 
 
-def check(settings: VaultSourceSettings | VaultKvTargetSettings, case: Case, sheet: Sheet) -> None:
+def check(
+    settings: VaultSourceSettings | VaultKvTargetSettings, case: Case, findings: Findings
+) -> None:
     """Ask whether it is up, log in, ask what the login may do, and read."""
-    if not server_is_ready(settings, sheet) or not may_log_in(settings, case, sheet):
+    if not server_is_ready(settings, findings) or not may_log_in(settings, case, findings):
         return
     session = CheckSession(settings, case.clock)
     try:
         session.open()
-        if token(session, settings, case, sheet):
+        if token(session, settings, case, findings):
             engine = find_engine(session, settings.path, settings.engine)
             if isinstance(settings, VaultKvTargetSettings):
-                _target(session, engine, settings, case, sheet)
+                _target(session, engine, settings, case, findings)
             else:
-                _source(session, engine, settings, case, sheet)
+                _source(session, engine, settings, case, findings)
     finally:
         try:
             session.end()
         except DriverError as error:
-            sheet.warning(
+            findings.warning(
                 f"the check's own login could not be ended: {error.detail}",
                 "nothing to do: it ends by itself",
             )
 
 
 def _source(
-    session: CheckSession, engine: Engine, settings: VaultSourceSettings, case: Case, sheet: Sheet
+    session: CheckSession,
+    engine: Engine,
+    settings: VaultSourceSettings,
+    case: Case,
+    findings: Findings,
 ) -> None:
     dynamic = engine.kind == "dynamic"
     method = "POST" if dynamic and settings.method == "write" else "GET"
-    if not _may(session, [(method, engine.read_path)], sheet):
+    if not _may(session, [(method, engine.read_path)], findings):
         return
     if not dynamic:
         source = VaultSource(settings, case.clock, session)
         credentials = source.fetch(())
-        sheet.ok(f"{engine.read_path} can be read ({engine.kind})")
-        registry.given(credentials, case, sheet)
+        findings.ok(f"{engine.read_path} can be read ({engine.kind})")
+        registry.given(credentials, case, findings)
         return
-    _could(session, _REVOKE, "a credential that was replaced is not ended early", sheet)
-    _could(session, _RENEW, "a credential is replaced where its lease could be lengthened", sheet)
+    _could(session, _REVOKE, "a credential that was replaced is not ended early", findings)
+    _could(
+        session, _RENEW, "a credential is replaced where its lease could be lengthened", findings
+    )
     if case.consume:
-        _make_and_end(session, engine, settings, case, sheet)
+        _make_and_end(session, engine, settings, case, findings)
     elif case.works_lately(settings.name):
-        sheet.ok(f"{engine.path} was not read, as that makes a credential; the last fetch worked")
+        findings.ok(
+            f"{engine.path} was not read, as that makes a credential; the last fetch worked"
+        )
     else:
-        sheet.warning(
+        findings.warning(
             f"{engine.path} was not read, as that makes a credential",
             "to make one, show it to its registry and end it: rotator check --consume",
         )
 
 
 def _make_and_end(
-    session: CheckSession, engine: Engine, settings: VaultSourceSettings, case: Case, sheet: Sheet
+    session: CheckSession,
+    engine: Engine,
+    settings: VaultSourceSettings,
+    case: Case,
+    findings: Findings,
 ) -> None:
     source = VaultSource(settings, case.clock, session)
     credentials = source.fetch(())
     try:
-        sheet.ok(f"{engine.path} makes a credential")
-        registry.given(credentials, case, sheet)
+        findings.ok(f"{engine.path} makes a credential")
+        registry.given(credentials, case, findings)
     finally:
         for lease in {each.lease for each in credentials if each.lease is not None}:
-            _end(source, lease, session, case, sheet)
+            _end(source, lease, session, case, findings)
 
 
 def _end(
-    source: VaultSource, lease: Lease, session: CheckSession, case: Case, sheet: Sheet
+    source: VaultSource, lease: Lease, session: CheckSession, case: Case, findings: Findings
 ) -> None:
     try:
         source.revoke(lease)
     except DriverError as error:
         if not session.login.is_given:
-            sheet.ok("the credential that this check made ends with the check's login")
+            findings.ok("the credential that this check made ends with the check's login")
             return
-        sheet.warning(
+        findings.warning(
             f"the credential that this check made is still there, and ends "
             f"{relative(lease.expires_at, case.clock())}: {error.detail}",
             f"vault lease revoke {lease.id}",
         )
     else:
-        sheet.ok("the credential that this check made was ended again")
+        findings.ok("the credential that this check made was ended again")
 
 
 def _target(
-    session: CheckSession, engine: Engine, settings: VaultKvTargetSettings, case: Case, sheet: Sheet
+    session: CheckSession,
+    engine: Engine,
+    settings: VaultKvTargetSettings,
+    case: Case,
+    findings: Findings,
 ) -> None:
     target = VaultKvTarget(settings, settings.policy(), session)
     path = engine.read_path
-    if not _may(session, [("GET", path), ("POST", path)], sheet):
+    if not _may(session, [("GET", path), ("POST", path)], findings):
         return
     held = target.read()
-    sheet.ok(f"{path} can be read and written ({engine.kind})")
+    findings.ok(f"{path} can be read and written ({engine.kind})")
     if settings.keep_versions is not None and engine.kind == "kv2":
         destroy = f"{engine.mount}/destroy/{engine.rest}"
-        _could(session, destroy, "old versions are not destroyed (`keep_versions`)", sheet)
-    registry.published(settings, held, case, sheet)
+        _could(session, destroy, "old versions are not destroyed (`keep_versions`)", findings)
+    registry.published(settings, held, case, findings)
 
 
-def _may(session: CheckSession, wanted: Iterable[tuple[str, str]], sheet: Sheet) -> bool:
+def _may(session: CheckSession, wanted: Iterable[tuple[str, str]], findings: Findings) -> bool:
     """Return whether the login may do all of this; say what it may not."""
     refused = [(method, path) for method, path in wanted if not _allowed(session, method, path)]
     for method, path in refused:
-        sheet.failure(
+        findings.failure(
             f"the login may not {'read' if method == 'GET' else 'write'} {path} at "
             f"{session.server}",
             f"a policy of the login must have: {policy_line(method, path)}",
@@ -133,9 +151,9 @@ def _may(session: CheckSession, wanted: Iterable[tuple[str, str]], sheet: Sheet)
     return not refused
 
 
-def _could(session: CheckSession, path: str, otherwise: str, sheet: Sheet) -> None:
+def _could(session: CheckSession, path: str, otherwise: str, findings: Findings) -> None:
     if not _allowed(session, "POST", path):
-        sheet.warning(
+        findings.warning(
             f"the login may not use {path}: {otherwise}",
             f"a policy of the login should have: {policy_line('POST', path)}",
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rotator.checks.case import TIMEOUTS
 from rotator.config.vault_auth import AgentAuthSettings, ApproleAuthSettings, TokenAuthSettings
-from rotator.observe.words import in_words, relative
+from rotator.observe.times import duration_text, relative
 from rotator.vault.connection import Connection, Server
 from rotator.vault.login import is_wrapping_token, secret_input, unwrap_hint
 from rotator.vault.patience import Patience
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import requests
 
     from rotator.checks.case import Case
-    from rotator.checks.finding import Sheet
+    from rotator.checks.finding import Findings
     from rotator.config.sources import VaultSourceSettings
     from rotator.config.targets import VaultKvTargetSettings
     from rotator.core.model import Secret
@@ -55,7 +55,7 @@ class CheckSession(VaultSession):
             self.ask("POST", "auth/token/revoke-self", accept=(400, 403))
 
 
-def server_is_ready(settings: Settings, sheet: Sheet) -> bool:
+def server_is_ready(settings: Settings, findings: Findings) -> bool:
     """Say whether the server answers and is unsealed.
 
     https://developer.hashicorp.com/vault/api-docs/system/health
@@ -71,24 +71,24 @@ def server_is_ready(settings: Settings, sheet: Sheet) -> bool:
     finally:
         connection.close()
     if state.get("initialized") is False:
-        sheet.failure(f"{server} is not initialized", "vault operator init")
+        findings.failure(f"{server} is not initialized", "vault operator init")
     elif state.get("sealed"):
-        sheet.failure(f"{server} is sealed", "unseal the server: vault operator unseal")
+        findings.failure(f"{server} is sealed", "unseal the server: vault operator unseal")
     else:
         version = f" ({state['version']})" if "version" in state else ""
-        sheet.ok(f"{server}{version} answers and is unsealed" if state else f"{server} answers")
+        findings.ok(f"{server}{version} answers and is unsealed" if state else f"{server} answers")
         return True
     return False
 
 
-def may_log_in(settings: Settings, case: Case, sheet: Sheet) -> bool:
+def may_log_in(settings: Settings, case: Case, findings: Findings) -> bool:
     """Return whether a login uses nothing up, or may; say so where it is not tried."""
     given = secret_input(Server.of(settings))
     if given is None or not isinstance(settings.auth, ApproleAuthSettings | TokenAuthSettings):
         return True
     secret = given.read()
     if _is_wrapped(settings, secret):
-        sheet.failure(
+        findings.failure(
             f"{given.file or f'${given.env}'} holds a wrapping token, good for one use, not the "
             "secret itself; it was not touched",
             unwrap_hint(given),
@@ -98,66 +98,67 @@ def may_log_in(settings: Settings, case: Case, sheet: Sheet) -> bool:
         return True
     what = "not logged in: a secret id can be good for a number of logins"
     if case.works_lately(settings.name):
-        sheet.ok(f"{what}; the last fetch worked")
+        findings.ok(f"{what}; the last fetch worked")
     else:
-        sheet.warning(what, "to log in once and check the rest: rotator check --consume")
+        findings.warning(what, "to log in once and check the rest: rotator check --consume")
     return False
 
 
-def token(session: CheckSession, settings: Settings, case: Case, sheet: Sheet) -> bool:
+def token(session: CheckSession, settings: Settings, case: Case, findings: Findings) -> bool:
     """Say what the login token is worth; return whether it may be used further."""
     mine, now = session.token, case.clock()
     method = settings.auth.method
     if mine is None:
         return False
     if isinstance(settings.auth, AgentAuthSettings):
-        sheet.ok("the Agent or Proxy at `address` logs in")
+        findings.ok("the Agent or Proxy at `address` logs in")
         return True
     if not session.login.is_given:
-        life = f"; its token lasts {in_words(mine.ttl)}" if mine.ttl else ""
-        sheet.ok(f"the login with {method} works{life}")
+        life = f"; its token lasts {duration_text(mine.ttl)}" if mine.ttl else ""
+        findings.ok(f"the login with {method} works{life}")
         return True
     if mine.policies is None:
-        sheet.warning(
+        findings.warning(
             "the token works but may not look at itself, so its end is not known",
             'give it the policy "default", or: path "auth/token/lookup-self" '
             '{ capabilities = ["read"] }',
         )
     elif mine.uses and not case.consume:
-        sheet.warning(
+        findings.warning(
             f"the token has {mine.uses} uses left, of which this check took one and no more",
             f"give rotator one without `num_uses` ({_NEW_TOKEN}); to go on: "
             "rotator check --consume",
         )
         return False
     elif "root" in mine.policies:
-        sheet.warning("it is the root token, which may do everything", _NEW_TOKEN)
+        findings.warning("it is the root token, which may do everything", _NEW_TOKEN)
     else:
-        _end(mine, now, sheet)
+        _end(mine, now, findings)
     return True
 
 
-def _end(mine: Token, now: datetime, sheet: Sheet) -> None:
+def _end(mine: Token, now: datetime, findings: Findings) -> None:
     end, life = mine.expires_at, mine.ttl
     if end is None or life is None:
-        sheet.ok("the token works and never ends")
+        findings.ok("the token works and never ends")
         return
     ends = f"the token works and ends {relative(end, now)}"
     if not mine.renewable:
-        sheet.warning(
+        findings.warning(
             f"{ends}; {'a batch token' if mine.batch else 'it'} can't be renewed, and after that "
             "nothing can be fetched",
             f"write another one there before: {_NEW_TOKEN}",
         )
     elif end - now < life * _LATE:
-        sheet.warning(
-            f"{ends}, though it lasts {in_words(life)}: nobody renews it, or it nears its last end",
+        findings.warning(
+            f"{ends}, though it lasts {duration_text(life)}: nobody renews it, or it nears its "
+            "last end",
             f"see that the daemon runs (rotator status), or write another one: {_NEW_TOKEN}",
         )
     elif mine.periodic:
-        sheet.ok(f"{ends}; it is periodic: rotator renews it for ever")
+        findings.ok(f"{ends}; it is periodic: rotator renews it for ever")
     else:
-        sheet.ok(f"{ends}; rotator renews it until its last end, which a periodic token has not")
+        findings.ok(f"{ends}; rotator renews it until its last end, which a periodic token has not")
 
 
 def _is_json(response: requests.Response) -> bool:

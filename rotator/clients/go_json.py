@@ -63,7 +63,7 @@ def read(text: str) -> Text:
 def folded(name: str) -> str:
     """Return a field's name as Go compares it: without the case of its letters.
 
-    Two letters outside ASCII fold to one in it: the long s and the Kelvin sign.
+    Two letters that are not ASCII fold to one that is: the long s and the Kelvin sign.
     """
     return name.replace("\u017f", "s").replace("\u212a", "k").lower()
 

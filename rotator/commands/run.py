@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from rotator import __version__
 from rotator.app import utc_now
-from rotator.daemon import Daemon, DaemonPorts
+from rotator.daemon import Daemon
 from rotator.observe.bugs import log_from_threads
 from rotator.observe.logs import configure
 from rotator.observe.rotation_state import RotationState
 from rotator.observe.sentence import sentence
+from rotator.slots import Runtime
 from rotator.system.lock import daemon_lock
 from rotator.system.notify import Notify
 from rotator.system.process import keep_memory_private, steady_seconds
@@ -41,8 +42,8 @@ def execute(load: Callable[[], Configuration]) -> int:
     with daemon_lock(configuration.state_dir, log.warning):
         reports: list[Callable[[Report], None]] = []
         reloads: list[Callable[[bool], None]] = []
-        ports = DaemonPorts(log, Notify(os.environ), utc_now, steady_seconds, reports, reloads)
-        daemon = Daemon(load, ports)
+        runtime = Runtime(log, Notify(os.environ), utc_now, steady_seconds, reports, reloads)
+        daemon = Daemon(load, runtime)
         names = [rotation.name for rotation in configuration.rotations]
         log.info("started", version=__version__, rotations=names)
         if sys.stderr.isatty():

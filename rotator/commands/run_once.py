@@ -135,7 +135,7 @@ def _show(
     shared = sys.stdout.isatty() and sys.stderr.isatty() and not options.as_json
     if verbose or not shared:
         for report in reports:
-            report_log.add(report)
+            report_log.write(report)
     if options.as_json:
         click.echo(json.dumps({"rotations": [report.as_json() for report in reports]}))
         return

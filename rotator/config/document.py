@@ -166,13 +166,13 @@ def read(file: FilePath) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(1, 1) if mark is None else _place(mark)
-        why = "is not YAML: " + _in_words(error)
+        why = "is not YAML: " + _message_of(error)
     except _Unreadable as error:
         place, why = error.place, error.message
     raise ConfigError([f"{file}:{place.line}:{place.column}: {why}"])
 
 
-def _in_words(error: yaml.MarkedYAMLError) -> str:
+def _message_of(error: yaml.MarkedYAMLError) -> str:
     problem = error.problem or ""
     for part, message in _MESSAGES.items():
         if part in problem:

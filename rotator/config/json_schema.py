@@ -92,8 +92,8 @@ def _value(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: P
         return _tagged(parts, definitions)
     if isinstance(bare, type) and issubclass(bare, Settings):
         return _reference(bare, definitions)
-    words = [str(word) for word in parts or bare]
-    return {"type": "string", **({"enum": words} if words[1:] else {"const": words[0]})}
+    values = [str(value) for value in parts or bare]
+    return {"type": "string", **({"enum": values} if values[1:] else {"const": values[0]})}
 
 
 def _tagged(kinds: Sequence[type[Settings]], definitions: dict[str, Any]) -> dict[str, Any]:
@@ -103,17 +103,17 @@ def _tagged(kinds: Sequence[type[Settings]], definitions: dict[str, Any]) -> dic
     none of the kinds fits, and complete the keys of all of them.
     """
     tag = str(kinds[0].__struct_config__.tag_field)
-    words = [str(kind.__struct_config__.tag) for kind in kinds]
+    values = [str(kind.__struct_config__.tag) for kind in kinds]
     return {
         "type": "object",
-        "properties": {tag: {"enum": words, "description": "What kind this is."}},
+        "properties": {tag: {"enum": values, "description": "What kind this is."}},
         "required": [tag],
         "allOf": [
             {
-                "if": {"properties": {tag: {"const": word}}, "required": [tag]},
+                "if": {"properties": {tag: {"const": value}}, "required": [tag]},
                 "then": _reference(kind, definitions),
             }
-            for word, kind in zip(words, kinds, strict=True)
+            for value, kind in zip(values, kinds, strict=True)
         ],
     }
 
@@ -161,7 +161,7 @@ def _descriptions(settings: type[Settings]) -> dict[str, str]:
             match field, text:
                 case (
                     ast.AnnAssign(target=ast.Name(id=name)),
-                    ast.Expr(value=ast.Constant(value=str(words))),
+                    ast.Expr(value=ast.Constant(value=str(description))),
                 ):
-                    found[name] = inspect.cleandoc(words).replace("\n", " ")
+                    found[name] = inspect.cleandoc(description).replace("\n", " ")
     return found

@@ -10,7 +10,7 @@ from rotator.core import docker_config
 from rotator.core.candidate import FOREVER, Candidate
 from rotator.core.docker_config import DockerConfig, shown
 from rotator.core.model import Mark, Merge
-from rotator.core.recall import claims_of
+from rotator.core.recall import claimed_ends
 from rotator.core.situation import Change, Situation
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def foreign_entry_stays(s: Situation, registry: str, there: str | None) -> bool:
         return not ours.fetched
     if ours.foreign or entry.end >= ours.end:
         return True
-    # What it claims decides between two that are good, so that all rotators agree on one of them.
+    # The claimed end decides between two that are good, so that all rotators agree on one of them.
     return (entry.claim or FOREVER) >= ours.end and entry.end - s.now > s.reserve
 
 
@@ -169,8 +169,8 @@ def _why(s: Situation, there: Mapping[str, str], registry: str) -> str:
 
 def mark_of(s: Situation, merged: Merged, text: str) -> Mark:
     """Return the mark of a document: the end of every entry in it that is known."""
-    # What an edited document's mark claims is not passed on under a new fingerprint.
-    claims = claims_of(s.observation, s.past, s.fingerprint)
+    # The ends in an edited document's mark are not passed on under a new fingerprint.
+    claimed = claimed_ends(s.observation, s.past, s.fingerprint)
     names = s.named(merged.config)
     expires = {}
     for registry in {docker_config.registry_key(key) for key in merged.config.auths}:
@@ -178,8 +178,8 @@ def mark_of(s: Situation, merged: Merged, text: str) -> Mark:
         entry = entry or s.candidates.get((registry, names.get(registry, "")))
         if entry is not None and entry.end_known:
             expires[registry] = marked_end(entry)
-        elif registry in claims:
-            expires[registry] = claims[registry]
+        elif registry in claimed:
+            expires[registry] = claimed[registry]
     return Mark(dict(sorted(expires.items())), s.fingerprint(text), s.rotation)
 
 

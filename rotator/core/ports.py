@@ -43,8 +43,8 @@ Fingerprint = Callable[[str], str]
 class Each(Protocol):
     """Calls `call` on every item at once and returns the answers in the items' order.
 
-    An exception is an answer. What has not answered after `seconds` gets a `TemporaryError` with
-    reason `timeout` as its answer, and is not called again until the hanging call has returned.
+    An exception is an answer. A call that has not returned after `seconds` gets a `TemporaryError`
+    with reason `timeout` as its answer, and its item is not called again until it has returned.
     Items with the same `server` (see `Target`) are called a few at a time; then the seconds count
     from when each call begins.
     """

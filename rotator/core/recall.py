@@ -53,14 +53,14 @@ def recall(
         if observation.held is None or observation.config is None:
             continue
         past = record.target(observation.target.name)
-        claims = claims_of(observation, past, fingerprint)
+        ends = claimed_ends(observation, past, fingerprint)
         for registry, (username, password) in observation.config.logins().items():
             if registry not in sources:
                 continue
             login = Credential(registry, username, password, now)
             one = Candidate(login, _name(login, fingerprint), sources[registry], foreign=True)
-            claimed = registry in claims
-            one = _with_end(one, record, now, claim=claims.get(registry), claimed=claimed)
+            claimed = registry in ends
+            one = _with_end(one, record, now, claim=ends.get(registry), claimed=claimed)
             better = found.get((registry, one.fingerprint))
             if better is None or one.rank > better.rank:
                 found[registry, one.fingerprint] = one
@@ -160,10 +160,10 @@ def _with_pending(one: Candidate, record: Record, rotation: Rotation, now: datet
     return replace(one, pending=pending.since <= now < pending.since + rotation.settle)
 
 
-def claims_of(
+def claimed_ends(
     observation: Observation, past: TargetRecord, fingerprint: Fingerprint
 ) -> Mapping[str, datetime | None]:
-    """Return the ends that a target's mark claims, unless somebody edited the marked document."""
+    """Return the ends in a target's mark, unless somebody edited the marked document."""
     held = observation.held
     if held is None or held.mark is None or held.text is None:
         return {}

@@ -71,7 +71,7 @@ def parse(description: str | None) -> Mark | None:
             fingerprint = value.partition(" ")[0]
         elif title == _ENDLESS:
             expires |= dict.fromkeys(_NAME.findall(names))
-        elif word == "until" and (end := _moment(value)):
+        elif word == "until" and (end := _time(value)):
             expires |= dict.fromkeys(_NAME.findall(names), end)
     return Mark(expires, fingerprint, head["rotation"])
 
@@ -99,7 +99,7 @@ def _soonest(expires: Mapping[str, datetime | None]) -> datetime | None:
     return min((end for end in expires.values() if end), default=None)
 
 
-def _moment(text: str) -> datetime | None:
+def _time(text: str) -> datetime | None:
     try:
         time = datetime.fromisoformat(text)
         return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)

@@ -53,8 +53,8 @@ class _TimedReader(io.RawIOBase):
 def json_in(data: bytes | str) -> Any:
     """Return the JSON value that a body holds; None where it is none, or null.
 
-    None too where it is nested too deeply, or holds one half of a surrogate pair: that is no text,
-    and fails wherever it is written or sent.
+    None too where it is nested too deeply, or holds a lone surrogate: that is no text, and fails
+    wherever it is written or sent.
     """
     try:
         value = json.loads(data)

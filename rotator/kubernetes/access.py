@@ -23,7 +23,7 @@ from rotator.kubernetes.contexts import Selected, load
 from rotator.kubernetes.kubeconfig import Cluster, KubeconfigError
 from rotator.kubernetes.login import Login, log_in
 from rotator.kubernetes.users import User
-from rotator.system.kept import Kept
+from rotator.system.cache import Cache
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 DEFAULT_KUBECONFIG = "~/.kube/config"
@@ -145,8 +145,8 @@ class Access:
 
 _locks: dict[Access, Lock] = {}
 _last: dict[Access, Login] = {}
-_selected: Kept[Selected] = Kept()
-_connections: Kept[Connection] = Kept()
+_selected: Cache[Selected] = Cache()
+_connections: Cache[Connection] = Cache()
 
 
 def _trusted() -> Path:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rotator.config.sources import VaultSourceSettings
 from rotator.config.targets import GitlabVariableTargetSettings, VaultKvTargetSettings
 from rotator.core.errors import DriverError
-from rotator.observe.words import in_words
+from rotator.observe.times import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -27,7 +27,7 @@ WARN_AHEAD = timedelta(days=30)
 _EVERY = timedelta(days=1)
 _ASK_AGAIN = timedelta(hours=1)
 
-# rotator renews a Vault token at half of its life. One with less than this left can't be renewed.
+# rotator renews a Vault token after 50 % of its life. One with less left can't be renewed.
 _SPENT = 0.4
 
 
@@ -137,7 +137,7 @@ class AccessTokens:
                 "access token ends soon" if left > timedelta(0) else "access token has ended",
                 kind=token.kind,
                 name=token.name,
-                ends=f"{token.expires_at:%Y-%m-%d %H:%M} UTC, in {in_words(left)}",
+                ends=f"{token.expires_at:%Y-%m-%d %H:%M} UTC, in {duration_text(left)}",
                 hint=token.hint,
             )
 

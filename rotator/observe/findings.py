@@ -1,4 +1,4 @@
-"""What `rotator check` prints: a line for each finding, below what it is about."""
+"""The output of `rotator check`: a line for each finding, below what it is about."""
 
 from __future__ import annotations
 

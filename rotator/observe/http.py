@@ -145,7 +145,7 @@ class HttpServer:
         """Begin to serve, or to try."""
         if not self._bind():
             self._log.error(
-                "http not served yet",
+                "http does not listen yet",
                 listen=f"{self._host}:{self._port}",
                 detail=self._why,
                 hint=f"find who has the address: ss -ltnp 'sport = :{self._port}'",
@@ -174,7 +174,7 @@ class HttpServer:
             if self._ended.wait(self._retry_seconds):
                 return
             self._bind()
-        self._log.info("http served", listen=f"{self._host}:{self._port}")
+        self._log.info("http listens", listen=f"{self._host}:{self._port}")
         self._server.run()
         self._server.task_dispatcher.shutdown()
 

@@ -33,7 +33,7 @@ class ReportLog:
         self._failures: dict[tuple[str, ...], Logged] = {}
         self._notes: dict[tuple[str, ...], datetime] = {}
 
-    def add(self, report: Report) -> None:
+    def write(self, report: Report) -> None:
         """Log what a cycle did."""
         name = report.name
         if self._clock is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rotator.observe.words import relative
+from rotator.observe.times import relative
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

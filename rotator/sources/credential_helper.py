@@ -1,8 +1,8 @@
 """Credentials from a Docker credential helper: every registry that has a `docker-credential-NAME`.
 
 The protocol: `docker-credential-NAME get` reads the registry's name (as in `auths`) from standard
-input and prints `{"ServerURL": …, "Username": …, "Secret": …}`, or prints an error text, also on
-standard output, and ends with an exit code other than 0
+input. It writes `{"ServerURL": …, "Username": …, "Secret": …}` to standard output, or an error
+text, and then ends with an exit code other than 0
 (https://github.com/docker/docker-credential-helpers#development).
 
 The user name `<token>` says that the secret is an identity token, as Azure's helpers give: it is

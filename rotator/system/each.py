@@ -33,8 +33,7 @@ _HINT = "look at what it waits for: a mount, a name server, a proxy; nothing els
 class ThreadedEach:
     """Implements `core.ports.Each`. Make one for each rotation: its cycles follow one another.
 
-    An item is told from others by equality, so that a source or a target whose read still hangs is
-    not written to either.
+    Items are compared by equality, so that a target whose read still hangs is not written to.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -158,7 +157,7 @@ class _Queue:
                 one.started = now
                 self._running.add(one)
                 return one
-            one.answer = _timeout("not called: no call before it on the same server was answered")
+            one.answer = _timeout("not called: no call before it on the same server got an answer")
             one.done.set()
         return None
 

@@ -1,7 +1,7 @@
-"""Wakes the thread that waits.
+"""Wakes the thread that waits for it, from any other thread or a signal handler.
 
-`threading.Event` can't be used by signals: one may interrupt the thread that holds the event's
-lock, and its handler would then wait for that lock for ever. A queue's `put` may be called anywhere
+`threading.Event` is none for signals: one may interrupt the thread that holds the event's lock, and
+its handler would then wait for that lock for ever. A queue's `put` may be called anywhere
 (https://docs.python.org/3/library/queue.html#queue.SimpleQueue).
 """
 
@@ -12,17 +12,17 @@ from queue import Empty, SimpleQueue
 
 
 class Wakeup:
-    """Called from anywhere, waited for by one thread."""
+    """Set from anywhere, waited for by one thread."""
 
     def __init__(self) -> None:
         self._calls: SimpleQueue[None] = SimpleQueue()
 
-    def call(self) -> None:
+    def wake(self) -> None:
         """Wake the thread that waits, or the next one that would; may be a signal's handler."""
         self._calls.put(None)
 
     def wait(self, seconds: float) -> None:
-        """Wait until it is called, or the time is over; many calls that came before are one."""
+        """Wait until somebody calls `wake`, or the time is over; earlier calls count as one."""
         with suppress(Empty):
             self._calls.get(timeout=seconds)
             while True:

@@ -130,7 +130,7 @@ class VaultKvTarget(Target):
             return ()
         try:
             known = self._session.call("GET", f"{engine.mount}/metadata/{engine.rest}").data
-            old = [n for n in _kept_versions(known) if n <= newest - keep]
+            old = [n for n in _stored_versions(known) if n <= newest - keep]
             if old:
                 path = f"{engine.mount}/destroy/{engine.rest}"
                 self._session.call("POST", path, body={"versions": old})
@@ -152,7 +152,7 @@ class VaultKvTarget(Target):
         return f"{engine.path} at {self._session.server}"
 
 
-def _kept_versions(metadata: Mapping[str, Any]) -> list[int]:
+def _stored_versions(metadata: Mapping[str, Any]) -> list[int]:
     """Return the versions of a secret that hold something, deleted or not."""
     versions = metadata.get("versions")
     return [

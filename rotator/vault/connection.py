@@ -158,7 +158,7 @@ class Connection:
     ) -> Mapping[str, Any]:
         """Return the JSON object in an answer, empty where it has no body.
 
-        Raises `PermanentError` (malformed) where something else answered.
+        Raises `PermanentError` (malformed) where something else sent the answer.
         """
         if not response.content:
             return {}

@@ -15,7 +15,8 @@ import yaml
 
 from rotator.app import utc_now
 from rotator.config.load import load
-from rotator.daemon import Daemon, DaemonPorts
+from rotator.daemon import Daemon
+from rotator.slots import Runtime
 from rotator.system.lock import cycle_lock, target_hangs
 from rotator.system.notify import Notify
 from rotator.system.process import steady_seconds
@@ -121,14 +122,14 @@ class Place:
     @contextmanager
     def daemon(self) -> Iterator[Daemon]:
         """Run a daemon for the length of the block."""
-        ports = DaemonPorts(
+        runtime = Runtime(
             structlog.wrap_logger(None, processors=[self.log]),
             self.manager,
             lambda: utc_now() + self.step,
             steady_seconds,
             self.heard,
         )
-        daemon = Daemon(self.load, ports)
+        daemon = Daemon(self.load, runtime)
         thread = threading.Thread(target=daemon.serve, daemon=True)
         thread.start()
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rotator.checks.across import RotationChecks, compare
-from rotator.checks.finding import Sheet
+from rotator.checks.finding import Findings
 from rotator.core.model import Credential, Secret
 from rotator.core.record import KnownCredential, Record
 from tests.support import NOW
@@ -30,10 +30,10 @@ def compared(
 ) -> list[Finding]:
     """Return what is found about one source and one target."""
     one = case(settings, record)
-    source = Sheet("login", credentials=credentials)
-    target = Sheet("the file")
+    source = Findings("login", credentials=credentials)
+    target = Findings("the file")
     compare([RotationChecks(one, [source], [target])])
-    return [*source.findings, *target.findings]
+    return [*source.all, *target.all]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rotator.checks import file, mounts
-from rotator.checks.finding import Sheet
+from rotator.checks.finding import Findings
 from rotator.checks.mounts import Mount
 from tests.privileges import obey_modes
 from tests.support import missing, need
@@ -118,9 +118,9 @@ def test_directory_of_others(ward: Ward) -> None:
     obey_modes(on=True)
     # capabilities are a thread's own: asked here, and not in the fan-out's threads
     one = case(rotation([login_file(ward.place)], [ward.settings]))
-    sheet = Sheet("the file")
-    file.check(one.rotation.targets[0], one, sheet)  # type: ignore[arg-type]
-    assert "ls -ld" in the(sheet.findings, "failure", "Permission denied").todo
+    findings = Findings("the file")
+    file.check(one.rotation.targets[0], one, findings)  # type: ignore[arg-type]
+    assert "ls -ld" in the(findings.all, "failure", "Permission denied").todo
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_as_a_user_who_may_less() -> None:
         ward = Ward(Path(folder))
         found = ward.look(owner="root")
         the(found, "failure", "only root can give the file to `owner: root`")
-        assert the(found, "ok", "can't be looked at for mounts").todo.startswith("sudo rotator")
+        assert the(found, "ok", "can't be searched for mounts").todo.startswith("sudo rotator")
 
 
 @contextmanager
@@ -320,6 +320,6 @@ def test_remapped_docker(ward: Ward, tmp_path: Path) -> None:
     daemon = tmp_path / "daemon.json"
     for text, level in (('{"userns-remap": "ci:ci"}', "warning"), ("garbage", "ok"), ("[]", "ok")):
         daemon.write_text(text)
-        sheet = Sheet("the file")
-        file._mode(target, ward.file.stat(), sheet, daemon)  # type: ignore[arg-type]
-        assert [finding.level for finding in sheet.findings] == [level]
+        findings = Findings("the file")
+        file._mode(target, ward.file.stat(), findings, daemon)  # type: ignore[arg-type]
+        assert [finding.level for finding in findings.all] == [level]

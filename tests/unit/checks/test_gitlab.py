@@ -265,7 +265,7 @@ def test_fine_grained_tokens(
     assert not any("role" in one for one in bad(found))
     if level == "ok":
         assert not bad(found)
-        the(found, "ok", "below the group can't be looked for")
+        the(found, "ok", "below the group can't be listed")
 
 
 def test_a_classic_token_that_lists_granular(ward: Ward) -> None:

@@ -8,7 +8,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from rotator.checks import CHECKS, plain
-from rotator.checks.finding import Sheet
+from rotator.checks.finding import Findings
 from rotator.core.record import Record
 from rotator.sources import DRIVERS as SOURCES
 from rotator.targets import DRIVERS as TARGETS
@@ -68,7 +68,7 @@ def test_ecr_without_sts(
     key_in_environment(monkeypatch)
     found = ecr(tmp_path, fake_ecr, sts_endpoint_url=f"http://127.0.0.1:{free_port()}")
     assert not bad(found)
-    the(found, "ok", "can't be told: GetCallerIdentity of sts")
+    the(found, "ok", "is not known: GetCallerIdentity of sts")
 
 
 def test_ecr_denied(
@@ -144,13 +144,13 @@ def test_driver_without_a_check(tmp_path: Path) -> None:
     settings = rotation([login_file(tmp_path)], [file_target(tmp_path)])
     one, lavish = case(settings), case(settings, consume=True)
     source, target = one.rotation.sources[0], one.rotation.targets[0]
-    sheet = Sheet("new")
-    plain.check(target, one, sheet)
-    the(sheet.findings, "ok", "it can be read")
-    plain.check(source, one, sheet)
-    assert "--consume" in the(sheet.findings, "warning", "not asked").todo
-    plain.check(source, lavish, sheet)
-    the(sheet.findings, "ok", "accepts what it gives")
+    findings = Findings("new")
+    plain.check(target, one, findings)
+    the(findings.all, "ok", "it can be read")
+    plain.check(source, one, findings)
+    assert "--consume" in the(findings.all, "warning", "not asked").todo
+    plain.check(source, lavish, findings)
+    the(findings.all, "ok", "accepts what it gives")
 
 
 def test_every_driver_has_a_check() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from rotator.checks.finding import Sheet
+from rotator.checks.finding import Findings
 from rotator.checks.vault_login import CheckSession, token
 from rotator.config.sources import VaultSourceSettings
 from rotator.core.record import Record, SourceRecord
@@ -227,11 +227,11 @@ def test_token_worth(tmp_path: Path, worth: Token, level: str, words: str) -> No
         path="a/b",
         registry="r.example.com",
     )
-    session, sheet = CheckSession(settings, lambda: NOW), Sheet("vault")
+    session, findings = CheckSession(settings, lambda: NOW), Findings("vault")
     session.login._granted = Granted(worth, 1, Connection(session.login.server), 0.0)
     one = case(rotation([login_file(tmp_path)], [file_target(tmp_path)]))
-    assert token(session, settings, one, sheet) is not bool(worth.uses)
-    the(sheet.findings, level, words)
+    assert token(session, settings, one, findings) is not bool(worth.uses)
+    the(findings.all, level, words)
 
 
 def test_counted_token_is_spared(ward: Ward, kv_policy: str) -> None:

@@ -267,7 +267,7 @@ def test_what_another_rotator_wrote_between_our_read_and_our_write_is_worth_its_
 # What a cycle does not deal with
 
 
-def test_only_some_targets_are_dealt_with_and_the_others_count_as_last_seen() -> None:
+def test_only_some_targets_are_dealt_with_and_the_others_count_as_last_read() -> None:
     """`run-once --target one`: the rotation is not job-safe while the other one holds nothing."""
     one, two = Place("one"), Place("two")
     here = site(targets=[one, two])
@@ -351,7 +351,7 @@ def test_a_group_is_written_member_by_member() -> None:
     assert here.record.targets.keys() == {"two", "three"}
 
 
-def test_a_group_that_can_not_be_listed_is_named_and_counts_as_last_seen() -> None:
+def test_a_group_that_can_not_be_listed_is_named_and_counts_as_last_read() -> None:
     """Its members are where they were."""
     group = Group(Place("one"), Place("two"))
     here = site(targets=[group])

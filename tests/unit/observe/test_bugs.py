@@ -47,7 +47,7 @@ def test_a_bug_has_its_traceback_without_values(
 ) -> None:
     """Where it happened is told; what variables held, and errors quote of them, is not."""
     log = configure(LogSettings(level="info", format=form))
-    ReportLog(log).add(
+    ReportLog(log).write(
         report(sources=(), targets=(TargetReport("a", "failed", failure=Failure.of(bug())),))
     )
     text = capsys.readouterr().err

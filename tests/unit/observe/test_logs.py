@@ -33,7 +33,7 @@ def told(capsys: pytest.CaptureFixture[str], *reports: Any, level: str = "info")
     settings = LogSettings(level=level)  # type: ignore[arg-type]
     report_log = ReportLog(configure(settings))
     for one in reports:
-        report_log.add(one)
+        report_log.write(one)
     captured = capsys.readouterr()
     assert captured.out == ""
     return [json.loads(line) for line in captured.err.splitlines()]
@@ -124,7 +124,7 @@ def test_the_journal_learns_how_much_a_line_matters(
         for named in (f"{about.st_dev}:{about.st_ino}", f"{about.st_dev}:1", ""):
             monkeypatch.setenv("JOURNAL_STREAM", named)
             log = configure(LogSettings(format=form))  # type: ignore[arg-type]
-            ReportLog(log).add(report(sources=(), credentials=(), targets=targets))
+            ReportLog(log).write(report(sources=(), credentials=(), targets=targets))
             stream.seek(0)
             lines = stream.read().splitlines()
             stream.seek(0)
@@ -159,7 +159,7 @@ def test_systemds_journal_gets_fields(tmp_path: Path) -> None:
     )
     with Journal(tmp_path / "socket") as journal, stderr_in_journal(tmp_path) as stream:
         log = configure(LogSettings(), journal.path)
-        ReportLog(log).add(report(sources=(), credentials=(), targets=targets))
+        ReportLog(log).write(report(sources=(), credentials=(), targets=targets))
         published, failed, _ = (journal.event() for _ in range(3))
     assert published["MESSAGE"].startswith(f"dind: published: {ECR}, {FILE} (")
     assert published["ROTATOR_REGISTRY"] == ECR

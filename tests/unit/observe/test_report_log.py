@@ -33,7 +33,7 @@ class Daemon:
         """Return the events that this report brings, some seconds after the one before."""
         self.now += timedelta(seconds=seconds)
         self.capture.entries.clear()
-        self.log.add(one)
+        self.log.write(one)
         return [str(entry["event"]) for entry in self.entries if entry["event"] != "cycle ended"]
 
     @property
@@ -146,7 +146,7 @@ def test_run_once_logs_everything() -> None:
     capture = structlog.testing.LogCapture()
     log = ReportLog(structlog.wrap_logger(None, processors=[capture]))
     one = cycle(sources=(SourceReport("vault", 0.1, DOWN),), notes=("a note",))
-    log.add(one)
-    log.add(one)
+    log.write(one)
+    log.write(one)
     events = [entry["event"] for entry in capture.entries]
     assert events.count("fetch failed") == events.count("noticed") == 2

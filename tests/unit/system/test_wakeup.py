@@ -1,4 +1,4 @@
-"""A wakeup counts when it came before the wait; it is never stuck, whatever a signal interrupts."""
+"""A call before the wait counts, and the wait is never stuck, whatever a signal interrupts."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ STORM = """
 import signal
 from rotator.system.wakeup import Wakeup
 
-wakeup, called = Wakeup(), 0
+wakeup, rung = Wakeup(), 0
 
-def handle(*_):
-    global called
-    called += 1
-    wakeup.call()
+def ring(*_):
+    global rung
+    rung += 1
+    wakeup.wake()
 
-signal.signal(signal.SIGALRM, handle)
+signal.signal(signal.SIGALRM, ring)
 signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)
 for _ in range(20_000):
     wakeup.wait(0.00005)
 signal.setitimer(signal.ITIMER_REAL, 0)
-print("called" if called else "not called")
+print("rung" if rung else "not rung")
 """
 
 
-def test_calls_before_the_wait_are_one() -> None:
-    """What was called before ends the next wait at once, and only that one."""
+def test_rings_before_the_wait_are_heard_as_one() -> None:
+    """What rang meanwhile ends the next wait at once, and only that one."""
     wakeup = Wakeup()
-    wakeup.call()
-    wakeup.call()
+    wakeup.wake()
+    wakeup.wake()
     wakeup.wait(3600)
     waited = threading.Event()
     thread = threading.Thread(target=lambda: (wakeup.wait(3600), waited.set()), daemon=True)
     thread.start()
     assert not waited.wait(0.2)
-    wakeup.call()
+    wakeup.wake()
     thread.join(20)
     assert waited.is_set()
 
@@ -54,4 +54,4 @@ def test_a_storm_of_signals() -> None:
     done = subprocess.run(
         [sys.executable, "-c", STORM], capture_output=True, text=True, timeout=120, check=False
     )
-    assert (done.returncode, done.stdout) == (0, "called\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "rung\n"), done.stderr

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
 
-def in_words(span: timedelta) -> str:
+def duration_text(span: timedelta) -> str:
     """Return a time span as people say it, in its two largest units: `5 h 12 m`, `2 d`."""
     seconds = int(span.total_seconds())
     if seconds < 0:
-        return f"-{in_words(-span)}"
+        return f"-{duration_text(-span)}"
     parts = []
     for unit, size in _UNITS:
         count, seconds = divmod(seconds, size)
@@ -28,8 +28,8 @@ def in_words(span: timedelta) -> str:
 def relative(at: datetime, now: datetime) -> str:
     """Return when something was or will be, from now on: `in 5 h 12 m`, `3 m 20 s ago`."""
     if at < now:
-        return f"{in_words(now - at)} ago"
-    return f"in {in_words(at - now)}"
+        return f"{duration_text(now - at)} ago"
+    return f"in {duration_text(at - now)}"
 
 
 def clock_time(at: datetime) -> str:

@@ -10,7 +10,7 @@ import pytest
 from rotator.core.record import Record, RecordError
 from rotator.system.journal import FileJournal
 from rotator.system.lock import daemon_lock
-from rotator.system.peek import daemon_runs, saved_record
+from rotator.system.state_reading import daemon_runs, saved_record
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from rotator.observe.words import clock_time, in_words, relative
+from rotator.observe.times import clock_time, duration_text, relative
 from tests.support import NOW
 
 
@@ -27,7 +27,7 @@ from tests.support import NOW
 )
 def test_span(seconds: float, said: str) -> None:
     """The two largest units count; what is zero is left out."""
-    assert in_words(timedelta(seconds=seconds)) == said
+    assert duration_text(timedelta(seconds=seconds)) == said
 
 
 def test_moments() -> None:

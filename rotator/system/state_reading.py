@@ -1,6 +1,6 @@
-"""Looks into the state directory and changes nothing there: is a daemon running, what is recorded.
+"""Reads the state directory and changes nothing in it: is a daemon running, what is recorded.
 
-For commands that only tell. They may run as another user, beside a daemon, on a full disk.
+For commands that only report. They may run as another user, beside a daemon, on a full disk.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def daemon_runs(state_dir: Path) -> bool | None:
-    """Tell whether a daemon holds its lock in this directory; None where that can't be told."""
+    """Tell whether a daemon holds its lock in this directory; None where that is not known."""
     return _is_locked(state_dir / "daemon.lock")
 
 
 def cycle_runs(state_dir: Path, rotation: str) -> bool | None:
-    """Tell whether a cycle of a rotation runs now; None where that can't be told."""
+    """Tell whether a cycle of a rotation runs now; None where that is not known."""
     return _is_locked(state_dir / f"{rotation}.cycle.lock")
 
 
@@ -33,7 +33,7 @@ def _is_locked(path: Path) -> bool | None:
     except OSError:
         return None
     try:
-        # Shared, so that two who look at once don't take each other for a daemon.
+        # Shared, so that two commands at once don't take each other for a daemon.
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
