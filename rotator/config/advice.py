@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from rotator.config.document import read
 from rotator.config.load import reading_of
+from rotator.config.readers import configured
 from rotator.config.sources import AwsSettings, SourceSettings
 from rotator.config.target_common import TargetSettings
 from rotator.system.open_files import readable_by_everybody
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path as FilePath
 
     from rotator.config.explain import Part, Path
+    from rotator.config.schema import Configuration
 
 _NO_REGISTRIES = {
     "hub.docker.com": "the web page of Docker Hub; its registry is docker.io",
@@ -54,10 +56,29 @@ def advice(file: FilePath, environ: Mapping[str, str]) -> list[Advice]:
         found += _part(part)
         if isinstance(settings, SourceSettings | TargetSettings):
             found += _settings(part, settings)
+    found += _for_clients(reading.right[()])
     placed = sorted((document.place(path), text, todo) for path, text, todo in set(found))
     return [
         Advice(f"{file}:{place.line}:{place.column}", text, todo) for place, text, todo in placed
     ]
+
+
+def _for_clients(configuration: Configuration) -> Iterator[tuple[Path, str, str]]:
+    """Yield what programs will not take of the documents that would be published."""
+    every = [
+        (("rotations", r, "targets", t), rotation, target)
+        for r, rotation in enumerate(configuration.rotations)
+        for t, target in enumerate(rotation.targets)
+    ]
+    for path, _, target in every:
+        in_it = {
+            registry
+            for _, rotation, other in every
+            if other is target or other.is_same_place(target)
+            for registry in rotation.published(other)
+        }
+        for problem in configured(target, in_it):
+            yield path, f"`{target.target_name}`: {problem.what}", problem.todo
 
 
 def _part(part: Part) -> Iterator[tuple[Path, str, str]]:

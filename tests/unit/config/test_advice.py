@@ -122,3 +122,49 @@ def test_what_is_never_right(
         load(written(tmp_path, source, target), {})
     assert words in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("registries", "target", "words"),
+    [
+        (
+            ["a.test/x", "a.test/y"],
+            FILE,
+            "are paths of one host: Docker takes one of them at random",
+        ),
+        (["a.test/x", "a.test"], FILE, "Docker ignores keys with a path"),
+        (["a.test/x"], GITLAB, "does not find it in $DOCKER_AUTH_CONFIG"),
+        (["a.test/x", "a.test/y"], GITLAB, "at random"),
+    ],
+)
+def test_paths(tmp_path: Path, registries: list[str], target: dict[str, Any], words: str) -> None:
+    """Keys with a path, where programs do not find them; the target's line, and what to do."""
+    (found,) = said(tmp_path, {**HELPER, "registries": registries}, target)
+    assert words in found
+    assert "one login for a.test" in found
+
+
+@pytest.mark.parametrize(
+    ("registries", "target"),
+    [
+        (["a.test/x"], FILE),
+        (["a.test/x", "b.test/y"], FILE),
+        (["a.test/x", "a.test/y"], {**FILE, "registries": ["a.test/x"]}),
+        (["a.test/x"], {**GITLAB, "content": "password", "registry": "a.test/x"}),
+    ],
+)
+def test_paths_that_work(tmp_path: Path, registries: list[str], target: dict[str, Any]) -> None:
+    """One path a host in a file, and what is no document."""
+    assert said(tmp_path, {**HELPER, "registries": registries}, target) == []
+
+
+def test_paths_of_two_rotations_in_one_place(tmp_path: Path) -> None:
+    """Each of them is right alone, and the document holds both."""
+    rotations = [
+        {"name": name, "sources": [{**HELPER, "registries": [f"a.test/{name}"]}], "targets": [FILE]}
+        for name in ("x", "y")
+    ]
+    file = tmp_path / "rotator.yaml"
+    file.write_text(yaml.safe_dump({"version": 1, "rotations": rotations}))
+    load(file, {})
+    assert ["at random" in one.found for one in advice(file, {})] == [True, True]
