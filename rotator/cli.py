@@ -328,7 +328,9 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt) as error:
-        _end(f"rotator: interrupted: {error or 'what was written until then stays'}", INTERRUPTED)
+        # click puts an Abort without a text in place of what a command says.
+        said = str(error.__cause__ or error) or "what was written until then stays"
+        _end(f"rotator: interrupted: {said}", INTERRUPTED)
     except BrokenPipeError:
         # Whoever read the output has ended; writing what is left at exit would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

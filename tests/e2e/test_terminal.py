@@ -132,7 +132,9 @@ def test_ctrl_c(tmp_path: Path, command: str) -> None:
         ):
             running.send_signal(signal.SIGINT)
             said = running.communicate(timeout=30)[1].decode()
-    assert (running.returncode, "interrupted: " in said) == (130, True), said
+    assert running.returncode == 130, said
+    step = "fetch vault (dind)" if command == "run-once" else "check vault"
+    assert re.search(rf"interrupted: .*Not ended: {re.escape(step)}", said), said
     assert "Traceback" not in said
     assert "Aborted" not in said
 
@@ -182,7 +184,7 @@ def test_more_and_less_of_the_daemon(tmp_path: Path) -> None:
     assert "dind: cycle ended (outcome fresh" in text
     watched.source.unlink()
     _, text = run_until(watched, ["-q", "run"], "fetch failed")
-    written = [line for line in text.splitlines() if "interrupted" not in line]
+    written = [line for line in text.splitlines() if line and "interrupted" not in line]
     assert all("warning: " in line or "error: " in line for line in written), text
     assert "To do: " in text
 
