@@ -238,8 +238,8 @@ def check(
 def status(common: Common, names: tuple[str, ...], live: bool, as_json: bool) -> None:
     """Show the state of each rotation named (all, if none is), whether or not a daemon runs.
 
-    Exit codes: 0 everything is as it should be, 10 something needs attention, 1 no rotation is
-    job-safe.
+    Exit codes: 0 everything is job-safe and fresh, 10 something needs attention, 1 every rotation
+    failed, 2 wrong usage or configuration.
     """
     if live:
         common.run_there("status")
@@ -308,6 +308,7 @@ def init(common: Common, /, output: Path | None, **options: Any) -> None:
 
 
 @cli.command(short_help="The JSON Schema of the configuration.")
+@_common
 def schema() -> None:
     """Print the JSON Schema of the configuration, for editors."""
     import json

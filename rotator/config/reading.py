@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_or
 
 import msgspec
 
-from rotator.config.explain import EMPTY, LIST, MAPPING, Part, Problem, about, one_of, wrong_keys
+from rotator.config.explain import (
+    EMPTY,
+    LIST,
+    MAPPING,
+    Part,
+    Problem,
+    about,
+    not_expanded,
+    one_of,
+    wrong_keys,
+)
 from rotator.config.settings import Settings
 from rotator.config.types import EACH_ONCE
 from rotator.decoding import convert
@@ -61,9 +71,9 @@ class Reading:
         try:
             return note.read(value, self._base) if note else convert(value, bare)
         except msgspec.ValidationError:
-            return self._wrong(path, one_of(parts or list(bare), value))
+            return self._wrong(path, not_expanded(value) or one_of(parts or list(bare), value))
         except ValueError as error:
-            return self._wrong(path, str(error))
+            return self._wrong(path, not_expanded(value) or str(error))
 
     def _wrong(self, path: Path, message: str) -> Any:
         self.problems.append(about(path, message))
