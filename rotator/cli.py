@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BUG, USAGE, LOCKED, INTERRUPTED = 1, 2, 75, 130
 
 # How much is printed: -q is below 0.
-QUIET, MORE, EACH_REQUEST = -1, 1, 2
+QUIET, EACH_REQUEST = -1, 2
 
 
 @dataclass

@@ -13,7 +13,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from rotator.config.draft import Draft, Found, drafts
-from rotator.config.explain import Problem, about, meant_keys, not_expanded
+from rotator.config.explain import Problem, meant_keys
 from rotator.config.rules import names
 from rotator.config.schema import RetrySettings
 from rotator.config.sources import AwsSettings, DockerConfigSourceSettings
@@ -21,7 +21,7 @@ from rotator.config.targets import FileTargetSettings
 from rotator.core.model import Content, Merge
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from rotator.config.document import Document
     from rotator.config.explain import Part, Path
@@ -38,10 +38,8 @@ ECR_COVERS = timedelta(hours=12) * 0.9
 
 def crosscheck(document: Document, reading: Reading) -> Iterator[Problem]:
     """Yield every problem between keys, parts and rotations of a document that has been read."""
-    known = {problem.path for problem in reading.problems}
     for part in reading.parts.values():
         yield from _rules(part)
-        yield from _not_expanded(part, known)
         yield from _more_than_a_server(part)
         yield from _login_without_certificate(part)
         yield from _retry_backwards(part, reading)
@@ -72,17 +70,6 @@ def _rules(part: Part) -> Iterator[Problem]:
         if meant.isdisjoint(broken.missing):
             path = part.path if broken.key is None else (*part.path, broken.key)
             yield Problem(path, broken.message, at_key=broken.key is not None)
-
-
-def _not_expanded(part: Part, known: Collection[Path]) -> Iterator[Problem]:
-    """A tool that should have replaced `${NAME}` did not, or nobody asked one to."""
-    for key, value in part.data.items():
-        items = value if isinstance(value, list) else [value]
-        for number, item in enumerate(items):
-            path = (*part.path, key, *([number] if isinstance(value, list) else []))
-            name = not_expanded(item)
-            if name and path not in known:
-                yield about(path, name)
 
 
 def _more_than_a_server(part: Part) -> Iterator[Problem]:

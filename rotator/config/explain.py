@@ -65,14 +65,14 @@ def about(path: Path, message: str) -> Problem:
     return Problem(path, f"`{parents[-1]}`, item {last + 1}: {message}")
 
 
-def not_expanded(value: object) -> str:
-    """Return a sentence where a value holds a variable that nobody replaced; empty where not."""
+def refuse_variable(value: object) -> None:
+    """Raise `ValueError` where a value holds a variable that nobody replaced."""
     found = _VARIABLE.search(value) if isinstance(value, str) else None
-    if found is None:
-        return ""
-    # A default or a command in it may hold a secret.
-    shown = f"`{found[0]}`" if _NAME_ALONE.fullmatch(found[0]) else "this"
-    return f"{shown} is no value: variables are not expanded here; write the value itself"
+    if found is not None:
+        # A default or a command in it may hold a secret.
+        name = f"`{found[0]}`" if _NAME_ALONE.fullmatch(found[0]) else "this"
+        why = "variables are not expanded here; write the value itself"
+        raise ValueError(f"{name} is no value: {why}")
 
 
 def one_of(values: Iterable[str], given: object) -> str:

@@ -33,7 +33,7 @@ class LogSettings(Settings, kw_only=True):
     """How the log is written; it goes to standard error."""
 
     format: Literal["auto", "console", "json"] = "auto"
-    """auto: console on a terminal, json elsewhere."""
+    """auto: readable lines on a terminal and, with fields, in systemd's journal; json elsewhere."""
     level: Literal["debug", "info", "warning", "error"] = "info"
     """The least that is logged."""
 
