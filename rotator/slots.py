@@ -217,9 +217,10 @@ class Slots:
         finally:
             slot.tried = True
             slot.turn.release()
-            self._woken()
         if next_at is not None and self._is_current(slot):
             self._arm(slot, replace(begun, next_at=next_at))
+        # Only now: what changed meanwhile is dealt with where a timer is set.
+        self._woken()
 
     def _run(self, slot: Slot, options: Options) -> datetime | None:
         """Run a cycle, log what it did, and return when the next begins; None: never."""
@@ -245,3 +246,4 @@ class Slots:
         if slot is not None and slot.armed is None and not slot.running and not self._closed:
             armed = self._armed()
             self._arm(slot, replace(armed, next_at=armed.now + _AFTER_BUG))
+        self._woken()
