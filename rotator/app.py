@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, cast
 from msgspec import structs
 
 from rotator import sources, targets
-from rotator.core.cycle import USUAL, Options, run
+from rotator.core.cycle import USUAL, Options
 from rotator.core.errors import LockHeldError, Reason
 from rotator.core.failure import Failure
 from rotator.core.model import Proof, ProofMode, Verdict
+from rotator.core.parts import run
 from rotator.core.ports import Target
 from rotator.core.recall import Memory
 from rotator.core.rotation import Ports, Rotation

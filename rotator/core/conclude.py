@@ -14,6 +14,7 @@ from rotator.core.due import next_at
 from rotator.core.errors import Reason
 from rotator.core.recall import Memory
 from rotator.core.report import (
+    SUCCEEDED,
     CredentialReport,
     Report,
     SourceReport,
@@ -210,16 +211,19 @@ def conclude(
     written: Mapping[str, Written],
     started: datetime,
     at: At,
+    *,
+    whole: bool,
 ) -> tuple[Record, Report]:
-    """Return the record of the whole cycle, and its report."""
+    """Return the record of the whole cycle, and its report; `whole`: it left no target out."""
     outcome = outcome_of(credentials, targets)
     end = safe_until(rotation, record, ends)
     record = replace(
         record,
         outcome=outcome,
         started_at=started,
+        whole_at=started if whole else record.whole_at,
         ended_at=at.now,
-        succeeded_at=at.now if outcome in {"rotated", "fresh"} else record.succeeded_at,
+        succeeded_at=at.now if outcome in SUCCEEDED else record.succeeded_at,
         safe_until=None if end == DEAD else end,
         job_safe=end > at.now,
     )

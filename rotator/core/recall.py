@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from rotator.core import docker_config
 from rotator.core.candidate import Candidate
 from rotator.core.docker_config import DockerConfig  # noqa: TC001  a Struct's field
-from rotator.core.model import Credential
+from rotator.core.model import Credential, Verdict
 from rotator.core.token_end import token_end
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _with_end(
     if end is None:
         end, longest = claim, record.source(one.source).longest_life
         if longest is not None:
-            since = now if record.started_at is None else min(record.started_at, now)
+            since = min(record.whole_at or record.started_at or now, now)
             believed = since + timedelta(seconds=longest)
             end = believed if end is None else min(end, believed)
     verdict = "" if known is None else known.verdict
@@ -157,7 +157,9 @@ def _with_pending(one: Candidate, record: Record, rotation: Rotation, now: datet
     pending = record.pending.get(one.registry)
     if pending is None or pending.fingerprint != one.fingerprint:
         return one
-    return replace(one, pending=pending.since <= now < pending.since + rotation.settle)
+    waits = pending.since <= now < pending.since + rotation.settle
+    # Its registry rejected it; a registry that can't be asked now says nothing else.
+    return replace(one, pending=waits, verdict=one.verdict or str(Verdict.REJECTED))
 
 
 def claimed_ends(

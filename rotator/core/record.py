@@ -107,6 +107,9 @@ class TargetRecord(Struct, frozen=True):
     edited: str = ""
 
 
+_NEW_SOURCE, _NEW_TARGET = SourceRecord(), TargetRecord()
+
+
 class RetiredLease(Struct, frozen=True):
     """A lease whose credential was replaced everywhere, and when it may be revoked.
 
@@ -120,7 +123,10 @@ class RetiredLease(Struct, frozen=True):
 
 
 class Record(Struct, frozen=True):
-    """Everything the journal holds of one rotation; `credentials` by registry, newest first."""
+    """Everything the journal holds of one rotation; `credentials` by registry, newest first.
+
+    `whole_at`: when the last cycle began that left no target out.
+    """
 
     version: int = VERSION
     credentials: Mapping[str, tuple[KnownCredential, ...]] = {}
@@ -135,6 +141,7 @@ class Record(Struct, frozen=True):
     safe_until: Time | None = None
     job_safe: bool = False
     pending: Mapping[str, PendingCredential] = {}
+    whole_at: Time | None = None
 
     def dump(self) -> str:
         """Return the record as JSON."""
@@ -153,14 +160,15 @@ class Record(Struct, frozen=True):
 
     def source(self, name: str) -> SourceRecord:
         """Return what is known of a source, which may be nothing."""
-        return self.sources.get(name, SourceRecord())
+        return self.sources.get(name, _NEW_SOURCE)
 
     def target(self, name: str) -> TargetRecord:
         """Return what is known of a target, which may be nothing."""
-        return self.targets.get(name, TargetRecord())
+        return self.targets.get(name, _NEW_TARGET)
 
     def known(self, registry: str, fingerprint: str) -> KnownCredential | None:
         """Return what is known of the credential with this fingerprint."""
-        return next(
-            (k for k in self.credentials.get(registry, ()) if k.fingerprint == fingerprint), None
-        )
+        for one in self.credentials.get(registry, ()):
+            if one.fingerprint == fingerprint:
+                return one
+        return None

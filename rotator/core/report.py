@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 GOOD_CREDENTIAL = frozenset({"fetched", "fresh"})
 GOOD_TARGET = frozenset({"written", "unchanged", "planned", "paused"})
+SUCCEEDED = frozenset({"rotated", "fresh"})
 
 
 class CredentialReport(Struct, frozen=True):

@@ -15,6 +15,7 @@ are made from the answer.
 | withheld, and the mark is the one that we wrote last | as written, until its end |
 | withheld, and the mark is another one | not good, until it is written again |
 | somebody took it out at two reads in a row | not good, until it is found there |
+| another rotator's, replaced since, is back: its owner may end it | not good, until the next read |
 | nobody knows when it ends | not good |
 """
 
@@ -172,8 +173,11 @@ def _worth_now(
 ) -> datetime:
     """Return the worth of an entry that is in a target now."""
     one = candidates.get((registry, name)) if name else None
-    if one is not None or name is None:
-        return DEAD if one is None else one.worth
+    if one is not None:
+        is_back = one.foreign and one.superseded and s.past.entries.get(registry) != name
+        return DEAD if is_back else one.worth
+    if name is None:
+        return DEAD
     # A value with one writer, whose text nobody has.
     known = record.known(registry, name)
     if known is not None:
@@ -202,9 +206,10 @@ def _as_last_read(
     if name is None:
         # A journal of version 0.1.0 does not name it: then it is not later than what is chosen.
         return min(end, chosen[registry].worth) if registry in chosen else end
-    one, known = candidates.get((registry, name)), record.known(registry, name)
+    one = candidates.get((registry, name))
     if one is not None:
         return one.worth
+    known = record.known(registry, name)
     if known is not None and known.verdict == Verdict.REJECTED:
         return DEAD
     return end

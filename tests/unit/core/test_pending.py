@@ -144,6 +144,33 @@ def test_a_lease_that_another_registry_needs_is_not_ended() -> None:
     assert fixed.revoked == []
 
 
+def test_a_pending_credential_is_not_published_because_its_registry_is_silent() -> None:
+    """It rejected the credential; that it can't be asked now says nothing else."""
+    here = slow(600)
+    here.cycle()
+    here.hanging = HOST
+    here.after(10)
+    assert (here.place.text, here.source.fetches) == (None, 1)
+    here.hanging = None
+    here.after(600)
+    assert here.place.password() is not None
+
+
+def test_a_static_secret_that_was_changed_is_published_once_its_registry_knows_it() -> None:
+    """The old one is still accepted then, and nobody says how long it will be."""
+    world = SlowWorld(0)
+    source = WorldSource(world, life=None)
+    here = site(world, sources=[source])
+    here.cycle()
+    world.delay = 30
+    source.static = world.issue(HOST, None)
+    while here.place.password() == f"{MARKED}1":
+        here.wait_until(here.record.next_at)
+        here.cycle()
+        assert source.fetches <= 2
+    assert here.place.password() == f"{MARKED}2"
+
+
 @pytest.mark.parametrize("settle", [0, 30])
 def test_settle_is_a_setting(settle: int) -> None:
     """None at all: what is rejected is rejected."""

@@ -795,3 +795,22 @@ def test_what_is_found_without_an_end_has_no_time_of_renewal() -> None:
     assert here.cycle().job_safe
     (newest,) = here.record.credentials[HOST]
     assert (newest.foreign, newest.renew_at) == (True, None)
+
+
+def test_what_another_rotator_replaced_is_not_good_when_it_is_back() -> None:
+    """Its owner may be about to end it, and notices that it is back at its next read only."""
+    here = site()
+    first, second = (here.world.issue(HOST, HOUR * hours) for hours in (20, 22))
+    marks = [
+        replace(foreign({HOST: here.world.now + timedelta(hours=hours)}), fingerprint=name)
+        for hours, name in ((20, "hmac:f1"), (22, "hmac:f2"))
+    ]
+    for password, mark in zip((first, second), marks, strict=True):
+        here.place.put(document({HOST: password}), mark)
+        assert here.after(60).job_safe
+    here.source.broken = down()
+    here.restart()
+    here.place.put(document({HOST: first}), marks[0])
+    assert not here.after(60).job_safe
+    assert here.place.password() == first.reveal()
+    assert here.after(60).job_safe
