@@ -88,7 +88,7 @@ def found_by(mutation: Mutation | None, as_it_is: Path, *, unit: bool = True) ->
         except StaleError as stale:
             print(f"{mutation and mutation.name}: {stale}", file=sys.stderr)
             return None
-        daemon = mutation is not None and mutation.file == "daemon.py"
+        daemon = mutation is not None and mutation.file == "slots.py"
         tests = _DAEMON if daemon else _CORE
         seeds = ["--first", str(_FIRST), "--seeds", str(_SEEDS), "--jobs", "1", "--failures", "1"]
         return (_run(copy, [*_PYTEST, *tests]) if unit else None) or _run(

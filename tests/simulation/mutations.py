@@ -480,7 +480,7 @@ MUTATIONS = (
     ),
     Mutation(
         "daemon: starting is inverted",
-        "daemon.py",
+        "slots.py",
         "starting=slot.report is None",
         "starting=slot.report is not None",
     ),
