@@ -82,7 +82,7 @@ def show_rotations(
 
 @contextmanager
 def without_blanks(console: Console) -> Iterator[None]:
-    """Print what the block prints; in a pipe no line ends in blanks: it is pasted into a ticket."""
+    """Print the block's output; in a pipe no line ends in blanks: it is pasted into a ticket."""
     if console.is_terminal:
         yield
         return
