@@ -333,7 +333,7 @@ def main() -> None:
         said = str(error.__cause__ or error) or "what was written until then stays"
         _end(f"rotator: interrupted: {said}", INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read the output has ended; writing what is left at exit would fail again.
+        # The reader of the output has ended; writing the rest at exit would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(BUG)
     except ConfigError as error:

@@ -134,7 +134,7 @@ class Daemon:
         return replace(new, **{key: getattr(old, key) for key in keys})
 
     def _end(self) -> None:
-        """Let what runs end; what does not end in time is given up, as a crash would."""
+        """Wait for cycles that run; one that does not end in time is given up, as by a crash."""
         self._runtime.notify.stopping()
         self._log.info("stopping")
         self._slots.close()

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from rotator import targets
 from rotator.checks import clients
-from rotator.checks.case import SECONDS
 from rotator.checks.document_entry import OUTLIVED, Published, entry_of, missing, without_login
 from rotator.checks.finding import Findings
 from rotator.checks.registry import proofs
@@ -22,16 +21,16 @@ from rotator.core import docker_config
 from rotator.core.errors import DriverError
 from rotator.core.model import Content, Credential, Held, Proof
 from rotator.decoding import load
+from rotator.inspection import SECONDS
 from rotator.observe.times import relative
 from rotator.system.each import ThreadedEach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from rotator.checks.case import Case
-    from rotator.checks.finding import Finding
     from rotator.core.docker_config import DockerConfig
     from rotator.core.ports import Target
+    from rotator.inspection import Case, Finding
 
 
 _UNREADABLE = "write it again as one JSON document: clients go on without any login, some silently"
@@ -161,7 +160,7 @@ def _read(cases: Sequence[Case]) -> list[Published]:
 
     # Built before the threads start: a driver's module is loaded once.
     drivers = [
-        load(targets.DRIVERS[target.type]).build(target, target.policy(), case.clock)
+        load(targets.DRIVERS[target.type].module).build(target, target.policy(), case.clock)
         for case, target in every
     ]
     answers = ThreadedEach()(_held, drivers, SECONDS * 0.9)

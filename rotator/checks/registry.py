@@ -7,14 +7,14 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from rotator.checks import clients, overruling
-from rotator.checks.case import SECONDS
 from rotator.checks.wrapping import unwrap
 from rotator.config import readers
 from rotator.core import docker_config
-from rotator.core.docker_config import login_text, shown
+from rotator.core.docker_config import shown
 from rotator.core.errors import DriverError
 from rotator.core.failure import Failure
 from rotator.core.model import Content, Credential, Proof, ProofMode, Secret, Verdict
+from rotator.inspection import SECONDS
 from rotator.observe.times import relative
 from rotator.system.each import ThreadedEach
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from rotator.checks.case import Case
     from rotator.checks.finding import Findings
     from rotator.config.target_common import TargetSettings
     from rotator.core.docker_config import DockerConfig
     from rotator.core.model import Held
     from rotator.core.ports import Prove
+    from rotator.inspection import Case
 
 _ASK = "let this machine reach it, or see `registry_access` (ca_file, insecure)"
 
@@ -41,7 +41,7 @@ class ProveOnce:
         self._answers: dict[tuple[str, str, Secret], Future[Proof]] = {}
 
     def __call__(self, credential: Credential) -> Proof:
-        """Return what its registry says; who comes second waits for the first one's answer."""
+        """Return what its registry says; a second caller waits for the first one's answer."""
         key = (credential.registry, credential.username, credential.password)
         with self._lock:
             mine = key not in self._answers
@@ -49,7 +49,7 @@ class ProveOnce:
         if mine:
             try:
                 answer.set_result(self._prove(credential))
-            except Exception as error:  # noqa: BLE001  whoever waits gets it
+            except Exception as error:  # noqa: BLE001  those who wait get it
                 answer.set_exception(error)
         return answer.result()
 
@@ -141,8 +141,8 @@ def proofs(credentials: Sequence[Credential], case: Case) -> list[Proof]:
     """Return what each credential's registry says of it, all asked at once."""
     if case.rotation.prove is ProofMode.OFF:
         return [Proof(Verdict.SKIPPED)] * len(credentials)
-    # Before the check that asks has used up its own time: what one registry says is not lost with
-    # another that hangs.
+    # Before the check that asks has used up its own time, so that a registry that hangs does not
+    # cost the answers of the others.
     answers = ThreadedEach()(case.prove, credentials, SECONDS * 0.8)
     return [
         answer if isinstance(answer, Proof) else Proof(Verdict.UNKNOWN, Failure.of(answer).detail)
@@ -163,9 +163,7 @@ def _entries(
     there = [Credential(r, *logins[r], now) for r in wanted if r in logins]
     for credential, proof in zip(there, proofs(there, case), strict=True):
         registry = credential.registry
-        print_of = case.fingerprint
-        name = print_of(login_text(credential.username, credential.password)) if print_of else ""
-        known = case.record.known(registry, name)
+        known = case.known(credential)
         marked = held.mark.expires if held.mark else {}
         whose = "ours" if known else "another rotator's" if registry in marked else "not ours"
         end = known.expires_at if known else marked.get(registry)

@@ -162,7 +162,7 @@ def _mapping(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         if not re.search(r"(?m)^kind:\s", text):
             return {}
-        import yaml  # noqa: PLC0415  a document is seldom YAML
+        import yaml  # noqa: PLC0415  most documents are not YAML
 
         try:
             found = yaml.safe_load(text)
@@ -188,7 +188,7 @@ def _from_base64(value: str) -> str:
     try:
         return base64.b64decode(value).decode("utf-8", "replace")
     except ValueError:
-        return value  # somebody wrote it there as it is; what clients make of it is said below
+        return value  # somebody wrote it there as it is, see the findings below
 
 
 def _base64(text: str) -> _Layer | None:

@@ -25,7 +25,7 @@ class Text:
     """A text's first JSON value and what stands after it.
 
     `empty`: there is no value at all. `trailing`: something other than white space follows.
-    `several`: what follows counts as another value for Go's `Decoder.More`.
+    `several`: for Go's `Decoder.More` another value follows.
     """
 
     value: Any

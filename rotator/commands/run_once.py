@@ -84,7 +84,7 @@ def execute(configuration: Configuration, options: Options) -> int:
     reports, locked, crashed = sort_out(names, answers, report_log)
     _show(reports, options, report_log, verbose=configuration.log.level == "debug")
     if configuration.metrics_file is not None and not options.dry_run:
-        from rotator.observe import metrics_file  # noqa: PLC0415  as it is seldom asked for
+        from rotator.observe import metrics_file  # noqa: PLC0415  few configurations have it
 
         state, every = configuration.state_dir, configuration.rotations
         metrics_file.after_run(
@@ -103,7 +103,7 @@ def sort_out(
 ) -> tuple[list[Report], bool, int]:
     """Return the reports, whether a lock was held by another, and how many cycles crashed.
 
-    One that crashed takes none of the others' reports with it.
+    The others' reports are complete also where one cycle crashed.
     """
     reports, locked, crashed = [], False, 0
     for name, answer in zip(names, answers, strict=True):

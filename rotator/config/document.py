@@ -1,7 +1,7 @@
 """Reads the YAML text: every scalar as it is written, with the place of each key and value.
 
 A plain parser would turn an unquoted account 012345670123, mode 0600 or `prove: off` into other
-values, so only null is not a text here; what a text means is decided by the key's type.
+values, so only null is not a text here; the key's type decides what a text means.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The configuration as JSON Schema, for editors: what is accepted, with descriptions and defaults.
 
-What only holds between different mappings (names that are unique, one registry from one source) has
-no form in JSON Schema; what only holds between the keys of one mapping is in its `RULES`.
+JSON Schema has no form for rules between different mappings (names that are unique, one registry
+from one source). Rules between the keys of one mapping are in its `RULES`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _mapping(settings: type[Settings], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a mapping; what it refers to is added to the definitions."""
+    """Return the schema of a mapping, and add those that it refers to to the definitions."""
     described = _descriptions(settings)
     properties: dict[str, Any] = {}
     required: list[str] = []

@@ -109,7 +109,7 @@ class RotationSettings(Settings, kw_only=True):
     targets: Annotated[tuple[Target, ...], FILLED]
     """Where they are published."""
     remove: tuple[Registry, ...] = ()
-    """Entries to take out of every target, whoever wrote them."""
+    """Entries to take out of every target, also those of others."""
 
     def __post_init__(self) -> None:
         """Name the sources that have no name."""

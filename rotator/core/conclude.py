@@ -221,11 +221,12 @@ def conclude(
         record,
         outcome=outcome,
         started_at=started,
-        whole_at=started if whole else record.whole_at,
+        whole_at=at.now if whole else record.whole_at,
         ended_at=at.now,
         succeeded_at=at.now if outcome in SUCCEEDED else record.succeeded_at,
         safe_until=None if end == DEAD else end,
         job_safe=end > at.now,
+        notes=tuple(dict.fromkeys((*noted, *(note for one in targets for note in one.notes)))),
     )
     again = [d.again_at for d in (w.decision for w in written.values()) if isinstance(d, Keep)]
     record = replace(record, next_at=next_at(record, rotation, again, at.now, at.random))

@@ -110,7 +110,7 @@ def next_at(
     now: datetime,
     random: Random,
 ) -> datetime:
-    """Return when the next cycle begins: whatever comes first, never in the past.
+    """Return when the next cycle begins: the first reason for one, never in the past.
 
     `again`: when targets that were left as they are have to be dealt with again.
     """

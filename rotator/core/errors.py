@@ -6,7 +6,7 @@ RotatorError
 └── DriverError          a source, registry or target could not do its one thing
     ├── TemporaryError   waiting helps: tried again soon, no sooner than `retry_after`
     │   └── ConflictError    somebody wrote the target since it was read: read and merge again
-    └── PermanentError   a person has to act: tried again slowly and loudly, for ever
+    └── PermanentError   a person has to act: tried again slowly and loudly, without end
         ├── GoneError            something else stands where our document was: jobs can't read it
         └── LoginRejectedError   the login secret is wrong: not offered again until it changes
 
@@ -105,7 +105,7 @@ class ConflictError(TemporaryError):
 
 
 class PermanentError(DriverError):
-    """Waiting does not help: a person has to correct something. It is retried slowly, for ever."""
+    """Waiting does not help: a person has to correct something. It is retried slowly."""
 
 
 class GoneError(PermanentError):

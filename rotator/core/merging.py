@@ -66,8 +66,8 @@ def merge_document(s: Situation) -> Merged:
 def repaired(s: Situation) -> DockerConfig | None:
     """Return what a damaged document is replaced by; None where that would lose something.
 
-    What others had in it is remembered from the last read, or is in the part that is whole. Where
-    nobody remembers it, the damaged text has to be stored beside the document.
+    Others' entries come from the last read, or from the part that is whole. Where nobody remembers
+    them, the damaged text has to be stored beside the document.
     """
     text = _text(s)
     if not s.chosen:
@@ -102,7 +102,7 @@ def _base(s: Situation, found: DockerConfig) -> DockerConfig:
 def foreign_entry_stays(s: Situation, registry: str, there: str | None) -> bool:
     """Tell whether another rotator's entry is left alone: it works and does not end sooner.
 
-    What ends sooner is left too where ours is only what others published before.
+    One that ends sooner is left too where ours is only one that others published before.
     """
     if there is None or s.foreign_mark is None or s.is_edited:
         return False

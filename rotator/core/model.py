@@ -89,7 +89,7 @@ class Mark(Struct, frozen=True):
     """What a rotator leaves beside the document it wrote, so that others need not guess.
 
     `expires` tells when each registry's entry ends (None: no known end). `fingerprint` is the keyed
-    hash of the document as written: whoever has the key can tell whether it was edited since.
+    hash of the document as written: with the key one can tell whether it was edited since.
     """
 
     expires: Mapping[str, datetime | None]

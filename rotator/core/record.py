@@ -125,7 +125,8 @@ class RetiredLease(Struct, frozen=True):
 class Record(Struct, frozen=True):
     """Everything the journal holds of one rotation; `credentials` by registry, newest first.
 
-    `whole_at`: when the last cycle began that left no target out.
+    `whole_at`: when the last cycle ended that left no target out. `notes`: what the last cycle
+    said beside outcomes and failures.
     """
 
     version: int = VERSION
@@ -142,6 +143,7 @@ class Record(Struct, frozen=True):
     job_safe: bool = False
     pending: Mapping[str, PendingCredential] = {}
     whole_at: Time | None = None
+    notes: tuple[str, ...] = ()
 
     def dump(self) -> str:
         """Return the record as JSON."""

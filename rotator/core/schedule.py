@@ -99,7 +99,7 @@ def longest_wait(schedule: Schedule, life: Life, *, throttled: bool) -> timedelt
     limit = _limit(schedule, life)
     if throttled:
         return max(_THROTTLED, limit)
-    # What has no end is read each poll, and not more seldom where that failed.
+    # A credential without an end is read each poll, and no less often after a failure.
     return min(limit, schedule.poll) if life == ENDLESS else limit
 
 

@@ -110,7 +110,8 @@ def with_attempts(
     """Note that sources are about to be asked.
 
     Until the cycle ends this counts as a failure, so that a crash loop backs off instead of taking
-    a lease at each restart. What is asked for before its time stays due until it is given.
+    a lease at each restart. A credential that is asked for before its time stays due until the
+    source gives it.
     """
     sources, credentials = dict(record.sources), dict(record.credentials)
     for source in due:

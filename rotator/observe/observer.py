@@ -32,7 +32,7 @@ _TEXT = "text/plain; charset=utf-8"
 
 
 class Observer:
-    """Shows a daemon to whoever asks, from `start` to `stop`.
+    """Shows a daemon to all who ask, from `start` to `stop`.
 
     `states` and `configuration` give what the daemon has now; `turning` tells whether its loop
     turns. `add` takes each cycle's report, `reloaded` whether a reload was good.

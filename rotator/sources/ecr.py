@@ -134,7 +134,7 @@ class EcrSource(Source):
         ]
 
     def identity(self) -> str:
-        """Return the ARN of whom AWS takes us for; raises as `fetch` does.
+        """Return the ARN of our identity for AWS; raises as `fetch` does.
 
         Nobody needs a permission to ask (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
         """
@@ -238,6 +238,5 @@ class EcrSource(Source):
         )
 
 
-def build(settings: EcrSourceSettings | EcrPublicSourceSettings, clock: Clock) -> EcrSource:
-    """Return the source that an `ecr` or `ecr_public` entry of the configuration describes."""
-    return EcrSource(settings, clock)
+build = EcrSource
+"""Returns the source that an `ecr` or `ecr_public` entry of the configuration describes."""

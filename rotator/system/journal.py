@@ -1,7 +1,7 @@
 """The journal in files: one JSON file a rotation in the state directory, and the fingerprints' key.
 
-Nothing here stops a cycle. What can't be read is set aside, and where nothing can be written the
-record stays in memory: a journal that is lost costs one renewal.
+Nothing here stops a cycle. A file that can't be read is set aside, and where nothing can be
+written the record stays in memory: a journal that is lost costs one renewal.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class FileJournal:
     `warn` gets a sentence for each thing that a person should know. It gets one for a state
     directory that can't be written, and another only after it could be written in between.
 
-    Raises `ConfigError` where a newer rotator wrote the record: what this one does not know of it
-    would be lost.
+    Raises `ConfigError` where a newer rotator wrote the record: it may hold fields that
+    this one would lose.
     """
 
     def __init__(self, state_dir: Path, rotation: str, warn: Callable[[str], None]) -> None:

@@ -33,8 +33,8 @@ class Fetches:
     def fetch(self, previous: Sequence[Credential], who: str) -> Sequence[Credential]:
         """Return the answer that another rotation got just now, else ask the driver.
 
-        A failure serves too: the same wrong login must not be offered once a rotation. Whoever asks
-        again wants a new answer. A lease is never shared: who ends it must be the only one with it.
+        A failure is shared too: the same wrong login must not be offered once a rotation. A
+        rotation that asks again wants a new answer. A lease is never shared: one rotation ends it.
         """
         with self.lock:
             recent = self.steady() - self.asked_at < WINDOW
@@ -79,8 +79,7 @@ class SharedSource(Source):
     @property
     def token_expires_at(self) -> datetime | None:
         """Return when the driver's own login ends, where it has one that ends."""
-        end: datetime | None = getattr(self._fetches.driver, "token_expires_at", None)
-        return end
+        return self._fetches.driver.token_expires_at
 
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:
         """Return what the source gives, asking it once for all that share it."""

@@ -1,7 +1,8 @@
 """Wakes the thread that waits for it, from any other thread or a signal handler.
 
-`threading.Event` is none for signals: one may interrupt the thread that holds the event's lock, and
-its handler would then wait for that lock for ever. A queue's `put` may be called anywhere
+`threading.Event` can't be set by a signal handler: a signal may interrupt the thread that holds the
+event's lock, and the handler would then wait for that lock without end. A queue's `put` may be
+called anywhere
 (https://docs.python.org/3/library/queue.html#queue.SimpleQueue).
 """
 

@@ -25,7 +25,7 @@ CONNECTIONS = 16
 MANY = (100, 1000, 5000)
 # Each waits for the one before it: what a target holds is proven (a registry answers with a
 # challenge first), then fetched, proven and written.
-CHAIN = ("read", "challenge", "proof", "fetch", "challenge", "proof", "write")
+CHAIN = ("read", "namespace", "challenge", "proof", "fetch", "challenge", "proof", "write")
 _MEGABYTE = 1e6
 
 

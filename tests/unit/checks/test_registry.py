@@ -102,7 +102,7 @@ def test_published(
     assert todo in the(findings.all, level, words).todo
 
 
-def test_half_a_login(tmp_path: Path) -> None:
+def test_login_part(tmp_path: Path) -> None:
     """A password alone can't be shown to anybody."""
     findings = look(tmp_path, Held(Secret("s3cr3t-p")), content="password", registry=HARBOR)
     the(findings.all, "ok", "no registry can judge alone")
@@ -164,6 +164,6 @@ def test_a_proof_that_fails() -> None:
         ("x" * 300, "x" * 200),
     ],
 )
-def test_names_from_outside(key: str, said: str) -> None:
+def test_names_that_strangers_chose(key: str, said: str) -> None:
     """A key of somebody's document is printed without logins and without control characters."""
     assert shown(key) == said

@@ -64,7 +64,7 @@ def test_a_bug_has_its_traceback_without_values(
         (lambda: json.loads("{"), "json.decoder.JSONDecodeError"),
     ],
 )
-def test_what_quotes_nothing_is_told(fails: Callable[[], object], words: str) -> None:
+def test_what_quotes_nothing_is_logged(fails: Callable[[], object], words: str) -> None:
     """What says what to mend and holds no value stays."""
     with pytest.raises(Exception) as caught:  # noqa: PT011  each its own
         fails()

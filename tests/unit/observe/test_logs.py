@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 CHANGE = Change(ECR, "hmac:111111111111", "hmac:222222222222", "renewed")
 
 
-def told(capsys: pytest.CaptureFixture[str], *reports: Any, level: str = "info") -> list[Any]:
+def reported(capsys: pytest.CaptureFixture[str], *reports: Any, level: str = "info") -> list[Any]:
     """Return the lines that are logged of these reports, as a machine reads them."""
     settings = LogSettings(level=level)  # type: ignore[arg-type]
     report_log = ReportLog(configure(settings))
@@ -41,7 +41,7 @@ def told(capsys: pytest.CaptureFixture[str], *reports: Any, level: str = "info")
 
 def test_a_change_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Which rotation, target and registry; which fingerprint before and after; and why."""
-    lines = told(capsys, report(targets=(TargetReport(FILE, "written", changes=(CHANGE,)),)))
+    lines = reported(capsys, report(targets=(TargetReport(FILE, "written", changes=(CHANGE,)),)))
     [line] = [one for one in lines if one["event"] == "published"]
     assert line.pop("timestamp").endswith("Z")
     assert line == {
@@ -58,7 +58,7 @@ def test_a_change_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_dry_run_does_not_say_published(capsys: pytest.CaptureFixture[str]) -> None:
     """Who counts what was published must not count what would have been."""
-    lines = told(capsys, report(targets=(TargetReport(FILE, "planned", changes=(CHANGE,)),)))
+    lines = reported(capsys, report(targets=(TargetReport(FILE, "planned", changes=(CHANGE,)),)))
     events = {line["event"] for line in lines}
     assert "would publish" in events
     assert "published" not in events
@@ -72,7 +72,7 @@ def test_a_problem_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
         TargetReport("a", "failed", failure=temporary),
         TargetReport("b", "failed", failure=permanent),
     )
-    lines = told(capsys, report(sources=(), targets=targets))
+    lines = reported(capsys, report(sources=(), targets=targets))
     failed = [line for line in lines if "target" in line and line["event"] != "published"]
     assert [(one["target"], one["level"], one["hint"]) for one in failed] == [
         ("a", "warning", "start it"),
@@ -88,13 +88,13 @@ def test_a_quiet_cycle_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
         targets=(),
         credentials=(CredentialReport(ECR, "ecr", "fresh", "accepted"),),
     )
-    assert told(capsys, fresh) == []
-    assert [line["event"] for line in told(capsys, fresh, level="debug")] == ["cycle ended"]
+    assert reported(capsys, fresh) == []
+    assert [line["event"] for line in reported(capsys, fresh, level="debug")] == ["cycle ended"]
 
 
 def test_a_fetch_that_failed_names_its_source(capsys: pytest.CaptureFixture[str]) -> None:
     """Several sources: which one it was has to be said."""
-    lines = told(capsys, report())
+    lines = reported(capsys, report())
     assert [line["source"] for line in lines if line["event"] == "fetch failed"] == ["vault"]
     assert PROBLEM.hint in json.dumps(lines)
 

@@ -30,7 +30,7 @@ def test_span(seconds: float, said: str) -> None:
     assert duration_text(timedelta(seconds=seconds)) == said
 
 
-def test_moments() -> None:
+def test_times() -> None:
     """A moment is told from now, and as a time of day in UTC."""
     assert relative(NOW + timedelta(minutes=312), NOW) == "in 5 h 12 m"
     assert relative(NOW - timedelta(minutes=3), NOW) == "3 m ago"

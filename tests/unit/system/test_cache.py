@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.system.cache import Cache
-from tests.support import settled
+from tests.support import aged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ def file(tmp_path: Path) -> Path:
     """Return a file that was written some time ago."""
     path = tmp_path / "file"
     path.write_text("s3cr3t-one")
-    return settled(path)
+    return aged(path)
 
 
 def replace(file: Path) -> None:
@@ -38,7 +38,7 @@ def replace(file: Path) -> None:
 def edit(file: Path) -> None:
     """Write into the file."""
     file.write_text("s3cr3t-six")
-    settled(file, 60)
+    aged(file, 60)
 
 
 def test_what_stays_the_same_is_made_once(file: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_file_that_appears_counts(tmp_path: Path) -> None:
     first = cache.get("key", [path], Made)
     assert cache.get("key", [path], Made) is first
     path.touch()
-    settled(path)
+    aged(path)
     assert cache.get("key", [path], Made) is not first
 
 
@@ -109,7 +109,7 @@ def test_what_changes_meanwhile_counts_at_the_next_call(file: Path) -> None:
     assert cache.get("key", [file], Made) is not first
 
 
-def test_what_cannot_be_made_is_not_kept(file: Path) -> None:
+def test_what_cannot_be_made_is_not_cached(file: Path) -> None:
     """An error is for the caller; afterwards nothing older is given."""
     cache: Cache[Made] = Cache()
     first = cache.get("key", [file], Made)
@@ -119,7 +119,7 @@ def test_what_cannot_be_made_is_not_kept(file: Path) -> None:
     assert cache.get("key", [file], Made) is not first
 
 
-def test_what_is_forgotten_is_made_anew(file: Path) -> None:
+def test_what_is_forgotten_is_made_again(file: Path) -> None:
     """As the caller wants it."""
     cache: Cache[Made] = Cache()
     first = cache.get("key", [file], Made)

@@ -43,7 +43,7 @@ def test_two_who_look_see_no_daemon(tmp_path: Path) -> None:
         assert daemon_runs(tmp_path) is False
 
 
-def test_not_to_be_told(tmp_path: Path) -> None:
+def test_not_known(tmp_path: Path) -> None:
     """Where the lock can't be looked at, that is the answer."""
     (tmp_path / "daemon.lock").symlink_to("elsewhere")
     assert daemon_runs(tmp_path) is None
