@@ -175,6 +175,9 @@ def idle(daemon: Daemon) -> bool:
 def test_a_storm_of_reloads_changes_nothing(place: Place) -> None:
     """Reading the same configuration again keeps every rotation, its schedule and its memory."""
     place.rotations["one"]["schedule"] = {"poll": "1h"}
+    # A file that is new is noticed by the watch, too, and brings another cycle.
+    place.file().write_text("{}")
+    place.file().chmod(0o600)
     with place.daemon() as daemon:
         place.ready()
         until(lambda: idle(daemon), what="the timer")
