@@ -112,6 +112,7 @@ def target_reports(
                     expires_at,
                     failure=observation.failure,
                     group=target.group,
+                    step="read",
                 )
             )
     return reports
@@ -122,8 +123,9 @@ def _target_report(
 ) -> TargetReport:
     s, decision, failure = done.situation, done.decision, done.failure
     target = s.observation.target
+    step = None if failure is None else "write"
     if isinstance(decision, HoldBack) and failure is None:
-        failure = decision.failure
+        failure, step = decision.failure, "plan"
         outcome = "failed" if failure.reason is Reason.MALFORMED else "held_back"
     elif failure is not None:
         outcome = "failed"
@@ -146,6 +148,7 @@ def _target_report(
             *_drift_notes(s, record.target(target.name)),
         ),
         group=target.group,
+        step=step,
     )
 
 

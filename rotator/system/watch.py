@@ -14,8 +14,9 @@ import os
 import select
 import threading
 import time
+from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,9 @@ _DIRECTORY_GONE = flags.DELETE_SELF | flags.MOVE_SELF | flags.UNMOUNT
 _ON_FILE = flags.CLOSE_WRITE | flags.DONT_FOLLOW
 _NONE = -1
 
+# How many of our own renames are remembered.
+_COOKIES = 64
+
 # A rotator closes what it has published, which the kernel reports like anybody's write.
 _CLOSED_WITHIN = 1.0
 
@@ -68,6 +72,7 @@ class _File:
     calls: float = BURST
     counted_at: float = 0.0
     published_at: float | None = None
+    published: deque[int] = field(default_factory=lambda: deque(maxlen=_COOKIES))
 
     def call_at(self) -> float | None:
         return None if self.changed_at is None else max(self.changed_at + QUIET, self.next_at)
@@ -163,11 +168,13 @@ class Watch:
     def _notice(self, events: Sequence[Event]) -> None:
         for file in self._files:
             drafts = atomic_file.prefix(file.name)
-            published = {each.cookie for each in events if each.name.startswith(drafts)} - {0}
+            # One rename is two events, which may be read one after the other.
+            renamed = (each.cookie for each in events if each.name.startswith(drafts))
+            file.published.extend(cookie for cookie in renamed if cookie)
             for each in events:
                 if not _concerns(file, each):
                     continue
-                if each.cookie in published:
+                if each.cookie in file.published:
                     if each.mask & flags.MOVED_TO:
                         file.published_at = time.monotonic()
                 elif not _closes_published(file, each):
