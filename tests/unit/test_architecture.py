@@ -49,13 +49,13 @@ NAMED = sorted(set(re.findall(r"`(\w[\w./-]*(?:\.py|/))`", PAGE.read_text(encodi
 
 @pytest.mark.parametrize("name", NAMED)
 def test_what_it_names_exists(name: str) -> None:
-    """A path counts from the project's folder or from the package; a bare name is anywhere in it."""
+    """A path begins in the project or in the package; a bare name is anywhere in the package."""
     root = PAGE.parent
     bare = "/" not in name and list((root / "rotator").rglob(name))
     assert bare or any((root / base / name).exists() for base in ("", "rotator"))
 
 
 def test_every_folder_is_named() -> None:
-    """Who adds one says in a line what is in it."""
+    """A new one needs a line there that says what is in it."""
     folders = {path.parent.name for path in PAGE.parent.glob("rotator/*/__init__.py")}
     assert folders <= {name.removeprefix("rotator/").strip("/") for name in NAMED}
