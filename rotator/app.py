@@ -158,7 +158,7 @@ class Builder:
         return Runner(rotation, ports, each, state_dir, self._warn)
 
     def _source(self, settings: SourceSettings, rotation: str) -> Source:
-        module = load(sources.DRIVERS[settings.type])
+        module = load(sources.DRIVERS[settings.type].module)
         wanted = _wanted(settings)
         if self._users[wanted] == 1:
             return cast("Source", module.build(settings, self._clock))
@@ -168,7 +168,7 @@ class Builder:
         return SharedSource(settings.name, rotation, self._shared[wanted])
 
     def _target(self, settings: TargetSettings) -> Target:
-        module = load(targets.DRIVERS[settings.type])
+        module = load(targets.DRIVERS[settings.type].module)
         return cast("Target", module.build(settings, settings.policy(), self._clock))
 
 

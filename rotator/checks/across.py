@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rotator.config.sources import VaultSourceSettings
 from rotator.config.targets import FileTargetSettings, GitlabVariableTargetSettings
 from rotator.core import docker_config
 from rotator.core.errors import DriverError
@@ -18,11 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from rotator.checks.case import Case
     from rotator.checks.finding import Findings
     from rotator.config.target_common import TargetSettings
-    from rotator.config.targets import Target
     from rotator.core.model import Credential
+    from rotator.inspection import Case
 
 _KEY = "DOCKER_AUTH_CONFIG"
 
@@ -32,9 +32,10 @@ _COVERS = 0.9
 
 @dataclass(frozen=True, slots=True)
 class RotationChecks:
-    """A rotation and the findings about its sources and targets, in the configuration's order."""
+    """A rotation, and the findings about its journal, its sources and its targets, in order."""
 
     case: Case
+    journal: Findings
     sources: Sequence[Findings]
     targets: Sequence[Findings]
 
@@ -90,7 +91,7 @@ def _known_lives(source: str, findings: Findings, case: Case) -> dict[str, timed
 def _leases(rotation: RotationChecks) -> None:
     job = rotation.case.rotation.longest_job
     for source, findings in zip(rotation.case.rotation.sources, rotation.sources, strict=True):
-        after = getattr(source, "revoke_after", None)
+        after = source.revoke_after if isinstance(source, VaultSourceSettings) else None
         if after is not None and after < job:
             findings.warning(
                 f"`revoke_after` is {duration_text(after)}: a job that runs for the "
@@ -107,10 +108,10 @@ def _values(rotation: RotationChecks) -> None:
     for target, findings in zip(rotation.case.rotation.targets, rotation.targets, strict=True):
         if isinstance(target, GitlabVariableTargetSettings) and target.enabled:
             text = _value(target, findings, logins)
-            if text is not None:
-                from rotator.checks.gitlab import check_document  # noqa: PLC0415  its SDK is slow
+            if text is not None and findings.held is not None:
+                from rotator.targets.inspect_gitlab_variable import check_document  # noqa: PLC0415  its SDK is slow
 
-                check_document(target, text, rotation.case, findings)
+                findings.add(check_document(target, text, findings.held, rotation.case))
 
 
 def _value(
@@ -148,7 +149,8 @@ def _file_and_variable(rotations: Sequence[RotationChecks]) -> None:
     for rotation in rotations:
         pairs = zip(rotation.case.rotation.targets, rotation.targets, strict=True)
         for target, findings in pairs:
-            if not (_is_document(target) and _is_auth_config(target)):
+            is_variable = isinstance(target, GitlabVariableTargetSettings) and target.key == _KEY
+            if not (_is_document(target) and is_variable):
                 continue
             both = [registry for registry in rotation.wanted(target) if registry in files]
             if both:
@@ -163,7 +165,3 @@ def _file_and_variable(rotations: Sequence[RotationChecks]) -> None:
 
 def _is_document(target: TargetSettings) -> bool:
     return target.enabled and target.content is Content.DOCKER_CONFIG
-
-
-def _is_auth_config(target: Target) -> bool:
-    return isinstance(target, GitlabVariableTargetSettings) and target.key == _KEY

@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rotator import targets
-from rotator.checks.case import SECONDS
 from rotator.checks.document_entry import OUTLIVED, Published, entry_of, missing, without_login
 from rotator.checks.finding import Findings
 from rotator.checks.registry import oddities, proofs
@@ -19,16 +18,16 @@ from rotator.core import docker_config
 from rotator.core.errors import DriverError
 from rotator.core.model import Content, Credential, Held, Proof
 from rotator.decoding import load
+from rotator.inspection import SECONDS
 from rotator.observe.times import relative
 from rotator.system.each import ThreadedEach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from rotator.checks.case import Case
-    from rotator.checks.finding import Finding
     from rotator.core.docker_config import DockerConfig
     from rotator.core.ports import Target
+    from rotator.inspection import Case, Finding
 
 
 _UNREADABLE = "write it again as one JSON document: clients go on without any login, some silently"
@@ -156,7 +155,7 @@ def _read(cases: Sequence[Case]) -> list[Published]:
 
     # Built before the threads start: a driver's module is loaded once.
     drivers = [
-        load(targets.DRIVERS[target.type]).build(target, target.policy(), case.clock)
+        load(targets.DRIVERS[target.type].module).build(target, target.policy(), case.clock)
         for case, target in every
     ]
     answers = ThreadedEach()(_held, drivers, SECONDS * 0.9)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from rotator.checks.case import Case
     from rotator.config.targets import Target as TargetSettings
     from rotator.core.record import KnownCredential
+    from rotator.inspection import Case
 
 OUTLIVED = (
     "the job had an older document than is published: where jobs outlive a renewal, mount the "
@@ -147,10 +147,8 @@ def entry_of(
 
 
 def _ours(login: Credential, cases: Sequence[Case]) -> _Ours | None:
-    text = docker_config.login_text(login.username, login.password)
     for case in cases:
-        known = case.fingerprint and case.record.known(login.registry, case.fingerprint(text))
-        if known:
+        if known := case.known(login):
             return _Ours(case, known, known == case.record.credentials[login.registry][0])
     return None
 

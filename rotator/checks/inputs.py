@@ -14,6 +14,13 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from rotator.config.sources import (
+    EcrPublicSourceSettings,
+    EcrSourceSettings,
+    VaultSourceSettings,
+)
+from rotator.config.targets import VaultKvTargetSettings
+from rotator.config.vault_auth import AwsAuthSettings
 from rotator.core.errors import DriverError
 from rotator.system.open_files import readable_by_everybody
 from rotator.system.secret_input import SECRET_SHAPES, SecretInput, wrappings
@@ -26,7 +33,6 @@ if TYPE_CHECKING:
 
 _CERTIFICATES = ("ca_file", "client_cert_file", "client_key_file")
 _AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-_ECR = ("ecr", "ecr_public")
 _LARGEST = 1 << 20
 
 
@@ -122,8 +128,9 @@ def _not_pem(data: bytes, key: str, file: Path) -> tuple[str, str] | None:
 
 
 def _asks_aws(settings: Struct) -> bool:
-    auth = getattr(settings, "auth", None)
-    return getattr(auth, "method", "") == "aws" or str(getattr(settings, "type", "")) in _ECR
+    if isinstance(settings, VaultSourceSettings | VaultKvTargetSettings):
+        return isinstance(settings.auth, AwsAuthSettings)
+    return isinstance(settings, EcrSourceSettings | EcrPublicSourceSettings)
 
 
 def _aws_variables(findings: Findings) -> None:

@@ -7,13 +7,13 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from rotator.checks import clients, overruling
-from rotator.checks.case import SECONDS
 from rotator.checks.wrapping import unwrap
 from rotator.core import docker_config
-from rotator.core.docker_config import login_text, shown
+from rotator.core.docker_config import shown
 from rotator.core.errors import DriverError
 from rotator.core.failure import Failure
 from rotator.core.model import Content, Credential, Proof, ProofMode, Secret, Verdict
+from rotator.inspection import SECONDS
 from rotator.observe.times import relative
 from rotator.system.each import ThreadedEach
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from rotator.checks.case import Case
     from rotator.checks.finding import Findings
     from rotator.config.target_common import TargetSettings
     from rotator.core.docker_config import DockerConfig
     from rotator.core.model import Held
     from rotator.core.ports import Prove
+    from rotator.inspection import Case
 
 _ASK = "let this machine reach it, or see `registry_access` (ca_file, insecure)"
 
@@ -164,9 +164,7 @@ def _entries(
     there = [Credential(r, *logins[r], now) for r in wanted if r in logins]
     for credential, proof in zip(there, proofs(there, case), strict=True):
         registry = credential.registry
-        print_of = case.fingerprint
-        name = print_of(login_text(credential.username, credential.password)) if print_of else ""
-        known = case.record.known(registry, name)
+        known = case.known(credential)
         marked = held.mark.expires if held.mark else {}
         whose = "ours" if known else "another rotator's" if registry in marked else "not ours"
         end = known.expires_at if known else marked.get(registry)

@@ -21,9 +21,9 @@ from rotator.observe.progress import Progress, shown
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence, Sized
 
-    from rotator.checks.finding import Finding
     from rotator.checks.run import Examined
     from rotator.config.schema import Configuration, RotationSettings
+    from rotator.inspection import Finding
 
 OK, FAILED = 0, 1
 
@@ -156,7 +156,7 @@ def _chosen(findings: Sequence[Finding], options: Options) -> Sequence[Finding]:
 
 
 def _json(findings: Sequence[Finding]) -> dict[str, Any]:
-    from rotator.checks.finding import worst  # noqa: PLC0415  needless for --help
+    from rotator.inspection import worst  # noqa: PLC0415  needless for --help
 
     listed = [
         {"level": str(f.level), "about": f.about, "found": f.found, "todo": f.todo or None}

@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from rotator.core.model import Credential, Held, Lease, Mark, Policy, Proof, Secret
 
@@ -38,6 +38,17 @@ Prove = Callable[[Credential], Proof]
 
 Fingerprint = Callable[[str], str]
 """A keyed hash that names a text without showing it: `hmac:` and 12 hexadecimal digits."""
+
+
+class Driver(NamedTuple):
+    """A kind of source or target: the module that builds one, and the module that inspects one.
+
+    `inspection` has `inspect(settings, case, findings)`, which `rotator check` calls: it asks, adds
+    what it finds, raises the driver's own errors, and changes nothing. The default only reads.
+    """
+
+    module: str
+    inspection: str = "rotator.checks.plain"
 
 
 class Each(Protocol):
@@ -73,6 +84,11 @@ class Source(ABC):
     def __init__(self, name: str, registries: frozenset[str] | None) -> None:
         self.name = name
         self.registries = registries
+
+    @property
+    def token_expires_at(self) -> datetime | None:
+        """When the driver's own login ends; None where it does not, or nobody knows yet."""
+        return None
 
     @abstractmethod
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:
@@ -126,6 +142,11 @@ class Target(ABC):
     def __init__(self, name: str, policy: Policy) -> None:
         self.name = name
         self.policy = policy
+
+    @property
+    def token_expires_at(self) -> datetime | None:
+        """When the driver's own login ends; see `Source.token_expires_at`."""
+        return None
 
     @abstractmethod
     def read(self) -> Held:

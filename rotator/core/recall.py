@@ -65,13 +65,16 @@ def recall(
             if better is None or one.rank > better.rank:
                 found[registry, one.fingerprint] = one
     published = {registry for (registry, _), one in found.items() if one.end_known}
+    left_out = [record.target(name) for name, one in observed.items() if one.left_out]
+    elsewhere = {name for target in left_out for name in target.entries.values()}
     for login in memory.credentials:
         name = _name(login, fingerprint)
         there = found.get((login.registry, name))
         if login.registry not in sources or (there is not None and there.end_known):
             continue
         known = record.known(login.registry, name)
-        if known is not None and known.foreign and login.registry in published:
+        replaced = login.registry in published and name not in elsewhere
+        if known is not None and known.foreign and replaced:
             continue  # its owner published another one since, and may end this one
         one = Candidate(login, name, sources[login.registry])
         found[login.registry, name] = one if known is None else with_record(one, known, record)

@@ -125,7 +125,7 @@ class RetiredLease(Struct, frozen=True):
 class Record(Struct, frozen=True):
     """Everything the journal holds of one rotation; `credentials` by registry, newest first.
 
-    `whole_at`: when the last cycle began that left no target out.
+    `whole_at`: when the last cycle ended that left no target out.
     """
 
     version: int = VERSION

@@ -52,8 +52,7 @@ class AccessToken:
 
 def read(api: GitlabApi) -> AccessToken:
     """Return what GitLab says of the token in use; one call. Raises as `GitlabApi.call`."""
-    answer = api.call(lambda client: client.http_get("/personal_access_tokens/self"))
-    return parse(answer)
+    return parse(api.call(lambda client: client.personal_access_tokens.get("self").attributes))
 
 
 def parse(answer: Any) -> AccessToken:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from rotator.core.model import Mark
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 LIMIT = 255
 """Characters in a description. https://docs.gitlab.com/api/group_level_variables/"""
@@ -82,7 +82,7 @@ def _sentence(mark: Mark, included: Sequence[_Entry], left_out: int) -> str:
         for title, entries in groupby(included, key=lambda entry: _title(entry[1]))
     ]
     if not clauses and mark.expires:
-        clauses = [_title(_soonest(mark.expires))]
+        clauses = [_title(min((end for end in mark.expires.values() if end), default=None))]
     if left_out:
         clauses.append(f"and {left_out} more")
     head = f"{_BEGINNING}{mark.rotation[:_LONGEST_ROTATION]})"
@@ -93,10 +93,6 @@ def _title(end: datetime | None) -> str:
     if end is None:
         return _ENDLESS
     return "until " + end.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _soonest(expires: Mapping[str, datetime | None]) -> datetime | None:
-    return min((end for end in expires.values() if end), default=None)
 
 
 def _time(text: str) -> datetime | None:

@@ -57,7 +57,8 @@ class Access:
         """
         with _locks.setdefault(self, Lock()):
             selected = _selected.get(self, self._files(), self._select)
-            named = [_trusted(), *selected.files()]
+            trusted = Path(os.environ.get("SSL_CERT_FILE", "/"))
+            named = [trusted, *selected.files()]
             if (last := _last.get(self)) is not None and last.is_over():
                 self.forget()
             make = partial(self._connect, selected)
@@ -147,8 +148,3 @@ _locks: dict[Access, Lock] = {}
 _last: dict[Access, Login] = {}
 _selected: Cache[Selected] = Cache()
 _connections: Cache[Connection] = Cache()
-
-
-def _trusted() -> Path:
-    """Return the file that names the trusted authorities where the environment chooses one."""
-    return Path(os.environ.get("SSL_CERT_FILE", "/"))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from rotator.config.schema import RotationSettings
-    from rotator.core.ports import Clock
+    from rotator.core.ports import Clock, Source, Target
     from rotator.core.rotation import Rotation
 
 WARN_AHEAD = timedelta(days=30)
@@ -108,8 +108,8 @@ class AccessTokens:
 
     def _of_vault(self) -> Iterable[TokenEnd]:
         for settings, rotation in self._rotations():
-            drivers: dict[str, Any] = {source.name: source for source in rotation.sources}
-            drivers |= {target.name: target for target in rotation.targets}
+            drivers: dict[str, Source | Target] = {one.name: one for one in rotation.sources}
+            drivers |= {one.name: one for one in rotation.targets}
             sources = [
                 (one.name, one.auth)
                 for one in settings.sources
@@ -121,7 +121,7 @@ class AccessTokens:
                 if isinstance(one, VaultKvTargetSettings)
             ]
             for name, auth in (*sources, *targets):
-                end = getattr(drivers.get(name), "token_expires_at", None)
+                end = drivers[name].token_expires_at
                 if end is not None:
                     yield TokenEnd("vault", f"{settings.name}/{name}", end, _vault_hint(auth))
 

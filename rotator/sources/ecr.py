@@ -238,6 +238,5 @@ class EcrSource(Source):
         )
 
 
-def build(settings: EcrSourceSettings | EcrPublicSourceSettings, clock: Clock) -> EcrSource:
-    """Return the source that an `ecr` or `ecr_public` entry of the configuration describes."""
-    return EcrSource(settings, clock)
+build = EcrSource
+"""Returns the source that an `ecr` or `ecr_public` entry of the configuration describes."""

@@ -14,6 +14,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from rotator.core.errors import Reason, TemporaryError
+from rotator.core.ports import Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,9 +52,8 @@ class ThreadedEach:
             if stuck := next((one for one in hanging if one.item == item), None):
                 asked.append(self._still(stuck))
                 continue
-            server = (
-                getattr(item, "server", None) or object()
-            )  # an item that names none waits for nobody
+            named = item.server if isinstance(item, Target) else None
+            server = named or object()  # an item that names none waits for nobody
             if server not in queues:
                 queues[server] = _Queue(self._running, seconds, self._clock)
             one = _Call(call, item, queues[server])

@@ -79,8 +79,7 @@ class SharedSource(Source):
     @property
     def token_expires_at(self) -> datetime | None:
         """Return when the driver's own login ends, where it has one that ends."""
-        end: datetime | None = getattr(self._fetches.driver, "token_expires_at", None)
-        return end
+        return self._fetches.driver.token_expires_at
 
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:
         """Return what the source gives, asking it once for all that share it."""

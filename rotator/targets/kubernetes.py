@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rotator.config.targets import KubernetesSecretTargetSettings
 from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.mark import to_annotations
 from rotator.core.model import Held, Secret
@@ -36,10 +37,7 @@ from rotator.targets.kubernetes_group import KubernetesGroup
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rotator.config.targets import (
-        KubernetesConfigMapTargetSettings,
-        KubernetesSecretTargetSettings,
-    )
+    from rotator.config.targets import KubernetesConfigMapTargetSettings
     from rotator.core.model import Mark, Policy
     from rotator.core.ports import Clock
 
@@ -80,8 +78,9 @@ def one(
     namespace: str,
 ) -> KubernetesTarget:
     """Return the target for one namespace's object."""
-    secret_type = getattr(settings, "secret_type", None)
-    kind = "secret" if secret_type else "configmap"
+    kind, secret_type, accounts = "configmap", None, None
+    if isinstance(settings, KubernetesSecretTargetSettings):
+        kind, secret_type, accounts = "secret", settings.secret_type, settings.service_accounts
     target = KubernetesTarget(
         settings.name_in(namespace),
         policy,
@@ -89,7 +88,7 @@ def one(
         secret_type,
         settings.labels,
         settings.annotations,
-        getattr(settings, "service_accounts", None) or (),
+        accounts or (),
     )
     target.group = None if settings.namespace is not None else settings.target_name
     return target
@@ -122,7 +121,7 @@ class KubernetesTarget(Target):
         self.server = str(place.access)
         self.place = place
         self._objects = Objects(place)
-        self._service_accounts = tuple(service_accounts)
+        self.service_accounts = tuple(service_accounts)
         self._secret_type = secret_type
         self._labels = dict(labels or {})
         self._annotations = dict(annotations or {})
@@ -204,7 +203,7 @@ class KubernetesTarget(Target):
         if held.version is None:
             return
         mine = {"name": self.place.object_name}
-        for name in self._service_accounts:
+        for name in self.service_accounts:
             place = Place("serviceaccount", self.place.namespace, name, "", self.place.access)
             accounts = Objects(place)
             account = accounts.get()

@@ -18,6 +18,8 @@ from rotator.vault.engines import Mounts
 from rotator.vault.login import Token, log_in, renew, secret_input
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rotator.core.ports import Clock
     from rotator.vault.connection import VaultSettings
     from rotator.vault.patience import Patience
@@ -73,6 +75,11 @@ class SharedLogin:
         """The login token in use; None where there is none yet."""
         return self._granted.token if self._granted else None
 
+    @property
+    def token_expires_at(self) -> datetime | None:
+        """When the login token ends; None where it has no known end, or there is none yet."""
+        return self.token.expires_at if self.token else None
+
     def mounts_in(self, namespace: str | None) -> Mounts:
         """Return what is known of the mounts in a namespace."""
         return self._mounts.setdefault(namespace, Mounts())
@@ -96,7 +103,8 @@ class SharedLogin:
         """
         with self._lock:
             granted = self._granted
-            if granted is None or self._left(granted) < _MARGIN or self._is_exchanged():
+            exchanged = self.is_given and self._stamp != self.login_stamp()
+            if granted is None or exchanged or self._left(granted) < _MARGIN:
                 return self._log_in(patience, user)
             if self._is_past(_RENEW_AFTER, granted):
                 token = renew(self.server, granted.token, granted.connection, self._clock, patience)
@@ -154,9 +162,6 @@ class SharedLogin:
         if then == stamp and time.monotonic() - at < lasts:
             self._informed.add(user)
             raise error
-
-    def _is_exchanged(self) -> bool:
-        return self.is_given and self._stamp != self.login_stamp()
 
     def _is_past(self, share: float, granted: Granted) -> bool:
         ttl = granted.token.ttl

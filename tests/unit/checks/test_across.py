@@ -17,7 +17,7 @@ from tests.unit.checks.room import HARBOR, bad, case, file_target, login_file, r
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rotator.checks.finding import Finding
+    from rotator.inspection import Finding
 
 
 def login(life: timedelta | None) -> Credential:
@@ -32,7 +32,7 @@ def compared(
     one = case(settings, record)
     source = Findings("login", credentials=credentials)
     target = Findings("the file")
-    compare([RotationChecks(one, [source], [target])])
+    compare([RotationChecks(one, Findings("journal"), [source], [target])])
     return [*source.all, *target.all]
 
 

@@ -19,7 +19,7 @@ from tests.unit.checks.room import HARBOR, bad, case, file_target, login_file, r
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rotator.checks.finding import Finding
+    from rotator.inspection import Finding
 
 
 def variable() -> GitlabVariableTargetSettings:

@@ -20,8 +20,7 @@ from tests.unit.checks.room import HARBOR, case, file_target, levels, login_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rotator.checks.case import Case
-    from rotator.checks.finding import Finding
+    from rotator.inspection import Case, Finding
 
 OLD, NEW = f"{MARKED}old", f"{MARKED}new"
 TARGET = "the file"

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotator.checks.case import SECONDS
 from rotator.checks.document import judge
 from rotator.checks.run import prover
 from rotator.config.schema import Configuration
 from rotator.core.model import Verdict
+from rotator.inspection import SECONDS
 from rotator.registry import RegistryProver
 from rotator.system.each import ThreadedEach
 from tests.support import made

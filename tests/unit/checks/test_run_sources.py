@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from moto.server import ThreadedMotoServer
 
-from rotator.checks import CHECKS, plain
-from rotator.checks.finding import Findings
+from rotator.checks import plain
+from rotator.core.model import Held
 from rotator.core.record import Record
+from rotator.inspection import Finding, Given
 from rotator.sources import DRIVERS as SOURCES
 from rotator.targets import DRIVERS as TARGETS
 from tests.fakes.ecr import FakeEcr, denied, key_in_environment, only_aws
@@ -30,8 +32,6 @@ from tests.unit.checks.room import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from rotator.checks.finding import Finding
 
 
 @pytest.fixture(scope="module")
@@ -144,18 +144,23 @@ def test_driver_without_a_check(tmp_path: Path) -> None:
     settings = rotation([login_file(tmp_path)], [file_target(tmp_path)])
     one, lavish = case(settings), case(settings, consume=True)
     source, target = one.rotation.sources[0], one.rotation.targets[0]
-    findings = Findings("new")
-    plain.check(target, one, findings)
-    the(findings.all, "ok", "it can be read")
-    plain.check(source, one, findings)
-    assert "--consume" in the(findings.all, "warning", "not asked").todo
-    plain.check(source, lavish, findings)
-    the(findings.all, "ok", "accepts what it gives")
+    read, held = plain.inspect(target, one)
+    assert isinstance(read, Finding)
+    assert (read.level, read.found) == ("ok", "it can be read")
+    assert isinstance(held, Held)
+    [spared] = plain.inspect(source, one)
+    assert isinstance(spared, Finding)
+    assert (spared.level, "--consume" in spared.todo) == ("warning", True)
+    [given] = plain.inspect(source, lavish)
+    assert isinstance(given, Given)
+    assert len(given.credentials) == 1
 
 
-def test_every_driver_has_a_check() -> None:
-    """The table names every driver that comes with rotator, and no other."""
-    assert CHECKS.keys() == SOURCES.keys() | TARGETS.keys()
+def test_every_driver_has_an_inspection() -> None:
+    """The tables name a module that inspects for every driver that comes with rotator."""
+    for driver in (*SOURCES.values(), *TARGETS.values()):
+        assert driver.inspection != plain.__name__
+        assert callable(import_module(driver.inspection).inspect)
 
 
 def test_journal_of_somebody_else(tmp_path: Path) -> None:

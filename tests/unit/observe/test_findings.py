@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from rotator.checks.finding import Finding, Level, worst
+from rotator.inspection import Finding, Level, worst
 from rotator.observe.findings import show
 
 LONG = "file:/srv/gitlab-runner/very/deep/directory/of/the/platform/team/.docker/config.json"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotator.checks import gitlab_shadows
+from rotator.gitlab import shadows
 from tests.fakes.gitlab import Answer, FakeGitlab
 from tests.fakes.gitlab_access import DEVELOPER, OWNER, Namespace, Token, Variable
 from tests.unit.checks.room import bad, file_target, levels, login_file, look, rotation, the
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from rotator.checks.finding import Finding
+    from rotator.inspection import Finding
 
 GROUP, KEY = "platform", "DOCKER_AUTH_CONFIG"
 
@@ -170,9 +170,9 @@ def test_many_projects(rig: Rig) -> None:
         rig.server.add_project(f"{GROUP}/team-{number % 30}/app-{number}")
     found = the(rig.look(), "ok", "as far as asked")
     assert "of the 130+ sub-groups and projects" in found.found
-    compared = rig.server.count("GET", f"/{GROUP}/team-") + rig.server.count("GET", "%2Fteam-")
-    assert compared > 30, "sub-groups alone"
-    assert compared <= gitlab_shadows.MOST_ASKED
+    looked_at = rig.server.count("GET", f"/{GROUP}/team-") + rig.server.count("GET", "%2Fteam-")
+    assert looked_at > 30, "sub-groups alone"
+    assert looked_at <= shadows.MOST_ASKED
 
 
 def test_throttled_below(rig: Rig) -> None:

@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from rotator.checks.finding import Findings
-from rotator.checks.vault_login import CheckSession, token
 from rotator.config.sources import VaultSourceSettings
 from rotator.core.record import Record, SourceRecord
-from rotator.vault.connection import Connection
+from rotator.vault.inspect_login import CheckSession, token
 from rotator.vault.login import Token
-from rotator.vault.shared_login import Granted
 from tests.fakes.rabbitmq import RabbitMq
 from tests.fakes.registry import BasicRegistry
 from tests.fakes.vault_door import Answer, VaultDoor
@@ -37,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from rotator.checks.finding import Finding
+    from rotator.inspection import Finding
 
 JSON, HTML = {"Content-Type": "application/json"}, {"Content-Type": "text/html"}
 LATE = Token(
@@ -225,11 +222,9 @@ def test_token_worth(tmp_path: Path, worth: Token, level: str, words: str) -> No
         path="a/b",
         registry="r.example.com",
     )
-    session, findings = CheckSession(settings, lambda: NOW), Findings("vault")
-    session.login._granted = Granted(worth, 1, Connection(session.login.server), 0.0)
+    session = CheckSession(settings, lambda: NOW)
     one = case(rotation([login_file(tmp_path)], [file_target(tmp_path)]))
-    assert token(session, settings, one, findings) is not bool(worth.uses)
-    the(findings.all, level, words)
+    the([token(session, worth, settings, one)], level, words)
 
 
 def test_counted_token_is_spared(rig: Rig, kv_policy: str) -> None:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotator.checks import file, mounts
-from rotator.checks.finding import Findings
-from rotator.checks.mounts import Mount
+from rotator.inspection import Finding
+from rotator.system import mounts
+from rotator.system.mounts import Mount
+from rotator.targets import inspect_file as file
 from tests.privileges import obey_modes
 from tests.support import missing, need
 from tests.unit.checks.room import bad, case, file_target, login_file, look, rotation, the
@@ -22,7 +23,6 @@ from tests.unit.targets.file.desk import publish
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rotator.checks.finding import Finding
 
 DOCUMENT = '{"auths":{}}\n'
 NOBODY = 65534
@@ -61,7 +61,9 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 def job(script: str, *places: Path) -> Iterator[None]:
     """Run a shell in a mount table of its own, as a container has it; $1, $2… are the places."""
     if os.geteuid():
-        missing("root, who may mount", "sudo .venv/bin/pytest tests/unit/checks")
+        missing(
+            "root, who may mount", "sudo .venv/bin/pytest tests/unit/targets/test_inspect_file.py"
+        )
     command = [
         need("unshare", "util-linux"),
         "--mount",
@@ -118,9 +120,9 @@ def test_directory_of_others(rig: Rig) -> None:
     obey_modes(on=True)
     # capabilities are a thread's own: asked here, and not in the fan-out's threads
     one = case(rotation([login_file(rig.place)], [rig.settings]))
-    findings = Findings("the file")
-    file.check(one.rotation.targets[0], one, findings)  # type: ignore[arg-type]
-    assert "ls -ld" in the(findings.all, "failure", "Permission denied").todo
+    found = file.inspect(one.rotation.targets[0], one)  # type: ignore[arg-type]
+    findings = [each for each in found if isinstance(each, Finding)]
+    assert "ls -ld" in the(findings, "failure", "Permission denied").todo
 
 
 @pytest.mark.parametrize(
@@ -207,7 +209,9 @@ def test_path_is_a_mount_point(rig: Rig) -> None:
 def mounted(rig: Rig) -> Iterator[None]:
     """Mount the file over itself in our own mount table."""
     if os.geteuid():
-        missing("root, who may mount", "sudo .venv/bin/pytest tests/unit/checks")
+        missing(
+            "root, who may mount", "sudo .venv/bin/pytest tests/unit/targets/test_inspect_file.py"
+        )
     subprocess.run(["mount", "--bind", rig.file, rig.file], check=True)
     try:
         yield
@@ -228,7 +232,7 @@ def test_mount_table(tmp_path: Path) -> None:
     (tmp_path / "7" / "mountinfo").write_text(MOUNTINFO)
     table = mounts.table("7", tmp_path)
     assert table[-1] == Mount(
-        "8:2", "/@opt/my dir/config.json", "/root/.docker/config.json", deleted=True
+        "8:2", "/@opt/my dir/config.json", "/root/.docker/config.json", deleted=True, system="btrfs"
     )
     path = tmp_path.__class__("/opt/my dir/config.json")
     assert mounts.place(path, table) == ("8:2", "/@opt/my dir/config.json")
@@ -320,6 +324,6 @@ def test_remapped_docker(rig: Rig, tmp_path: Path) -> None:
     daemon = tmp_path / "daemon.json"
     for text, level in (('{"userns-remap": "ci:ci"}', "warning"), ("garbage", "ok"), ("[]", "ok")):
         daemon.write_text(text)
-        findings = Findings("the file")
-        file._mode(target, rig.file.stat(), findings, daemon)  # type: ignore[arg-type]
-        assert [finding.level for finding in findings.all] == [level]
+        [found] = file._mode(target, rig.file.stat(), daemon)  # type: ignore[arg-type]
+        assert isinstance(found, Finding)
+        assert found.level == level

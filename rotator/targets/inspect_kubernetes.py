@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rotator.checks import registry
-from rotator.checks.case import SECONDS, TIMEOUTS
-from rotator.checks.finding import Finding, Findings, Level
 from rotator.core.errors import DriverError, PermanentError, Reason
-from rotator.core.model import Content, Mark, Secret
+from rotator.core.model import Content, Held, Mark, Secret
+from rotator.inspection import SECONDS, TIMEOUTS, Finding, Level, failed, failure, ok, warning
 from rotator.kubernetes.access import Access
 from rotator.kubernetes.errors import ask
 from rotator.kubernetes.place import Place
@@ -18,12 +17,13 @@ from rotator.targets.kubernetes import KubernetesTarget, build
 from rotator.targets.kubernetes_group import KubernetesGroup
 
 if TYPE_CHECKING:
-    from rotator.checks.case import Case
+    from collections.abc import Iterator
+
     from rotator.config.targets import (
         KubernetesConfigMapTargetSettings,
         KubernetesSecretTargetSettings,
     )
-    from rotator.core.model import Held
+    from rotator.inspection import Case, Found
 
     Settings = KubernetesConfigMapTargetSettings | KubernetesSecretTargetSettings
 
@@ -34,7 +34,7 @@ MOST_MEMBERS = 16
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
-def check(settings: Settings, case: Case, findings: Findings) -> None:
+def inspect(settings: Settings, case: Case) -> Iterator[Found]:
     """Ask the API server what we may do with the object, read it, and try a write as a dry run."""
     connect, read = TIMEOUTS
     access = Access(
@@ -46,30 +46,30 @@ def check(settings: Settings, case: Case, findings: Findings) -> None:
     )
     target = build(settings, settings.policy(), case.clock, access)
     if isinstance(target, KubernetesGroup):
-        _group(target, settings, case, findings)
+        yield from _group(target, settings, case)
     elif isinstance(target, KubernetesTarget):
-        _object(target, settings, case, findings)
+        yield from _object(target, settings, case)
     if settings.follows:
-        findings.warning(
+        yield warning(
             "`follows: true` holds only for jobs that mount the whole volume: a `sub_path` mount "
             "never changes in a running pod",
             "mount it without `sub_path`, or take `follows` out",
         )
     else:
-        findings.ok(
+        yield ok(
             "jobs that mount it with `sub_path` keep the document that they started with; a whole "
             "volume follows within about a minute"
         )
 
 
-def _group(group: KubernetesGroup, settings: Settings, case: Case, findings: Findings) -> None:
+def _group(group: KubernetesGroup, settings: Settings, case: Case) -> Iterator[Found]:
     """Check some members; a mistake that several of them share is reported once."""
     if group.lists and not _may(group.place, "list"):
-        findings.failure("we may not list namespaces", group.place.rule("list"))
+        yield failure("we may not list namespaces", group.place.rule("list"))
         return
     members = [one for one in group.members() if isinstance(one, KubernetesTarget)]
     if not members:
-        findings.warning(
+        yield warning(
             "no namespace fits, so nothing is published",
             f"see which there are: {group.place.access.kubectl('get namespaces --show-labels')}",
         )
@@ -78,18 +78,18 @@ def _group(group: KubernetesGroup, settings: Settings, case: Case, findings: Fin
     bad = _wrong_with(asked, settings, case)
     for one, count in _distinct(bad):
         more = f" (and {count - 1} more like it)" if count > 1 else ""
-        tell = findings.failure if one.level is Level.FAILURE else findings.warning
-        tell(f"{one.about}: {one.found}{more}", one.todo)
+        yield replace(one, about="", found=f"{one.about}: {one.found}{more}")
     if group.lists and any("we may not" in one.found for one in bad):
-        needed = rules(asked[0].place.plural, settings.name, _accounts(settings), lists=group.lists)
-        findings.failure(
+        first = asked[0]
+        needed = rules(first.place.plural, settings.name, first.service_accounts, lists=group.lists)
+        yield failure(
             "its account lacks rights in some of the namespaces",
             "the least that it needs, to be bound with a ClusterRoleBinding: "
             f"echo '{manifest('ClusterRole', '', needed)}' | "
             + group.place.access.kubectl("apply -f -"),
         )
     elif not bad:
-        findings.ok(
+        yield ok(
             f"{len(members)} namespaces fit now, and in {len(asked)} of them the object can be "
             "read, made and changed"
         )
@@ -97,15 +97,26 @@ def _group(group: KubernetesGroup, settings: Settings, case: Case, findings: Fin
 
 def _wrong_with(asked: list[KubernetesTarget], settings: Settings, case: Case) -> list[Finding]:
     """Return what is not ok with these members, all asked at once."""
-    judged = {one.name: Findings(one.name) for one in asked}
 
-    def look(member: KubernetesTarget) -> None:
-        _object(member, settings, case, judged[member.name])
+    def look(member: KubernetesTarget) -> list[Finding]:
+        found: list[Finding] = []
+        try:
+            for one in _object(member, settings, case):
+                if isinstance(one, Finding):
+                    found.append(one)
+                elif isinstance(one, Held):
+                    found += case.published(settings, one, case)
+        except DriverError as error:
+            found.append(failed(error))
+        return found
 
-    for member, answer in zip(asked, ThreadedEach()(look, asked, SECONDS), strict=True):
-        if isinstance(answer, Exception):
-            judged[member.name].error(answer)
-    return [one for each in judged.values() for one in each.all if one.level is not Level.OK]
+    answers = ThreadedEach()(look, asked, SECONDS)
+    return [
+        replace(one, about=member.name)
+        for member, answer in zip(asked, answers, strict=True)
+        for one in ([failed(answer)] if isinstance(answer, Exception) else answer)
+        if one.level is not Level.OK
+    ]
 
 
 def _distinct(bad: list[Finding]) -> list[tuple[Finding, int]]:
@@ -117,51 +128,41 @@ def _distinct(bad: list[Finding]) -> list[tuple[Finding, int]]:
     return [(found[0], len(found)) for found in alike.values()]
 
 
-def _object(target: KubernetesTarget, settings: Settings, case: Case, findings: Findings) -> None:
+def _object(target: KubernetesTarget, settings: Settings, case: Case) -> Iterator[Found]:
     place = target.place
     refused = [verb for verb in VERBS if not _may(place, verb)]
     for verb in refused:
-        findings.failure(
+        yield failure(
             f"we may not {verb} {place}"
             + (", so it can't be made, now or after somebody deletes it" * (verb == "create")),
             place.rule(verb),
         )
-    for name in _accounts(settings):
+    for name in target.service_accounts:
         account = Place("serviceaccount", place.namespace, name, "", place.access)
         for verb in ("get", "patch"):
             if not _may(account, verb):
                 refused.append(f"{verb} {account}")
-                findings.failure(f"we may not {verb} {account}", account.rule(verb))
+                yield failure(f"we may not {verb} {account}", account.rule(verb))
     if "get" in refused:
         return
     held = target.read()
     for note in held.notes:
-        findings.failure(f"{place}: {note}", _unchangeable(place, note))
-    if not refused and not held.notes and _try(target, settings, case, held, findings):
-        findings.ok(f"{place} can be read, made and changed")
-    registry.published(settings, held, case, findings)
+        todo = place.replace_it() if "immutable" in note else place.keep_type()
+        yield failure(f"{place}: {note}", todo)
+    if not refused and not held.notes:
+        yield _tried(target, settings, case, held)
+    yield held
 
 
-def _unchangeable(place: Place, note: str) -> str:
-    return place.replace_it() if "immutable" in note else place.keep_type()
-
-
-def _try(
-    target: KubernetesTarget, settings: Settings, case: Case, held: Held, findings: Findings
-) -> bool:
+def _tried(target: KubernetesTarget, settings: Settings, case: Case, held: Held) -> Finding:
     """Ask the server whether it would take a write; nothing is changed."""
     stand_in = '{"auths":{}}' if settings.content is Content.DOCKER_CONFIG else "check"
     mark = held.mark or Mark({}, "hmac:000000000000", case.rotation.name)
     try:
         target.probe_write(held.text or Secret(stand_in), mark, held)
     except DriverError as error:
-        findings.failure(f"a write would fail: {error.detail}", error.hint)
-        return False
-    return True
-
-
-def _accounts(settings: Settings) -> tuple[str, ...]:
-    return getattr(settings, "service_accounts", None) or ()
+        return failure(f"a write would fail: {error.detail}", error.hint)
+    return ok(f"{target.place} can be read, made and changed")
 
 
 def _may(place: Place, verb: str) -> bool:

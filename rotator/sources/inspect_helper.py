@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from rotator.checks import registry
 from rotator.core.errors import Reason, TemporaryError
+from rotator.inspection import Given, ok, warning
 from rotator.sources.credential_helper import build
 
 if TYPE_CHECKING:
-    from rotator.checks.case import Case
-    from rotator.checks.finding import Findings
+    from collections.abc import Iterator
+
     from rotator.config.sources import CredentialHelperSourceSettings
+    from rotator.inspection import Case, Found
 
 _LONGEST = timedelta(seconds=2.5)
 
 
-def check(settings: CredentialHelperSourceSettings, case: Case, findings: Findings) -> None:
+def inspect(settings: CredentialHelperSourceSettings, case: Case) -> Iterator[Found]:
     """Run the helper as a fetch does; it has less time here than it has there."""
     hurried = structs.replace(settings, timeout=min(settings.timeout, _LONGEST))
     try:
@@ -27,7 +28,7 @@ def check(settings: CredentialHelperSourceSettings, case: Case, findings: Findin
     except TemporaryError as error:
         if error.reason is not Reason.TIMEOUT or settings.timeout <= _LONGEST:
             raise
-        findings.warning(error.detail, f"{error.hint}; a fetch gives it longer than this check can")
+        yield warning(error.detail, f"{error.hint}; a fetch gives it longer than this check can")
         return
-    findings.ok(f"docker-credential-{settings.helper} answers")
-    registry.given(credentials, case, findings)
+    yield ok(f"docker-credential-{settings.helper} answers")
+    yield Given(credentials)

@@ -14,7 +14,7 @@ from tests.unit.checks.room import bad, levels, login_file, look, rotation, the
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rotator.checks.finding import Finding
+    from rotator.inspection import Finding
     from tests.fakes.kubernetes import FakeKubernetes
 
 TOKEN = "s3cr3t-least-privilege"

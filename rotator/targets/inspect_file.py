@@ -9,20 +9,20 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rotator.checks import mounts, registry
 from rotator.core.errors import DriverError
+from rotator.inspection import failed, failure, ok, warning
 from rotator.observe.times import duration_text
+from rotator.system import mounts
 from rotator.targets import file_access as access
 from rotator.targets.file import build
 from rotator.targets.file_errors import WRITE, explaining
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from rotator.checks.case import Case
-    from rotator.checks.finding import Findings
-    from rotator.checks.mounts import Holder
     from rotator.config.targets import FileTargetSettings
+    from rotator.inspection import Case, Found
+    from rotator.system.mounts import Holder
 
 _ROOM = 64 * 1024
 """Bytes that have to be free for a new document beside the old one."""
@@ -32,22 +32,22 @@ _EVERYBODY, _OTHERS, _GROUP = 0o044, 0o004, 0o040
 DOCKER_DAEMON = Path("/etc/docker/daemon.json")
 
 
-def check(settings: FileTargetSettings, case: Case, findings: Findings) -> None:
+def inspect(settings: FileTargetSettings, case: Case) -> Iterator[Found]:
     """Read the file, and find what a write and a job would meet."""
     held = build(settings, settings.policy(), case.clock).read()
     path = Path(os.path.realpath(settings.path))
-    _is_writable(path, settings, findings)
+    yield from _is_writable(path, settings)
     for note in held.notes:
         found, _, todo = note.rpartition(": ")
-        findings.warning(found, todo)
+        yield warning(found, todo)
     status = path.stat() if path.is_file() else None
-    _mode(settings, status, findings)
+    yield from _mode(settings, status)
     if status is not None:
-        _jobs(path, status, settings, case, findings)
-    registry.published(settings, held, case, findings)
+        yield from _jobs(path, status, settings, case)
+    yield held
 
 
-def _is_writable(path: Path, settings: FileTargetSettings, findings: Findings) -> None:
+def _is_writable(path: Path, settings: FileTargetSettings) -> Iterator[Found]:
     in_place = settings.write == "in_place"
     mounted = any(mount.point == str(path) for mount in mounts.table())
     try:
@@ -56,26 +56,26 @@ def _is_writable(path: Path, settings: FileTargetSettings, findings: Findings) -
             if problem:
                 raise OSError(problem, os.strerror(problem))
     except DriverError as error:
-        findings.error(error)
+        yield failed(error)
         return
     wanted = access.uid_of(settings.owner)
     if os.geteuid() and wanted not in (access.AS_IT_IS, os.geteuid()):
-        findings.failure(
+        yield failure(
             f"only root can give the file to `owner: {settings.owner}`",
             "run rotator as root, or leave `owner` out",
         )
     elif in_place and mounted:
-        findings.warning(
+        yield warning(
             f"{path} is a mount point and is written in place: a job can read a part of it",
             f"mount the directory {path.parent} instead, and leave `write: in_place` out",
         )
     elif in_place and path.exists():
-        findings.warning(
+        yield warning(
             f"{path} is no mount point, and yet is written in place, which is not atomic",
             "leave `write: in_place` out",
         )
     else:
-        findings.ok(f"{path} can be replaced, and its directory is nobody else's")
+        yield ok(f"{path} can be replaced, and its directory is nobody else's")
 
 
 def _problem(path: Path, *, in_place: bool, mounted: bool) -> int:
@@ -96,27 +96,26 @@ def _problem(path: Path, *, in_place: bool, mounted: bool) -> int:
 def _mode(
     settings: FileTargetSettings,
     status: os.stat_result | None,
-    findings: Findings,
     daemon: Path = DOCKER_DAEMON,
-) -> None:
+) -> Iterator[Found]:
     """Say who may read the file by its mode, as far as that matters to jobs."""
     mode = settings.mode or access.NEW_FILE_MODE
     if status is not None:
         mode = stat.S_IMODE(status.st_mode)
     if mode & _EVERYBODY:
         who = "everybody on this machine" if mode & _OTHERS else "its group"
-        findings.ok(f"mode {mode:04o}: {who} can read it")
+        yield ok(f"mode {mode:04o}: {who} can read it")
         return
     remapped = _remapped(daemon)
     if remapped:
-        findings.warning(
+        yield warning(
             f"mode {mode:04o}, and {daemon} has `userns-remap: {remapped}`: root in a job is "
             "another user here, who can't read it",
             f"let that user's group read it: `group: {remapped.partition(':')[0]}` and "
             '`mode: "0640"`',
         )
     else:
-        findings.ok(f"mode {mode:04o}: jobs that run as root can read it, others can't")
+        yield ok(f"mode {mode:04o}: jobs that run as root can read it, others can't")
 
 
 def _remapped(daemon: Path) -> str:
@@ -129,18 +128,18 @@ def _remapped(daemon: Path) -> str:
 
 
 def _jobs(
-    path: Path, status: os.stat_result, settings: FileTargetSettings, case: Case, findings: Findings
-) -> None:
+    path: Path, status: os.stat_result, settings: FileTargetSettings, case: Case
+) -> Iterator[Found]:
     """Say what running containers have mounted of it."""
     found, unknown = mounts.holders(path, status)
     single = [holder for holder in found if not holder.whole]
     if single:
-        _single(single, path, settings, case, findings)
+        yield from _single(single, path, settings, case)
     elif found:
-        findings.ok(f"its directory is mounted by {_names(found)}: each new document appears there")
+        yield ok(f"its directory is mounted by {_names(found)}: each new document appears there")
     blind = [holder for holder in found if not holder.reads]
     if blind:
-        findings.warning(
+        yield warning(
             f"{_names(blind)} can't read it (mode {stat.S_IMODE(status.st_mode):04o}, owner "
             f"{status.st_uid}): a non-root job, or a user namespace",
             'let the job\'s group read it: `group: GID` and `mode: "0640"`',
@@ -148,27 +147,23 @@ def _jobs(
     if unknown:
         several = "processes" if unknown > 1 else "process"
         todo = "sudo rotator check shows them too" if os.geteuid() else ""
-        findings.ok(f"{unknown} {several} can't be searched for mounts of it", todo)
+        yield ok(f"{unknown} {several} can't be searched for mounts of it", todo)
 
 
 def _single(
-    single: Sequence[Holder],
-    path: Path,
-    settings: FileTargetSettings,
-    case: Case,
-    findings: Findings,
-) -> None:
+    single: Sequence[Holder], path: Path, settings: FileTargetSettings, case: Case
+) -> Iterator[Found]:
     stale = [holder for holder in single if holder.stale]
     already = f" ({_names(stale)}: already an old one)" if stale else ""
     todo = f"mount the directory {path.parent} instead of the file"
     if settings.follows:
-        findings.warning(
+        yield warning(
             f"`follows: true`, but this single file is mounted by {_names(single)}, and never "
             f"changes there{already}",
             f"{todo}, or take `follows` out",
         )
     else:
-        findings.warning(
+        yield warning(
             f"this single file is mounted by {_names(single)}: jobs that run longer than "
             f"{duration_text(case.rotation.longest_job)} keep the old file{already}",
             f"{todo}; fine as it is where no job runs that long",

@@ -26,13 +26,15 @@ _MAP_FIELDS = 3
 class Mount:
     """One line of a mount table: which part of which device is mounted where.
 
-    `deleted`: the mounted file has lost its name since, as somebody replaced it.
+    `deleted`: the mounted file has lost its name since, as somebody replaced it. `system`: the type
+    of its file system.
     """
 
     device: str
     root: str
     point: str
     deleted: bool = False
+    system: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,14 @@ def table(process: str = "self", proc: Path = PROC) -> list[Mount]:
     """Return a process's mount table; raise `OSError` where it can't be read."""
     mounts = []
     for line in (proc / process / "mountinfo").read_text(errors="surrogateescape").splitlines():
-        fields = [_plain(field) for field in line.split(" ")[2:5]]
+        before, _, after = line.partition(" - ")
+        fields = [_plain(field) for field in before.split(" ")[2:5]]
         root = fields[1].removesuffix(_DELETED)
         deleted = root != fields[1]
         if deleted:
             # A file that a rotator has replaced had a draft's name when it was removed.
             root = _DRAFT.sub(r"\1", root)
-        mounts.append(Mount(fields[0], root, fields[2], deleted=deleted))
+        mounts.append(Mount(fields[0], root, fields[2], deleted, after.partition(" ")[0]))
     return mounts
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rotator.checks import registry
+from rotator.inspection import Given, ok
 from rotator.sources.docker_config import build
 
 if TYPE_CHECKING:
-    from rotator.checks.case import Case
-    from rotator.checks.finding import Findings
+    from collections.abc import Iterator
+
     from rotator.config.sources import DockerConfigSourceSettings
+    from rotator.inspection import Case, Found
 
 
-def check(settings: DockerConfigSourceSettings, case: Case, findings: Findings) -> None:
+def inspect(settings: DockerConfigSourceSettings, case: Case) -> Iterator[Found]:
     """Read the file as a fetch does."""
     credentials = build(settings, case.clock).fetch(())
     several = "logins" if len(credentials) > 1 else "login"
-    findings.ok(f"{settings.path} holds {len(credentials)} {several}")
-    registry.given(credentials, case, findings)
+    yield ok(f"{settings.path} holds {len(credentials)} {several}")
+    yield Given(credentials)

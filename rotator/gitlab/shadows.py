@@ -10,10 +10,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from gitlab.utils import EncodedId
-
 from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
-from rotator.gitlab.asked import variables
+from rotator.gitlab.asked import INSTANCE
 from rotator.gitlab.errors import VariableMissingError
 from rotator.system.each import ThreadedEach
 
@@ -73,9 +71,13 @@ class Shadows:
         waiting = spaces[:MOST_ASKED]
         found: list[str] = []
         counted = hidden = 0
+
+        def has_our_key(space: Space) -> str:
+            return has_key(self._api, *space, self._asked.key)
+
         while waiting and time.monotonic() < deadline:
             turn, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
-            answers = ThreadedEach()(self._has_key, turn, _TURN_SECONDS)
+            answers = ThreadedEach()(has_our_key, turn, _TURN_SECONDS)
             for (_, path), answer in zip(turn, answers, strict=True):
                 if isinstance(answer, Exception) and not isinstance(answer, DriverError):
                     raise answer
@@ -86,9 +88,6 @@ class Shadows:
                 break  # it is asked too much of GitLab
         more = _PER_PAGE in (len(groups), len(projects))
         return Below(tuple(found), counted, len(spaces), more, hidden)
-
-    def _has_key(self, space: Space) -> str:
-        return has_key(self._api, *space, self._asked.key)
 
     def _list(self, what: Literal["descendant_groups", "projects"]) -> list[str]:
         """Return the paths on the first page of what is below the group."""
@@ -103,7 +102,8 @@ class Shadows:
 
         def get(client: gitlab.Gitlab) -> list[Any]:
             group = client.groups.get(self._asked.path, lazy=True)
-            return list(getattr(group, what).list(**asked))
+            below = group.projects if what == "projects" else group.descendant_groups
+            return list(below.list(**asked))
 
         name = "path_with_namespace" if what == "projects" else "full_path"
         return [str(each.attributes.get(name, each.get_id())) for each in self._api.call(get)]
@@ -111,9 +111,8 @@ class Shadows:
 
 def has_key(api: GitlabApi, owner: str, path: str, key: str) -> Literal["none", "one", "several"]:
     """Return how many variables with this key a group or project has of its own; one request."""
-    address = f"{variables(owner, path)}/{EncodedId(key)}"
     try:
-        api.call(lambda client: client.http_get(address))
+        api.call(lambda client: _variables(client, owner, path).get(key))
     except VariableMissingError:
         return "none"
     except PermanentError as error:
@@ -121,3 +120,10 @@ def has_key(api: GitlabApi, owner: str, path: str, key: str) -> Literal["none", 
             return "several"
         raise
     return "one"
+
+
+def _variables(client: gitlab.Gitlab, owner: str, path: str) -> Any:
+    if owner == INSTANCE:
+        return client.variables
+    owners: Any = client.groups if owner == "group" else client.projects
+    return owners.get(path, lazy=True).variables
