@@ -202,8 +202,10 @@ UNSEEN: dict[str, tuple[str, list[str]]] = {
     "a socket without a path": (
         document(
             sources=(
-                "{type: vault, address: 'unix:socket', auth: {method: agent}, path: s/x,"
-                " registry: h.io}",
+                (
+                    "{type: vault, address: 'unix:socket', auth: {method: agent}, path: s/x,"
+                    " registry: h.io}"
+                ),
             )
         ),
         [("7:28: `address`: the path of a socket is wanted, such as unix:///run/vault/agent.sock")],
