@@ -73,7 +73,7 @@ def matching(
     """Annotate what is made of a text of one form; `hint`: what an error adds to what is wanted."""
 
     def check(value: object) -> Any:
-        text = text_of(value, wanted)
+        text = "" if value == "" and re.fullmatch(pattern, "") else text_of(value, wanted)
         if not re.fullmatch(pattern, text):
             raise ValueError(f"{wanted} is wanted{hint}")
         return make(text)

@@ -81,7 +81,9 @@ def with_sources(
                 past, source, failure, rotation, chosen, at, stamp
             )
         elif answer is not None:
-            sources[source.name] = updates.source_gave(source, answer.credentials, rotation, at)
+            sources[source.name] = updates.source_gave(
+                source, answer.credentials, rotation, at, first=past.fetched_at is None
+            )
     return replace(record, sources=sources)
 
 
@@ -226,6 +228,7 @@ def conclude(
         succeeded_at=at.now if outcome in SUCCEEDED else record.succeeded_at,
         safe_until=None if end == DEAD else end,
         job_safe=end > at.now,
+        notes=tuple(dict.fromkeys((*noted, *(note for one in targets for note in one.notes)))),
     )
     again = [d.again_at for d in (w.decision for w in written.values()) if isinstance(d, Keep)]
     record = replace(record, next_at=next_at(record, rotation, again, at.now, at.random))

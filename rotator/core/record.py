@@ -70,6 +70,7 @@ class SourceRecord(Struct, frozen=True):
     """One source: its registries, when it was asked, and its failure if it has one.
 
     `longest_life`: the longest life in seconds that a credential of it had when we fetched it.
+    `learned`: see `Source`.
     """
 
     registries: tuple[str, ...] = ()
@@ -78,6 +79,7 @@ class SourceRecord(Struct, frozen=True):
     poll_at: Time | None = None
     failure: FailureRecord | None = msgspec.field(default=None, name="trouble")
     longest_life: float | None = None
+    learned: str = ""
 
 
 class TargetRecord(Struct, frozen=True):
@@ -125,7 +127,8 @@ class RetiredLease(Struct, frozen=True):
 class Record(Struct, frozen=True):
     """Everything the journal holds of one rotation; `credentials` by registry, newest first.
 
-    `whole_at`: when the last cycle ended that left no target out.
+    `whole_at`: when the last cycle ended that left no target out. `notes`: what the last cycle
+    said beside outcomes and failures.
     """
 
     version: int = VERSION
@@ -142,6 +145,7 @@ class Record(Struct, frozen=True):
     job_safe: bool = False
     pending: Mapping[str, PendingCredential] = {}
     whole_at: Time | None = None
+    notes: tuple[str, ...] = ()
 
     def dump(self) -> str:
         """Return the record as JSON."""

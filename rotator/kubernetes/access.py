@@ -78,6 +78,10 @@ class Access:
         ]
         return " ".join(["kubectl", *map(shlex.quote, options), command])
 
+    def kubectl_of_others(self, command: str) -> str:
+        """Return such a command line, which our own account has no right to by its Role."""
+        return f"(as an account that may) {self.kubectl(command)}"
+
     def _files(self) -> list[Path]:
         """Return the files that may say where the server is and who we are."""
         return [*map(self.service_account.joinpath, ("token", "ca.crt")), *self._kubeconfigs()]

@@ -87,7 +87,8 @@ def _refused(
     )
     given = _given(place, verb) | {key: shown(value, secrets) for key, value in names.items()}
     given |= {"fields": ", ".join(dict.fromkeys(filter(None, fields)))}
-    given["quota_shown"] = place.kubectl(f"get resourcequota {given.get('quota', '')} -o yaml")
+    quota = f"-n {place.namespace} get resourcequota {given.get('quota', '')} -o yaml"
+    given["quota_shown"] = place.access.kubectl_of_others(quota)
     what = f"{connection.server} returned {error.status} to {verb} {place}: "
     return classify(ANSWERS, evidence, what, given)
 
@@ -118,8 +119,8 @@ def _given(place: Place, verb: str) -> dict[str, Any]:
         "replace_it": place.replace_it(),
         "keep_type": place.keep_type(),
         "verbose": place.kubectl("get KIND NAME -v 6"),
-        "create_namespace": access.kubectl(f"create namespace {place.namespace}"),
-        "get_all": access.kubectl("get"),
+        "create_namespace": access.kubectl_of_others(f"create namespace {place.namespace}"),
+        "get_all": access.kubectl_of_others("get"),
         "ready": access.kubectl("get --raw /readyz"),
         "whoami": access.kubectl("auth whoami"),
         "config": access.kubectl("config view --minify"),

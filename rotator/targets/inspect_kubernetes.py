@@ -84,7 +84,7 @@ def _group(group: KubernetesGroup, settings: Settings, case: Case) -> Iterator[F
         needed = rules(first.place.plural, settings.name, first.service_accounts, lists=group.lists)
         yield failure(
             "its account lacks rights in some of the namespaces",
-            "the least that it needs, to be bound with a ClusterRoleBinding: "
+            "the least that it needs, for a ClusterRoleBinding, as an account that may: "
             f"echo '{manifest('ClusterRole', '', needed)}' | "
             + group.place.access.kubectl("apply -f -"),
         )

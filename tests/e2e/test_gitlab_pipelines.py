@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from deploy.packaging.source import chart_version
 from rotator import __version__
 from tests.fakes.gitlab_access import OWNER
 from tests.support import MARKED
@@ -94,7 +95,7 @@ def test_a_tag_builds_a_release(
     )
     assert done.returncode == code, done.stdout[-2000:] + done.stderr[-2000:]
     built = {path.name for path in (place / "dist").iterdir()}
-    assert built == {f"registry-rotator-{__version__}.tgz", "SHA256SUMS"}
+    assert built == {f"registry-rotator-{chart_version(__version__)}.tgz", "SHA256SUMS"}
 
 
 def scheduled(tmp_path: Path, fake_gitlab: FakeGitlab) -> tuple[Path, dict[str, str]]:

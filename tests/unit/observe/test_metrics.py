@@ -151,3 +151,19 @@ def test_the_file_has_no_process_metrics(watched: Watched) -> None:
     """node_exporter has its own: two of a name would make it refuse the file."""
     assert "process_" not in watched.metrics.textfile()
     assert b"process_resident_memory_bytes" in watched.metrics.exposed()
+
+
+def test_many_objects_have_one_series() -> None:
+    """Else each of 500 namespaces would have a dozen of its own."""
+    watched = Watched()
+    group = "kubernetes_secret:team-*/docker"
+    watched.hear(
+        replace(
+            report(),
+            targets=tuple(
+                TargetReport(f"t{n}", "written", seconds=1.0, group=group) for n in range(9)
+            ),
+        )
+    )
+    assert watched.value("rotator_write_duration_seconds_count", target=group) == 9
+    assert 't1"' not in watched.metrics.textfile()

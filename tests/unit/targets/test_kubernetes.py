@@ -58,15 +58,16 @@ def test_creates_what_is_missing(world: World, secret_type: str | None) -> None:
 
 @pytest.mark.parametrize("exists", [False, True], ids=["missing", "there"])
 def test_one_request_a_call(world: World, *, exists: bool) -> None:
-    """A read is one GET, a write one POST or PATCH."""
+    """A read is one GET, and a dry POST where there is an object; a write is one POST or PATCH."""
     if exists:
         world.put(data={"config.json": "{}"})
     target = world.target()
 
     target.write(TEXT, MARK, target.read())
 
-    verbs = [call.verb for call in world.fake.calls]
-    assert verbs == ["get", "patch" if exists else "create"]
+    calls = [(call.verb, call.dry) for call in world.fake.calls]
+    dry = [("create", True)] if exists else []
+    assert calls == [("get", False), *dry, ("patch" if exists else "create", False)]
 
 
 def test_keeps_what_is_not_its_own(world: World) -> None:
