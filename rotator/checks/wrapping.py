@@ -186,7 +186,7 @@ def _texts(one: dict[str, Any]) -> dict[str, str]:
 
 def _from_base64(value: str) -> str:
     try:
-        return base64.b64decode(value).decode("utf-8", "replace")
+        return base64.b64decode("".join(value.split()), validate=True).decode("utf-8", "replace")
     except ValueError:
         return value  # somebody wrote it there as it is, see the findings below
 

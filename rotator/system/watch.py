@@ -39,7 +39,7 @@ BURST, REFILL = 200, 5.0
 """How many calls there can be at that spacing; after them there is one each `REFILL` seconds."""
 
 RENEWAL = 60.0
-"""Seconds after which it looks where each path leads now, whatever the kernel told."""
+"""Seconds after which it looks where each path leads now, also without a word of the kernel."""
 
 RETURN = 10.0
 """The same where a directory is gone, or something was mounted or unmounted."""
@@ -114,7 +114,7 @@ class Watch:
             self._warn_once(error, "max_user_instances")
             return
         self._wake = os.eventfd(0)
-        # Whoever polls it is told when the table of mounts changes: proc_pid_mountinfo(5).
+        # A poll on it returns when the table of mounts changes: proc_pid_mountinfo(5).
         with suppress(OSError):
             self._mounts = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
         for file in self._files:
