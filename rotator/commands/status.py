@@ -13,10 +13,11 @@ from msgspec.structs import replace
 
 from rotator.commands.choose import rotations
 from rotator.config.load import SYSTEM_STATE, default_state_dir
+from rotator.core.observe import with_members
 from rotator.core.record import Record, RecordError
 from rotator.observe.view import rotation_view, with_found
 from rotator.observe.view_model import RUNNING, STOPPED, UNKNOWN, View, overall
-from rotator.system.peek import cycle_runs, daemon_runs, saved_record
+from rotator.system.state_reading import cycle_runs, daemon_runs, saved_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,7 +94,7 @@ def _look(
 ) -> Mapping[tuple[str, str], Found]:
     # Only this asks the targets, and needs their drivers.
     from rotator.app import Builder  # noqa: PLC0415
-    from rotator.observe.live import ReadTarget, read_targets  # noqa: PLC0415
+    from rotator.observe.live import ReadTarget, read_targets, unread  # noqa: PLC0415
     from rotator.system.each import ThreadedEach  # noqa: PLC0415
     from rotator.system.journal import KEY  # noqa: PLC0415
 
@@ -104,13 +105,21 @@ def _look(
         )
     builder = Builder(configuration, lambda text: click.echo(text, err=True))
     targets = []
+    unlisted: dict[tuple[str, str], Found] = {}
     for settings in chosen:
         built = builder.runner(settings)
+        rotation, failures = with_members(built.rotation, built.each)
         record = records[settings.name]
         registries = frozenset(built.rotation.registries(record))
         fingerprint = built.ports.journal.fingerprint
         targets += [
             ReadTarget(settings.name, target, record, registries, fingerprint)
-            for target in built.rotation.targets
+            for target in rotation.targets
+            if target.name not in failures
         ]
-    return read_targets(targets, ThreadedEach())
+        unlisted |= {
+            (settings.name, target.name): unread(failures[target.name], target)
+            for target in rotation.targets
+            if target.name in failures
+        }
+    return {**unlisted, **read_targets(targets, ThreadedEach())}

@@ -59,7 +59,8 @@ class Options(Struct, frozen=True):
     `force`: fetch whatever the schedule says. `dry_run`: fetch and prove, write nothing, and end
     the leases that this made. `starting`: a daemon's first cycle, which puts off what is overdue
     where jobs are safe meanwhile: ten thousand hosts that come back together don't ask together.
-    `only`: the names of the targets to deal with, all where empty. `out_of_reach` tells why a
+    `only`: the names of the targets to deal with, all where empty. `later`: an earlier part of the
+    same cycle asked the sources. `out_of_reach` tells why a
     target is left alone: a call on it hangs in another process. `patience`: how long to wait for a
     registry to know a new credential.
     """
@@ -68,6 +69,7 @@ class Options(Struct, frozen=True):
     dry_run: bool = False
     starting: bool = False
     only: frozenset[str] = frozenset()
+    later: bool = False
     out_of_reach: Callable[[str], Failure | None] = lambda _: None
     patience: timedelta = timedelta(0)
 
@@ -80,7 +82,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
 ) -> tuple[Report, Memory]:
     """Run one cycle; return what it did and what a daemon carries to the next one.
 
-    What a driver raises is in the report, never raised here.
+    A driver's error is in the report, never raised here.
     """
     now, before = ports.clock(), ports.journal.load()
     if not rotation.enabled:
@@ -93,7 +95,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         rotation, before, ports.each, now, failures, force=options.force, only=options.only
     )
     found = recall(rotation, observed, memory, before, ports.journal.fingerprint, now)
-    candidates = with_resolved(prove(found, rotation.proof, ports, now), before)
+    candidates = with_resolved(prove(found, rotation.proof, ports, now), rotation, before)
     chosen = choose(candidates, rotation, now)
 
     # Which sources are due? The attempt is noted before they are asked.
@@ -103,6 +105,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         record = _journal(before, late, ports, options, lasting=False)
     needed = needed_sources(rotation, chosen, candidates, record, now, force=options.force)
     asked = [s for s in needed if options.force or not is_waiting(s, record, now)]
+    asked = [] if options.later else asked
     waits = updates.with_waits(record, rotation, needed, chosen, _at(ports))
     attempts = updates.with_attempts(waits, rotation, asked, chosen, _at(ports))
     record = _journal(record, attempts, ports, options, lasting=False)
@@ -121,7 +124,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     standby = standby_of(candidates, chosen, now)
     refused = reports.refusals(candidates, given, rotation, before, now)
 
-    # Plan each target. What is known is noted before the first write.
+    # Plan each target. The journal is written before the first write.
     situations = _situations(rotation, observed, memory, noted, chosen, candidates, ports, now)
     noted = conclude.with_drifts(noted, situations, now)
     planned = {name: Written(s, plan(s)) for name, s in situations.items()}
@@ -148,7 +151,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         record,
         before,
         rotation,
-        replaced=_replaced_everywhere(observed, written, chosen),
+        replaced=_replaced_everywhere(observed, written, record, chosen),
         published=_published(rotation, written, record),
         replaced_now={name for s in situations.values() for name in entries_read(s).values()},
         unwanted=[*unwanted, *(given.values() if options.dry_run else ())],
@@ -161,7 +164,8 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     # Conclude: what the journal holds of it, and what is reported.
     record = conclude.with_sources(record, before, rotation, answers, refused, chosen, _at(ports))
     as_it_is = _not_carried_out(written) if options.dry_run else written
-    ends = _ends(rotation, observed, as_it_is, record, chosen, candidates)
+    read = {name: observed[name] for name in as_it_is}
+    ends |= _ends(rotation, read, as_it_is, record, chosen, candidates)
     credentials = reports.credential_reports(rotation, record, chosen, standby, answers, refused)
     targets = reports.target_reports(
         rotation, observed, written, ends, record, dry_run=options.dry_run
@@ -169,7 +173,17 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     record = conclude.with_targets(record, rotation, observed, written, targets, ends, _at(ports))
     notes += reports.notes(rotation, record, surplus, unwanted)
     record, report = conclude.conclude(
-        record, rotation, credentials, targets, answers, ends, notes, written, now, _at(ports)
+        record,
+        rotation,
+        credentials,
+        targets,
+        answers,
+        ends,
+        notes,
+        written,
+        now,
+        _at(ports),
+        whole=not options.only,
     )
     if not options.dry_run:
         ports.journal.save(record, lasting=False)
@@ -305,19 +319,23 @@ def _published(
 def _replaced_everywhere(
     observed: Mapping[str, Observation],
     written: Mapping[str, Written],
+    record: Record,
     chosen: Mapping[str, Candidate],
 ) -> frozenset[str]:
     """Return the registries whose chosen credential is in every target that wants it."""
-    if observed.keys() - written.keys():
-        return frozenset()
-    undone = [
-        one
-        for one in written.values()
-        if one.failure is not None
-        or isinstance(one.decision, HoldBack)
-        or (isinstance(one.decision, Keep) and one.decision.stale)
-    ]
-    wanted = {registry for one in undone for registry in one.situation.registries}
+    wanted: set[str] = set()
+    for name, observation in observed.items():
+        done = written.get(name)
+        if done is None:
+            entries = record.target(name).entries if observation.left_out else {}
+            others = [r for r, one in chosen.items() if entries.get(r) != one.fingerprint]
+            wanted.update(filter(observation.target.policy.wants, others))
+        elif (
+            done.failure is not None
+            or isinstance(done.decision, HoldBack)
+            or (isinstance(done.decision, Keep) and done.decision.stale)
+        ):
+            wanted |= done.situation.registries
     return frozenset(chosen.keys() - wanted)
 
 

@@ -6,30 +6,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
 from rotator.http.reading import json_in
 
 if TYPE_CHECKING:
     import requests
 
 _LARGEST = 2**31
-
-
-class Reply(Struct, frozen=True):
-    """An answer of the server: its status, and its JSON document (empty where it has no body)."""
-
-    status: int
-    document: Mapping[str, Any]
-
-    def __repr__(self) -> str:
-        return f"Reply({self.status}, ***)"
-
-    @property
-    def data(self) -> Mapping[str, Any]:
-        """What was asked for; empty where there is none."""
-        data = self.document.get("data")
-        return data if isinstance(data, Mapping) else {}
 
 
 def json_object(response: requests.Response) -> Mapping[str, Any] | None:

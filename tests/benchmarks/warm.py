@@ -27,7 +27,7 @@ MANY = (100, 1000, 5000)
 _MOST = {100: 20, 1000: 20, 5000: 40}
 # Each waits for the one before it: what a target holds is proven (a registry answers with a
 # challenge first), then fetched, proven and written.
-CHAIN = ("read", "challenge", "proof", "fetch", "challenge", "proof", "write")
+CHAIN = ("read", "namespace", "challenge", "proof", "fetch", "challenge", "proof", "write")
 _MEGABYTE = 1e6
 
 

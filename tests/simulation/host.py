@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
-from rotator.core import cycle, due
+from rotator.core import cycle, due, parts
 from rotator.core.due import Armed, Wake
 from rotator.core.errors import Reason, TemporaryError
 from rotator.core.failure import Failure
@@ -71,6 +71,7 @@ class Host:
         self.ahead = 0.0
         self.forward_at = -FOREVER
         self.slow = 0.3
+        self.at_once = parts.AT_ONCE
         self.alive = False
         self.busy = False
         self.starting = False
@@ -264,7 +265,7 @@ class Host:
         ports = Ports(
             self.journal, self.prove, self.each, self.wall, self.chance.random, self.pass_time
         )
-        return cycle.run(self.in_use, memory, ports, options)
+        return parts.run(self.in_use, memory, ports, options, self.at_once)
 
     def _die(self, why: str) -> None:
         self.say(f"dies ({why})")

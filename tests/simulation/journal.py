@@ -179,7 +179,7 @@ class SimJournal(MemoryJournal):
         self.host.watch.saves(self.host, self.saved, record)
         before, self.saved = self.saved, record
         super().save(record)
-        if record.ended_at != before.ended_at:
+        if (record.ended_at, record.whole_at) != (before.ended_at, before.whole_at):
             self.promise = self._promise(record)
         elif record.safe_until != before.safe_until and self.promise is not None:
             # Before a write that ends sooner than what was there.
@@ -195,11 +195,13 @@ class SimJournal(MemoryJournal):
             return None
         host = self.host
         looks, unread = dict(host.looks.last), set()
+        # A part of a cycle, or a cycle of some targets, says of the others what is known of them.
+        whole = record.whole_at == record.ended_at
         for covered in host.covers:
             place = covered.place
             if place.name in host.looks.in_cycle:
                 continue
-            if host.could_read(place):
+            if whole and host.could_read(place):
                 # It did not read what it could have read: it is to know it all the same.
                 looks[place.name] = Look(place.epoch, host.cycle_began)
             else:
