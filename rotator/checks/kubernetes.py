@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from rotator.checks import registry
 from rotator.checks.case import SECONDS, TIMEOUTS
 from rotator.checks.finding import Finding, Level, Sheet
@@ -100,7 +102,9 @@ def _wrong_with(asked: list[KubernetesTarget], settings: Settings, case: Case) -
     sheets = {one.name: Sheet(one.name) for one in asked}
 
     def look(member: KubernetesTarget) -> None:
-        _object(member, settings, case, sheets[member.name])
+        where = {"namespace": member.place.namespace, "namespaces": None}
+        alone = replace(settings, **where, namespace_selector=None)
+        _object(member, alone, case, sheets[member.name])
 
     for member, answer in zip(asked, ThreadedEach()(look, asked, SECONDS), strict=True):
         if isinstance(answer, Exception):
