@@ -158,7 +158,7 @@ class Builder:
         return Runner(rotation, ports, each, state_dir, self._warn)
 
     def _source(self, settings: SourceSettings, rotation: str) -> Source:
-        module = load(sources.DRIVERS[settings.type])
+        module = load(sources.DRIVERS[settings.type].module)
         wanted = _wanted(settings)
         if self._users[wanted] == 1:
             return cast("Source", module.build(settings, self._clock))
@@ -168,12 +168,12 @@ class Builder:
         return SharedSource(settings.name, rotation, self._shared[wanted])
 
     def _target(self, settings: TargetSettings) -> Target:
-        module = load(targets.DRIVERS[settings.type])
+        module = load(targets.DRIVERS[settings.type].module)
         return cast("Target", module.build(settings, settings.policy(), self._clock))
 
 
 def _prover(configuration: Configuration) -> Prove:
-    """Return the proof. What it is made of is loaded only where a rotation proves."""
+    """Return the proof; its modules are loaded only where a rotation proves."""
     if all(rotation.prove is ProofMode.OFF for rotation in configuration.rotations):
         return lambda _: Proof(Verdict.SKIPPED)
     from rotator.registry import RegistryProver  # noqa: PLC0415  requests is slow to load

@@ -140,7 +140,7 @@ def cli(context: click.Context) -> None:
 def run(common: Common) -> None:
     """Run as a daemon: renew before anything ends, repair what drifts, until SIGTERM.
 
-    SIGHUP reads the configuration again; a bad one is reported and the old one kept.
+    SIGHUP reads the configuration again; a bad one is reported and the old one stays.
     """
     # A reload that is asked for during the start has nothing to reload yet, and must not end it.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -330,7 +330,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt) as error:
         _end(f"rotator: interrupted: {error or 'what was written until then stays'}", INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read the output has ended; writing what is left at exit would fail again.
+        # The reader of the output has ended; writing the rest at exit would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(BUG)
     except ConfigError as error:

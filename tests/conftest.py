@@ -15,6 +15,7 @@ pytest_plugins = [
     "tests.servers.kube_apiserver",
     "tests.servers.gitlab_pipeline",
     "tests.integration.cluster",
+    "tests.servers.systemd_machine",
     "tests.fakes.ecr_fixtures",
     "tests.fakes.kubernetes",
     "tests.fakes.gitlab",

@@ -20,7 +20,7 @@ from rotator.observe.view import rotation_view, with_found
 from rotator.observe.view_model import RUNNING, STOPPED, UNKNOWN, View, overall
 from rotator.system.each import ThreadedEach
 from rotator.system.journal import KEY
-from rotator.system.peek import cycle_runs, daemon_runs, saved_record
+from rotator.system.state_reading import cycle_runs, daemon_runs, saved_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

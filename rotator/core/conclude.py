@@ -221,7 +221,7 @@ def conclude(
         record,
         outcome=outcome,
         started_at=started,
-        whole_at=started if whole else record.whole_at,
+        whole_at=at.now if whole else record.whole_at,
         ended_at=at.now,
         succeeded_at=at.now if outcome in SUCCEEDED else record.succeeded_at,
         safe_until=None if end == DEAD else end,

@@ -80,7 +80,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
 ) -> tuple[Report, Memory]:
     """Run one cycle; return what it did and what a daemon carries to the next one.
 
-    What a driver raises is in the report, never raised here.
+    A driver's error is in the report, never raised here.
     """
     now, before = ports.clock(), ports.journal.load()
     if not rotation.enabled:
@@ -122,7 +122,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     standby = standby_of(candidates, chosen, now)
     refused = reports.refusals(candidates, given, rotation, before, now)
 
-    # Plan each target. What is known is noted before the first write.
+    # Plan each target. The journal is written before the first write.
     situations = _situations(rotation, observed, memory, noted, chosen, candidates, ports, now)
     noted = conclude.with_drifts(noted, situations, now)
     planned = {name: Written(s, plan(s)) for name, s in situations.items()}

@@ -1,8 +1,8 @@
 """Decodes, merges and encodes the docker config: the JSON document with the `auths`.
 
-What is published is what every client understands (measured with Docker CLI 28.2, skopeo 1.9 and
-podman 4.3): a bare `host[:port]` key, Docker Hub under its one historical name, an entry that holds
-padded standard base64 of `user:password` and nothing else.
+rotator publishes the form that every client understands (measured with Docker CLI 28.2, skopeo 1.9
+and podman 4.3): a bare `host[:port]` key, Docker Hub under its one historical name, an entry that
+holds padded standard base64 of `user:password` and nothing else.
 """
 
 from __future__ import annotations
@@ -304,11 +304,11 @@ def merge(
     `remove`: registries whose entries are taken out. `stays`: registries of ours whose entry stays
     as it is, without the other spellings of its key.
 
-    Every key that means one of our registries makes way for the one key that all clients find; a
+    Every key that means one of our registries is replaced by the one that all clients find; a
     key that differs in the case of its letters only is updated beside it, as Docker compares by
     letter and images may be written so. A credential helper for one of our registries is taken
-    out, as clients would ask it instead. What no client can decode is left out, as it breaks its
-    neighbours: Docker then loses good hosts at random, and GitLab Runner the whole document.
+    out, as clients would ask it instead. An entry that no client can decode is left out, as it
+    breaks its neighbours: Docker then loses good hosts at random, GitLab Runner the whole document.
     """
     entries = {credential.registry: _entry(credential) for credential in ours}
     gone = remove | entries.keys()

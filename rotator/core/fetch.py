@@ -146,7 +146,7 @@ def with_fetched(
 ) -> dict[tuple[str, str], Candidate]:
     """Return all candidates; those that a fetch replaced are superseded.
 
-    What a source gives that changes early, or that was asked by force, counts whatever it ends: a
+    The answer of a source that changes early, or that was asked by force, wins with any end: a
     person put it there, or asked for it. Elsewhere the later end wins, so that all rotators agree
     on what is best.
     """

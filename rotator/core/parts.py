@@ -7,6 +7,7 @@ The first part asks the sources; the others publish what it chose.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -53,7 +54,7 @@ def run(
         record,
         outcome=report.outcome,
         started_at=report.started_at,
-        whole_at=record.whole_at if options.only else report.started_at,
+        whole_at=record.whole_at if options.only else record.ended_at,
         succeeded_at=record.ended_at if report.outcome in SUCCEEDED else before.succeeded_at,
         next_at=report.next_at,
     )
@@ -90,12 +91,14 @@ def _together(reports: Sequence[Report]) -> Report:
     """Return one report of all parts: the first asked the sources, the last knows the end."""
     first, last = reports[0], reports[-1]
     targets = {target.name: target for report in reports for target in report.targets}
+    soonest = min(report.next_at for report in reports if report.next_at is not None)
+    after = timedelta(seconds=last.duration_seconds + 1)
     return replace(
         last,
         outcome=outcome_of(first.credentials, targets.values()),
         started_at=first.started_at,
         duration_seconds=sum(report.duration_seconds for report in reports),
-        next_at=min(report.next_at for report in reports if report.next_at is not None),
+        next_at=max(soonest, last.started_at + after),
         credentials=first.credentials,
         sources=first.sources,
         targets=tuple(targets.values()),

@@ -24,8 +24,8 @@ class RecordError(ValueError):
 class KnownCredential(Struct, frozen=True):
     """A credential that we fetched or found published, named by its fingerprint.
 
-    `renew_at` is drawn once, when the credential is first known. `issued_at` of a foreign one is
-    when we first found it, `claim` the end that its mark claimed then. `foreign`: another rotator
+    `renew_at` is set once, when the credential is first known. `issued_at` of a foreign one is
+    when we first found it, `claim` the end that its mark gave then. `foreign`: another rotator
     fetched it, so its lease is not ours to end. `verdict`: the registry's last word, `accepted` or
     `rejected`; empty where it was never asked.
     """
@@ -125,7 +125,7 @@ class RetiredLease(Struct, frozen=True):
 class Record(Struct, frozen=True):
     """Everything the journal holds of one rotation; `credentials` by registry, newest first.
 
-    `whole_at`: when the last cycle began that left no target out. `notes`: what the last cycle
+    `whole_at`: when the last cycle ended that left no target out. `notes`: what the last cycle
     said beside outcomes and failures.
     """
 

@@ -134,7 +134,7 @@ class Metrics:
         return generate_latest(self._registry).decode()
 
     def _is_repair(self, report: Report, target: TargetReport) -> bool:
-        """Tell whether a write undid somebody's change: what was there is missing or edited."""
+        """Tell whether a write undid somebody's change: our document was missing or edited."""
         before = self._before.get(report.name)
         if before is None or target.outcome != "written":
             return False
@@ -152,7 +152,7 @@ class Metrics:
 
 
 class _Gauges:
-    """Makes the gauges again for each scrape. What has no value is left out."""
+    """Makes the gauges again for each scrape; one without a value is left out."""
 
     def __init__(
         self,

@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator.core.candidate import FOREVER
+from rotator.observe.times import clock_time, duration_text, relative
 from rotator.observe.view_model import RUNNING, STOPPED, Health
-from rotator.observe.words import clock_time, in_words, relative
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ _MOST_NAMED = 5
 
 
 def headline(view: View) -> str:
-    """Return the whole state in a few words."""
+    """Return the whole state in one phrase."""
     if not any(one.health for one in view.rotations):
         return "Everything is paused" if view.rotations else "Starting"
     if view.unsafe and all(one.outcome is None and one.in_cycle for one in view.unsafe):
@@ -71,14 +71,14 @@ def safety(rotation: RotationView, now: datetime) -> str:
         return "Paused: nothing is fetched or written (enabled: false)."
     job = "a job"
     if rotation.longest_job is not None:
-        job = f"a job of {in_words(timedelta(seconds=rotation.longest_job))}"
+        job = f"a job of {duration_text(timedelta(seconds=rotation.longest_job))}"
     if not rotation.job_safe:
         if rotation.outcome is None and rotation.in_cycle:
             return "Not job-safe yet: the first cycle is running."
         return f"Not job-safe: {job} that starts now may lose its registries."
     if rotation.safe_until is None:
         return f"Job-safe: {job} can start, and nothing of this ends by itself."
-    left = in_words(rotation.safe_until - now)
+    left = duration_text(rotation.safe_until - now)
     if rotation.health is Health.AMBER:
         return (
             f"Job-safe: {job} can start during the next {left}. Something needs attention before "
@@ -145,7 +145,7 @@ def target(one: TargetView, now: datetime) -> list[str]:
 
 
 def outcome(word: str) -> str:
-    """Return an outcome as it is said."""
+    """Return an outcome as people read it."""
     return {"pending": "pending: its registry does not know it yet"}.get(
         word, word.replace("_", " ")
     )

@@ -1,4 +1,4 @@
-"""The status as JSON: what `rotator status --json` prints and `/api/status` sends."""
+"""The status as JSON, for `rotator status --json` and `/api/status`."""
 
 from __future__ import annotations
 

@@ -45,8 +45,8 @@ def rotation_view(
 ) -> RotationView:
     """Return the view of a rotation by its record; a report counts if it is of the same cycle.
 
-    `in_cycle`: a cycle may be running now. What is recorded of a fetch before it is answered is a
-    failure then, which holds only if nobody comes back from it.
+    `in_cycle`: a cycle may be running now. The failure that is recorded before each fetch does not
+    count then, as the fetch may still end well.
     """
     if report is not None and report.started_at != record.started_at:
         report = None

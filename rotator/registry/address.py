@@ -34,8 +34,8 @@ class Access:
     def realm(self, host: str, realm: str) -> SplitResult:
         """Return the token service's address if the credential may go there.
 
-        A registry names it over verified TLS, so it must be https too. What an insecure registry
-        says may have been written by anybody: its realm is itself, or is listed as insecure.
+        A registry names it over verified TLS, so it must be https too. Anybody may have written
+        the answer of an insecure registry: its realm is itself, or is listed as insecure.
         """
         url = _plain_url(realm)
         if url is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from msgspec.structs import replace
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 # Servers count whole seconds, and a request takes its time.
 _ROUNDING = timedelta(seconds=2)
-
-_REVOKE = "sys/leases/revoke"
 
 # What the server answers to a lease that it does not know, or that we may not touch.
 _NO = frozenset({400, 403, 404})
@@ -62,11 +61,11 @@ class VaultSource(Source):
     @property
     def token_expires_at(self) -> datetime | None:
         """When the login token ends; None where it has no known end, or there is none yet."""
-        return self._session.token_expires_at
+        return self._session.login.token_expires_at
 
     def login_stamp(self) -> str:
         """Return what changes when the secret that logs in changes, or how it is configured."""
-        return self._session.login_stamp()
+        return self._session.login.login_stamp()
 
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:
         """Return what the secret holds now, or the previous credentials with a lengthened lease."""
@@ -80,7 +79,7 @@ class VaultSource(Source):
         """
         with self._turn:
             self._session.open()
-            self._session.call("POST", _REVOKE, body={"lease_id": lease.id})
+            self._session.call(lambda vault: vault.sys.revoke_lease(lease.id))
             self._leased.pop(lease.id, None)
 
     def _fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:
@@ -131,14 +130,16 @@ class VaultSource(Source):
         except DriverError:
             # Nobody else knows of this lease; without an end to it each try would leave one more.
             if lease:
-                self._session.ask("POST", _REVOKE, body={"lease_id": lease.id}, accept=_NO)
+                self._session.ask(lambda vault: vault.sys.revoke_lease(lease.id), _NO)
             raise
 
     def _ask(self, path: str) -> Reply:
         parameters = self._settings.parameters
         if self._settings.method == "write":
-            return self._session.call("POST", path, body=parameters)
-        return self._session.call("GET", path, params=parameters)
+            return self._session.call(lambda vault: vault.write_data(quote(path), data=parameters))
+        # The client's own `read` takes no parameters.
+        address = f"v1/{quote(path)}"
+        return self._session.call(lambda vault: vault.adapter.get(address, params=parameters))
 
     def _lease(self, reply: Reply, now: datetime) -> Lease | None:
         lease_id, seconds = reply.document.get("lease_id"), reply.document.get("lease_duration")
@@ -153,13 +154,13 @@ class VaultSource(Source):
 
     def _end(self, end: datetime) -> datetime:
         """Return the earlier of a lease's end and the end of the token that it dies with."""
-        return min(end, self._session.token_expires_at or end)
+        return min(end, self._session.login.token_expires_at or end)
 
     def _renewed(self, previous: Sequence[Credential]) -> list[Credential]:
         """Return the previous credentials with a later end; none where one can't be had."""
         leases = {credential.lease for credential in previous}
         lease = leases.pop() if len(leases) == 1 else None
-        # What an earlier login leased ends with that login, whatever a renewal says.
+        # A lease of an earlier login ends with that login, also where a renewal says otherwise.
         if lease is None or self._leased.get(lease.id) != self._session.number:
             return []
         # One that ends before its lease does not last longer with it.
@@ -167,12 +168,12 @@ class VaultSource(Source):
             return []
         now = self._clock()
         life = max(lease.expires_at - credential.issued_at for credential in previous)
-        body = {"lease_id": lease.id, "increment": round(life.total_seconds())}
-        reply = self._session.ask("POST", "sys/leases/renew", body=body, accept=_NO)
-        seconds = reply.document.get("lease_duration")
-        if reply.status in _NO or not isinstance(seconds, int):
+        seconds = round(life.total_seconds())
+        reply = self._session.ask(lambda vault: vault.sys.renew_lease(lease.id, seconds), _NO)
+        given = reply.document.get("lease_duration")
+        if reply.status in _NO or not isinstance(given, int):
             return []
-        end = self._end(now + timedelta(seconds=whole_number(seconds)))
+        end = self._end(now + timedelta(seconds=whole_number(given)))
         if end - now < life - _ROUNDING:
             return []
         longer = Lease(lease.id, end, bool(reply.document.get("renewable")))

@@ -1,4 +1,4 @@
-"""Writes a file so that whoever reads it finds the old text or the new one, each of them whole.
+"""Writes a file so that its readers find the old text or the new one, each of them whole.
 
 The new text goes into a temporary file beside it, the draft, which then takes its name. Errors are
 the system's own, `OSError`: callers know what they mean where they are.
@@ -81,7 +81,7 @@ def write(
     returns, text and name. `exclusive`: raise `FileExistsError` where the name is taken.
 
     The old file stays as it was unless this returns, save for an error of the last step, which
-    makes the new name durable. What a killed run left behind is removed first.
+    makes the new name durable. Drafts of a killed run are removed first.
     """
     for found in drafts(opened, name):
         remove_abandoned(opened, found)

@@ -1,8 +1,8 @@
 """Notices at once when somebody changes a file, by inotify(7).
 
 The directory of each file is watched, as most programs rename a new file over the old one; where
-the file is a mount of its own, it is watched itself. What a rotator publishes by a rename is no
-change: the file had a draft's name before (`atomic_file.prefix`).
+the file is a mount of its own, it is watched itself. A rename by a rotator is no change:
+the file had a draft's name before (`atomic_file.prefix`).
 
 The kernel keeps silent on some changes, such as one on another host of a network file system.
 Callers look themselves from time to time, too.
@@ -97,7 +97,7 @@ class Watch:
         self._closing = False
 
     def start(self) -> None:
-        """Begin; what changes from now on is noticed."""
+        """Begin; changes from now on are noticed."""
         if not self._files:
             return
         try:

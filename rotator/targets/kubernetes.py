@@ -8,7 +8,7 @@ of the three ways to change an object it is the one that has all that is needed 
   that somebody else made meanwhile, while a POST fails.
 - *Only our own fields.* A patch names the key, the mark and the configured labels and annotations,
   nothing else can change. An apply also takes away what its manager applied before and leaves out
-  now: two rotators with other labels would undo each other's for ever. A PUT sends everything back
+  now: two rotators with other labels would undo each other's again and again. A PUT sends all back
   as this client understood it.
 - *Least privilege.* `get` and `patch` on the one name, and `create`, which no rule can restrict to
   a name. Not `update`, `list` or `watch`.
@@ -27,6 +27,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from rotator.config.targets import KubernetesSecretTargetSettings
 from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.mark import to_annotations
 from rotator.core.model import Held, Secret
@@ -41,10 +42,7 @@ from rotator.targets.kubernetes_group import KubernetesGroup
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rotator.config.targets import (
-        KubernetesConfigMapTargetSettings,
-        KubernetesSecretTargetSettings,
-    )
+    from rotator.config.targets import KubernetesConfigMapTargetSettings
     from rotator.core.model import Mark, Policy
     from rotator.core.ports import Clock
 
@@ -87,8 +85,9 @@ def one(
     listed: bool = False,
 ) -> KubernetesTarget:
     """Return the target for one namespace's object; `listed`: a list says whether it is going."""
-    secret_type = getattr(settings, "secret_type", None)
-    kind = "secret" if secret_type else "configmap"
+    kind, secret_type, accounts = "configmap", None, None
+    if isinstance(settings, KubernetesSecretTargetSettings):
+        kind, secret_type, accounts = "secret", settings.secret_type, settings.service_accounts
     target = KubernetesTarget(
         settings.name_in(namespace),
         policy,
@@ -96,7 +95,7 @@ def one(
         secret_type,
         settings.labels,
         settings.annotations,
-        getattr(settings, "service_accounts", None) or (),
+        accounts or (),
         listed=listed,
     )
     target.group = None if settings.namespace is not None else settings.target_name
@@ -133,7 +132,7 @@ class KubernetesTarget(Target):
         self.server = str(place.access)
         self.place = place
         self._objects = Objects(place)
-        self._service_accounts = tuple(service_accounts)
+        self.service_accounts = tuple(service_accounts)
         self._secret_type = secret_type
         self._labels = dict(labels or {})
         self._annotations = dict(annotations or {})
@@ -231,7 +230,7 @@ class KubernetesTarget(Target):
         read, so that nobody's change is lost: raises `ConflictError` where there was one meanwhile.
         """
         mine = {"name": self.place.object_name}
-        for name in self._service_accounts:
+        for name in self.service_accounts:
             place = Place("serviceaccount", self.place.namespace, name, "", self.place.access)
             accounts = Objects(place)
             account = accounts.get()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -19,6 +20,7 @@ from rotator.vault.reply import whole_number
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rotator.vault.connection import Ask
     from rotator.vault.reply import Reply
     from rotator.vault.session import VaultSession
 
@@ -89,7 +91,7 @@ class Mounts:
     def ask(self, path: str, ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         """Return what the server says of the mount above a path, asked once for all.
 
-        Who has waited long enough for another one's question asks too.
+        A caller that has waited long enough for another one's question asks too.
         """
         waited = self._asking.acquire(timeout=_LONGEST_WAIT)
         try:
@@ -113,16 +115,18 @@ class Mounts:
 def find_engine(session: VaultSession, path: str, wanted: Kind | Literal["auto"]) -> Engine:
     """Return what answers at `path`, asking the server as `vault kv get` does.
 
-    The question needs no policy of its own: the server answers whoever may do anything below the
-    mount. A refusal therefore means that the login may do nothing there, or that nothing is mounted
+    The question needs no policy of its own: the server answers everybody who may do anything below
+    the mount. So a refusal means that the login may do nothing there, or that nothing is mounted
     there; with `wanted` given, the first part of the path is then taken as the mount.
 
     Raises `PermanentError` (forbidden) and what a request raises.
     """
     accept = () if wanted == "auto" else _NOTHING
-    question = f"sys/internal/ui/mounts/{path}"
+    question = f"v1/sys/internal/ui/mounts/{quote(path)}"  # hvac has no method for it
     try:
-        data = session.mounts.ask(path, lambda: session.call("GET", question, accept=accept).data)
+        data = session.mounts.ask(
+            path, lambda: session.call(lambda vault: vault.adapter.get(question), accept).data
+        )
     except PermanentError as error:
         if error.reason is not Reason.FORBIDDEN:
             raise
@@ -152,7 +156,7 @@ def find(
     if wanted == "auto":
         return find_engine(session, path, wanted), None
     tried = Engine(wanted, mount, rest)
-    reply = session.call("GET", tried.read_path, params=_params(tried, version), accept=_NOTHING)
+    reply = session.call(_reading(tried, version), _NOTHING)
     stored = _stored(tried, reply)
     if stored.data is not None or stored.gone:
         return tried, stored
@@ -165,14 +169,15 @@ def read_kv(session: VaultSession, engine: Engine, version: int | None = None) -
 
     Raises what a request raises; a missing secret is an answer.
     """
-    params = _params(engine, version)
-    return _stored(
-        engine, session.call("GET", engine.read_path, params=params, accept=(_NOT_FOUND,))
+    return _stored(engine, session.call(_reading(engine, version), (_NOT_FOUND,)))
+
+
+def _reading(engine: Engine, version: int | None) -> Ask:
+    if engine.kind == "kv1":
+        return lambda vault: vault.secrets.kv.v1.read_secret(engine.rest, engine.mount)
+    return lambda vault: vault.secrets.kv.v2.read_secret_version(
+        engine.rest, version, engine.mount, raise_on_deleted_version=False
     )
-
-
-def _params(engine: Engine, version: int | None) -> dict[str, str | int] | None:
-    return {"version": version} if version and engine.kind == "kv2" else None
 
 
 def _stored(engine: Engine, reply: Reply) -> Stored:
@@ -181,11 +186,12 @@ def _stored(engine: Engine, reply: Reply) -> Stored:
     metadata = reply.data.get("metadata")
     metadata = metadata if isinstance(metadata, Mapping) else {}
     data = reply.data.get("data")
+    deleted: Literal["", "deleted"] = "deleted" if metadata.get("deletion_time") else ""
     return Stored(
         data if isinstance(data, Mapping) else None,
         whole_number(metadata.get("version")),
         _time(metadata.get("created_time")),
-        _gone(metadata),
+        "destroyed" if metadata.get("destroyed") else deleted,
     )
 
 
@@ -202,12 +208,6 @@ def _kind(data: Mapping[str, Any]) -> Kind:
     if data.get("type") not in ("kv", "generic", "cubbyhole"):
         return "dynamic"
     return "kv2" if str(version) == "2" else "kv1"
-
-
-def _gone(metadata: Mapping[str, Any]) -> Literal["", "deleted", "destroyed"]:
-    if metadata.get("destroyed"):
-        return "destroyed"
-    return "deleted" if metadata.get("deletion_time") else ""
 
 
 def _time(text: Any) -> datetime | None:

@@ -86,7 +86,7 @@ def test_what_shows_an_object_works_for_its_account(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize("verb", ["get", "create", "patch"])
-def test_a_missing_verb_comes_with_the_rule_that_mends_it(cluster: Cluster, verb: str) -> None:
+def test_a_missing_verb_comes_with_the_rule_to_add(cluster: Cluster, verb: str) -> None:
     """The line to type works for the account itself, which may not act as anybody."""
     if verb == "patch":
         cluster.put(data={"config.json": "{}"})
@@ -148,7 +148,7 @@ def test_a_quota_is_named(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize("reason", ["Forbidden", "Invalid", "RequestEntityTooLarge"])
-def test_a_policy_s_whole_message_is_told(cluster: Cluster, reason: str) -> None:
+def test_a_policy_s_whole_message_is_reported(cluster: Cluster, reason: str) -> None:
     """Whatever status it chooses: its 413 is no size limit."""
     message = f"docker configs belong to team platform {'x' * 500}: "
     one = {"expression": "false", "messageExpression": f"'{message}' + object.data['config.json']"}

@@ -175,7 +175,7 @@ class SimJournal(MemoryJournal):
         host = self.host
         looks, unread = dict(host.looks.last), set()
         # A part of a cycle, or a cycle of some targets, says of the others what is known of them.
-        whole = record.whole_at == record.started_at
+        whole = record.whole_at == record.ended_at
         for covered in host.covers:
             place = covered.place
             if place.name in host.looks.in_cycle:

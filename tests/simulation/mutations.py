@@ -88,13 +88,13 @@ MUTATIONS = (
         "return self.credential.expires_at or FOREVER",
     ),
     Mutation(
-        "worth: a local file that can't be read counts as last seen",
+        "worth: a local file that can't be read counts as last read",
         "core/worth.py",
         "return not observation.target.local and observation.failure.leaves_document",
         "return observation.failure.leaves_document",
     ),
     Mutation(
-        "worth: what is gone counts as last seen",
+        "worth: what is gone counts as last read",
         "core/failure.py",
         "return not self.gone and (ours or",
         "return (ours or",
@@ -201,7 +201,7 @@ MUTATIONS = (
     Mutation(
         "plan: a hidden value loses what its source did not give (mark)",
         "core/plan.py",
-        "            (claims[registry] or FOREVER) if registry in claims else DEAD,\n",
+        "            (claimed[registry] or FOREVER) if registry in claimed else DEAD,\n",
         "            DEAD,\n",
     ),
     Mutation(

@@ -73,7 +73,7 @@ def started(place: Path, *words: str, **rotation: Any) -> subprocess.Popen[str]:
     )
 
 
-def told(process: subprocess.Popen[str]) -> set[str]:
+def reported(process: subprocess.Popen[str]) -> set[str]:
     """Return the slow packages that a command had loaded at its end."""
     _, errors = process.communicate(timeout=60)
     assert "Traceback" not in errors, errors
@@ -83,7 +83,7 @@ def told(process: subprocess.Popen[str]) -> set[str]:
 
 def loaded(place: Path, *words: str, **rotation: Any) -> set[str]:
     """Return the slow packages that a command loads with this rotation configured."""
-    return told(started(place, *words, **rotation))
+    return reported(started(place, *words, **rotation))
 
 
 @pytest.mark.parametrize(
@@ -145,4 +145,4 @@ def test_the_daemon_loads_no_metrics_that_nobody_reads(tmp_path: Path) -> None:
         until((tmp_path / "state" / "dind.json").exists, what="the first cycle")
     finally:
         daemon.terminate()
-    assert told(daemon) == CYCLE | {"apscheduler"}
+    assert reported(daemon) == CYCLE | {"apscheduler"}

@@ -109,7 +109,7 @@ def test_a_renewal_leaves_time_for_the_longest_job(
 
 @settings(deadline=None)
 @given(schedules, chances)
-def test_drift_is_looked_for_within_poll(schedule: Schedule, u: float) -> None:
+def test_drift_is_found_within_poll(schedule: Schedule, u: float) -> None:
     """Polls are a little spread, and never later than configured."""
     wait = poll_at(NOW, schedule, u=u) - NOW
     assert 0.9 * schedule.poll - SECOND < wait <= schedule.poll
@@ -181,7 +181,7 @@ def test_retries_are_spread_from_one_second_on() -> None:
 
 
 @pytest.mark.parametrize(("u", "expected"), [(0, 5 * MINUTE), (1, 10 * MINUTE)])
-def test_what_waiting_does_not_mend_is_retried_slowly_from_the_start(
+def test_what_waiting_does_not_help_is_retried_slowly_from_the_start(
     u: float, expected: timedelta
 ) -> None:
     """A permanent failure waits at least half the limit, also the first time."""

@@ -114,7 +114,7 @@ def test_a_crash_between_two_targets_leaves_them_equal_in_the_end() -> None:
     assert here.source.fetches == 1
 
 
-def test_the_journal_is_written_when_settled() -> None:
+def test_the_journal_is_written_at_the_end() -> None:
     """What a status page and the next life need to know."""
     here = site()
     report = here.cycle()

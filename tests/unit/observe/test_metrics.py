@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rotator.core.candidate import FOREVER
 from rotator.core.report import CredentialReport, TargetReport
 from rotator.core.situation import Change
-from tests.metrics_served import SERVED
+from tests.metrics_served import EXPORTED
 from tests.support import NOW, need
 from tests.unit.observe.heard import Watched, report
 from tests.unit.observe.views import ECR, FILE, HARBOR, TROUBLED, WELL, hours
@@ -28,8 +28,8 @@ def watched() -> Watched:
 def test_names_and_labels(watched: Watched) -> None:
     """Exactly the names and labels that dashboards and alerts rely on are served."""
     families = text_string_to_metric_families(watched.metrics.textfile())
-    served = {sample.name: set(sample.labels) for family in families for sample in family.samples}
-    assert served == SERVED
+    exported = {sample.name: set(sample.labels) for family in families for sample in family.samples}
+    assert exported == EXPORTED
 
 
 def test_promtool_finds_nothing_to_say(watched: Watched) -> None:

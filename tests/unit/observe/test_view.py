@@ -16,6 +16,7 @@ from rotator.observe.status_json import as_json
 from rotator.observe.view import report_view, rotation_view, with_found
 from rotator.observe.view_model import EntryFound, Found, Health, RotationView, View, overall
 from tests.support import NOW
+from tests.unit.observe import heard
 from tests.unit.observe.views import (
     ECR,
     FILE,
@@ -205,24 +206,18 @@ def test_a_cycle_alone() -> None:
 
 
 def report(**changes: object) -> Report:
-    """Return the report of the cycle that made the record WELL."""
-    assert WELL.started_at is not None
-    whole = Report(
-        name="dind",
-        outcome="fresh",
-        job_safe=True,
-        safe_until=WELL.safe_until,
-        started_at=WELL.started_at,
-        duration_seconds=0.2,
-        next_at=WELL.next_at,
-        credentials=(
+    """Return the report of a cycle in which a registry rejected what was fetched."""
+    given: dict[str, object] = {
+        "outcome": "fresh",
+        "credentials": (
             CredentialReport(ECR, "ecr", "fetched", "accepted", NOW + hours(7)),
             CredentialReport(HARBOR, "vault", "rejected", "rejected"),
         ),
-        targets=(TargetReport(FILE, "unchanged", notes=("a note",)),),
-        notes=("another",),
-    )
-    return replace(whole, **changes)  # type: ignore[arg-type]
+        "sources": (),
+        "targets": (TargetReport(FILE, "unchanged", notes=("a note",)),),
+        "notes": ("another",),
+    }
+    return heard.report(**given | changes)
 
 
 def test_a_report_of_the_same_cycle_adds_to_it() -> None:

@@ -87,7 +87,7 @@ def test_is_nobody_elses_to_read(desk: Desk) -> None:
     assert {stat.S_IMODE(path.stat().st_mode) for path in desk.folder.iterdir()} == {0o600}
 
 
-def test_run_by_hand_as_root_files_are_the_directorys_owners(desk: Desk) -> None:
+def test_run_as_root_files_are_the_directorys_owners(desk: Desk) -> None:
     """The service that runs as another user can write them afterwards."""
     if os.geteuid():
         missing("root", "sudo make test")
@@ -143,17 +143,17 @@ def test_a_directory_in_its_place_is_set_aside(desk: Desk) -> None:
     assert desk.journal().load() == RECORD
 
 
-def test_only_so_many_are_kept(desk: Desk) -> None:
+def test_only_so_many_stay(desk: Desk) -> None:
     """The newest is number one, and the oldest goes."""
     desk.folder.mkdir()
     for number in range(SET_ASIDE + 3):
         (desk.folder / "dind.json").write_text(f"garbage {number}")
         desk.journal().load()
-    kept = [path.read_text() for path in sorted(desk.folder.iterdir())]
-    assert kept == [f"garbage {number}" for number in (5, 4, 3)]
+    stored = [path.read_text() for path in sorted(desk.folder.iterdir())]
+    assert stored == [f"garbage {number}" for number in (5, 4, 3)]
 
 
-def test_what_cannot_be_set_aside_is_told(desk: Desk) -> None:
+def test_what_cannot_be_set_aside_is_said(desk: Desk) -> None:
     """Neither read nor moved: it is told once, and the work goes on without."""
     desk.folder.mkdir()
     (desk.folder / "dind.json").write_text("garbage")
