@@ -4,10 +4,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST_ARGS ?=
 SEEDS ?= 200
+MINUTES ?= 30
+HOSTS ?= 40
 FIRST ?=
 export SIGN_SSH_KEY SIGN_MINISIGN_KEY
 
-.PHONY: help demo test lint simulate simulate-mutants bench kubernetes kubernetes-server install uninstall dist release begin sign lock docs clean
+.PHONY: help demo test lint simulate simulate-mutants bench soak fleet kubernetes kubernetes-server install uninstall dist release begin sign lock docs clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -32,6 +34,12 @@ simulate-mutants: .venv/ready  ## Whether the tests notice each rule of the core
 
 bench: .venv/ready  ## Against what people use instead: make bench BENCH_ARGS='--only vault'
 	@$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
+
+soak: .venv/ready  ## Fifty rotations with short lives and many faults: make soak MINUTES=30
+	@$(BIN)/python -m tests.benchmarks.soak --minutes $(MINUTES)
+
+fleet: .venv/ready  ## So many real daemons on one OpenBao, which read a hub: make fleet HOSTS=40
+	@$(BIN)/python -m tests.benchmarks.fleet --hosts $(HOSTS)
 
 kubernetes: .venv/ready  ## A real Kubernetes API server on this machine, until Ctrl-C (needs Go and etcd)
 	@$(BIN)/python -m tests.servers.kube_apiserver run

@@ -9,13 +9,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import SystemRandom
 from threading import Lock
 from typing import TYPE_CHECKING, cast
 
-from msgspec import structs
+from msgspec import Struct, field, structs
 
 from rotator import sources, targets
 from rotator.core.cycle import USUAL, Options
@@ -48,8 +47,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass
-class Runner:
+class Runner(Struct):
     """One rotation that is ready to run: its cycles, one after another, each under its lock."""
 
     rotation: Rotation
@@ -58,8 +56,8 @@ class Runner:
     state_dir: Path
     warn: Callable[[str], None]
     memory: Memory = field(default_factory=Memory)
-    _locks: dict[str, ExitStack] = field(default_factory=dict, repr=False)
-    _guard: Lock = field(default_factory=Lock, repr=False)
+    _locks: dict[str, ExitStack] = {}
+    _guard: Lock = field(default_factory=Lock)
 
     def cycle(self, wait: float, options: Options = USUAL) -> Report:
         """Run one cycle under the rotation's lock; see `hold`."""

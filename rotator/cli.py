@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -25,12 +24,12 @@ BUG, USAGE, LOCKED, INTERRUPTED = 1, 2, 75, 130
 QUIET, MORE, EACH_REQUEST = -1, 1, 2
 
 
-@dataclass
 class Common:
     """What every command takes, before its name and after it: nobody remembers which at night."""
 
-    config: Path | None = None
-    verbosity: int = 0
+    def __init__(self) -> None:
+        self.config: Path | None = None
+        self.verbosity = 0
 
     def file(self) -> Path:
         """Return the configuration's path."""

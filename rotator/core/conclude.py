@@ -81,7 +81,9 @@ def with_sources(
                 past, source, failure, rotation, chosen, at, stamp
             )
         elif answer is not None:
-            sources[source.name] = updates.source_gave(source, answer.credentials, rotation, at)
+            sources[source.name] = updates.source_gave(
+                source, answer.credentials, rotation, at, first=past.fetched_at is None
+            )
     return replace(record, sources=sources)
 
 

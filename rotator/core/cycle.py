@@ -7,7 +7,9 @@ observe each target ─► recall candidates ─► prove them ─► choose one
 
 Observing comes first because it decides what to fetch. The journal is written before the fetch, so
 that a crash loop is a failure with backoff and not a lease per restart, and before the first write,
-so that a crash between a write and the end does not make our own entry look foreign.
+so that a crash between a write and the end does not make our own entry look foreign. Only the
+latter has to outlive a power failure: what the other saves add is found out again, and costs a
+fetch at most.
 """
 
 from __future__ import annotations
@@ -100,16 +102,16 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     record = before
     if options.starting:
         late = updates.with_later_start(record, rotation, chosen, _at(ports))
-        record = _journal(before, late, ports, options)
+        record = _journal(before, late, ports, options, lasting=False)
     needed = needed_sources(rotation, chosen, candidates, record, now, force=options.force)
     asked = [s for s in needed if options.force or not is_waiting(s, record, now)]
     asked = [] if options.later else asked
     waits = updates.with_waits(record, rotation, needed, chosen, _at(ports))
     attempts = updates.with_attempts(waits, rotation, asked, chosen, _at(ports))
-    record = _journal(record, attempts, ports, options)
+    record = _journal(record, attempts, ports, options, lasting=False)
 
     # Fetch, and prove what was given; then choose again.
-    answers = fetch(asked, chosen, ports)
+    answers = fetch(asked, chosen, before, ports)
     known = rotation.registries(record)
     noted = updates.with_registries(record, answers)
     found = recall(rotation, observed, memory, noted, ports.journal.fingerprint, now)
@@ -138,7 +140,9 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     noted = updates.with_known(noted, rotation, viable, renewed, _at(ports))
     noted = updates.with_documents(noted, planned)
     noted = updates.with_sooner_end(noted, safe_until(rotation, noted, ends), now)
-    record = _journal(record, noted, ports, options)
+    if answers or any(isinstance(one.decision, Write) for one in planned.values()):
+        _journal(record, noted, ports, options, lasting=True)
+    record = noted
 
     # Write, then end the leases that nothing needs any more.
     written = _carry_out(planned, probe if options.dry_run else write, ports)
@@ -182,7 +186,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         whole=not options.only,
     )
     if not options.dry_run:
-        ports.journal.save(record)
+        ports.journal.save(record, lasting=False)
     return report, conclude.remembered(memory, written, (*chosen.values(), *standby))
 
 
@@ -190,10 +194,12 @@ def _at(ports: Ports) -> At:
     return At(ports.clock(), ports.random)
 
 
-def _journal(saved: Record, record: Record, ports: Ports, options: Options) -> Record:
+def _journal(
+    saved: Record, record: Record, ports: Ports, options: Options, *, lasting: bool
+) -> Record:
     """Save a record that differs from the one that was saved last, and return it."""
     if record != saved and not options.dry_run:
-        ports.journal.save(record)
+        ports.journal.save(record, lasting=lasting)
     return record
 
 

@@ -12,8 +12,8 @@ import binascii
 import json
 import math
 import re
+from collections.abc import Mapping  # noqa: TC003  a Struct's field
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -22,7 +22,7 @@ from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.model import Credential, Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
 DOCKER_HUB = "https://index.docker.io/v1/"
 _HUB_NAMES = frozenset({"docker.io", "index.docker.io"})
@@ -96,12 +96,14 @@ _NOBODY = b"00000000-0000-0000-0000-000000000000:"
 _MOST_CUTS = 50
 
 
-@dataclass(frozen=True, slots=True)
-class DockerConfig:
+class DockerConfig(Struct, frozen=True):
     """The document as found: `auths` by their original keys, and every other top-level key."""
 
-    auths: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    rest: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    auths: Mapping[str, Any] = {}
+    rest: Mapping[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return "DockerConfig(***)"
 
     def logins(self, *, exact: bool = False) -> dict[str, tuple[str, Secret]]:
         """Return username and password of every registry whose entry holds them.

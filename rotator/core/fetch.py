@@ -43,13 +43,16 @@ class Answer(Struct, frozen=True):
 
 
 def fetch(
-    sources: Sequence[Source], chosen: Mapping[str, Candidate], ports: Ports
+    sources: Sequence[Source], chosen: Mapping[str, Candidate], record: Record, ports: Ports
 ) -> dict[str, Answer]:
     """Ask these sources at once; return what came of each by its name, whatever it raises."""
     previous = {
         source.name: tuple(c.credential for c in chosen.values() if c.source == source.name)
         for source in sources
     }
+
+    for source in sources:
+        source.learned = source.learned or record.source(source.name).learned
 
     def ask(source: Source) -> Answer:
         return ask_one(source, previous[source.name], ports.clock)

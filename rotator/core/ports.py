@@ -73,13 +73,15 @@ class Source(ABC):
     `registries` are those that the configuration names, None where only a fetch can tell.
     `changes_early`: its credentials can change before their end (Vault KV, a file), so it is asked
     again each `poll`; read after a fetch. `revoke_after`: how long a replaced lease is left alive
-    for running jobs (None: `longest_job`).
+    for running jobs (None: `longest_job`). `learned`: what a fetch found out about the server that
+    the next one need not ask, no secret; the journal holds it over a restart.
     """
 
     name: str
     registries: frozenset[str] | None
     changes_early: bool = False
     revoke_after: timedelta | None = None
+    learned: str = ""
 
     def __init__(self, name: str, registries: frozenset[str] | None) -> None:
         self.name = name
@@ -206,8 +208,11 @@ class Journal(Protocol):
         """Return the record last saved, or an empty one where there is none to be read."""
         ...
 
-    def save(self, record: Record) -> None:
-        """Store the record, durably and whole."""
+    def save(self, record: Record, *, lasting: bool = True) -> None:
+        """Store the record, whole; it outlives the process.
+
+        `lasting`: and a power failure. Else the record before it may come back after one.
+        """
         ...
 
     def fingerprint(self, text: str) -> str:

@@ -70,6 +70,7 @@ class SourceRecord(Struct, frozen=True):
     """One source: its registries, when it was asked, and its failure if it has one.
 
     `longest_life`: the longest life in seconds that a credential of it had when we fetched it.
+    `learned`: see `Source`.
     """
 
     registries: tuple[str, ...] = ()
@@ -78,6 +79,7 @@ class SourceRecord(Struct, frozen=True):
     poll_at: Time | None = None
     failure: FailureRecord | None = msgspec.field(default=None, name="trouble")
     longest_life: float | None = None
+    learned: str = ""
 
 
 class TargetRecord(Struct, frozen=True):

@@ -61,9 +61,12 @@ def renew_at(
     return issued_at + offset - u * spread
 
 
-def poll_at(now: datetime, schedule: Schedule, *, u: float) -> datetime:
-    """Return when to read again what can change without notice."""
-    return now + schedule.poll * (1 - 0.1 * u)
+def poll_at(now: datetime, schedule: Schedule, *, u: float, first: bool = False) -> datetime:
+    """Return when to read again what can change without notice.
+
+    `first`: anywhere in the poll, so that hosts that were deployed together don't ask together.
+    """
+    return now + schedule.poll * (1 - (0.9 if first else 0.1) * u)
 
 
 def retry_wait(

@@ -260,10 +260,10 @@ def login_refused(failure: FailureRecord, stamp: str | None, at: At) -> FailureR
 
 
 def source_gave(
-    source: Source, given: Collection[Credential], rotation: Rotation, at: At
+    source: Source, given: Collection[Credential], rotation: Rotation, at: At, *, first: bool
 ) -> SourceRecord:
-    """Return a source's record after a fetch that gave these credentials."""
-    poll = schedule.poll_at(at.now, rotation.schedule, u=at.random())
+    """Return a source's record after a fetch, perhaps the first, that gave these credentials."""
+    poll = schedule.poll_at(at.now, rotation.schedule, u=at.random(), first=first)
     endless = any(login.expires_at is None for login in given)
     lives = [
         (login.expires_at - login.issued_at).total_seconds()
@@ -276,6 +276,7 @@ def source_gave(
         fetched_at=at.now,
         poll_at=poll if source.changes_early or endless else None,
         longest_life=None if endless else max(lives, default=None),
+        learned=source.learned,
     )
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import time
 import zlib
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from msgspec import Struct
+from msgspec.structs import replace
 from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
 
@@ -35,8 +36,7 @@ _UNAUTHORIZED, _SERVER_ERROR = 401, 500
 _HEADERS = {"User-Agent": "rotator", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How long a conversation may take, in seconds: to connect, for one read, and in all."""
 
     connect: float = 3.0
@@ -44,8 +44,7 @@ class Limits:
     overall: float = 8.0
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """An answer. `body` is its first 64 KiB; `whole` tells whether there is more."""
 
     status: int

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
-from rotator.core.errors import DriverError, PermanentError, Reason
+from rotator.core.errors import DriverError, LoginRejectedError, PermanentError, Reason
 from rotator.core.model import Credential, Lease
 from rotator.core.ports import Source
 from rotator.vault.engines import Engine, find, read_kv
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from rotator.config.sources import VaultSourceSettings
     from rotator.core.ports import Clock
+    from rotator.vault.connection import Answer
     from rotator.vault.engines import Stored
-    from rotator.vault.reply import Reply
 
 # Servers count whole seconds, and a request takes its time.
 _ROUNDING = timedelta(seconds=2)
@@ -51,7 +51,6 @@ class VaultSource(Source):
         self._settings = settings
         self._clock = clock
         self._session = session
-        self._engine: Engine | None = None
         self._leased: dict[str, int] = {}
         # Leases are ended several at once, and a fetch that hangs may still be under way.
         self._turn = Lock()
@@ -88,20 +87,34 @@ class VaultSource(Source):
         if renewed:
             return renewed
         settings = self._settings
-        # Searched again each time that a read failed, as a mount may have been replaced.
-        engine, stored, self._engine = self._engine, None, None
-        if engine is None:
-            engine, stored = find(
-                self._session, settings.path, settings.engine, settings.kv_version_pin
-            )
+        known = Engine.learned(self.learned, settings.path, settings.engine)
+        failure: PermanentError | None = None
+        if known is not None:
+            try:
+                return self._read(known)
+            except LoginRejectedError:
+                raise
+            except PermanentError as error:
+                failure = error
+            # Another engine may have been mounted there.
+            self._session.mounts.forget(settings.path)
+        engine, stored = find(
+            self._session, settings.path, settings.engine, settings.kv_version_pin
+        )
+        if failure is not None and engine == known:
+            raise failure
+        return self._read(engine, stored)
+
+    def _read(self, engine: Engine, stored: Stored | None = None) -> list[Credential]:
+        """Return what an engine holds or makes; remember the engine where it gave something."""
         try:
             found = self._made(engine) if engine.kind == "dynamic" else self._stored(engine, stored)
         except PermanentError as error:
-            self._session.mounts.forget(settings.path)
+            self._session.mounts.forget(self._settings.path)
             if engine.api_path and error.reason is Reason.FORBIDDEN:
                 error.hint = f"write `path: {engine.api_path}`, without `data/`; or {error.hint}"
             raise
-        self._engine = engine
+        self.learned = engine.as_learned()
         # Reading what is made on request makes another one.
         self.changes_early = engine.kind != "dynamic"
         return found
@@ -133,7 +146,7 @@ class VaultSource(Source):
                 self._session.ask(lambda vault: vault.sys.revoke_lease(lease.id), _NO)
             raise
 
-    def _ask(self, path: str) -> Reply:
+    def _ask(self, path: str) -> Answer:
         parameters = self._settings.parameters
         if self._settings.method == "write":
             return self._session.call(lambda vault: vault.write_data(quote(path), data=parameters))
@@ -141,7 +154,7 @@ class VaultSource(Source):
         address = f"v1/{quote(path)}"
         return self._session.call(lambda vault: vault.adapter.get(address, params=parameters))
 
-    def _lease(self, reply: Reply, now: datetime) -> Lease | None:
+    def _lease(self, reply: Answer, now: datetime) -> Lease | None:
         lease_id, seconds = reply.document.get("lease_id"), reply.document.get("lease_duration")
         if not isinstance(lease_id, str) or not lease_id or not isinstance(seconds, int):
             return None

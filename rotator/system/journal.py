@@ -67,10 +67,13 @@ class FileJournal:
             self._set_aside(self._name, error)
             return Record()
 
-    def save(self, record: Record) -> None:
-        """Keep the record: on the disk when this returns, or in memory and with a warning."""
+    def save(self, record: Record, *, lasting: bool = True) -> None:
+        """Keep the record: in the file when this returns, or in memory and with a warning.
+
+        `lasting`: after a power failure too. Else the file may hold the record before it then.
+        """
         try:
-            self._write(self._name, f"{record.dump()}\n")
+            self._write(self._name, f"{record.dump()}\n", lasting=lasting)
         except OSError as error:
             self._unsaved = record
             self._cannot_write(error)
@@ -116,11 +119,15 @@ class FileJournal:
             self._set_aside(KEY, error)
             return None
 
-    def _write(self, name: str, text: str, *, exclusive: bool = False) -> None:
+    def _write(
+        self, name: str, text: str, *, exclusive: bool = False, lasting: bool = True
+    ) -> None:
         state.prepare(self._dir)
         uid, gid = state.owner(self._dir)
         with atomic_file.directory(self._dir) as opened:
-            atomic_file.write(opened, name, text, uid=uid, gid=gid, exclusive=exclusive)
+            atomic_file.write(
+                opened, name, text, uid=uid, gid=gid, exclusive=exclusive, named=lasting
+            )
 
     def _set_aside(self, name: str, why: Exception) -> None:
         path = self._dir / name

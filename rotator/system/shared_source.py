@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from rotator.core.errors import DriverError
 from rotator.core.ports import Source
@@ -19,14 +20,13 @@ WINDOW = 30.0
 """Seconds for which an answer serves the other rotations too."""
 
 
-@dataclass
-class Fetches:
+class Fetches(Struct):
     """The last answer of one driver, for all that share it; `steady`: seconds no one can set."""
 
     driver: Source
     steady: Callable[[], float]
     lock: Lock = field(default_factory=Lock)
-    answer: Sequence[Credential] | DriverError | None = field(default=None, repr=False)
+    answer: Sequence[Credential] | DriverError | None = None
     asked_at: float = 0.0
     given_to: set[str] = field(default_factory=set)
 
@@ -75,6 +75,15 @@ class SharedSource(Source):
     def changes_early(self) -> bool:  # type: ignore[override]  # the driver may know after a fetch
         """Tell what the driver tells."""
         return self._fetches.driver.changes_early
+
+    @property
+    def learned(self) -> str:
+        """Return what the driver has learned."""
+        return self._fetches.driver.learned
+
+    @learned.setter
+    def learned(self, learned: str) -> None:
+        self._fetches.driver.learned = learned
 
     @property
     def token_expires_at(self) -> datetime | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -16,7 +18,7 @@ from rotator.config.places import UNIX
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Secret
 from rotator.http.session import BoundedAdapter
-from rotator.vault.errors import UnsafeRedirectError, failed, no_vault, policy_line, refused
+from rotator.vault.errors import UnsafeRedirectError, failed, policy_line, refused
 from rotator.vault.reply import json_object
 from rotator.vault.unix_socket import ORIGIN, UnixAdapter
 
@@ -69,7 +71,8 @@ class Server(Struct, frozen=True):
         return server_name(self.address, self.namespace)
 
 
-class Answer(Struct, frozen=True):
+@dataclass(frozen=True)
+class Answer:
     """A server's answer, and what was asked of it.
 
     `what` begins an error's sentence ("cannot read secret/data/x at https://vault:8200"); `method`
@@ -80,28 +83,37 @@ class Answer(Struct, frozen=True):
     what: str
     method: str
     path: str
-    hidden: frozenset[str]
+    hidden: frozenset[str] = field(repr=False)
 
     @property
     def status(self) -> int:
         """The HTTP status."""
         return self.response.status_code
 
-    def error(self) -> DriverError:
-        """Return the error for an answer that is no success."""
-        return refused(self.response, self.what, policy_line(self.method, self.path), self.hidden)
-
+    @cached_property
     def document(self) -> Mapping[str, Any]:
-        """Return the JSON object in it, empty where it has no body.
+        """The JSON object in it, empty where it has no body.
 
         Raises `PermanentError` (malformed) where it is no JSON object.
         """
-        if not self.response.content:
-            return {}
-        document = json_object(self.response)
+        document = json_object(self.response) if self.response.content else {}
         if document is None:
-            raise no_vault(self.what)
+            raise PermanentError(
+                Reason.MALFORMED,
+                f"{self.what}: the answer is not Vault's",
+                "set `address` to Vault itself, not to a proxy's or a login page",
+            )
         return document
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """What was asked for; empty where there is none."""
+        data = self.document.get("data")
+        return data if isinstance(data, Mapping) else {}
+
+    def error(self) -> DriverError:
+        """Return the error for an answer that is no success."""
+        return refused(self.response, self.what, policy_line(self.method, self.path), self.hidden)
 
 
 Ask = Callable[[Any], requests.Response]

@@ -6,10 +6,9 @@ https://developer.hashicorp.com/vault/api-docs/secret/kv
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -20,8 +19,7 @@ from rotator.vault.reply import whole_number
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rotator.vault.connection import Ask
-    from rotator.vault.reply import Reply
+    from rotator.vault.connection import Answer, Ask
     from rotator.vault.session import VaultSession
 
 Kind = Literal["kv1", "kv2", "dynamic"]
@@ -38,6 +36,20 @@ class Engine(Struct, frozen=True):
     kind: Kind
     mount: str
     rest: str
+
+    @classmethod
+    def learned(cls, text: str, path: str, wanted: Kind | Literal["auto"]) -> Engine | None:
+        """Return the engine that `as_learned` wrote; None where the path is no longer below it."""
+        kind, _, mount = text.partition(" ")
+        if kind not in get_args(Kind) or wanted not in (kind, "auto"):
+            return None
+        if not path.startswith(f"{mount}/"):
+            return None
+        return cls(cast("Kind", kind), mount, path.removeprefix(f"{mount}/"))
+
+    def as_learned(self) -> str:
+        """Return its kind and mount, to be stored over a restart."""
+        return f"{self.kind} {self.mount}"
 
     @property
     def read_path(self) -> str:
@@ -57,18 +69,20 @@ class Engine(Struct, frozen=True):
         return f"{self.mount}/{self.rest.removeprefix('data/')}"
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """What a key/value engine holds at a path.
 
     `data` is None where there is nothing; `gone` says why, where it was there once. `version` is 0
     where nothing was ever written, or where the engine has no versions.
     """
 
-    data: Mapping[str, Any] | None = field(repr=False)
+    data: Mapping[str, Any] | None
     version: int = 0
     created_at: datetime | None = None
     gone: Literal["", "deleted", "destroyed"] = ""
+
+    def __repr__(self) -> str:
+        return f"Stored(***, version={self.version}, gone={self.gone!r})"
 
 
 class Mounts:
@@ -180,7 +194,9 @@ def _reading(engine: Engine, version: int | None) -> Ask:
     )
 
 
-def _stored(engine: Engine, reply: Reply) -> Stored:
+def _stored(engine: Engine, reply: Answer) -> Stored:
+    if engine.kind == "kv1" and reply.document.get("lease_id"):
+        return Stored(None)  # made on request: another engine has been mounted there
     if engine.kind == "kv1":
         return Stored(reply.data if reply.status not in _NOTHING else None)
     metadata = reply.data.get("metadata")

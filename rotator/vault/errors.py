@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from requests import exceptions as http
 
-from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
+from rotator.core.errors import DriverError, Reason, TemporaryError
 from rotator.http.causes import system_message
 from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 from rotator.http.retry_after import retry_after
@@ -225,15 +225,6 @@ def evidence_in(response: requests.Response) -> Evidence:
         retry_after=retry_after(
             response.headers.get("Retry-After"), None, response.headers.get("Date")
         ),
-    )
-
-
-def no_vault(what: str) -> PermanentError:
-    """Return the error for a success that is not written as Vault writes."""
-    return PermanentError(
-        Reason.MALFORMED,
-        f"{what}: the answer is not Vault's",
-        "set `address` to Vault itself, not to a proxy's or a login page",
     )
 
 

@@ -67,7 +67,7 @@ def readiness(settings: Settings) -> Finding:
         if answer.status >= _SERVER_FAULT and not is_json:
             raise answer.error()
         has_state = answer.response.ok or answer.status in _DOWN
-        state = answer.document() if has_state else {}
+        state = answer.document if has_state else {}
     finally:
         connection.close()
     if state.get("initialized") is False:

@@ -227,7 +227,7 @@ def _look_up(
             )
         # Its policies don't let it look at itself. It may still read; its end is not known then.
         return Token(text)
-    data = answer.document().get("data")
+    data = answer.document.get("data")
     data = data if isinstance(data, Mapping) else {}
     left = duration(data.get("ttl"))
     return Token(
@@ -243,7 +243,7 @@ def _look_up(
 
 
 def _granted(answer: Answer, now: datetime) -> Token:
-    auth = answer.document().get("auth")
+    auth = answer.document.get("auth")
     auth = auth if isinstance(auth, Mapping) else {}
     text = auth.get("client_token")
     if not isinstance(text, str) or not text:

@@ -9,7 +9,6 @@ from rotator.core.errors import PermanentError, Reason
 from rotator.vault.connection import TIMEOUTS, Timeouts, server_name
 from rotator.vault.errors import token_is_bad
 from rotator.vault.patience import Patience
-from rotator.vault.reply import Reply
 from rotator.vault.shared_login import Granted, SharedLogin, shared_login
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class VaultSession:
         self._granted = self.login.open(self._patience, self)
         self._is_fresh = self.number != before
 
-    def call(self, ask: Ask, accept: Collection[int] = ()) -> Reply:
+    def call(self, ask: Ask, accept: Collection[int] = ()) -> Answer:
         """As `ask`, but a refusal leads to one fresh login in each piece of work."""
         try:
             return self.ask(ask, accept)
@@ -78,7 +77,7 @@ class VaultSession:
         self._granted = newer
         return self.ask(ask, accept)
 
-    def ask(self, ask: Ask, accept: Collection[int] = ()) -> Reply:
+    def ask(self, ask: Ask, accept: Collection[int] = ()) -> Answer:
         """Send one request with the login that there is; `ask` makes it with an `hvac.Client`.
 
         Values of type `Secret` in its body are sent as their text. `accept`: statuses that are an
@@ -93,7 +92,8 @@ class VaultSession:
             self._may_not_be_known_yet,
         )
         if answer.response.ok or answer.status in accept:
-            return Reply(answer.status, answer.document())
+            _ = answer.document  # raises where something else sent it
+            return answer
         self._token_is_bad = token_is_bad(answer.response)
         error = answer.error()
         if error.reason is Reason.FORBIDDEN and token is None:

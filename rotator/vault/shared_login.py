@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
 from weakref import WeakSet, WeakValueDictionary
+
+from msgspec import Struct
 
 from rotator.aws.identity_files import aws_stamp
 from rotator.config.vault_auth import AgentAuthSettings, AwsAuthSettings, TokenAuthSettings
@@ -35,8 +36,7 @@ _RENEW_AFTER, _REPLACE_AFTER = 0.25, 0.5
 _REJECTED_FOR, _FAILED_FOR = 300.0, 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(Struct, frozen=True):
     """A login that worked: its token, its number (1 for the first), and the way to the server.
 
     `at`: the seconds of a clock that only grows, when it was granted.

@@ -203,7 +203,7 @@ def test_podman_after_0_1_0_on_the_host(podman: list[str], site: Site) -> None:
     unit = quadlet.units(sorted(UNITS.glob("podman/*.container")))["rotator-once.service"]
     site.prepare(unit)
     done = subprocess.run(
-        podman_words(podman, site, unit), capture_output=True, text=True, check=False
+        podman_arguments(podman, site, unit), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     now = json.loads(journal.read_text())

@@ -79,6 +79,7 @@ class Host:
         self.login_name = name
         self.suspended_until = 0.0
         self.crash_in: int | None = None
+        self.died_at = -FOREVER
         self.doomed = False
         self.memory = Memory()
         self.armed: Armed | None = None
@@ -268,6 +269,7 @@ class Host:
 
     def _die(self, why: str) -> None:
         self.say(f"dies ({why})")
+        self.died_at = self.time.now
         self.alive, self.busy, self.doomed = False, False, False
         self.armed, self.crash_in = None, None
         self.watch.died(self)

@@ -43,7 +43,7 @@ def test_the_next_cycle_begins_with_a_reading_of_what_changes_early() -> None:
     here.cycle()
     poll_at = here.record.source("vault").poll_at
     here.world.draws = lambda: 0.0
-    assert here.after(200).next_at == poll_at
+    assert here.after(100).next_at == poll_at
 
 
 def test_the_next_cycle_begins_with_a_sources_retry() -> None:

@@ -54,6 +54,19 @@ def unwritable(tmp_path: Path) -> Desk:
     return Desk(tmp_path / "file" / "state")
 
 
+@pytest.mark.parametrize("lasting", [True, False])
+def test_what_need_not_outlive_a_power_failure_is_synced_once(desk: Desk, *, lasting: bool) -> None:
+    """The text is always on the disk before it gets its name, so the file is never torn."""
+    synced: list[str] = []
+    desk.journal().save(LATER)
+    with before(lambda: synced.append("the name"), frozenset({"fsync"}), 2):
+        desk.journal().save(RECORD, lasting=lasting)
+    with before(lambda: synced.append("the text"), frozenset({"fsync"})):
+        desk.journal().save(RECORD, lasting=lasting)
+    assert synced == (["the name", "the text"] if lasting else ["the text"])
+    assert desk.journal().load() == RECORD
+
+
 def test_begins_empty(desk: Desk) -> None:
     """Nothing saved is no error, and reading makes nothing."""
     assert desk.journal().load() == Record()
