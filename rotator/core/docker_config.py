@@ -202,7 +202,7 @@ def decode(text: str) -> DockerConfig:
     rest: dict[str, Any] = {}
     for name, value in members:
         if folded(name) != "auths":
-            rest[name] = _plain(value)
+            _add(rest, name, _plain(value))
         elif isinstance(value, _Members):
             auths |= _plain(value)
         elif value is None:
@@ -210,6 +210,16 @@ def decode(text: str) -> DockerConfig:
         else:
             raise _malformed("its `auths` is not a JSON object")
     return DockerConfig(auths, rest)
+
+
+def _add(rest: dict[str, Any], name: str, value: Any) -> None:
+    """Add a member as Go's decoder does: of two for one field the last counts, two maps are one."""
+    same = next((key for key in rest if docker_fields.is_one_field(key, name)), None)
+    if same is not None:
+        past = rest.pop(same)
+        if isinstance(past, dict) and isinstance(value, dict):
+            value = past | value
+    rest[name] = value
 
 
 def salvage(text: str) -> DockerConfig | None:
@@ -225,7 +235,8 @@ def salvage(text: str) -> DockerConfig | None:
         return None
     for closing in ("}", "}}", "}}}"):
         with suppress(DriverError):
-            return decode(text + closing)
+            whole = decode(text + closing)
+            return None if _has_entry_in_entry(whole) else whole
     cuts = [at for at, letter in enumerate(text) if letter == "}"]
     for at in reversed(cuts[-_MOST_CUTS:]):
         for closing in ("}", "}}"):
@@ -359,6 +370,12 @@ def _is_cut_off(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return False
+
+
+def _has_entry_in_entry(config: DockerConfig) -> bool:
+    """Tell whether an entry holds another one: a bracket is missing between the two."""
+    entries = [entry for entry in config.auths.values() if isinstance(entry, dict)]
+    return any(isinstance(value, dict) for entry in entries for value in entry.values())
 
 
 def decode_auth(auth: str) -> bytes | None:

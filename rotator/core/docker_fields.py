@@ -24,7 +24,7 @@ class Members:
 def folded(name: str) -> str:
     """Return a field's name as Go compares it: without the case of its letters.
 
-    Two letters outside ASCII fold to one in it: the long s and the Kelvin sign.
+    Two letters that are not ASCII fold to one in it: the long s and the Kelvin sign.
     """
     return name.replace("\u017f", "s").replace("\u212a", "k").lower()
 
@@ -125,6 +125,11 @@ FIELDS: Mapping[str, Kind] = {
 """Every field that Docker knows at the top of a document, as it is spelt."""
 
 _KINDS = {folded(name): kind for name, kind in FIELDS.items()}
+
+
+def is_one_field(name: str, other: str) -> bool:
+    """Tell whether Docker takes two names for one field that it knows."""
+    return folded(name) == folded(other) and folded(name) in _KINDS
 
 
 def misfit(name: str, value: Any) -> str | None:

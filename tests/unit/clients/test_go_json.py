@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rotator.clients.go_json import NotJsonError, folded, read
+from rotator.clients.go_json import NotJsonError, read
+from rotator.core.docker_fields import folded
 
 
 @pytest.mark.parametrize(

@@ -199,17 +199,6 @@ UNSEEN: dict[str, tuple[str, list[str]]] = {
             )
         ],
     ),
-    "a socket without a path": (
-        document(
-            sources=(
-                (
-                    "{type: vault, address: 'unix:socket', auth: {method: agent}, path: s/x,"
-                    " registry: h.io}"
-                ),
-            )
-        ),
-        [("7:28: `address`: the path of a socket is wanted, such as unix:///run/vault/agent.sock")],
-    ),
     "token where a file belongs": (
         login("method: token, token_file: hvs.s3cr3t-1"),
         [
