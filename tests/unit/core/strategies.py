@@ -196,7 +196,7 @@ def documents(draw: st.DrawFn, known: tuple[Candidate, ...] = ()) -> DockerConfi
         spelled = draw(st.sampled_from(SPELLINGS)) if registry != DOCKER_HUB else "{}"
         key = spelled.format(draw(st.sampled_from([registry, registry, registry.upper()])))
         ours = [one.credential.password.reveal() for one in known if one.registry == registry]
-        password = draw(st.sampled_from([*ours, *ours, PASSWORDS_OF_OURS[0], "s3cr3t-a-person"]))
+        password = draw(st.sampled_from([*ours, *ours, *ours, "s3cr3t-a-person"]))
         entries[key] = {"auth": base64_of(f"ci:{password}")}
     theirs = draw(others())
     return DockerConfig({**entries, **theirs.auths}, theirs.rest)
