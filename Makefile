@@ -4,10 +4,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST_ARGS ?=
 SEEDS ?= 200
+MINUTES ?= 30
+HOSTS ?= 40
 FIRST ?=
-export SIGN_SSH_KEY SIGN_MINISIGN_KEY SIGN_COSIGN_KEY
+export SIGN_SSH_KEY SIGN_MINISIGN_KEY
 
-.PHONY: help demo test lint simulate simulate-mutants bench kubernetes kubernetes-server install uninstall dist release sign lock docs clean
+.PHONY: help demo test lint simulate simulate-mutants bench soak fleet kubernetes kubernetes-server install uninstall dist release begin sign lock docs clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -33,6 +35,12 @@ simulate-mutants: .venv/ready  ## Whether the tests notice each rule of the core
 bench: .venv/ready  ## Against what people use instead: make bench BENCH_ARGS='--only vault'
 	@$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
 
+soak: .venv/ready  ## Fifty rotations with short lives and many faults: make soak MINUTES=30
+	@$(BIN)/python -m tests.benchmarks.soak --minutes $(MINUTES)
+
+fleet: .venv/ready  ## So many real daemons on one OpenBao, which read a hub: make fleet HOSTS=40
+	@$(BIN)/python -m tests.benchmarks.fleet --hosts $(HOSTS)
+
 kubernetes: .venv/ready  ## A real Kubernetes API server on this machine, until Ctrl-C (needs Go and etcd)
 	@$(BIN)/python -m tests.servers.kube_apiserver run
 
@@ -50,6 +58,9 @@ dist: .venv/ready  ## Everything that a release consists of, into dist/: the sam
 
 release: .venv/ready  ## Check, set the version, tag: make release VERSION=1.2.3
 	@$(BIN)/python -m deploy.packaging.release '$(VERSION)'
+
+begin: .venv/ready  ## After a release: what is built from here on says that it is none: make begin VERSION=1.3.0.dev0
+	@$(BIN)/python -m deploy.packaging.release --begin '$(VERSION)'
 
 sign: .venv/ready  ## Sign dist/SHA256SUMS: make sign SIGN_SSH_KEY=FILE
 	@$(BIN)/python -m deploy.packaging.release --sign dist
@@ -71,5 +82,5 @@ clean:  ## Remove what the other targets made
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "rotator needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -m venv $(@D) || { echo "on Debian: apt-get install python3-venv"; exit 1; }
-	$(@D)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRA)]'
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[$(EXTRA)]'
 	@touch $@

@@ -157,6 +157,8 @@ def takes(about: dict[str, Any]) -> str:
     if about.get("type") == "array":
         return f"list of {takes(about.get('items', {}))}"
     kind = about.get("type", "")
+    if isinstance(kind, list):
+        kind = "string"  # written as a number, it is text all the same
     return {"string": "text", "null": "", "boolean": "true or false"}.get(str(kind), str(kind))
 
 

@@ -9,19 +9,19 @@ from __future__ import annotations
 import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import SystemRandom
 from threading import Lock
 from typing import TYPE_CHECKING, cast
 
-from msgspec import structs
+from msgspec import Struct, field, structs
 
 from rotator import sources, targets
-from rotator.core.cycle import USUAL, Options, run
+from rotator.core.cycle import USUAL, Options
 from rotator.core.errors import LockHeldError, Reason
 from rotator.core.failure import Failure
 from rotator.core.model import Proof, ProofMode, Verdict
+from rotator.core.parts import run
 from rotator.core.ports import Target
 from rotator.core.recall import Memory
 from rotator.core.rotation import Ports, Rotation
@@ -47,8 +47,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass
-class Runner:
+class Runner(Struct):
     """One rotation that is ready to run: its cycles, one after another, each under its lock."""
 
     rotation: Rotation
@@ -57,8 +56,8 @@ class Runner:
     state_dir: Path
     warn: Callable[[str], None]
     memory: Memory = field(default_factory=Memory)
-    _locks: dict[str, ExitStack] = field(default_factory=dict, repr=False)
-    _guard: Lock = field(default_factory=Lock, repr=False)
+    _locks: dict[str, ExitStack] = {}
+    _guard: Lock = field(default_factory=Lock)
 
     def cycle(self, wait: float, options: Options = USUAL) -> Report:
         """Run one cycle under the rotation's lock; see `hold`."""
@@ -157,7 +156,7 @@ class Builder:
         return Runner(rotation, ports, each, state_dir, self._warn)
 
     def _source(self, settings: SourceSettings, rotation: str) -> Source:
-        module = load(sources.DRIVERS[settings.type])
+        module = load(sources.DRIVERS[settings.type].module)
         wanted = _wanted(settings)
         if self._users[wanted] == 1:
             return cast("Source", module.build(settings, self._clock))
@@ -167,12 +166,12 @@ class Builder:
         return SharedSource(settings.name, rotation, self._shared[wanted])
 
     def _target(self, settings: TargetSettings) -> Target:
-        module = load(targets.DRIVERS[settings.type])
+        module = load(targets.DRIVERS[settings.type].module)
         return cast("Target", module.build(settings, settings.policy(), self._clock))
 
 
 def _prover(configuration: Configuration) -> Prove:
-    """Return the proof. What it is made of is loaded only where a rotation proves."""
+    """Return the proof; its modules are loaded only where a rotation proves."""
     if all(rotation.prove is ProofMode.OFF for rotation in configuration.rotations):
         return lambda _: Proof(Verdict.SKIPPED)
     from rotator.registry import RegistryProver  # noqa: PLC0415  requests is slow to load

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -25,12 +24,12 @@ BUG, USAGE, LOCKED, INTERRUPTED = 1, 2, 75, 130
 QUIET, MORE, EACH_REQUEST = -1, 1, 2
 
 
-@dataclass
 class Common:
     """What every command takes, before its name and after it: nobody remembers which at night."""
 
-    config: Path | None = None
-    verbosity: int = 0
+    def __init__(self) -> None:
+        self.config: Path | None = None
+        self.verbosity = 0
 
     def file(self) -> Path:
         """Return the configuration's path."""
@@ -140,7 +139,7 @@ def cli(context: click.Context) -> None:
 def run(common: Common) -> None:
     """Run as a daemon: renew before anything ends, repair what drifts, until SIGTERM.
 
-    SIGHUP reads the configuration again; a bad one is reported and the old one kept.
+    SIGHUP reads the configuration again; a bad one is reported and the old one stays.
     """
     # A reload that is asked for during the start has nothing to reload yet, and must not end it.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -330,7 +329,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt) as error:
         _end(f"rotator: interrupted: {error or 'what was written until then stays'}", INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read the output has ended; writing what is left at exit would fail again.
+        # The reader of the output has ended; writing the rest at exit would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(BUG)
     except ConfigError as error:

@@ -22,10 +22,10 @@ from rotator.core.cycle import Options
 from rotator.core.due import Armed, Wake, wake_reason
 from rotator.core.errors import ConfigError, LockHeldError
 from rotator.core.record import Record
-from rotator.observe.logs import Teller
+from rotator.observe.logs import ReportLog
 from rotator.observe.sentence import sentence
-from rotator.system.bell import Bell
 from rotator.system.timetable import Timetable
+from rotator.system.wakeup import Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -83,7 +83,7 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Outside:
+class Runtime:
     """What the daemon is given: `reports` hears every report, `reloads` whether one was good."""
 
     log: FilteringBoundLogger
@@ -97,19 +97,19 @@ class Outside:
 class Daemon:
     """The running daemon. `load` reads the configuration; `run` returns when a signal ends it."""
 
-    def __init__(self, load: Callable[[], Configuration], outside: Outside) -> None:
+    def __init__(self, load: Callable[[], Configuration], runtime: Runtime) -> None:
         self._load = load
-        self._outside = outside
-        self._log = outside.log
-        self._teller = Teller(outside.log)
+        self._runtime = runtime
+        self._log = runtime.log
+        self._report_log = ReportLog(runtime.log)
         self._configuration = load()
         self._slots: dict[str, Slot] = {}
         self._leaving: list[Slot] = []
-        self._bell = Bell()
+        self._wakeup = Wakeup()
         self._stopping = False
         self._reload_wanted = False
         self._ready = False
-        self.turned_at = outside.steady()
+        self.turned_at = runtime.steady()
         self._timetable = Timetable()
         self._watch: Watch | None = None
 
@@ -133,12 +133,12 @@ class Daemon:
     def stop(self) -> None:
         """Have `serve` return soon; may be called from anywhere, and again."""
         self._stopping = True
-        self._bell.ring()
+        self._wakeup.wake()
 
     def reload(self) -> None:
         """Have `serve` read the configuration again; may be called from anywhere."""
         self._reload_wanted = True
-        self._bell.ring()
+        self._wakeup.wake()
 
     def serve(self) -> None:
         """Run until `stop`."""
@@ -149,7 +149,7 @@ class Daemon:
                 self._reload_wanted = False
                 self._reload()
             self._look()
-            self._bell.wait(HEARTBEAT)
+            self._wakeup.wait(HEARTBEAT)
         self._end()
 
     def _swap(self, configuration: Configuration) -> None:
@@ -157,12 +157,12 @@ class Daemon:
 
         A cycle that runs goes on to its end; its successor waits for the rotation's lock.
         """
-        kept = self._slots
-        builder = Builder(configuration, self._log.warning, self._outside.clock)
+        before = self._slots
+        builder = Builder(configuration, self._log.warning, self._runtime.clock)
         stays = configuration.registry_access == self._configuration.registry_access
         slots: dict[str, Slot] = {}
         for settings in configuration.rotations:
-            old = kept.get(settings.name)
+            old = before.get(settings.name)
             if old is not None and stays and old.settings == settings:
                 slots[settings.name] = old
                 continue
@@ -171,12 +171,12 @@ class Daemon:
                 new.runner.memory = old.runner.memory
             slots[settings.name] = new
         self._configuration, self._slots = configuration, slots
-        for name, slot in kept.items():
+        for name, slot in before.items():
             if slots.get(name) is not slot:
                 self._timetable.forget(name)
                 self._leaving.append(slot)
         for name, slot in slots.items():
-            if kept.get(name) is not slot:
+            if before.get(name) is not slot:
                 self._arm(slot, self._armed())
         self._watch_files()
 
@@ -201,12 +201,12 @@ class Daemon:
         for slot in self.slots:
             if path in slot.watched:
                 slot.changed = True
-        self._bell.ring()
+        self._wakeup.wake()
 
     def _reload(self) -> None:
         # Before the start has ended, a manager would take this for its end.
         if self._ready:
-            self._outside.notify.reloading()
+            self._runtime.notify.reloading()
         good = False
         try:
             self._swap(self._reloadable(self._load()))
@@ -216,14 +216,14 @@ class Daemon:
             self._log.error(
                 "configuration not reloaded",
                 problems=list(error.problems),
-                hint="the old one goes on; mend the file and reload again",
+                hint="the old one goes on; correct the file and reload again",
             )
         except Exception:  # noqa: BLE001  never fatal to what runs
             self._log.exception("configuration not reloaded: this is a bug in rotator")
-        for hear in self._outside.reloads:
+        for hear in self._runtime.reloads:
             hear(good)
         if self._ready:
-            self._outside.notify.ready()
+            self._runtime.notify.ready()
 
     def _reloadable(self, new: Configuration) -> Configuration:
         """Return the configuration without what only a restart can change."""
@@ -236,12 +236,12 @@ class Daemon:
 
     def _arm(self, slot: Slot, armed: Armed, *, force: bool = False) -> None:
         slot.armed = armed
-        wait = armed.next_at - self._outside.clock()
+        wait = armed.next_at - self._runtime.clock()
         self._timetable.set(slot.settings.name, wait, self._cycle, slot, force)
 
     def _armed(self) -> Armed:
-        now = self._outside.clock()
-        return Armed(now, now, self._outside.steady())
+        now = self._runtime.clock()
+        return Armed(now, now, self._runtime.steady())
 
     def _is_current(self, slot: Slot) -> bool:
         return not self._stopping and self._slots.get(slot.settings.name) is slot
@@ -256,7 +256,7 @@ class Daemon:
         try:
             next_at = self._run(slot, Options(force=force, starting=slot.report is None))
         except LockHeldError as error:
-            next_at = self._outside.clock() + _AFTER_LOCK
+            next_at = self._runtime.clock() + _AFTER_LOCK
             log.warning("cycle put off", detail=str(error), retry_at=str(next_at))
         except Exception:
             # Never fatal to the other rotations, and never the end of this one.
@@ -266,7 +266,7 @@ class Daemon:
             slot.turn.release()
             if next_at is not None and self._is_current(slot):
                 self._arm(slot, replace(begun, next_at=next_at))
-            self._bell.ring()
+            self._wakeup.wake()
 
     def _run(self, slot: Slot, options: Options) -> datetime | None:
         """Run a cycle, tell what it did, and return when the next begins; None: never."""
@@ -277,15 +277,15 @@ class Daemon:
             report = slot.runner.locked_cycle(options)
         slot.record = slot.runner.ports.journal.load()
         slot.report = report
-        self._teller.tell(report)
-        for hear in self._outside.reports:
+        self._report_log.write(report)
+        for hear in self._runtime.reports:
             hear(report)
         return report.next_at
 
     def _look(self) -> None:
         """Feed the watchdog through the timetable, and wake what should not wait."""
         self._timetable.pulse(self._turn)
-        now, steady = self._outside.clock(), self._outside.steady()
+        now, steady = self._runtime.clock(), self._runtime.steady()
         slots = self.slots
         for slot in slots:
             slot.runner.release()
@@ -294,8 +294,8 @@ class Daemon:
         self._leaving = [s for s in self._leaving if s.running or not s.runner.release()]
         if not self._ready and all(slot.tried for slot in slots):
             self._ready = True
-            self._outside.notify.ready()
-        self._outside.notify.status(sentence([s.report for s in slots if s.report], now))
+            self._runtime.notify.ready()
+        self._runtime.notify.status(sentence([s.report for s in slots if s.report], now))
 
     def _wake_early(self, slot: Slot, armed: Armed, now: datetime, steady: float) -> None:
         """Run a cycle now where its timer would be late: a clock step, a new login, an edit."""
@@ -312,20 +312,20 @@ class Daemon:
         self._arm(slot, self._armed(), force=reason is Wake.CLOCK_BACK)
 
     def _turn(self) -> None:
-        self.turned_at = self._outside.steady()
-        self._outside.notify.alive()
+        self.turned_at = self._runtime.steady()
+        self._runtime.notify.alive()
 
     def _end(self) -> None:
-        """Let what runs end; what does not end in time is given up, as a crash would."""
-        self._outside.notify.stopping()
+        """Wait for cycles that run; one that does not end in time is given up, as by a crash."""
+        self._runtime.notify.stopping()
         self._log.info("stopping")
         self._timetable.clear()
         if self._watch is not None:
             self._watch.close()
-        deadline = self._outside.steady() + _STOP_WITHIN
+        deadline = self._runtime.steady() + _STOP_WITHIN
         slots = [*self.slots, *self._leaving]
-        while (stuck := [s for s in slots if s.running]) and self._outside.steady() < deadline:
-            self._bell.wait(0.1)
+        while (stuck := [s for s in slots if s.running]) and self._runtime.steady() < deadline:
+            self._wakeup.wait(0.1)
         if stuck:
             names = sorted({slot.settings.name for slot in stuck})
             self._log.warning("stopped while a cycle was running", rotations=names)

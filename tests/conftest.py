@@ -14,6 +14,8 @@ pytest_plugins = [
     "tests.servers.docker_registry",
     "tests.servers.kube_apiserver",
     "tests.servers.gitlab_pipeline",
+    "tests.integration.cluster",
+    "tests.servers.systemd_machine",
     "tests.fakes.ecr_fixtures",
     "tests.fakes.kubernetes",
     "tests.fakes.gitlab",

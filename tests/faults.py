@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-OUTSIDE = frozenset(
+BEYOND = frozenset(
     {"open", "write", "pwrite", "fsync", "fchmod", "fchown", "setxattr", "removexattr"}
     | {"rename", "renameat2", "link", "unlink", "rmdir", "mkdir"}
     | {"connect", "send", "sendall", "sendmsg", "recv", "recv_into"}
@@ -74,12 +74,12 @@ def crashing(number: int) -> Iterator[None]:
     def crash() -> None:
         raise Crash
 
-    with before(crash, OUTSIDE, number):
+    with before(crash, BEYOND, number):
         yield
 
 
 @contextmanager
 def killing(number: int) -> Iterator[None]:
     """Kill this process just before the `number`-th call that others could see."""
-    with before(lambda: os.kill(os.getpid(), signal.SIGKILL), OUTSIDE, number):
+    with before(lambda: os.kill(os.getpid(), signal.SIGKILL), BEYOND, number):
         yield

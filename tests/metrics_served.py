@@ -11,7 +11,7 @@ def _histogram(name: str, *labels: str) -> dict[str, set[str]]:
     }
 
 
-SERVED: dict[str, set[str]] = {
+EXPORTED: dict[str, set[str]] = {
     "rotator_job_safe": {"rotation"},
     "rotator_health": {"rotation", "health"},
     "rotator_safe_until_timestamp_seconds": {"rotation"},

@@ -79,7 +79,7 @@ def free_port() -> int:
             return port
 
 
-def settled(path: Path, seconds: float = 3600.0) -> Path:
+def aged(path: Path, seconds: float = 3600.0) -> Path:
     """Make a file look as if it was written so long ago, and return it."""
     then = time.time() - seconds
     os.utime(path, (then, then))

@@ -36,17 +36,13 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--output", type=Path, default=Path("dist"))
     parser.add_argument("--only", default=",".join(PARTS), help="some of: %(default)s")
-    parser.add_argument("--version", default="", help="in place of the commit's own, for tests")
     options = parser.parse_args(words)
     output = options.output.resolve()
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
     if source.git("status", "--porcelain"):
         say("what is changed and not committed is built too, and new files are not: git status")
-    with (
-        source.unpacked(options.version) as one,
-        TemporaryDirectory(prefix="rotator-dist-") as place,
-    ):
+    with source.unpacked() as one, TemporaryDirectory(prefix="rotator-dist-") as place:
         build(one, set(options.only.split(",")), Path(place), output)
     write_sums(output)
     for path in sorted(output.iterdir()):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from deploy.packaging.packages import PYTHONS
 from deploy.packaging.reproducible import ar, gz, tar_of
-from deploy.packaging.source import NAME
+from deploy.packaging.source import NAME, debian_version
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +59,7 @@ def build(source: Source, libraries: Path, architecture: str, folder: Path, outp
         "control.tar.xz": lzma.compress(control(source, root, architecture), preset=9),
         "data.tar.xz": lzma.compress(data, preset=4),
     }
-    package = output / f"{NAME}_{source.version}_{architecture}.deb"
+    package = output / f"{NAME}_{debian_version(source.version)}_{architecture}.deb"
     package.write_bytes(ar(members, source.epoch))
     shutil.rmtree(root)
     return package
@@ -136,7 +136,7 @@ def control(source: Source, root: Path, architecture: str) -> bytes:
     )
     about = (
         f"Package: {NAME}\n"
-        f"Version: {source.version}\n"
+        f"Version: {debian_version(source.version)}\n"
         f"Architecture: {architecture}\n"
         f"Maintainer: rotator <rotator@localhost>\n"
         f"Installed-Size: {size}\n"

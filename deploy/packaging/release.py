@@ -1,7 +1,8 @@
 """`make release VERSION=…`: checks that all is as it should be, sets the version, commits and tags.
 
-    python -m deploy.packaging.release 0.2.0          # then: make dist, make sign, and push the tag
-    python -m deploy.packaging.release --sign dist    # signs SHA256SUMS with whatever is here
+    python -m deploy.packaging.release 0.2.0               # then: make dist, make sign, push
+    python -m deploy.packaging.release --begin 0.3.0.dev0  # what comes after it is no release
+    python -m deploy.packaging.release --sign dist         # signs SHA256SUMS with what is here
 
 The version is in rotator/__init__.py alone. The examples that name an image by its tag follow.
 """
@@ -23,20 +24,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FORM = re.compile(r"\d+\.\d+\.\d+(?:rc\d+)?")
+BEGUN = re.compile(r"\d+\.\d+\.\d+\.dev0")
 SUMS = "SHA256SUMS"
 TAG = re.compile(r"/rotator:[0-9]|newTag: [0-9]")
 """How the examples name an image of ours."""
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Release, or sign what was built."""
+    """Release, begin the next version, or sign what was built."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("version", nargs="?", default="")
+    parser.add_argument("--begin", metavar="VERSION")
     parser.add_argument("--sign", type=Path, metavar="DIRECTORY")
     parser.add_argument("--tests", default="make lint test", help="default: %(default)s")
     options = parser.parse_args(words)
     if options.sign:
         sign(options.sign)
+    elif options.begin:
+        begin(options.begin)
     else:
         release(options.version, options.tests)
 
@@ -47,6 +52,29 @@ def release(version: str, tests: str) -> None:
         raise SystemExit(f"not released: {wrong}")
     if subprocess.run(tests, shell=True, cwd=PROJECT, check=False).returncode:  # noqa: S602  ours
         raise SystemExit(f"not released: the tests fail: {tests}")
+    commit(version, f"release: {version}")
+    signed = ["--sign"] if git("config", "--default", "", "user.signingkey") else ["--annotate"]
+    git("tag", *signed, "--message", f"rotator {version}", f"v{version}")
+    then = (
+        "make dist && make sign",
+        f"git push origin HEAD v{version}",
+        "python -m tests.fixtures.make && git add tests/fixtures",
+        "make begin VERSION=NEXT.dev0",
+    )
+    say(f"v{version} is tagged. Next:\n  " + "\n  ".join(then))
+
+
+def begin(version: str) -> None:
+    """Let what is built from here on say that it is no release."""
+    if not BEGUN.fullmatch(version):
+        raise SystemExit(f"{version!r} is no version to begin: make begin VERSION=1.2.3.dev0")
+    if git("status", "--porcelain"):
+        raise SystemExit("something is not committed: git status")
+    commit(version, f"release: {version} begins")
+
+
+def commit(version: str, message: str) -> None:
+    """Set the version and the examples' image tags."""
     old = current()
     for path in (VERSION_FILE, *with_image_tags()):
         file = PROJECT / path
@@ -56,10 +84,7 @@ def release(version: str, tests: str) -> None:
         else:
             text = retagged(text, old, version)
         file.write_text(text)
-    git("commit", "--quiet", "--all", "--message", f"release: {version}")
-    signed = ["--sign"] if git("config", "--default", "", "user.signingkey") else ["--annotate"]
-    git("tag", *signed, "--message", f"rotator {version}", f"v{version}")
-    say(f"v{version} is tagged. Next:\n  make dist && make sign\n  git push origin HEAD v{version}")
+    git("commit", "--quiet", "--all", "--message", message)
 
 
 def refusals(version: str) -> list[str]:
@@ -106,35 +131,33 @@ def retagged(text: str, old: str, new: str) -> str:
 
 
 def sign(folder: Path) -> None:
-    """Sign SHA256SUMS, which names everything else, with every tool that is here and has a key."""
+    """Sign SHA256SUMS, which names everything else, with each key that is given."""
     sums = folder / SUMS
     if not sums.exists():
         raise SystemExit(f"{sums} is not there: make dist")
-    commands = list(signing(sums))
+    commands = signing(sums)
     if not commands:
         raise SystemExit(
-            "nothing was signed: no key. Give one of SIGN_SSH_KEY=FILE (ssh-keygen), "
-            "SIGN_MINISIGN_KEY=FILE (minisign), SIGN_COSIGN_KEY=FILE (cosign)"
+            "nothing was signed: no key. Give SIGN_SSH_KEY=FILE (of ssh-keygen), "
+            "SIGN_MINISIGN_KEY=FILE, or both"
         )
     for command in commands:
         subprocess.run(command, check=True)
-    say(f"signed; how a user checks it: SECURITY.md, and {len(commands)} file(s) beside {sums}")
+    say(f"signed: {len(commands)} file(s) beside {sums}; how a user checks it: SECURITY.md")
 
 
 def signing(sums: Path) -> list[list[str]]:
-    """Return a command for each tool that is here and was given a key."""
-    keys = {name: os.environ.get(f"SIGN_{name}_KEY", "") for name in ("SSH", "MINISIGN", "COSIGN")}
-    commands = {
-        "SSH": ["ssh-keygen", "-Y", "sign", "-n", "file", "-f", keys["SSH"], str(sums)],
-        "MINISIGN": ["minisign", "-S", "-s", keys["MINISIGN"], "-m", str(sums)],
-        "COSIGN": [
-            *("cosign", "sign-blob", "--yes", "--key", keys["COSIGN"]),
-            *("--bundle", f"{sums}.cosign", str(sums)),
-        ],
-    }
-    return [
-        command for name, command in commands.items() if keys[name] and shutil.which(command[0])
-    ]
+    """Return a command for each key that is given."""
+    ssh, minisign = (os.environ.get(f"SIGN_{name}_KEY", "") for name in ("SSH", "MINISIGN"))
+    commands = []
+    if ssh:
+        commands.append(["ssh-keygen", "-Y", "sign", "-n", "file", "-f", ssh, str(sums)])
+    if minisign:
+        commands.append(["minisign", "-S", "-s", minisign, "-m", str(sums)])
+    for program, *_ in commands:
+        if shutil.which(program) is None:
+            raise SystemExit(f"nothing was signed: {program} is not here")
+    return commands
 
 
 def say(text: str) -> None:

@@ -17,6 +17,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 NAME = "registry-rotator"
 VERSION_FILE = "rotator/__init__.py"
 VERSION = re.compile(r'^__version__ = "([^"]+)"$', re.MULTILINE)
+_BEFORE = re.compile(r"\.?((?:dev|rc)\d+)$")
+"""What a version that comes before a release ends with."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,16 @@ class Source:
         return (self.folder / path).read_bytes()
 
 
+def debian_version(version: str) -> str:
+    """Return a version as dpkg compares it: 0.2.0~rc1 comes before 0.2.0."""
+    return _BEFORE.sub(r"~\1", version)
+
+
+def chart_version(version: str) -> str:
+    """Return a version as Helm compares it, which takes Semantic Versioning alone."""
+    return _BEFORE.sub(r"-\1", version)
+
+
 def git(*words: str) -> str:
     """Return what git says about the project."""
     return subprocess.run(
@@ -48,8 +60,8 @@ def tree() -> str:
 
 
 @contextmanager
-def unpacked(version: str = "") -> Iterator[Source]:
-    """Give what is checked out; `version` is put in place of its own, for tests."""
+def unpacked() -> Iterator[Source]:
+    """Give what is checked out."""
     revision, epoch = git("log", "-1", "--format=%H %ct").split()
     now = tree()
     with TemporaryDirectory(prefix="rotator-dist-") as place:
@@ -59,10 +71,6 @@ def unpacked(version: str = "") -> Iterator[Source]:
             ["git", "archive", now], cwd=PROJECT, check=True, stdout=subprocess.PIPE
         ).stdout
         subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
-        path = folder / VERSION_FILE
-        text = path.read_text()
-        if version:
-            path.write_text(VERSION.sub(f'__version__ = "{version}"', text))
-        (found,) = VERSION.findall(path.read_text())
+        (found,) = VERSION.findall((folder / VERSION_FILE).read_text())
         label = revision if now == revision else f"{revision}-changed"
         yield Source(folder, found, label, int(epoch))

@@ -11,28 +11,23 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore import exceptions as sdk
 
-from rotator.core.errors import (
-    DriverError,
-    LoginRejectedError,
-    Reason,
-    TemporaryError,
-)
-from rotator.system.error_rule import ErrorRule, classify
+from rotator.core.errors import DriverError, LoginRejectedError, Reason, TemporaryError
+from rotator.http.error_rules import ErrorRule, Evidence, classify, on
+from rotator.http.retry_after import http_time, retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping, Sequence
+
+_TIME = "%Y-%m-%d %H:%M:%SZ"
 
 # A signature is good for five minutes either way.
 _SIGNATURE_LIFE = timedelta(minutes=5)
 _ARN = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:[\w+=,.@/-]+")
-_SERVER_ERROR = 500
 
 
 class Call(NamedTuple):
@@ -44,29 +39,15 @@ class Call(NamedTuple):
 
 
 # fmt: off
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What the SDK raised: AWS's code and HTTP status where AWS answered, else "" and 0."""
+_OFF = "the clocks are too far apart for a signature"
+"""What the evidence's text is then."""
 
-    error: Exception
-    code: str = ""
-    status: int = 0
-
-
-def _codes(*codes: str) -> Callable[[Fault], bool]:
-    return lambda fault: fault.code in codes
-
-
-def _statuses(*statuses: int) -> Callable[[Fault], bool]:
-    return lambda fault: fault.status in statuses
-
-
-def _raised(*kinds: type[Exception]) -> Callable[[Fault], bool]:
-    return lambda fault: isinstance(fault.error, kinds)
-
-
+_SIGNED = {
+    *("InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature"),
+    *("RequestExpired", "RequestTimeTooSkewed"),
+}
 _LOOK = "see which identity is used: aws sts get-caller-identity"
-_BY_HAND = "ask it by hand, as rotator's user: aws sts get-caller-identity"
+_ASK_AWS = "ask it yourself, as rotator's user: aws sts get-caller-identity"
 _REACH = (
     "check name resolution and the way out (proxy, firewall, VPC endpoint), and the region's name"
 )
@@ -80,115 +61,118 @@ _GIVE = (
     "--http-put-response-hop-limit 2; see what is found: aws sts get-caller-identity"
 )
 
-_DENIED = ErrorRule(
-    _codes("AccessDeniedException", "AccessDenied", "UnauthorizedOperation"),
-    Reason.FORBIDDEN, "allow it in the identity's IAM policy: {allow}", "is denied",
-)
-_SIGNATURE_WRONG = ErrorRule(
-    _codes("InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature"),
-    Reason.LOGIN_REJECTED, f"correct the secret access key; {_LOOK}",
-    "is refused: the secret access key does not belong to the access key id", LoginRejectedError,
-)
-_CLOCK = ErrorRule(
-    _codes("RequestExpired", "RequestTimeTooSkewed"), Reason.EXPIRED,
-    "set this machine's clock: timedatectl set-ntp true", "is refused: the clocks disagree",
-    TemporaryError,
-)
-_RULES: tuple[ErrorRule[Fault], ...] = (
-    _DENIED,
+RULES = (
     ErrorRule(
-        _codes("UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId"),
+        on(code={"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}),
+        Reason.FORBIDDEN, "allow it in the identity's IAM policy: {allow}", "{call} is denied{to}",
+    ),
+    ErrorRule(
+        on(code=_SIGNED, text=_OFF), Reason.EXPIRED,
+        "{times}: set this machine's clock: timedatectl set-ntp true",
+        "{call} is refused: the clocks disagree", TemporaryError,
+    ),
+    ErrorRule(
+        on(code={"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId"}),
         Reason.LOGIN_REJECTED,
         "see which one is used: aws sts get-caller-identity (a region that the account has not "
         "enabled answers this too)",
-        "is refused: AWS does not know this access key", LoginRejectedError,
+        "{call} is refused: AWS does not know this access key", LoginRejectedError,
     ),
-    _SIGNATURE_WRONG,
     ErrorRule(
-        _codes("InvalidIdentityToken", "IDPRejectedClaim"), Reason.LOGIN_REJECTED,
+        on(code={"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature"}),
+        Reason.LOGIN_REJECTED, f"correct the secret access key; {_LOOK}",
+        "{call} is refused: the secret access key does not belong to the access key id",
+        LoginRejectedError,
+    ),
+    ErrorRule(
+        on(code={"InvalidIdentityToken", "IDPRejectedClaim"}), Reason.LOGIN_REJECTED,
         "compare the token's issuer, audience and subject with the role's trust policy: "
         "aws iam get-role --role-name NAME",
-        "is refused: the identity token is not accepted", LoginRejectedError,
+        "{call} is refused: the identity token is not accepted", LoginRejectedError,
     ),
     ErrorRule(
-        _codes("ExpiredTokenException", "ExpiredToken"), Reason.EXPIRED,
+        on(code={"ExpiredTokenException", "ExpiredToken"}), Reason.EXPIRED,
         "log in again (aws sso login), or give rotator a role that renews itself",
-        "is refused: the AWS session or the identity token has expired",
-    ),
-    _CLOCK,
-    ErrorRule(
-        _codes("ThrottlingException", "Throttling", "ThrottledException",
-               "TooManyRequestsException", "RequestLimitExceeded", "LimitExceededException"),
-        Reason.THROTTLED, _WAIT, "is throttled", TemporaryError,
+        "{call} is refused: the AWS session or the identity token has expired",
     ),
     ErrorRule(
-        _codes("IDPCommunicationError", "ServerException", "InternalFailure"),
-        Reason.UNAVAILABLE, _DOWN_HINT, "failed on AWS's side", TemporaryError,
+        on(code={"RequestExpired", "RequestTimeTooSkewed"}), Reason.EXPIRED,
+        "set this machine's clock: timedatectl set-ntp true",
+        "{call} is refused: the clocks disagree", TemporaryError,
     ),
     ErrorRule(
-        _codes("RegionDisabledException"), Reason.FORBIDDEN,
+        on(code={"ThrottlingException", "Throttling", "ThrottledException",
+               "TooManyRequestsException", "RequestLimitExceeded", "LimitExceededException"}),
+        Reason.THROTTLED, _WAIT, "{call} is throttled", TemporaryError,
+    ),
+    ErrorRule(
+        on(code={"IDPCommunicationError", "ServerException", "InternalFailure"}),
+        Reason.UNAVAILABLE, _DOWN_HINT, "{call} failed on AWS's side", TemporaryError,
+    ),
+    ErrorRule(
+        on(code="RegionDisabledException"), Reason.FORBIDDEN,
         "enable it: IAM console, account settings, STS endpoints",
-        "is refused: the account has not enabled STS in this region",
+        "{call} is refused: the account has not enabled STS in this region",
     ),
     ErrorRule(
-        _statuses(401, 403, 407), Reason.FORBIDDEN,
+        on(status={401, 403, 407}), Reason.FORBIDDEN,
         "let this machine reach AWS, or set endpoint_url to the VPC endpoint",
-        "is refused, and not in AWS's format: by a proxy or firewall?",
+        "{call} is refused, and not in AWS's format: by a proxy or firewall?",
     ),
-    ErrorRule(_statuses(429), Reason.THROTTLED, _WAIT, "is throttled", TemporaryError),
+    ErrorRule(on(status=429), Reason.THROTTLED, _WAIT, "{call} is throttled", TemporaryError),
     ErrorRule(
-        lambda fault: fault.status >= _SERVER_ERROR, Reason.UNAVAILABLE, _DOWN_HINT,
-        "failed on AWS's side", TemporaryError,
+        on(status=range(500, 600)), Reason.UNAVAILABLE, _DOWN_HINT,
+        "{call} failed on AWS's side", TemporaryError,
     ),
     ErrorRule(
-        _raised(sdk.ClientError), Reason.INVALID,
+        on(raised=sdk.ClientError), Reason.INVALID,
         "compare region, role_arn, external_id and endpoint_url with the account's",
-        "is not accepted as it was asked",
+        "{call} is not accepted as it was asked",
     ),
     ErrorRule(
-        _raised(sdk.NoCredentialsError, sdk.NoAuthTokenError), Reason.NOT_FOUND, _GIVE,
-        "can't be signed: no AWS credentials are found",
+        on(raised=(sdk.NoCredentialsError, sdk.NoAuthTokenError)), Reason.NOT_FOUND, _GIVE,
+        "{call} can't be signed: no AWS credentials are found",
     ),
     ErrorRule(
-        _raised(sdk.ProfileNotFound, sdk.ConfigNotFound), Reason.NOT_FOUND,
+        on(raised=(sdk.ProfileNotFound, sdk.ConfigNotFound)), Reason.NOT_FOUND,
         "see which ones there are: aws configure list-profiles (as rotator's user)",
-        "can't be made: the AWS profile is not there",
+        "{call} can't be made: the AWS profile is not there",
     ),
     ErrorRule(
-        _raised(sdk.PartialCredentialsError), Reason.FIELD_MISSING, _GIVE,
-        "can't be signed: the AWS credentials are not whole",
+        on(raised=sdk.PartialCredentialsError), Reason.FIELD_MISSING, _GIVE,
+        "{call} can't be signed: the AWS credentials are not whole",
     ),
     ErrorRule(
-        _raised(sdk.SSOError, sdk.TokenRetrievalError, sdk.LoginError), Reason.LOGIN_REJECTED,
+        on(raised=(sdk.SSOError, sdk.TokenRetrievalError, sdk.LoginError)), Reason.LOGIN_REJECTED,
         "log in again as rotator's user: aws sso login (aws login for a console login); better, "
         "give rotator a role that renews itself",
-        "can't be signed: the SSO or login session has ended", LoginRejectedError,
+        "{call} can't be signed: the SSO or login session has ended", LoginRejectedError,
     ),
     ErrorRule(
-        _raised(sdk.CredentialRetrievalError, sdk.MetadataRetrievalError),
-        Reason.UNAVAILABLE, _BY_HAND,
-        "can't be signed: where the AWS credentials come from gives none", TemporaryError,
+        on(raised=(sdk.CredentialRetrievalError, sdk.MetadataRetrievalError)),
+        Reason.UNAVAILABLE, _ASK_AWS,
+        "{call} can't be signed: where the AWS credentials come from gives none", TemporaryError,
     ),
     ErrorRule(
-        _raised(sdk.ConnectTimeoutError, sdk.ReadTimeoutError), Reason.TIMEOUT, _REACH,
-        "has no answer in time", TemporaryError,
+        on(raised=(sdk.ConnectTimeoutError, sdk.ReadTimeoutError)), Reason.TIMEOUT, _REACH,
+        "{call} has no answer in time", TemporaryError,
     ),
     ErrorRule(
-        _raised(sdk.SSLError), Reason.UNREACHABLE,
+        on(raised=sdk.SSLError), Reason.UNREACHABLE,
         "set ca_file to the certificate of the proxy or endpoint that answers",
-        "is not made: the server's TLS certificate is not trusted",
+        "{call} is not made: the server's TLS certificate is not trusted",
     ),
     ErrorRule(
-        _raised(sdk.ConnectionError, sdk.HTTPClientError, sdk.IncompleteReadError),
-        Reason.UNREACHABLE, _REACH, "finds nobody who answers", TemporaryError,
+        on(raised=(sdk.ConnectionError, sdk.HTTPClientError, sdk.IncompleteReadError)),
+        Reason.UNREACHABLE, _REACH, "{call} finds nobody who answers", TemporaryError,
     ),
     ErrorRule(
-        _raised(sdk.RefreshWithMFAUnsupportedError), Reason.INVALID,
+        on(raised=sdk.RefreshWithMFAUnsupportedError), Reason.INVALID,
         "take a profile without mfa_serial: nobody is there to type a code",
-        "can't be made: the AWS profile wants a second factor",
+        "{call} can't be made: the AWS profile wants a second factor",
     ),
     ErrorRule(
-        _raised(
+        on(raised=(
             sdk.InvalidConfigError, sdk.ConfigParseError, sdk.EndpointProviderError,
             sdk.BaseEndpointResolverError, sdk.InvalidEndpointConfigurationError,
             sdk.InvalidRetryConfigurationError, sdk.MissingDependencyException,
@@ -197,44 +181,52 @@ _RULES: tuple[ErrorRule[Fault], ...] = (
             sdk.InvalidDefaultsMode, sdk.InvalidChecksumConfigError, sdk.InvalidProxiesConfigError,
             sdk.InvalidRegionError, sdk.ValidationError, sdk.UnknownCredentialError,
             sdk.UnknownSignatureVersionError, sdk.UnsupportedSignatureVersionError,
-        ),
-        Reason.INVALID, _SETTINGS, "can't be made: the AWS SDK's own settings are wrong",
+        )),
+        Reason.INVALID, _SETTINGS, "{call} can't be made: the AWS SDK's own settings are wrong",
     ),
 )
+"""What the code in an answer means, or its status, or what the SDK raised."""
 
 # fmt: on
 
 
-def explain(error: Exception, call: Call, now: datetime) -> DriverError:
-    """Return our error for what the SDK raised; re-raise what we do not know: that is a bug."""
+def explain(
+    error: Exception,
+    call: Call,
+    now: datetime,
+    rules: Sequence[ErrorRule] = RULES,
+    given: Mapping[str, str] | None = None,
+) -> DriverError:
+    """Return our error for what the SDK raised; re-raise what we do not know: that is a bug.
+
+    `given`: what these rules name in braces besides the call.
+    """
     answer: Mapping[str, Any] = error.response if isinstance(error, sdk.ClientError) else {}
     details = answer.get("Error", {})
     code, message = str(details.get("Code", "")), str(details.get("Message", ""))
-    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    rule = classify(Fault(error, code, status), _RULES)
-    if rule is None:
-        raise error
-    theirs = server_time(answer)
-    if rule in (_SIGNATURE_WRONG, _CLOCK) and theirs and abs(now - theirs) > _SIGNATURE_LIFE:
-        times = f"it is {now:%Y-%m-%d %H:%M:%SZ} here and {theirs:%Y-%m-%d %H:%M:%SZ} there"
-        return _CLOCK.error(f"{call.name} {_CLOCK.detail}", f"{times}: {_CLOCK.hint}")
-    detail = f"{call.name} {rule.detail}"
-    if rule is _DENIED and (who := _ARN.search(message)):
-        detail += f" to {who[0]}"
-    if re.fullmatch(r"[A-Za-z]{3,64}", code):
-        detail += f" ({code})"
-    wait = _header(answer, "retry-after")
-    hint = rule.hint.replace("{allow}", _statement(call))
-    return rule.error(detail, hint, float(wait) if wait.isdecimal() else None)
+    theirs, who = server_time(answer), _ARN.search(message)
+    evidence = Evidence(
+        answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0),
+        code,
+        _OFF if theirs and abs(now - theirs) > _SIGNATURE_LIFE else "",
+        code if re.fullmatch(r"[A-Za-z]{3,64}", code) else "",
+        error,
+        retry_after(_header(answer, "retry-after"), now, _header(answer, "date")),
+    )
+    known = {
+        "call": call.name,
+        "to": f" to {who[0]}" if who else "",
+        "allow": _statement(call),
+        "times": f"it is {now:{_TIME}} here and {theirs or now:{_TIME}} there",
+        **(given or {}),
+    }
+    return classify(rules, evidence, given=known)
 
 
 def server_time(answer: Mapping[str, Any]) -> datetime | None:
     """Return the server's clock from an answer's Date header; None where it has none."""
-    try:
-        time = parsedate_to_datetime(_header(answer, "date"))
-        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
+    time = http_time(_header(answer, "date"))
+    return time and time.astimezone(UTC)
 
 
 def _statement(call: Call) -> str:

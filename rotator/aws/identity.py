@@ -2,8 +2,8 @@
 
 An identity that is missing or odd is the user's configuration. The SDK raises what Python raises
 for it (`FileNotFoundError`, `ValueError`, …); here each becomes an error that names the file, the
-profile or the variable. Where it can be seen when it is corrected (a file that appears), it is a
-rejected login: that is tried again as soon as `aws_stamp` changes.
+profile or the variable. Where its correction can be noticed here (a file that appears), the
+error is a rejected login, which is tried again as soon as `aws_stamp` changes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from botocore.exceptions import (
     RefreshWithMFAUnsupportedError,
 )
 
-from rotator.aws.errors import Call, explain
+from rotator.aws.errors import RULES, Call, explain
 from rotator.aws.identity_files import config_file
 from rotator.aws.session import ProgramError, unattended
 from rotator.core.errors import (
@@ -32,12 +32,11 @@ from rotator.core.errors import (
     TemporaryError,
 )
 from rotator.core.model import Secret
-from rotator.system.error_rule import ErrorRule, classify
+from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 from rotator.system.secret_input import SecretInput
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from pathlib import Path
 
     from rotator.aws.session import Access, Session
 
@@ -47,41 +46,51 @@ _SOURCES = (
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_CA_BUNDLE",
 )
-_SETTINGS = "look at {file} and the AWS_ variables of the process ({names}): aws configure list"
-
-_PROGRAM = "the credential_process {program} of {where} {what}"
-_RUN_IT = "run it by hand as rotator's user, without a terminal: it has to print the keys as JSON"
-
 # The details are sentences about {where}: the profile and its file.
-_RULES: tuple[ErrorRule[Exception], ...] = (
+_RULES = (
     ErrorRule(
-        lambda error: isinstance(error, RefreshWithMFAUnsupportedError),
-        Reason.INVALID,
+        on(raised=FileNotFoundError), Reason.LOGIN_REJECTED,
+        "let it be written there, or correct {named}; for a pod: kubectl describe pod shows "
+        "whether the token is mounted",
+        "the file {file}, which {named} names, is not there", LoginRejectedError,
+    ),
+    ErrorRule(
+        on(raised=(PermissionError, IsADirectoryError)), Reason.UNREADABLE,
+        "make it readable for the user that runs rotator: ls -l {file}",
+        "cannot read {file}, which {named} names: {why}",
+    ),
+    ErrorRule(
+        on(raised=RefreshWithMFAUnsupportedError), Reason.INVALID,
         "use a profile or role without mfa_serial, or keys that somebody keeps fresh",
         "{where} wants a second factor (mfa_serial), and nobody is there to type a code",
     ),
     ErrorRule(
-        lambda error: isinstance(error, ProgramError) and "can't be started" in error.what,
-        Reason.NOT_FOUND,
+        on(raised=ProgramError, text="can't be started"), Reason.NOT_FOUND,
         "install it, or correct credential_process",
-        _PROGRAM,
+        "the credential_process {program} of {where} {why}",
     ),
-    ErrorRule(lambda error: isinstance(error, ProgramError), Reason.INVALID, _RUN_IT, _PROGRAM),
     ErrorRule(
-        lambda error: isinstance(error, InfiniteLoopConfigError),
-        Reason.INVALID,
+        on(raised=ProgramError), Reason.INVALID,
+        "run it yourself as rotator's user, without a terminal: it has to print the keys as JSON",
+        "the credential_process {program} of {where} {why}",
+    ),
+    ErrorRule(
+        on(raised=InfiniteLoopConfigError), Reason.INVALID,
         "let source_profile name a profile that has keys of its own",
         "{where} refers to itself (source_profile)",
     ),
     ErrorRule(
-        lambda error: isinstance(
-            error, CredentialRetrievalError | json.JSONDecodeError | UnicodeDecodeError
-        ),
-        Reason.INVALID,
-        "ask it by hand, as rotator's user: aws sts get-caller-identity",
+        on(raised=(CredentialRetrievalError, json.JSONDecodeError, UnicodeDecodeError)),
+        Reason.INVALID, "ask it yourself, as rotator's user: aws sts get-caller-identity",
         "where {where} takes its keys from gives none that can be used",
     ),
-)
+    *RULES,
+    ErrorRule(
+        on(), Reason.INVALID,
+        "look at {config} and the AWS_ variables of the process ({names}): aws configure list",
+        "the AWS SDK can't use its own settings ({type}), with {where}",
+    ),
+)  # fmt: skip
 
 
 class Keys(NamedTuple):
@@ -116,9 +125,11 @@ def keys_for(access: Access, session: Session, now: datetime) -> Keys:
             "set role_arn",
         )
     asked = {"RoleArn": role, "RoleSessionName": access.session_name or _SESSION_NAME}
-    if access.web_identity_token_file is not None:
-        _check_token_file(access.web_identity_token_file)
-        asked["WebIdentityToken"] = SecretInput(access.web_identity_token_file).read().reveal()
+    if (token_file := access.web_identity_token_file) is not None:
+        if not token_file.exists():
+            given = {"file": str(token_file), "named": "web_identity_token_file"}
+            raise classify(_RULES, Evidence(error=FileNotFoundError()), given=given)
+        asked["WebIdentityToken"] = SecretInput(token_file).read().reveal()
         return _assumed(access, session, "assume_role_with_web_identity", asked, {}, now)
     if access.external_id is not None:
         asked["ExternalId"] = access.external_id
@@ -149,29 +160,27 @@ def own_keys(access: Access, session: Session, now: datetime) -> Keys:
 def of_identity(error: Exception, access: Access, call: Call, now: datetime) -> DriverError:
     """Return the error for what was raised while the SDK searched for an identity.
 
-    Nothing is a bug here: whatever it is, the person who set up the identity has to look.
+    No error is a bug here: the person who set up the identity has to look at each.
     """
     profile = access.profile or os.environ.get("AWS_PROFILE") or "default"
-    where = f"the AWS profile `{profile}` in {config_file()}"
-    if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
-        return _file_failure(error)
-    if rule := classify(error, _RULES):
-        program, what = getattr(error, "program", ""), getattr(error, "what", "")
-        return rule.error(rule.detail.format(where=where, program=program, what=what))
-    if isinstance(error, ClientError):
-        name = f"{error.operation_name} of sts in {access.region}"
-        return explain(error, Call(name, (f"sts:{error.operation_name}",), access.role_arn), now)
-    if isinstance(error, BotoCoreError):
-        try:
-            return explain(error, call, now)
-        except BotoCoreError:
-            pass
     names = ", ".join(sorted(name for name in os.environ if name.startswith("AWS_"))) or "none set"
-    return PermanentError(
-        Reason.INVALID,
-        f"the AWS SDK can't use its own settings ({type(error).__name__}), with {where}",
-        _SETTINGS.format(file=config_file(), names=names),
-    )
+    given = {
+        "where": f"the AWS profile `{profile}` in {config_file()}",
+        "config": config_file(),
+        "names": names,
+        "type": type(error).__name__,
+    }
+    if isinstance(error, OSError):
+        file = str(error.filename or "")
+        named = next((name for name in _SOURCES if os.environ.get(name) == file), None)
+        given |= {"file": file or "of an identity", "named": named or "the AWS settings"}
+        given["why"] = error.strerror or ""
+    elif isinstance(error, ProgramError):
+        given |= {"program": error.program, "why": error.what}
+    elif isinstance(error, ClientError):
+        name = f"{error.operation_name} of sts in {access.region}"
+        call = Call(name, (f"sts:{error.operation_name}",), access.role_arn)
+    return explain(error, call, now, _RULES, given)
 
 
 def _assumed(
@@ -205,29 +214,4 @@ def _assumed(
         Reason.MALFORMED,
         f"sts in {access.region} gave no keys for the role",
         "see what answers there: is the sts_endpoint_url (or a proxy) really AWS's?",
-    )
-
-
-def _check_token_file(file: Path) -> None:
-    if not file.exists():
-        raise _missing(str(file), "web_identity_token_file")
-
-
-def _file_failure(error: OSError) -> DriverError:
-    file = str(error.filename or "")
-    named = next((name for name in _SOURCES if os.environ.get(name) == file), "the AWS settings")
-    if isinstance(error, FileNotFoundError):
-        return _missing(file, named)
-    return PermanentError(
-        Reason.UNREADABLE,
-        f"cannot read {file}, which {named} names: {error.strerror}",
-        f"make it readable for the user that runs rotator: ls -l {file}",
-    )
-
-
-def _missing(file: str, named: str) -> DriverError:
-    return LoginRejectedError(
-        f"the file {file or 'of an identity'}, which {named} names, is not there",
-        f"let it be written there, or correct {named}; for a pod: kubectl describe pod shows "
-        "whether the token is mounted",
     )

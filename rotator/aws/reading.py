@@ -1,6 +1,6 @@
 """Bounds what is read of an answer in the name of AWS: the SDK reads it whole, however long it is.
 
-The SDK asks whoever listens to its event `before-send` for an answer, and else gets it itself.
+The SDK asks the listeners of its event `before-send` for an answer, and else gets it itself.
 https://docs.aws.amazon.com/boto3/latest/guide/events.html
 """
 
@@ -22,8 +22,8 @@ from urllib3 import exceptions as http
 from urllib3.connection import HTTPConnection
 
 from rotator.http.idle import Idle
-from rotator.http.reading import unpacked
-from rotator.system.kept import Kept
+from rotator.http.reading import body_of
+from rotator.system.cache import Cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 LIMIT = 256 * 1024
 """Bytes. A token has a few thousand."""
-
-_PIECE = 16 * 1024
 
 # As the SDK's own clients have it: else a body waits 40 ms until its head is acknowledged.
 _AT_ONCE = HTTPConnection.default_socket_options
@@ -53,7 +51,7 @@ class _Http(URLLib3Session):  # type: ignore[misc]  # published without type inf
 
 
 # For all clients: reading the authorities to trust takes longer than a call.
-_sessions: Kept[_Http] = Kept()
+_sessions: Cache[_Http] = Cache()
 
 
 def bound(session: Session, ca_file: Path | None, seconds: tuple[float, float]) -> None:
@@ -85,14 +83,9 @@ def _answer(verify: str | bool, seconds: tuple[float, float], request: Any, **_:
 
 
 def _whole(answer: Any, url: str, deadline: float) -> bytes:
-    data = b""
     try:
-        while len(data) <= LIMIT and (more := answer.raw.read1(_PIECE, decode_content=False)):
-            data += more
-            if time.monotonic() > deadline:
-                raise sdk.ReadTimeoutError(endpoint_url=url)
-        data = unpacked(data, answer.headers.get("Content-Encoding", ""), LIMIT + 1)
-    except http.ReadTimeoutError as error:
+        data = body_of(answer.raw, answer.headers.get("Content-Encoding", ""), LIMIT + 1, deadline)
+    except (http.ReadTimeoutError, TimeoutError) as error:
         raise sdk.ReadTimeoutError(endpoint_url=url, error=error) from error
     except http.HTTPError as error:
         raise sdk.HTTPClientError(error=error) from error

@@ -1,7 +1,7 @@
 """A session of the AWS SDK that never prompts, ends in time, and asks the configured STS.
 
-What it is made of, what the SDK knows of AWS and its handlers, is made once: that is most of the
-work of a fetch, and none of it depends on who we are.
+The SDK's descriptions of AWS and its handlers are loaded once: that is most of the work of a fetch,
+and none of it depends on who we are.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class _Program:
         self._command = command
 
     def communicate(self) -> tuple[bytes, bytes]:
-        """Run it; what it says on standard error goes nowhere, as a secret may be in it."""
+        """Run it; its standard error goes nowhere, as a secret may be in it."""
         name = self._command[0] if self._command else ""
         try:
             self.returncode, output = run(

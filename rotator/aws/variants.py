@@ -55,8 +55,8 @@ def variant_of(
 ) -> Variant:
     """Return the kind of endpoint that is wanted.
 
-    What the configuration says counts; else the name in `endpoint_url`; else AWS's own environment
-    and profile.
+    The configuration decides; else the name in `endpoint_url`; else AWS's own environment and
+    profile.
     """
     if endpoint_url is not None:
         host = urlsplit(endpoint_url).hostname or ""

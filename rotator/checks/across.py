@@ -8,21 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rotator.config.sources import VaultSourceSettings
 from rotator.config.targets import FileTargetSettings, GitlabVariableTargetSettings
 from rotator.core import docker_config
 from rotator.core.errors import DriverError
 from rotator.core.model import Content, Merge
-from rotator.observe.words import in_words
+from rotator.observe.times import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from rotator.checks.case import Case
-    from rotator.checks.finding import Sheet
+    from rotator.checks.finding import Findings
     from rotator.config.target_common import TargetSettings
-    from rotator.config.targets import Target
     from rotator.core.model import Credential
+    from rotator.inspection import Case
 
 _KEY = "DOCKER_AUTH_CONFIG"
 
@@ -32,20 +32,21 @@ _COVERS = 0.9
 
 @dataclass(frozen=True, slots=True)
 class RotationChecks:
-    """A rotation and the sheets of its sources and targets, in the configuration's order."""
+    """A rotation, and the findings about its journal, its sources and its targets, in order."""
 
     case: Case
-    sources: Sequence[Sheet]
-    targets: Sequence[Sheet]
+    journal: Findings
+    sources: Sequence[Findings]
+    targets: Sequence[Findings]
 
     def wanted(self, target: TargetSettings) -> list[str]:
         """Return the registries for a target, with those that only a fetch names."""
-        fetched = {login.registry for sheet in self.sources for login in sheet.credentials}
+        fetched = {login.registry for findings in self.sources for login in findings.credentials}
         return sorted(filter(target.policy().wants, fetched | self.case.registries().keys()))
 
 
 def compare(rotations: Sequence[RotationChecks]) -> None:
-    """Write down on the sheets what follows from all of them together."""
+    """Add what follows from all findings together."""
     for rotation in rotations:
         _lives(rotation)
         _leases(rotation)
@@ -58,28 +59,29 @@ def _lives(rotation: RotationChecks) -> None:
     case = rotation.case
     job = case.rotation.longest_job
     targets = [t for t in case.rotation.targets if t.enabled and not t.follows]
-    for source, sheet in zip(case.rotation.sources, rotation.sources, strict=True):
-        lives = _known_lives(source.name, sheet, case)
+    for source, findings in zip(case.rotation.sources, rotation.sources, strict=True):
+        lives = _known_lives(source.name, findings, case)
         for registry, life in sorted(lives.items()):
             hit = [t.target_name for t in targets if t.policy().wants(registry)]
             if hit and job > life * _COVERS:
-                sheet.failure(
-                    f"`longest_job` is {in_words(job)}, and what this source gives for {registry} "
-                    f"lives {in_words(life)}: a job in {', '.join(hit)} can outlive it",
+                findings.failure(
+                    f"`longest_job` is {duration_text(job)}, and what this source gives for "
+                    f"{registry} lives {duration_text(life)}: a job in {', '.join(hit)} can "
+                    "outlive it",
                     f"set `longest_job` to {int((life * _COVERS).total_seconds() // 60)}m or less, "
                     "let the credential live longer, or set `follows: true` where running jobs "
                     "see updates",
                 )
 
 
-def _known_lives(source: str, sheet: Sheet, case: Case) -> dict[str, timedelta]:
+def _known_lives(source: str, findings: Findings, case: Case) -> dict[str, timedelta]:
     """Return how long this source's credentials live: the fresh ones, else those in the journal."""
     lives = {
         registry: known[0].expires_at - known[0].issued_at
         for registry, known in case.record.credentials.items()
         if known and known[0].source == source and not known[0].foreign and known[0].expires_at
     }
-    for credential in sheet.credentials:
+    for credential in findings.credentials:
         lives.pop(credential.registry, None)
         if credential.expires_at is not None:
             lives[credential.registry] = credential.expires_at - credential.issued_at
@@ -88,33 +90,35 @@ def _known_lives(source: str, sheet: Sheet, case: Case) -> dict[str, timedelta]:
 
 def _leases(rotation: RotationChecks) -> None:
     job = rotation.case.rotation.longest_job
-    for source, sheet in zip(rotation.case.rotation.sources, rotation.sources, strict=True):
-        after = getattr(source, "revoke_after", None)
+    for source, findings in zip(rotation.case.rotation.sources, rotation.sources, strict=True):
+        after = source.revoke_after if isinstance(source, VaultSourceSettings) else None
         if after is not None and after < job:
-            sheet.warning(
-                f"`revoke_after` is {in_words(after)}: a job that runs for the {in_words(job)} of "
-                "`longest_job` can lose its credential before it ends",
+            findings.warning(
+                f"`revoke_after` is {duration_text(after)}: a job that runs for the "
+                f"{duration_text(job)} of `longest_job` can lose its credential before it ends",
                 "leave `revoke_after` out: the default is `longest_job`",
             )
 
 
 def _values(rotation: RotationChecks) -> None:
     """Try each variable's value as it would be against GitLab's rules."""
-    logins = {login.registry: login for sheet in rotation.sources for login in sheet.credentials}
-    for target, sheet in zip(rotation.case.rotation.targets, rotation.targets, strict=True):
+    logins = {
+        login.registry: login for findings in rotation.sources for login in findings.credentials
+    }
+    for target, findings in zip(rotation.case.rotation.targets, rotation.targets, strict=True):
         if isinstance(target, GitlabVariableTargetSettings) and target.enabled:
-            text = _value(target, sheet, logins)
-            if text is not None:
-                from rotator.checks.gitlab import check_document  # noqa: PLC0415  its SDK is slow
+            text = _value(target, findings, logins)
+            if text is not None and findings.held is not None:
+                from rotator.targets.inspect_gitlab_variable import check_document  # noqa: PLC0415  its SDK is slow
 
-                check_document(target, text, rotation.case, sheet)
+                findings.add(check_document(target, text, findings.held, rotation.case))
 
 
 def _value(
-    target: GitlabVariableTargetSettings, sheet: Sheet, logins: dict[str, Credential]
+    target: GitlabVariableTargetSettings, findings: Findings, logins: dict[str, Credential]
 ) -> str | None:
     """Return what would be published; None where too little is known."""
-    if sheet.held is None:
+    if findings.held is None:
         return None
     policy = target.policy()
     ours = [login for registry, login in logins.items() if policy.wants(registry)]
@@ -124,7 +128,7 @@ def _value(
         return ours[0].username
     if policy.content is Content.PASSWORD:
         return ours[0].password.reveal()
-    there = sheet.held.text
+    there = findings.held.text
     config = docker_config.DockerConfig()
     if there is not None and policy.merge is Merge.PRESERVE:
         try:
@@ -144,13 +148,14 @@ def _file_and_variable(rotations: Sequence[RotationChecks]) -> None:
                     files.setdefault(registry, []).append(target.target_name)
     for rotation in rotations:
         pairs = zip(rotation.case.rotation.targets, rotation.targets, strict=True)
-        for target, sheet in pairs:
-            if not (_is_document(target) and _is_auth_config(target)):
+        for target, findings in pairs:
+            is_variable = isinstance(target, GitlabVariableTargetSettings) and target.key == _KEY
+            if not (_is_document(target) and is_variable):
                 continue
             both = [registry for registry in rotation.wanted(target) if registry in files]
             if both:
                 names = sorted({name for registry in both for name in files[registry]})
-                sheet.warning(
+                findings.warning(
                     f"{', '.join(both)} is published here and in {', '.join(names)}: in a job that "
                     f"gets both, new Docker clients take the variable {_KEY} and ignore the file",
                     "publish each registry in one of them (`registries:`), or see that no job gets "
@@ -160,7 +165,3 @@ def _file_and_variable(rotations: Sequence[RotationChecks]) -> None:
 
 def _is_document(target: TargetSettings) -> bool:
     return target.enabled and target.content is Content.DOCKER_CONFIG
-
-
-def _is_auth_config(target: Target) -> bool:
-    return isinstance(target, GitlabVariableTargetSettings) and target.key == _KEY

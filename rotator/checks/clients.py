@@ -13,7 +13,7 @@ from rotator.core.model import Content, Credential, Secret
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rotator.checks.finding import Sheet
+    from rotator.checks.finding import Findings
     from rotator.config.target_common import TargetSettings
 
 VARIABLE = (Consumer.RUNNER, Consumer.DOCKER_FILE, Consumer.DOCKER_VARIABLE)
@@ -31,7 +31,9 @@ def readers(target: TargetSettings) -> tuple[Consumer, ...]:
     return RUNNERS_FILE if in_a_home and not target.where().startswith("/opt/") else FILE
 
 
-def problems(text: str, consumers: Iterable[Consumer], ours: Iterable[str], sheet: Sheet) -> None:
+def problems(
+    text: str, consumers: Iterable[Consumer], ours: Iterable[str], findings: Findings
+) -> None:
     """Write down what concerns these programs; a failure where one does not take a login of ours.
 
     `ours`: the registries that this rotation publishes in the document.
@@ -48,15 +50,15 @@ def problems(text: str, consumers: Iterable[Consumer], ours: Iterable[str], shee
     for problem in judgement.problems:
         concerned = [consumer for consumer in problem.consumers if consumer in failing]
         if concerned:
-            sheet.failure(f"{problem.what} (not taken: {', '.join(concerned)})", problem.todo)
+            findings.failure(f"{problem.what} (not taken: {', '.join(concerned)})", problem.todo)
         else:
-            sheet.warning(problem.what, problem.todo)
+            findings.warning(problem.what, problem.todo)
 
 
 def configured(target: TargetSettings, registries: Iterable[str]) -> tuple[Problem, ...]:
     """Return what programs will not take of a document with just these registries.
 
-    What is wrong lies in the configuration, as with several paths of one host.
+    The mistake is in the configuration, as with several paths of one host.
     """
     if target.content is not Content.DOCKER_CONFIG:
         return ()

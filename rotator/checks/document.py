@@ -10,25 +10,24 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rotator import targets
-from rotator.checks.case import SECONDS
 from rotator.checks.document_entry import OUTLIVED, Published, entry_of, missing, without_login
-from rotator.checks.finding import Sheet
+from rotator.checks.finding import Findings
 from rotator.checks.registry import oddities, proofs
 from rotator.checks.wrapping import unwrap
 from rotator.core import docker_config
 from rotator.core.errors import DriverError
 from rotator.core.model import Content, Credential, Held, Proof
 from rotator.decoding import load
-from rotator.observe.words import relative
+from rotator.inspection import SECONDS
+from rotator.observe.times import relative
 from rotator.system.each import ThreadedEach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from rotator.checks.case import Case
-    from rotator.checks.finding import Finding
     from rotator.core.docker_config import DockerConfig
     from rotator.core.ports import Target
+    from rotator.inspection import Case, Finding
 
 
 _UNREADABLE = "write it again as one JSON document: clients go on without any login, some silently"
@@ -41,19 +40,19 @@ def judge(data: bytes, name: str, cases: Sequence[Case]) -> list[Finding]:
     `cases` are the rotations that may have made it. Asks each registry once and reads the targets,
     all at once and within some seconds.
     """
-    sheet = Sheet(name)
-    text = unwrap(data, sheet)
+    findings = Findings(name)
+    text = unwrap(data, findings)
     if text is None:
-        return sheet.findings
+        return findings.all
     try:
         config = docker_config.decode(text)
     except DriverError as error:
-        sheet.failure(_cut_off(text) or error.detail, _UNREADABLE)
-        return sheet.findings
+        findings.failure(_cut_off(text) or error.detail, _UNREADABLE)
+        return findings.all
     wanted = _wanted(cases)
-    _whole(text, cases, sheet)
-    _counts(config, wanted, sheet)
-    oddities(config, sheet)
+    _whole(text, cases, findings)
+    _counts(config, wanted, findings)
+    oddities(config, findings)
     logins = {
         registry: Credential(registry, username, password, cases[0].clock())
         for registry, (username, password) in config.logins().items()
@@ -67,17 +66,17 @@ def judge(data: bytes, name: str, cases: Sequence[Case]) -> list[Finding]:
     verdicts = asked if isinstance(asked, dict) else {}
     holding = read if isinstance(read, list) else []
     there = {docker_config.registry_key(key) for key in config.auths}
-    sheets = [
+    judged = [
         missing(registry, wanted[registry], holding) for registry in sorted(wanted.keys() - there)
     ]
     broken = docker_config.merge(config, ()).left_out
     for key in sorted(config.auths):
         login = logins.get(docker_config.registry_key(key))
         if login is None:
-            sheets.append(without_login(key, config.auths[key], wanted, broken=key in broken))
+            judged.append(without_login(key, config.auths[key], wanted, broken=key in broken))
         else:
-            sheets.append(entry_of(key, login, verdicts, holding, cases, wanted))
-    return [*sheet.findings, *(f for each in sheets for f in each.findings), *_unread(holding)]
+            judged.append(entry_of(key, login, verdicts, holding, cases, wanted))
+    return [*findings.all, *(f for each in judged for f in each.all), *_unread(holding)]
 
 
 def _wanted(cases: Sequence[Case]) -> dict[str, str]:
@@ -92,7 +91,7 @@ def _wanted(cases: Sequence[Case]) -> dict[str, str]:
     }
 
 
-def _counts(config: DockerConfig, wanted: Mapping[str, str], sheet: Sheet) -> None:
+def _counts(config: DockerConfig, wanted: Mapping[str, str], findings: Findings) -> None:
     """Say in one line what is there and what is missing."""
     there = {docker_config.registry_key(key) for key in config.auths}
     missing, foreign = wanted.keys() - there, there - wanted.keys()
@@ -101,11 +100,11 @@ def _counts(config: DockerConfig, wanted: Mapping[str, str], sheet: Sheet) -> No
         f"{len(foreign)} more in it"
     )
     if missing:
-        sheet.failure(text, "see each one below")
+        findings.failure(text, "see each one below")
     else:
-        sheet.ok(text)
+        findings.ok(text)
     if not config.auths:
-        sheet.failure("it has no entry, so every registry is asked without a login", _EMPTY)
+        findings.failure("it has no entry, so every registry is asked without a login", _EMPTY)
 
 
 def _cut_off(text: str) -> str:
@@ -124,7 +123,7 @@ def _call(step: Callable[[], object]) -> object:
     return step()
 
 
-def _whole(text: str, cases: Sequence[Case], sheet: Sheet) -> None:
+def _whole(text: str, cases: Sequence[Case], findings: Findings) -> None:
     """Say whether rotator wrote just this document, and where."""
     for case in cases:
         if case.fingerprint is None:
@@ -135,11 +134,11 @@ def _whole(text: str, cases: Sequence[Case], sheet: Sheet) -> None:
                 continue
             when = relative(past.written_at, case.clock()) if past.written_at else "some time ago"
             if name == past.fingerprints[0]:
-                sheet.ok(f"it is what rotator wrote last to {target}, {when}")
+                findings.ok(f"it is what rotator wrote last to {target}, {when}")
             else:
-                sheet.warning(f"rotator wrote it to {target}, and a newer one {when}", OUTLIVED)
+                findings.warning(f"rotator wrote it to {target}, and a newer one {when}", OUTLIVED)
             return
-    sheet.ok("no document that rotator wrote as a whole, as far as its journal goes back")
+    findings.ok("no document that rotator wrote as a whole, as far as its journal goes back")
 
 
 def _proofs(logins: Sequence[Credential], case: Case) -> dict[str, Proof]:
@@ -156,7 +155,7 @@ def _read(cases: Sequence[Case]) -> list[Published]:
 
     # Built before the threads start: a driver's module is loaded once.
     drivers = [
-        load(targets.DRIVERS[target.type]).build(target, target.policy(), case.clock)
+        load(targets.DRIVERS[target.type].module).build(target, target.policy(), case.clock)
         for case, target in every
     ]
     answers = ThreadedEach()(_held, drivers, SECONDS * 0.9)
@@ -168,16 +167,16 @@ def _held(driver: Target) -> Held:
 
 
 def _unread(holding: Sequence[Published]) -> list[Finding]:
-    findings: list[Finding] = []
+    unread: list[Finding] = []
     for place in holding:
-        sheet = Sheet(place.target.target_name)
+        findings = Findings(place.target.target_name)
         if isinstance(place.answer, DriverError):
-            sheet.warning(
+            findings.warning(
                 f"it is not known what it publishes now: {place.answer.detail}", place.answer.hint
             )
         elif isinstance(place.answer, Exception):
-            sheet.error(place.answer)
+            findings.error(place.answer)
         elif place.answer.withheld:
-            sheet.ok("it hides its value, so it is not known what it publishes now")
-        findings += sheet.findings
-    return findings
+            findings.ok("it hides its value, so it is not known what it publishes now")
+        unread += findings.all
+    return unread

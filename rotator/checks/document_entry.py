@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rotator.checks.finding import Sheet
+from rotator.checks.finding import Findings
 from rotator.core import docker_config
 from rotator.core.errors import DriverError
 from rotator.core.model import Credential, Held, Proof, Secret, Verdict
-from rotator.observe.words import relative
+from rotator.observe.times import relative
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from rotator.checks.case import Case
     from rotator.config.targets import Target as TargetSettings
     from rotator.core.record import KnownCredential
+    from rotator.inspection import Case
 
 OUTLIVED = (
     "the job had an older document than is published: where jobs outlive a renewal, mount the "
@@ -43,9 +43,9 @@ class _Ours:
     newest: bool
 
 
-def missing(registry: str, rotation: str, holding: Sequence[Published]) -> Sheet:
+def missing(registry: str, rotation: str, holding: Sequence[Published]) -> Findings:
     """Say that a configured registry is not in the document, and why that may be."""
-    sheet = Sheet(docker_config.shown(registry))
+    findings = Findings(docker_config.shown(registry))
     found = f"configured (rotation {rotation}) and missing: the job asks it without a login"
     now = [
         place.target.target_name
@@ -54,19 +54,21 @@ def missing(registry: str, rotation: str, holding: Sequence[Published]) -> Sheet
     ]
     if now:
         names = ", ".join(now)
-        sheet.failure(
+        findings.failure(
             f"{found}; {names} publishes it now",
             f"this is not the document of {names}: see which file or variable the job reads "
             "(DOCKER_CONFIG, the mount, DOCKER_AUTH_CONFIG), and start the job again",
         )
     else:
-        sheet.failure(f"{found}; no target publishes it now either", f"rotator run-once {rotation}")
-    return sheet
+        findings.failure(
+            f"{found}; no target publishes it now either", f"rotator run-once {rotation}"
+        )
+    return findings
 
 
-def without_login(key: str, entry: object, wanted: Mapping[str, str], *, broken: bool) -> Sheet:
+def without_login(key: str, entry: object, wanted: Mapping[str, str], *, broken: bool) -> Findings:
     """Return what there is to say of an entry that holds no user name and password."""
-    sheet = Sheet(docker_config.shown(key))
+    findings = Findings(docker_config.shown(key))
     fields = (
         {str(name).lower() for name, value in entry.items() if value}
         if isinstance(entry, dict)
@@ -75,27 +77,27 @@ def without_login(key: str, entry: object, wanted: Mapping[str, str], *, broken:
     rotation = wanted.get(docker_config.registry_key(key))
     tokens = sorted(fields & {"identitytoken", "registrytoken"})
     if broken:
-        sheet.failure(
+        findings.failure(
             "no client can decode this entry as a user name and a password",
             "log in there again, or take the entry out: it breaks its neighbours too",
         )
     elif tokens:
-        sheet.ok(
+        findings.ok(
             f"a foreign entry with {' and '.join(tokens)}: docker takes it, skopeo and podman "
             "don't, and it can't be proven from here"
         )
     elif rotation:
-        sheet.failure(
+        findings.failure(
             f"configured (rotation {rotation}), and its entry is empty: no login is in it",
             f"rotator run-once {rotation}",
         )
     else:
-        sheet.warning(
+        findings.warning(
             "an empty entry: docker asks this registry without a login, and Docker 28.3 and later "
             "drop all of $DOCKER_AUTH_CONFIG for it",
             "take it out",
         )
-    return sheet
+    return findings
 
 
 def entry_of(
@@ -105,10 +107,10 @@ def entry_of(
     holding: Sequence[Published],
     cases: Sequence[Case],
     wanted: Mapping[str, str],
-) -> Sheet:
+) -> Findings:
     """Return what there is to say of one entry."""
     registry = docker_config.registry_key(key)
-    sheet = Sheet(docker_config.shown(key))
+    findings = Findings(docker_config.shown(key))
     now = cases[0].clock()
     ours = _ours(login, cases)
     rotation = wanted.get(registry)
@@ -120,35 +122,33 @@ def entry_of(
         whose = f"configured (rotation {rotation}), and {whose}"
     proof = verdicts.get(registry, Proof(Verdict.UNKNOWN, "no answer in time"))
     if proof.verdict is Verdict.ACCEPTED:
-        sheet.ok(f"{whose}; its registry accepts it now")
+        findings.ok(f"{whose}; its registry accepts it now")
     elif proof.verdict is Verdict.REJECTED:
-        todo = "whoever wrote it has to log in again"
+        todo = "its writer has to log in again"
         if ours is not None:
             todo = f"rotator run-once {ours.case.rotation.name}" if ours.newest else OUTLIVED
         elif rotation is not None:
             todo = f"rotator run-once {rotation}, and find who wrote this one: a docker login?"
-        sheet.failure(f"{whose}; its registry rejects it now: {proof.detail}", todo)
+        findings.failure(f"{whose}; its registry rejects it now: {proof.detail}", todo)
     else:
         why = proof.detail or "proofs are off (`prove: off`)"
-        sheet.warning(
+        findings.warning(
             f"{whose}; its registry can't be asked: {why}",
             f"docker login {docker_config.shown(registry)}",
         )
     if key != registry and key.lower() != registry:
-        sheet.warning(
+        findings.warning(
             f"it is written as {docker_config.shown(key)}: not every client finds that",
             f"write it as {docker_config.shown(registry)}, as rotator does",
         )
     for place in holding:
-        _compare(login, place, sheet)
-    return sheet
+        _compare(login, place, findings)
+    return findings
 
 
 def _ours(login: Credential, cases: Sequence[Case]) -> _Ours | None:
-    text = docker_config.login_text(login.username, login.password)
     for case in cases:
-        known = case.fingerprint and case.record.known(login.registry, case.fingerprint(text))
-        if known:
+        if known := case.known(login):
             return _Ours(case, known, known == case.record.credentials[login.registry][0])
     return None
 
@@ -162,7 +162,7 @@ def _age(known: KnownCredential, now: datetime) -> str:
     )
 
 
-def _compare(login: Credential, place: Published, sheet: Sheet) -> None:
+def _compare(login: Credential, place: Published, findings: Findings) -> None:
     """Say what a target publishes for the entry's registry now."""
     if not isinstance(place.answer, Held) or place.answer.withheld:
         return
@@ -170,16 +170,16 @@ def _compare(login: Credential, place: Published, sheet: Sheet) -> None:
         return
     where, now = place.target.target_name, _login(place.answer, login.registry)
     if now is None:
-        sheet.warning(
+        findings.warning(
             f"{where} holds nothing for it now", f"rotator run-once {place.case.rotation.name}"
         )
     elif now == (login.username, login.password):
-        sheet.ok(f"{where} publishes the same")
+        findings.ok(f"{where} publishes the same")
     else:
         theirs = Credential(login.registry, *now, login.issued_at)
         ours = _ours(theirs, [place.case])
         age = f"ours, {_age(ours.known, login.issued_at)}" if ours else "not ours"
-        sheet.ok(f"{where} publishes another one now ({age})")
+        findings.ok(f"{where} publishes another one now ({age})")
 
 
 def _login(held: Held, registry: str) -> tuple[str, Secret] | None:

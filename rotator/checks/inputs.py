@@ -14,6 +14,13 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from rotator.config.sources import (
+    EcrPublicSourceSettings,
+    EcrSourceSettings,
+    VaultSourceSettings,
+)
+from rotator.config.targets import VaultKvTargetSettings
+from rotator.config.vault_auth import AwsAuthSettings
 from rotator.core.errors import DriverError
 from rotator.system.open_files import readable_by_everybody
 from rotator.system.secret_input import SECRET_SHAPES, SecretInput, wrappings
@@ -22,28 +29,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from rotator.checks.finding import Sheet
+    from rotator.checks.finding import Findings
 
 _CERTIFICATES = ("ca_file", "client_cert_file", "client_key_file")
 _AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-_ECR = ("ecr", "ecr_public")
 _LARGEST = 1 << 20
 
 
-def inspect(settings: Struct, sheet: Sheet) -> None:
+def inspect(settings: Struct, findings: Findings) -> None:
     """Write down what is wrong with the files and variables that a source or target names."""
     for key, value in named(settings):
         if key.endswith("_env"):
-            _secret(SecretInput(env=str(value)), f"the environment variable {value}", sheet)
+            _secret(SecretInput(env=str(value)), f"the environment variable {value}", findings)
         elif key in _CERTIFICATES:
-            _certificate(value, key, sheet)
+            _certificate(value, key, findings)
         else:
-            _secret(SecretInput(value), f"the secret file {value}", sheet)
+            _secret(SecretInput(value), f"the secret file {value}", findings)
             open_to_all = readable_by_everybody(value)
             if open_to_all:
-                sheet.warning(open_to_all, f"chmod 600 {value}")
+                findings.warning(open_to_all, f"chmod 600 {value}")
     if _asks_aws(settings):
-        _aws_variables(sheet)
+        _aws_variables(findings)
 
 
 def named(settings: Struct) -> Iterator[tuple[str, Path]]:
@@ -55,21 +61,21 @@ def named(settings: Struct) -> Iterator[tuple[str, Path]]:
             yield key, value
 
 
-def _secret(where: SecretInput, what: str, sheet: Sheet) -> None:
+def _secret(where: SecretInput, what: str, findings: Findings) -> None:
     try:
         text = where.read().reveal()
     except DriverError as error:
-        if not any(error.detail in finding.found for finding in sheet.findings):
-            sheet.failure(error.detail, error.hint)
+        if not any(error.detail in finding.found for finding in findings.all):
+            findings.failure(error.detail, error.hint)
         return
     for wrapping, _ in wrappings(text):
-        sheet.warning(
+        findings.warning(
             f"{what} holds {wrapping}, unless that is part of it", "write the secret alone into it"
         )
     if _is_base64_of_a_token(text):
-        sheet.failure(f"{what} holds a token in base64", "write the token as it is: base64 -d")
+        findings.failure(f"{what} holds a token in base64", "write the token as it is: base64 -d")
     elif len(text.splitlines()) > 1 and not text.startswith("-----BEGIN"):
-        sheet.warning(f"{what} holds {len(text.splitlines())} lines", "a secret is one line")
+        findings.warning(f"{what} holds {len(text.splitlines())} lines", "a secret is one line")
 
 
 def _is_base64_of_a_token(text: str) -> bool:
@@ -82,19 +88,19 @@ def _is_base64_of_a_token(text: str) -> bool:
     return SECRET_SHAPES.match(inner) is not None
 
 
-def _certificate(file: Path, key: str, sheet: Sheet) -> None:
+def _certificate(file: Path, key: str, findings: Findings) -> None:
     try:
         with file.open("rb") as opened:
             data = opened.read(_LARGEST)
     except OSError as error:
-        sheet.failure(
+        findings.failure(
             f"`{key}`: cannot read {file}: {error.strerror}",
             f"correct the path, or make it readable for the user that runs rotator: ls -l {file}",
         )
         return
     problem = _not_pem(data, key, file)
     if problem:
-        sheet.failure(f"`{key}`: {file} {problem[0]}", problem[1])
+        findings.failure(f"`{key}`: {file} {problem[0]}", problem[1])
 
 
 def _not_pem(data: bytes, key: str, file: Path) -> tuple[str, str] | None:
@@ -122,17 +128,18 @@ def _not_pem(data: bytes, key: str, file: Path) -> tuple[str, str] | None:
 
 
 def _asks_aws(settings: Struct) -> bool:
-    auth = getattr(settings, "auth", None)
-    return getattr(auth, "method", "") == "aws" or str(getattr(settings, "type", "")) in _ECR
+    if isinstance(settings, VaultSourceSettings | VaultKvTargetSettings):
+        return isinstance(settings.auth, AwsAuthSettings)
+    return isinstance(settings, EcrSourceSettings | EcrPublicSourceSettings)
 
 
-def _aws_variables(sheet: Sheet) -> None:
+def _aws_variables(findings: Findings) -> None:
     for name in _AWS:
         value = os.environ.get(name, "")
         if value != value.strip():
-            sheet.failure(
+            findings.failure(
                 f"the environment variable {name} has a blank or a line end at its end",
                 f'set it without: export {name}="$(printf %s "${name}" | tr -d \'[:space:]\')"',
             )
         elif value[:1] in {'"', "'"}:
-            sheet.failure(f"the environment variable {name} is in quotes", "set it without them")
+            findings.failure(f"the environment variable {name} is in quotes", "set it without them")

@@ -1,41 +1,34 @@
-"""Checks a source or target whose driver has no check of its own: reads it, and no more."""
+"""Inspects a source or target whose driver has no inspection of its own: only reads it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rotator import sources, targets
-from rotator.checks import registry
 from rotator.config.target_common import TargetSettings
 from rotator.decoding import load
+from rotator.inspection import Given, ok, warning
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
-    from rotator.checks.case import Case
-    from rotator.checks.finding import Sheet
     from rotator.config.sources import SourceSettings
+    from rotator.inspection import Case, Found
 
 
-def check(settings: SourceSettings | TargetSettings, case: Case, sheet: Sheet) -> None:
+def inspect(settings: SourceSettings | TargetSettings, case: Case) -> Iterator[Found]:
     """Read a target. Fetch from a source only with `--consume`: nobody knows what that uses up."""
     if isinstance(settings, TargetSettings):
-        held = (
-            _module(targets.DRIVERS, settings).build(settings, settings.policy(), case.clock).read()
-        )
-        sheet.ok("it can be read")
-        for note in held.notes:
-            sheet.warning(note, "see what is there")
-        registry.published(settings, held, case, sheet)
+        driver = load(targets.DRIVERS[settings.type].module)
+        held = driver.build(settings, settings.policy(), case.clock).read()
+        yield ok("it can be read")
+        yield from (warning(note, "see what is there") for note in held.notes)
+        yield held
     elif case.consume:
-        source = _module(sources.DRIVERS, settings).build(settings, case.clock)
-        registry.given(source.fetch(()), case, sheet)
+        driver = load(sources.DRIVERS[settings.type].module)
+        yield Given(driver.build(settings, case.clock).fetch(()))
     else:
-        sheet.warning(
+        yield warning(
             "not asked: whether that uses something up is not known",
             "to fetch from it once: rotator check --consume",
         )
-
-
-def _module(drivers: Mapping[str, str], settings: Any) -> Any:
-    return load(drivers[settings.type])

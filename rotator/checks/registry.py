@@ -7,26 +7,26 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from rotator.checks import clients, overruling
-from rotator.checks.case import SECONDS
 from rotator.checks.wrapping import unwrap
 from rotator.core import docker_config
-from rotator.core.docker_config import login_text, shown
+from rotator.core.docker_config import shown
 from rotator.core.errors import DriverError
 from rotator.core.failure import Failure
 from rotator.core.model import Content, Credential, Proof, ProofMode, Secret, Verdict
-from rotator.observe.words import relative
+from rotator.inspection import SECONDS
+from rotator.observe.times import relative
 from rotator.system.each import ThreadedEach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from rotator.checks.case import Case
-    from rotator.checks.finding import Sheet
+    from rotator.checks.finding import Findings
     from rotator.config.target_common import TargetSettings
     from rotator.core.docker_config import DockerConfig
     from rotator.core.model import Held
     from rotator.core.ports import Prove
+    from rotator.inspection import Case
 
 _ASK = "let this machine reach it, or see `registry_access` (ca_file, insecure)"
 
@@ -40,7 +40,7 @@ class ProveOnce:
         self._answers: dict[tuple[str, str, Secret], Future[Proof]] = {}
 
     def __call__(self, credential: Credential) -> Proof:
-        """Return what its registry says; who comes second waits for the first one's answer."""
+        """Return what its registry says; a second caller waits for the first one's answer."""
         key = (credential.registry, credential.username, credential.password)
         with self._lock:
             mine = key not in self._answers
@@ -48,41 +48,43 @@ class ProveOnce:
         if mine:
             try:
                 answer.set_result(self._prove(credential))
-            except Exception as error:  # noqa: BLE001  whoever waits gets it
+            except Exception as error:  # noqa: BLE001  those who wait get it
                 answer.set_exception(error)
         return answer.result()
 
 
-def given(credentials: Sequence[Credential], case: Case, sheet: Sheet) -> None:
+def given(credentials: Sequence[Credential], case: Case, findings: Findings) -> None:
     """Say what the registries say of what a source has just given."""
-    sheet.credentials = tuple(credentials)
+    findings.credentials = tuple(credentials)
     now = case.clock()
     for credential, proof in zip(credentials, proofs(credentials, case), strict=True):
         registry, end = shown(credential.registry), _end(credential.expires_at, now)
         if credential.expires_at is not None and credential.expires_at <= now:
-            sheet.failure(
+            findings.failure(
                 f"what it gives for {registry} {end}",
                 "renew what it holds; if that looks right, this machine's clock is wrong: "
                 "timedatectl",
             )
         elif proof.verdict is Verdict.ACCEPTED:
-            sheet.ok(f"{registry} accepts what it gives, which {end}")
+            findings.ok(f"{registry} accepts what it gives, which {end}")
         elif proof.verdict is Verdict.REJECTED:
-            sheet.failure(
+            findings.failure(
                 f"{registry} rejects what it gives: {proof.detail}{_blanks(credential)}",
                 "put the right login where this source reads it: what its registry rejects is "
                 f"never published; try it: docker login {registry}",
             )
         elif proof.verdict is Verdict.SKIPPED:
-            sheet.ok(f"it gives a credential for {registry}, unproven (`prove: off`), which {end}")
+            findings.ok(
+                f"it gives a credential for {registry}, unproven (`prove: off`), which {end}"
+            )
         elif case.rotation.prove is ProofMode.STRICT:
-            sheet.failure(
+            findings.failure(
                 f"{registry} cannot be asked ({proof.detail}), and `prove: strict` then publishes "
                 "nothing",
                 _ASK,
             )
         else:
-            sheet.warning(f"{registry} cannot be asked whether it is good: {proof.detail}", _ASK)
+            findings.warning(f"{registry} cannot be asked whether it is good: {proof.detail}", _ASK)
 
 
 def _blanks(credential: Credential) -> str:
@@ -100,48 +102,48 @@ def _blanks(credential: Credential) -> str:
     )
 
 
-def published(target: TargetSettings, held: Held, case: Case, sheet: Sheet) -> None:
+def published(target: TargetSettings, held: Held, case: Case, findings: Findings) -> None:
     """Say what a target holds for this rotation's registries, and what they say of it."""
-    sheet.held = held
-    overruling.mention(target, case, sheet)
+    findings.held = held
+    overruling.mention(target, case, findings)
     for problem in clients.configured(target, case.wanted(target)):
-        sheet.warning(f"as configured: {problem.what}", problem.todo)
+        findings.warning(f"as configured: {problem.what}", problem.todo)
     run = f"rotator run-once {case.rotation.name}"
     if held.withheld:
-        sheet.ok("it hides its value, so what is published can't be shown to a registry")
+        findings.ok("it hides its value, so what is published can't be shown to a registry")
     elif held.text is None:
         if case.record.target(target.target_name).written:
-            sheet.warning("it is empty, though rotator has published in it", run)
+            findings.warning("it is empty, though rotator has published in it", run)
         else:
-            sheet.ok("nothing is published in it yet", run)
+            findings.ok("nothing is published in it yet", run)
     elif target.content is not Content.DOCKER_CONFIG:
-        sheet.ok(f"it holds a {target.content}, which no registry can judge alone")
+        findings.ok(f"it holds a {target.content}, which no registry can judge alone")
     else:
-        config = _decoded(held.text.reveal(), sheet)
-        clients.problems(held.text.reveal(), clients.readers(target), case.wanted(target), sheet)
-        _entries(target, held, config, case, sheet)
+        config = _decoded(held.text.reveal(), findings)
+        clients.problems(held.text.reveal(), clients.readers(target), case.wanted(target), findings)
+        _entries(target, held, config, case, findings)
 
 
-def _decoded(text: str, sheet: Sheet) -> DockerConfig:
+def _decoded(text: str, findings: Findings) -> DockerConfig:
     """Return what a target holds; where that is no docker config, say what it is and raise."""
     try:
         return docker_config.decode(text)
     except DriverError:
-        unwrap(text.encode("utf-8", "replace"), sheet)
+        unwrap(text.encode("utf-8", "replace"), findings)
         raise
 
 
-def oddities(config: DockerConfig, sheet: Sheet) -> None:
-    """Say what is wrong with a document whoever wrote it."""
-    clients.problems(docker_config.encode(config), clients.RUNNERS_FILE, (), sheet)
+def oddities(config: DockerConfig, findings: Findings) -> None:
+    """Say what is wrong with a document, by any writer."""
+    clients.problems(docker_config.encode(config), clients.RUNNERS_FILE, (), findings)
 
 
 def proofs(credentials: Sequence[Credential], case: Case) -> list[Proof]:
     """Return what each credential's registry says of it, all asked at once."""
     if case.rotation.prove is ProofMode.OFF:
         return [Proof(Verdict.SKIPPED)] * len(credentials)
-    # Before the check that asks has used up its own time: what one registry says is not lost with
-    # another that hangs.
+    # Before the check that asks has used up its own time, so that a registry that hangs does not
+    # cost the answers of the others.
     answers = ThreadedEach()(case.prove, credentials, SECONDS * 0.8)
     return [
         answer if isinstance(answer, Proof) else Proof(Verdict.UNKNOWN, Failure.of(answer).detail)
@@ -150,33 +152,31 @@ def proofs(credentials: Sequence[Credential], case: Case) -> list[Proof]:
 
 
 def _entries(
-    target: TargetSettings, held: Held, config: DockerConfig, case: Case, sheet: Sheet
+    target: TargetSettings, held: Held, config: DockerConfig, case: Case, findings: Findings
 ) -> None:
     logins, wanted, now = config.logins(), case.wanted(target), case.clock()
     missing = [registry for registry in wanted if registry not in logins]
     run = f"rotator run-once {case.rotation.name}"
     if missing:
         lost = [registry for registry in missing if case.record.credentials.get(registry)]
-        tell = sheet.warning if lost else sheet.ok
+        tell = findings.warning if lost else findings.ok
         tell(f"it holds nothing for {', '.join(missing)}{'' if lost else ' yet'}", run)
     there = [Credential(r, *logins[r], now) for r in wanted if r in logins]
     for credential, proof in zip(there, proofs(there, case), strict=True):
         registry = credential.registry
-        print_of = case.fingerprint
-        name = print_of(login_text(credential.username, credential.password)) if print_of else ""
-        known = case.record.known(registry, name)
+        known = case.known(credential)
         marked = held.mark.expires if held.mark else {}
         whose = "ours" if known else "another rotator's" if registry in marked else "not ours"
         end = known.expires_at if known else marked.get(registry)
         what = f"what is published for {registry} ({whose}, {_end(end, now)})"
         if proof.verdict is Verdict.ACCEPTED:
-            sheet.ok(f"{what} is accepted")
+            findings.ok(f"{what} is accepted")
         elif proof.verdict is Verdict.REJECTED:
-            sheet.failure(f"{what} is rejected: {proof.detail}", run)
+            findings.failure(f"{what} is rejected: {proof.detail}", run)
         elif proof.verdict is Verdict.SKIPPED:
-            sheet.ok(f"{what} is not proven (`prove: off`)")
+            findings.ok(f"{what} is not proven (`prove: off`)")
         else:
-            sheet.warning(f"{what} cannot be proven: {proof.detail}", _ASK)
+            findings.warning(f"{what} cannot be proven: {proof.detail}", _ASK)
 
 
 def _end(end: datetime | None, now: datetime) -> str:

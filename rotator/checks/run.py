@@ -6,35 +6,44 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rotator.checks import CHECKS, PLAIN, inputs
+from rotator import sources, targets
+from rotator.checks import inputs
 from rotator.checks.across import RotationChecks, compare
-from rotator.checks.case import SECONDS, Case
-from rotator.checks.finding import Finding, Sheet
-from rotator.checks.registry import ProveOnce
+from rotator.checks.finding import Findings
+from rotator.checks.registry import ProveOnce, given, published
+from rotator.config.target_common import TargetSettings
+from rotator.core.errors import DriverError
 from rotator.core.record import Record, RecordError
 from rotator.decoding import load
 from rotator.http.client import Limits
+from rotator.inspection import SECONDS, Case, Finding, Given
 from rotator.observe.progress import WatchedEach
 from rotator.registry import RegistryProver
 from rotator.system.each import ThreadedEach
 from rotator.system.journal import fingerprint, saved_key
-from rotator.system.peek import saved_record
+from rotator.system.state_reading import saved_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+    from types import ModuleType
 
     from rotator.config.schema import Configuration, RotationSettings
     from rotator.config.sources import Source as SourceSettings
-    from rotator.config.targets import Target as TargetSettings
+    from rotator.config.targets import Target
+    from rotator.core.model import Held
     from rotator.core.ports import Clock, Fingerprint, Prove
+    from rotator.inspection import Found
     from rotator.observe.progress import Progress
 
 PROOF = Limits(connect=1.0, read=2.0, overall=2.0)
 """A proof has to end before the checks do."""
 
 CONSUMING_SECONDS = 30.0
-"""With `--consume` nothing is left halfway: what a check made has to be ended by it."""
+"""With `--consume` nothing is left halfway: a check has to end the credentials that it made."""
+
+
+_PAUSED = "paused (`enabled: false`), so not asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,59 +55,30 @@ class Examined:
     bugs: tuple[Exception, ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Check:
-    """One source or target, and the sheet of its check."""
+    """One source or target, and its findings; `inspection`: the module that adds them."""
 
-    settings: SourceSettings | TargetSettings
+    settings: SourceSettings | Target
     case: Case
-    sheet: Sheet
+    findings: Findings
+    inspection: ModuleType
 
-    def load(self) -> Callable[[], None]:
-        """Return the call that lets its check write down what it finds."""
-        check = load(CHECKS.get(self.settings.type, PLAIN)).check
-        return partial(check, self.settings, self.case, self.sheet)
+    def inspect(self) -> None:
+        """Ask, and add what is found; registries are asked as soon as there is a credential."""
+        for found in self.inspection.inspect(self.settings, self.case):
+            try:
+                self._add(found)
+            except Exception as error:  # noqa: BLE001  the inspection ends what it began
+                self.findings.error(error)
 
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """A check that is ready to run, and what it is about."""
-
-    check: Callable[[], None]
-    about: str
-
-
-@dataclass(frozen=True, slots=True)
-class _RotationCheck:
-    """All checks of one rotation, and what is wrong with its journal."""
-
-    case: Case
-    journal: Sheet
-    sources: tuple[_Check, ...]
-    targets: tuple[_Check, ...]
-
-    @property
-    def checks(self) -> tuple[_Check, ...]:
-        """The checks in the configuration's order."""
-        return self.sources + self.targets
-
-    def compared(self) -> RotationChecks:
-        """Return what is compared with other rotations."""
-        return RotationChecks(
-            self.case, [v.sheet for v in self.sources], [v.sheet for v in self.targets]
-        )
-
-    def examined(self) -> Examined:
-        """Return what was found; what hangs may still write on its sheet, which counts no more."""
-        noted = [
-            (tuple(sheet.findings), sheet.bug)
-            for sheet in (self.journal, *(check.sheet for check in self.checks))
-        ]
-        return Examined(
-            self.case.rotation.name,
-            tuple(finding for findings, _ in noted for finding in findings),
-            tuple(bug for _, bug in noted if bug is not None),
-        )
+    def _add(self, found: Found) -> None:
+        if isinstance(found, Finding):
+            self.findings.add(found)
+        elif isinstance(found, Given):
+            given(found.credentials, self.case, self.findings)
+        elif isinstance(self.settings, TargetSettings):
+            published(self.settings, found, self.case, self.findings)
 
 
 def examine(
@@ -111,26 +91,58 @@ def examine(
 ) -> list[Examined]:
     """Return what is found about each of these rotations, within some seconds."""
     prove = prover(configuration)
-    rounds = [
-        _rotation_check(configuration.state_dir, each, clock, prove, consume) for each in chosen
-    ]
-    active = [check for each in rounds for check in each.checks if _is_active(check)]
-    for one in rounds:
-        one.case.configured.extend(configuration.rotations)
+    rotations: list[RotationChecks] = []
+    for settings in chosen:
+        journal = Findings("journal")
+        case = open_case(configuration.state_dir, settings, clock, prove, journal, consume=consume)
+        case.configured.extend(configuration.rotations)
+        rotations.append(
+            RotationChecks(
+                case,
+                journal,
+                [Findings(each.name) for each in settings.sources],
+                [Findings(each.target_name) for each in settings.targets],
+            )
+        )
     # Loaded before the clock runs: SDKs take their time, and it is not the servers'.
-    calls = [_Call(check.load(), check.sheet.about) for check in active]
-    watched = WatchedEach(ThreadedEach(), progress, lambda _: "check", lambda call: call.about)
-    answers = watched(_call, calls, CONSUMING_SECONDS if consume else SECONDS)
-    for check, answer in zip(active, answers, strict=True):
+    checks = [check for each in rotations for check in _active(each)]
+    watched = WatchedEach(
+        ThreadedEach(), progress, lambda _: "check", lambda check: check.findings.about
+    )
+    answers = watched(_Check.inspect, checks, CONSUMING_SECONDS if consume else SECONDS)
+    for check, answer in zip(checks, answers, strict=True):
         if isinstance(answer, Exception):
-            check.sheet.error(answer)
-        inputs.inspect(check.settings, check.sheet)
-    compare([each.compared() for each in rounds if each.case.rotation.enabled])
-    return [each.examined() for each in rounds]
+            check.findings.error(answer)
+        inputs.inspect(check.settings, check.findings)
+    compare([each for each in rotations if each.case.rotation.enabled])
+    return [_examined(each) for each in rotations]
 
 
-def _call(call: _Call) -> None:
-    call.check()
+def _active(rotation: RotationChecks) -> Iterator[_Check]:
+    """Yield the checks that there are; say of the others that they are paused."""
+    case = rotation.case
+    for source, findings in zip(case.rotation.sources, rotation.sources, strict=True):
+        if case.rotation.enabled:
+            inspection = load(sources.DRIVERS[source.type].inspection)
+            yield _Check(source, case, findings, inspection)
+        else:
+            findings.ok(_PAUSED)
+    for target, findings in zip(case.rotation.targets, rotation.targets, strict=True):
+        if case.rotation.enabled and target.enabled:
+            inspection = load(targets.DRIVERS[target.type].inspection)
+            yield _Check(target, case, findings, inspection)
+        else:
+            findings.ok(_PAUSED)
+
+
+def _examined(rotation: RotationChecks) -> Examined:
+    """Return a copy of what was found: a check that hangs may still add to its findings."""
+    every = (rotation.journal, *rotation.sources, *rotation.targets)
+    return Examined(
+        rotation.case.rotation.name,
+        tuple(finding for findings in every for finding in findings.all),
+        tuple(findings.bug for findings in every if findings.bug is not None),
+    )
 
 
 def prover(configuration: Configuration) -> Prove:
@@ -144,11 +156,11 @@ def open_case(
     rotation: RotationSettings,
     clock: Clock,
     prove: Prove,
-    sheet: Sheet,
+    findings: Findings,
     *,
     consume: bool,
 ) -> Case:
-    """Return what there is to know of a rotation; what is wrong with its journal is written down.
+    """Return what is known of a rotation, and report what is wrong with its journal.
 
     Reads the state directory and changes nothing in it.
     """
@@ -156,19 +168,28 @@ def open_case(
         record = saved_record(state_dir, rotation.name)
     except RecordError as error:
         record = Record()
-        sheet.warning(
+        findings.warning(
             f"the record in {state_dir} cannot be read: {error}",
             "nothing to do: the next cycle sets it aside and starts afresh, at the cost of a fetch",
         )
     except OSError as error:
         record = Record()
-        sheet.warning(
+        findings.warning(
             f"the record in {state_dir} cannot be read ({error.strerror}), so what is ours and how "
             "long it lasts is not known here",
             f"check as the user that rotator runs as: "
             f'sudo -u "$(stat -c %U {state_dir})" rotator check',
         )
-    return Case(rotation, record, clock, prove, _fingerprint(state_dir), consume)
+    return Case(rotation, record, clock, prove, _fingerprint(state_dir), consume, _of_member)
+
+
+def _of_member(settings: TargetSettings, held: Held, case: Case) -> list[Finding]:
+    findings = Findings("")
+    try:
+        published(settings, held, case, findings)
+    except DriverError as error:
+        findings.error(error)
+    return findings.all
 
 
 def _fingerprint(state_dir: Path) -> Fingerprint | None:
@@ -176,28 +197,3 @@ def _fingerprint(state_dir: Path) -> Fingerprint | None:
         return partial(fingerprint, saved_key(state_dir))
     except (OSError, ValueError):
         return None
-
-
-def _rotation_check(
-    state_dir: Path,
-    rotation: RotationSettings,
-    clock: Clock,
-    prove: Prove,
-    consume: bool,  # noqa: FBT001  passed on as it came
-) -> _RotationCheck:
-    journal = Sheet("journal")
-    case = open_case(state_dir, rotation, clock, prove, journal, consume=consume)
-    return _RotationCheck(
-        case,
-        journal,
-        tuple(_Check(each, case, Sheet(each.name)) for each in rotation.sources),
-        tuple(_Check(each, case, Sheet(each.target_name)) for each in rotation.targets),
-    )
-
-
-def _is_active(check: _Check) -> bool:
-    """Tell whether there is anything to ask; say so where there is not."""
-    paused = not (check.case.rotation.enabled and getattr(check.settings, "enabled", True))
-    if paused:
-        check.sheet.ok("paused (`enabled: false`), so not asked")
-    return not paused

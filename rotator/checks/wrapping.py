@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from rotator.checks.finding import Sheet
+    from rotator.checks.finding import Findings
 
 LARGEST = 1 << 20
 """Bytes that are read of a document: a docker config is some kilobytes."""
@@ -44,58 +44,58 @@ class _Layer(Struct, frozen=True):
     inside: str
 
 
-def unwrap(data: bytes, sheet: Sheet) -> str | None:
+def unwrap(data: bytes, findings: Findings) -> str | None:
     """Return the docker config's text; None where there is none, after saying what it is."""
     try:
-        text = _decoded(data, sheet)
+        text = _decoded(data, findings)
         for _ in range(_DEEPEST):
-            _refuse_what_is_none(text, sheet)
-            layer = _named(text) or _quoted(text) or _kubernetes(text, sheet) or _base64(text)
+            _refuse_what_is_none(text, findings)
+            layer = _named(text) or _quoted(text) or _kubernetes(text, findings) or _base64(text)
             if layer is None:
                 break
-            sheet.ok(layer.what)
+            findings.ok(layer.what)
             text = layer.inside
     except _Stop:
         return None
-    return _with_auths(text, sheet)
+    return _with_auths(text, findings)
 
 
-def _decoded(data: bytes, sheet: Sheet) -> str:
+def _decoded(data: bytes, findings: Findings) -> str:
     if len(data) > LARGEST:
-        sheet.failure("it is larger than 1 MiB, and a docker config never is", "see what it is")
+        findings.failure("it is larger than 1 MiB, and a docker config never is", "see what it is")
         raise _Stop
     again = "write it as UTF-8 without a byte order mark: an editor on Windows adds one"
     if data[:2] in _UTF_16:
-        sheet.failure("it is UTF-16 text, so no client can read it", again)
+        findings.failure("it is UTF-16 text, so no client can read it", again)
         return data.decode("utf-16", "replace")
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        sheet.failure("it is not UTF-8 text, so no client can read it", "write it again")
+        findings.failure("it is not UTF-8 text, so no client can read it", "write it again")
         raise _Stop from None
     if text.startswith("\ufeff"):
-        sheet.failure("it begins with a byte order mark, so no client can read it", again)
+        findings.failure("it begins with a byte order mark, so no client can read it", again)
     return text.removeprefix("\ufeff")
 
 
-def _refuse_what_is_none(text: str, sheet: Sheet) -> None:
+def _refuse_what_is_none(text: str, findings: Findings) -> None:
     bare = text.strip()
     if not bare:
-        sheet.failure(
+        findings.failure(
             "it is empty: docker then goes on silently without a login",
             "see whether the job got the variable at all (protected? another environment?), or "
             "whether the file was truncated",
         )
     elif "[MASKED]" in bare:
-        sheet.failure(_MASKED, _PRINT_IT)
+        findings.failure(_MASKED, _PRINT_IT)
     elif bare.startswith("/") and "\n" not in bare:
-        sheet.failure(
+        findings.failure(
             "it is a path, not a document: the variable is of type File, or it was echoed instead "
             "of the file's content",
             "make it a Variable, or: cp $DOCKER_AUTH_CONFIG ~/.docker/config.json",
         )
     elif bare.startswith("$"):
-        sheet.failure(
+        findings.failure(
             "it is a variable's name, not its value: nothing replaced it",
             "see whether the job got the variable at all (protected? another environment?)",
         )
@@ -125,7 +125,7 @@ def _quoted(text: str) -> _Layer | None:
     return None
 
 
-def _kubernetes(text: str, sheet: Sheet) -> _Layer | None:
+def _kubernetes(text: str, findings: Findings) -> _Layer | None:
     """Return what is in a Secret or ConfigMap, from JSON or YAML, alone or in a list."""
     found = _mapping(text)
     listed = found.get("items")
@@ -141,7 +141,7 @@ def _kubernetes(text: str, sheet: Sheet) -> _Layer | None:
             about = about if isinstance(about, dict) else {}
             where = "/".join(str(about[key]) for key in ("namespace", "name") if about.get(key))
             return _Layer(f"it is the {one['kind']} {where}, key {keys[0]}", texts[keys[0]])
-    sheet.failure(
+    findings.failure(
         f"it is a {objects[0]['kind']} without data",
         "see what is in it: kubectl get -o yaml",
     )
@@ -154,7 +154,7 @@ def _mapping(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         if not re.search(r"(?m)^kind:\s", text):
             return {}
-        import yaml  # noqa: PLC0415  a document is seldom YAML
+        import yaml  # noqa: PLC0415  most documents are not YAML
 
         try:
             found = yaml.safe_load(text)
@@ -180,7 +180,7 @@ def _from_base64(value: str) -> str:
     try:
         return base64.b64decode(value).decode("utf-8", "replace")
     except ValueError:
-        return value  # somebody wrote it there as it is; what clients make of it is said below
+        return value  # somebody wrote it there as it is, see the findings below
 
 
 def _base64(text: str) -> _Layer | None:
@@ -194,7 +194,7 @@ def _base64(text: str) -> _Layer | None:
     return _Layer("it is base64 of what follows", inside)
 
 
-def _with_auths(text: str, sheet: Sheet) -> str:
+def _with_auths(text: str, findings: Findings) -> str:
     """Return the document, with `auths` around its hosts where that is all that is missing."""
     try:
         found = json.loads(text)
@@ -209,7 +209,7 @@ def _with_auths(text: str, sheet: Sheet) -> str:
     ]
     if not hosts:
         return text
-    sheet.failure(
+    findings.failure(
         "its hosts have no `auths` around them, so clients find no login in it",
         'write {"auths": {HOST: …}}; Kubernetes takes this older form as kubernetes.io/dockercfg',
     )

@@ -30,7 +30,7 @@ class Text:
     """A text's first JSON value and what stands after it.
 
     `empty`: there is no value at all. `trailing`: something other than white space follows.
-    `several`: what follows counts as another value for Go's `Decoder.More`.
+    `several`: for Go's `Decoder.More` another value follows.
     """
 
     value: Any
@@ -63,7 +63,7 @@ def read(text: str) -> Text:
 def folded(name: str) -> str:
     """Return a field's name as Go compares it: without the case of its letters.
 
-    Two letters outside ASCII fold to one in it: the long s and the Kelvin sign.
+    Two letters that are not ASCII fold to one that is: the long s and the Kelvin sign.
     """
     return name.replace("\u017f", "s").replace("\u212a", "k").lower()
 

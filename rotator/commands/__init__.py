@@ -1,1 +1,1 @@
-"""What each command does once its words are understood; with `cli.py`, all that prints."""
+"""What each command does once `cli.py` has read its arguments."""

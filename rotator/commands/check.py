@@ -21,9 +21,9 @@ from rotator.observe.progress import Progress, shown
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence, Sized
 
-    from rotator.checks.finding import Finding
     from rotator.checks.run import Examined
     from rotator.config.schema import Configuration, RotationSettings
+    from rotator.inspection import Finding
 
 OK, FAILED = 0, 1
 
@@ -102,17 +102,17 @@ def _document(
     configuration: Configuration, chosen: Sequence[RotationSettings], options: Options
 ) -> int:
     from rotator.checks import document, run, wrapping  # noqa: PLC0415  needless for --offline
-    from rotator.checks.finding import Sheet  # noqa: PLC0415
+    from rotator.checks.finding import Findings  # noqa: PLC0415
 
     name = options.document or "-"
     data = _read(name, wrapping.LARGEST + 1)
     name = _name_of_input() if name == "-" else name
-    journal, prove = Sheet("journal"), run.prover(configuration)
+    journal, prove = Findings("journal"), run.prover(configuration)
     cases = [
         run.open_case(configuration.state_dir, rotation, utc_now, prove, journal, consume=False)
         for rotation in chosen
     ]
-    findings = [*journal.findings, *document.judge(data, name, cases)]
+    findings = [*journal.all, *document.judge(data, name, cases)]
     if options.as_json:
         click.echo(json.dumps({"document": name, **_json(findings)}))
     else:
@@ -156,7 +156,7 @@ def _chosen(findings: Sequence[Finding], options: Options) -> Sequence[Finding]:
 
 
 def _json(findings: Sequence[Finding]) -> dict[str, Any]:
-    from rotator.checks.finding import worst  # noqa: PLC0415  needless for --help
+    from rotator.inspection import worst  # noqa: PLC0415  needless for --help
 
     listed = [
         {"level": str(f.level), "about": f.about, "found": f.found, "todo": f.todo or None}

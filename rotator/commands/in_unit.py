@@ -76,9 +76,9 @@ def this_place(configuration: Path) -> Place:
 
 
 def run_there(
-    configuration: Path, command: str, words: Sequence[str], document: str | None = None
+    configuration: Path, command: str, arguments: Sequence[str], document: str | None = None
 ) -> int | None:
-    """Run the command line `words` as the unit does and return its exit code.
+    """Run a command with these `arguments` as the unit does and return its exit code.
 
     Returns None where the command is to run here. `document`: a file that is given to the command
     as its standard input, because the unit's user may not be able to read it. Where the command can
@@ -87,7 +87,7 @@ def run_there(
     way = this_place(configuration).way()
     if way is Way.HERE:
         return None
-    typed = " ".join(["rotator", *words])
+    typed = " ".join(["rotator", *arguments])
     if way is Way.NOT_AT_ALL:
         return _refuse(f"{configuration} belongs to the service on this host", f"sudo {typed}")
     if not PROPERTIES.exists():
@@ -99,11 +99,11 @@ def run_there(
         instead = "systemctl start rotator-once" if once else f"apt-get install dbus; {typed}"
         return _refuse("systemd runs a command as the unit does only where D-Bus is", instead)
     if document in {None, "-"}:
-        return _run(words, sys.stdin)
+        return _run(arguments, sys.stdin)
     given = {str(document): "-", f"--document={document}": "--document=-"}
     try:
         with Path(str(document)).open("rb") as opened:
-            return _run([given.get(word, word) for word in words], opened)
+            return _run([given.get(one, one) for one in arguments], opened)
     except OSError as error:
         raise click.UsageError(f"cannot read {document}: {error.strerror}") from None
 
@@ -113,7 +113,7 @@ def _refuse(why: str, instead: str) -> int:
     return REFUSED
 
 
-def _run(words: Sequence[str], standard_input: Any) -> int:
+def _run(arguments: Sequence[str], standard_input: Any) -> int:
     import subprocess  # noqa: PLC0415  most commands run here
 
     unit = f"rotator-command-{os.getpid()}.service"
@@ -123,7 +123,7 @@ def _run(words: Sequence[str], standard_input: Any) -> int:
         *(f"--unit={unit}", "--description=A command of rotator that root typed", *environment),
         *("--", os.path.abspath(sys.argv[0])),  # noqa: PTH100  a link stays a link
         # systemd expands variables in a command line.
-        *(word.replace("$", "$$") for word in words),
+        *(one.replace("$", "$$") for one in arguments),
     ]
     # A session of its own: Ctrl-C reaches us alone, and we pass it on.
     running = subprocess.Popen(command, stdin=standard_input, start_new_session=True)  # noqa: S603

@@ -6,10 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 from rotator.app import utc_now
-from rotator.daemon import Daemon, Outside
+from rotator.daemon import Daemon, Runtime
 from rotator.observe.bugs import log_from_threads
 from rotator.observe.logs import configure
-from rotator.observe.standing import Standing
+from rotator.observe.rotation_state import RotationState
 from rotator.system.lock import daemon_lock
 from rotator.system.notify import Notify
 from rotator.system.process import keep_memory_private, steady_seconds
@@ -38,8 +38,8 @@ def execute(load: Callable[[], Configuration]) -> int:
     with daemon_lock(configuration.state_dir, log.warning):
         reports: list[Callable[[Report], None]] = []
         reloads: list[Callable[[bool], None]] = []
-        outside = Outside(log, Notify(os.environ), utc_now, steady_seconds, reports, reloads)
-        daemon = Daemon(load, outside)
+        runtime = Runtime(log, Notify(os.environ), utc_now, steady_seconds, reports, reloads)
+        daemon = Daemon(load, runtime)
         shown = Shown(daemon, log)
         reports.append(shown.hear)
         reloads.append(shown.reloaded)
@@ -66,7 +66,7 @@ class Shown:
         from rotator.observe.observer import Observer  # noqa: PLC0415  see the class
 
         self._observer = Observer(
-            self._standing,
+            self._states,
             lambda: self._daemon.configuration,
             lambda: steady_seconds() - self._daemon.turned_at < _STUCK,
             utc_now,
@@ -90,9 +90,9 @@ class Shown:
         if self._observer is not None:
             self._observer.stop()
 
-    def _standing(self) -> list[Standing]:
+    def _states(self) -> list[RotationState]:
         return [
-            Standing(
+            RotationState(
                 slot.settings,
                 slot.runner.rotation,
                 # The journal, as `run-once` beside the daemon writes it too.

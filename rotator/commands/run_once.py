@@ -15,7 +15,7 @@ from rotator.app import Builder, Runner, utc_now
 from rotator.commands.choose import rotations
 from rotator.core import cycle
 from rotator.core.errors import LockHeldError
-from rotator.observe.logs import Teller, configure
+from rotator.observe.logs import ReportLog, configure
 from rotator.observe.progress import Progress, cycle_each, shown
 from rotator.observe.show_reports import show
 from rotator.system.each import ThreadedEach
@@ -51,7 +51,7 @@ class Options(Struct, frozen=True):
 def execute(configuration: Configuration, options: Options) -> int:
     """Run the cycles, show what they did, and return the exit code."""
     log = configure(configuration.log)
-    teller = Teller(log)
+    report_log = ReportLog(log)
     chosen = rotations(configuration, options.names, options.targets)
     builder = Builder(configuration, log.warning)
     ready = [builder.runner(one) for one in chosen]
@@ -77,10 +77,10 @@ def execute(configuration: Configuration, options: Options) -> int:
             answers = ThreadedEach()(turn, ready, _LONGEST)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(progress.summary()) from None
-    reports, locked, crashed = sort_out(names, answers, teller)
-    _show(reports, options, teller, verbose=configuration.log.level == "debug")
+    reports, locked, crashed = sort_out(names, answers, report_log)
+    _show(reports, options, report_log, verbose=configuration.log.level == "debug")
     if configuration.metrics_file is not None and not options.dry_run:
-        from rotator.observe import metrics_file  # noqa: PLC0415  as it is seldom asked for
+        from rotator.observe import metrics_file  # noqa: PLC0415  few configurations have it
 
         state, every = configuration.state_dir, configuration.rotations
         metrics_file.after_run(
@@ -95,11 +95,11 @@ def execute(configuration: Configuration, options: Options) -> int:
 
 
 def sort_out(
-    names: Sequence[str], answers: Sequence[Report | Exception], teller: Teller
+    names: Sequence[str], answers: Sequence[Report | Exception], report_log: ReportLog
 ) -> tuple[list[Report], bool, int]:
     """Return the reports, whether a lock was held by another, and how many cycles crashed.
 
-    One that crashed takes none of the others' reports with it.
+    The others' reports are complete also where one cycle crashed.
     """
     reports, locked, crashed = [], False, 0
     for name, answer in zip(names, answers, strict=True):
@@ -110,7 +110,7 @@ def sort_out(
             )
         elif isinstance(answer, Exception):
             crashed += 1
-            teller.crashed(name, answer)
+            report_log.crashed(name, answer)
         else:
             reports.append(answer)
     return reports, locked, crashed
@@ -127,12 +127,14 @@ def exit_code(reports: Sequence[Report], crashed: int = 0, *, dry_run: bool = Fa
     return FAILED if all(report.outcome == "failed" for report in active) else PARTIAL
 
 
-def _show(reports: Sequence[Report], options: Options, teller: Teller, *, verbose: bool) -> None:
+def _show(
+    reports: Sequence[Report], options: Options, report_log: ReportLog, *, verbose: bool
+) -> None:
     """Print the reports. Where table and log share a terminal, the log would say it all again."""
     shared = sys.stdout.isatty() and sys.stderr.isatty() and not options.as_json
     if verbose or not shared:
         for report in reports:
-            teller.tell(report)
+            report_log.write(report)
     if options.as_json:
         click.echo(json.dumps({"rotations": [report.as_json() for report in reports]}))
         return

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
 from msgspec.structs import replace
 
-from rotator.app import Builder, utc_now
 from rotator.commands.choose import rotations
 from rotator.config.load import SYSTEM_STATE, default_state_dir
+from rotator.core.observe import with_members
 from rotator.core.record import Record, RecordError
-from rotator.observe.live import ReadTarget, read_targets
 from rotator.observe.view import rotation_view, with_found
 from rotator.observe.view_model import RUNNING, STOPPED, UNKNOWN, View, overall
-from rotator.system.each import ThreadedEach
-from rotator.system.journal import KEY
-from rotator.system.peek import cycle_runs, daemon_runs, saved_record
+from rotator.system.state_reading import cycle_runs, daemon_runs, saved_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,8 +29,7 @@ if TYPE_CHECKING:
 EXIT_CODES = {"good": 0, "bad": 1, "partial": 10}
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """What `status` was asked for; `names` are all where empty."""
 
     names: tuple[str, ...] = ()
@@ -46,7 +43,7 @@ def execute(configuration: Configuration, options: Options) -> int:
     chosen = rotations(configuration, options.names)
     configuration = replace(configuration, state_dir=_journal(configuration.state_dir))
     records = {one.name: _record(configuration.state_dir, one.name) for one in chosen}
-    now = utc_now()
+    now = datetime.now(UTC)
     views = []
     for one in chosen:
         in_cycle = cycle_runs(configuration.state_dir, one.name) is not False
@@ -95,6 +92,12 @@ def _look(
     chosen: Sequence[RotationSettings],
     records: Mapping[str, Record],
 ) -> Mapping[tuple[str, str], Found]:
+    # Only this asks the targets, and needs their drivers.
+    from rotator.app import Builder  # noqa: PLC0415
+    from rotator.observe.live import ReadTarget, read_targets, unread  # noqa: PLC0415
+    from rotator.system.each import ThreadedEach  # noqa: PLC0415
+    from rotator.system.journal import KEY  # noqa: PLC0415
+
     if not (configuration.state_dir / KEY).exists():
         raise click.ClickException(
             f"there is no key in {configuration.state_dir} to recognise our entries by: "
@@ -102,13 +105,21 @@ def _look(
         )
     builder = Builder(configuration, lambda text: click.echo(text, err=True))
     targets = []
+    unlisted: dict[tuple[str, str], Found] = {}
     for settings in chosen:
         built = builder.runner(settings)
+        rotation, failures = with_members(built.rotation, built.each)
         record = records[settings.name]
         registries = frozenset(built.rotation.registries(record))
         fingerprint = built.ports.journal.fingerprint
         targets += [
             ReadTarget(settings.name, target, record, registries, fingerprint)
-            for target in built.rotation.targets
+            for target in rotation.targets
+            if target.name not in failures
         ]
-    return read_targets(targets, ThreadedEach())
+        unlisted |= {
+            (settings.name, target.name): unread(failures[target.name], target)
+            for target in rotation.targets
+            if target.name in failures
+        }
+    return {**unlisted, **read_targets(targets, ThreadedEach())}

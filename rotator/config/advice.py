@@ -1,6 +1,6 @@
 """What is probably not meant in a configuration that is right by its form.
 
-Nothing is asked and no secret is read: what the text says is enough, and who may read a file.
+It uses the text and the modes of files: it asks no server and reads no secret.
 """
 
 from __future__ import annotations

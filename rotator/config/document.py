@@ -1,7 +1,7 @@
 """Reads the YAML text: every scalar as it is written, with the place of each key and value.
 
 A plain parser would turn an unquoted account 012345670123, mode 0600 or `prove: off` into other
-values, so only null is not a text here; what a text means is decided by the key's type.
+values, so only null is not a text here; the key's type decides what a text means.
 """
 
 from __future__ import annotations
@@ -166,13 +166,13 @@ def read(file: FilePath) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(1, 1) if mark is None else _place(mark)
-        why = "is not YAML: " + _in_words(error)
+        why = "is not YAML: " + _message_of(error)
     except _Unreadable as error:
         place, why = error.place, error.message
     raise ConfigError([f"{file}:{place.line}:{place.column}: {why}"])
 
 
-def _in_words(error: yaml.MarkedYAMLError) -> str:
+def _message_of(error: yaml.MarkedYAMLError) -> str:
     problem = error.problem or ""
     for part, message in _MESSAGES.items():
         if part in problem:

@@ -1,7 +1,7 @@
 """Says what is wrong with a document in sentences for a person who was woken by them.
 
 Each names the key, says what is wrong, and what to write instead where that can be guessed. Values
-are repeated only where one of a few words is wanted: anything else may be a secret.
+are repeated only where one of a few values is wanted: anything else may be a secret.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ def about(path: Path, message: str) -> Problem:
     return Problem(path, f"`{parents[-1]}`, item {last + 1}: {message}")
 
 
-def one_of(words: Iterable[str], given: object) -> str:
-    """Return which words are wanted, and which of them was probably meant."""
-    known = list(words)
+def one_of(values: Iterable[str], given: object) -> str:
+    """Return which values are allowed, and which of them was probably meant."""
+    known = list(values)
     sentence = f"{names(known, 'or')} is wanted"
     if not isinstance(given, str) or len(given) > LONGEST_ECHO:
         return sentence

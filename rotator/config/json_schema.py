@@ -1,7 +1,7 @@
 """The configuration as JSON Schema, for editors: what is accepted, with descriptions and defaults.
 
-What only holds between different mappings (names that are unique, one registry from one source) has
-no form in JSON Schema; what only holds between the keys of one mapping is in its `RULES`.
+JSON Schema has no form for rules between different mappings (names that are unique, one registry
+from one source). Rules between the keys of one mapping are in its `RULES`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _mapping(settings: type[Settings], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a mapping; what it refers to is added to the definitions."""
+    """Return the schema of a mapping, and add those that it refers to to the definitions."""
     described = _descriptions(settings)
     properties: dict[str, Any] = {}
     required: list[str] = []
@@ -92,8 +92,8 @@ def _value(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: P
         return _tagged(parts, definitions)
     if isinstance(bare, type) and issubclass(bare, Settings):
         return _reference(bare, definitions)
-    words = [str(word) for word in parts or bare]
-    return {"type": "string", **({"enum": words} if words[1:] else {"const": words[0]})}
+    values = [str(value) for value in parts or bare]
+    return {"type": "string", **({"enum": values} if values[1:] else {"const": values[0]})}
 
 
 def _tagged(kinds: Sequence[type[Settings]], definitions: dict[str, Any]) -> dict[str, Any]:
@@ -103,17 +103,17 @@ def _tagged(kinds: Sequence[type[Settings]], definitions: dict[str, Any]) -> dic
     none of the kinds fits, and complete the keys of all of them.
     """
     tag = str(kinds[0].__struct_config__.tag_field)
-    words = [str(kind.__struct_config__.tag) for kind in kinds]
+    values = [str(kind.__struct_config__.tag) for kind in kinds]
     return {
         "type": "object",
-        "properties": {tag: {"enum": words, "description": "What kind this is."}},
+        "properties": {tag: {"enum": values, "description": "What kind this is."}},
         "required": [tag],
         "allOf": [
             {
-                "if": {"properties": {tag: {"const": word}}, "required": [tag]},
+                "if": {"properties": {tag: {"const": value}}, "required": [tag]},
                 "then": _reference(kind, definitions),
             }
-            for word, kind in zip(words, kinds, strict=True)
+            for value, kind in zip(values, kinds, strict=True)
         ],
     }
 
@@ -161,7 +161,7 @@ def _descriptions(settings: type[Settings]) -> dict[str, str]:
             match field, text:
                 case (
                     ast.AnnAssign(target=ast.Name(id=name)),
-                    ast.Expr(value=ast.Constant(value=str(words))),
+                    ast.Expr(value=ast.Constant(value=str(description))),
                 ):
-                    found[name] = inspect.cleandoc(words).replace("\n", " ")
+                    found[name] = inspect.cleandoc(description).replace("\n", " ")
     return found

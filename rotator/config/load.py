@@ -35,7 +35,7 @@ def configuration_file(option: Path | None, environ: Mapping[str, str]) -> Path:
 
 
 def default_state_dir(environ: Mapping[str, str], uid: int) -> Path:
-    """Return where the journal is kept where the configuration doesn't say.
+    """Return where the journal is, unless the configuration says it.
 
     systemd's `$STATE_DIRECTORY` (the first, where it names several), else /var/lib/rotator for
     root and a directory below `$XDG_STATE_HOME` (default ~/.local/state) for others.

@@ -1,4 +1,4 @@
-"""Reads the settings in a document; whatever is wrong with it is told at once, by key.
+"""Reads the settings in a document, and reports everything that is wrong with it, by key.
 
 msgspec makes the settings, but would stop at the first mistake and repeat what may be a secret. So
 it is asked only about mappings in which each value is right by itself.

@@ -80,14 +80,14 @@ class ScheduleSettings(Settings, kw_only=True):
     renew_after: Percent = 0.5
     """The share of a credential's life after which it is renewed."""
     jitter: Percent = 0.05
-    """The share of its life by which the renewal varies, drawn once."""
+    """The share of its life by which the renewal varies, at random."""
     poll: Duration = timedelta(minutes=5)
     """How often targets are checked for drift, and sources that can change early read again."""
     retry: RetrySettings = RetrySettings()
 
 
 class RotationSettings(Settings, kw_only=True):
-    """Sources whose credentials are kept fresh in targets, on one schedule."""
+    """Sources whose credentials are published to targets, on one schedule."""
 
     CALLED: ClassVar[str] = "a rotation"
 
@@ -108,7 +108,7 @@ class RotationSettings(Settings, kw_only=True):
     targets: Annotated[tuple[Target, ...], FILLED]
     """Where they are published."""
     remove: tuple[Registry, ...] = ()
-    """Entries to take out of every target, whoever wrote them."""
+    """Entries to take out of every target, also those of others."""
 
     def __post_init__(self) -> None:
         """Name the sources that have no name."""
@@ -143,11 +143,11 @@ class Configuration(Settings, kw_only=True):
     version: Version
     """The version of this format."""
     state_dir: Directory = Path("/var/lib/rotator")
-    """Where the journal is kept; default: $STATE_DIRECTORY, else /var/lib/rotator for root and
+    """Where the journal is; default: $STATE_DIRECTORY, else /var/lib/rotator for root and
     $XDG_STATE_HOME/rotator for others."""
     log: LogSettings = LogSettings()
     http: HttpSettings | None = None
-    """Left out: nothing is served."""
+    """Left out: rotator listens nowhere."""
     metrics_file: FilePath | None = None
     """Metrics for node_exporter's textfile collector, written after each cycle."""
     registry_access: RegistryAccessSettings = RegistryAccessSettings()

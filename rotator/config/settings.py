@@ -1,9 +1,9 @@
 """What all parts of a configuration have in common.
 
-A class of settings has a line for each key: its type, its default where it has one, and below it a
-text that tells what it is for. It is a `Struct` of msgspec, whose `tag` is the word that says which
-kind a mapping is (`type: file`). Its module must not postpone annotations (`from __future__`), as
-they are looked at while it runs.
+A class of settings has a line for each key: its type, its default where it has one, and a text
+below it that says what it is for. It is a `Struct` of msgspec, and its `tag` says which kind a
+mapping is (`type: file`). Its module must not postpone annotations (`from __future__`), as they are
+read at run time.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What all parts have in common: unchangeable, no unknown key.
 
     `RULES` are what one key says about another. They are not checked here but by `crosscheck`,
-    over the file's own keys, so that they are told together with every other mistake. `CALLED`:
+    over the file's own keys, so that all mistakes are reported together. `CALLED`:
     what a mapping is called where its key doesn't say it.
     """
 

@@ -176,14 +176,14 @@ class VaultSourceSettings(SourceSettings, tag="vault", kw_only=True):
 
 
 class CredentialHelperSourceSettings(SourceSettings, tag="credential_helper", kw_only=True):
-    """A Docker credential helper: whatever `docker-credential-NAME get` prints."""
+    """A Docker credential helper: the login that `docker-credential-NAME get` writes."""
 
     helper: HelperName
     """The helper's name: `gcr` runs `docker-credential-gcr get`."""
     registries: Annotated[tuple[Registry, ...], FILLED]
     """The registries to ask it for."""
     lifetime: Duration | None = None
-    """How long what it prints is good for; default: not known."""
+    """How long its logins are good; default: not known."""
     timeout: HelperTimeout = timedelta(seconds=10)
     """How long it may run, 50s at most: a cycle waits a minute for its sources."""
 

@@ -48,8 +48,8 @@ class TargetSettings(Settings, tag_field="type", kw_only=True):
     def place(self) -> tuple[Any, ...]:
         """Return what makes the place one of its kind: two targets with the same write the same.
 
-        What rotator notes beside the document (see `core.model.Mark`) is one for a whole object
-        or secret, so a key or field in it is no place of its own.
+        The mark (see `core.model.Mark`) belongs to a whole object or secret, so a key or field in
+        it is no place of its own.
         """
         return (self.where(),)
 

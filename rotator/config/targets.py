@@ -30,7 +30,7 @@ DOCKER_CONFIG_JSON_KEY = ".dockerconfigjson"
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _SUBDOMAIN = r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
 _PART = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
-_PREFIX = r"([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*/)?"
+_PREFIX = r"((?=[^/]{1,253}/)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*/)?"
 
 KubernetesLabel = Annotated[
     str, matching(_LABEL, "a Kubernetes name: at most 63 small letters, digits and -")
@@ -61,7 +61,7 @@ LabelKey = Annotated[
     ),
 ]
 LabelValue = Annotated[
-    str, matching(_PART, "a label's value of at most 63 letters, digits, - _ and .,")
+    str, matching(f"({_PART})?", "a label's value of at most 63 letters, digits, - _ and .,")
 ]
 Labels = Mapping[LabelKey, LabelValue]
 VariableKey = Annotated[

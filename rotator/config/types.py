@@ -26,8 +26,8 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 class Value:
     """Annotates a type whose values a function makes from a text.
 
-    `check` raises ValueError with words to be read after the key's name; `schema` says the same to
-    editors. `beside`: `check` also gets the directory in which a relative path is looked up.
+    `check` raises ValueError with a text that continues the key's name; `schema` says the same to
+    editors. `beside`: `check` also gets the directory that a relative path starts from.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ def matching(
     """Annotate what is made of a text of one form; `hint`: what an error adds to what is wanted."""
 
     def check(value: object) -> Any:
-        text = text_of(value, wanted)
+        text = "" if value == "" and re.fullmatch(pattern, "") else text_of(value, wanted)
         if not re.fullmatch(pattern, text):
             raise ValueError(f"{wanted} is wanted{hint}")
         return make(text)
@@ -97,8 +97,8 @@ def _mode(value: object) -> int:
     raise ValueError(f"{wanted} is wanted")
 
 
-_FLAG_WORDS = [one for word in TRUE + FALSE for one in (word, word.title(), word.upper())]
-FLAG = f"({'|'.join(_FLAG_WORDS)})"
+_FLAGS = [one for word in TRUE + FALSE for one in (word, word.title(), word.upper())]
+FLAG = f"({'|'.join(_FLAGS)})"
 WHOLES = {"type": "integer", "minimum": 1, "maximum": 999999999}
 NUMBER = {"type": "integer", "minimum": 0}
 

@@ -1,1 +1,1 @@
-"""Decides what is fetched, proven and written; reaches outside only through `core.ports`."""
+"""Decides what is fetched, proven and written; everything else is reached through `core.ports`."""

@@ -23,8 +23,8 @@ class Candidate(Struct, frozen=True):
     else fetched it. `end_known`: a fetch, the journal, a mark or the token itself says when it
     ends; otherwise it may end at any time. `superseded`: a newer one replaced it. `verdict`: the
     registry's last word in an earlier cycle, where this cycle's proof could not be had. `pending`:
-    its registry does not know it yet, and may still learn of it. `claim`: the end that another
-    rotator's mark claims.
+    its registry does not know it yet, and may still learn of it. `claim`: the end in another
+    rotator's mark.
     """
 
     credential: Credential

@@ -14,6 +14,7 @@ from rotator.core.due import next_at
 from rotator.core.errors import Reason
 from rotator.core.recall import Memory
 from rotator.core.report import (
+    SUCCEEDED,
     CredentialReport,
     Report,
     SourceReport,
@@ -80,7 +81,9 @@ def with_sources(
                 past, source, failure, rotation, chosen, at, stamp
             )
         elif answer is not None:
-            sources[source.name] = updates.source_gave(source, answer.credentials, rotation, at)
+            sources[source.name] = updates.source_gave(
+                source, answer.credentials, rotation, at, first=past.fetched_at is None
+            )
     return replace(record, sources=sources)
 
 
@@ -210,18 +213,22 @@ def conclude(
     written: Mapping[str, Written],
     started: datetime,
     at: At,
+    *,
+    whole: bool,
 ) -> tuple[Record, Report]:
-    """Return the record of the whole cycle, and its report."""
+    """Return the record of the whole cycle, and its report; `whole`: it left no target out."""
     outcome = outcome_of(credentials, targets)
     end = safe_until(rotation, record, ends)
     record = replace(
         record,
         outcome=outcome,
         started_at=started,
+        whole_at=at.now if whole else record.whole_at,
         ended_at=at.now,
-        succeeded_at=at.now if outcome in {"rotated", "fresh"} else record.succeeded_at,
+        succeeded_at=at.now if outcome in SUCCEEDED else record.succeeded_at,
         safe_until=None if end == DEAD else end,
         job_safe=end > at.now,
+        notes=tuple(dict.fromkeys((*noted, *(note for one in targets for note in one.notes)))),
     )
     again = [d.again_at for d in (w.decision for w in written.values()) if isinstance(d, Keep)]
     record = replace(record, next_at=next_at(record, rotation, again, at.now, at.random))

@@ -7,7 +7,9 @@ observe each target ─► recall candidates ─► prove them ─► choose one
 
 Observing comes first because it decides what to fetch. The journal is written before the fetch, so
 that a crash loop is a failure with backoff and not a lease per restart, and before the first write,
-so that a crash between a write and the end does not make our own entry look foreign.
+so that a crash between a write and the end does not make our own entry look foreign. Only the
+latter has to outlive a power failure: what the other saves add is found out again, and costs a
+fetch at most.
 """
 
 from __future__ import annotations
@@ -57,7 +59,8 @@ class Options(Struct, frozen=True):
     `force`: fetch whatever the schedule says. `dry_run`: fetch and prove, write nothing, and end
     the leases that this made. `starting`: a daemon's first cycle, which puts off what is overdue
     where jobs are safe meanwhile: ten thousand hosts that come back together don't ask together.
-    `only`: the names of the targets to deal with, all where empty. `out_of_reach` tells why a
+    `only`: the names of the targets to deal with, all where empty. `later`: an earlier part of the
+    same cycle asked the sources. `out_of_reach` tells why a
     target is left alone: a call on it hangs in another process. `patience`: how long to wait for a
     registry to know a new credential.
     """
@@ -66,6 +69,7 @@ class Options(Struct, frozen=True):
     dry_run: bool = False
     starting: bool = False
     only: frozenset[str] = frozenset()
+    later: bool = False
     out_of_reach: Callable[[str], Failure | None] = lambda _: None
     patience: timedelta = timedelta(0)
 
@@ -78,7 +82,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
 ) -> tuple[Report, Memory]:
     """Run one cycle; return what it did and what a daemon carries to the next one.
 
-    What a driver raises is in the report, never raised here.
+    A driver's error is in the report, never raised here.
     """
     now, before = ports.clock(), ports.journal.load()
     if not rotation.enabled:
@@ -91,22 +95,23 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         rotation, before, ports.each, now, failures, force=options.force, only=options.only
     )
     found = recall(rotation, observed, memory, before, ports.journal.fingerprint, now)
-    candidates = with_resolved(prove(found, rotation.proof, ports, now), before)
+    candidates = with_resolved(prove(found, rotation.proof, ports, now), rotation, before)
     chosen = choose(candidates, rotation, now)
 
     # Which sources are due? The attempt is noted before they are asked.
     record = before
     if options.starting:
         late = updates.with_later_start(record, rotation, chosen, _at(ports))
-        record = _journal(before, late, ports, options)
+        record = _journal(before, late, ports, options, lasting=False)
     needed = needed_sources(rotation, chosen, candidates, record, now, force=options.force)
     asked = [s for s in needed if options.force or not is_waiting(s, record, now)]
+    asked = [] if options.later else asked
     waits = updates.with_waits(record, rotation, needed, chosen, _at(ports))
     attempts = updates.with_attempts(waits, rotation, asked, chosen, _at(ports))
-    record = _journal(record, attempts, ports, options)
+    record = _journal(record, attempts, ports, options, lasting=False)
 
     # Fetch, and prove what was given; then choose again.
-    answers = fetch(asked, chosen, ports)
+    answers = fetch(asked, chosen, before, ports)
     known = rotation.registries(record)
     noted = updates.with_registries(record, answers)
     found = recall(rotation, observed, memory, noted, ports.journal.fingerprint, now)
@@ -119,7 +124,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     standby = standby_of(candidates, chosen, now)
     refused = reports.refusals(candidates, given, rotation, before, now)
 
-    # Plan each target. What is known is noted before the first write.
+    # Plan each target. The journal is written before the first write.
     situations = _situations(rotation, observed, memory, noted, chosen, candidates, ports, now)
     noted = conclude.with_drifts(noted, situations, now)
     planned = {name: Written(s, plan(s)) for name, s in situations.items()}
@@ -135,7 +140,9 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     noted = updates.with_known(noted, rotation, viable, renewed, _at(ports))
     noted = updates.with_documents(noted, planned)
     noted = updates.with_sooner_end(noted, safe_until(rotation, noted, ends), now)
-    record = _journal(record, noted, ports, options)
+    if answers or any(isinstance(one.decision, Write) for one in planned.values()):
+        _journal(record, noted, ports, options, lasting=True)
+    record = noted
 
     # Write, then end the leases that nothing needs any more.
     written = _carry_out(planned, probe if options.dry_run else write, ports)
@@ -144,7 +151,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         record,
         before,
         rotation,
-        replaced=_replaced_everywhere(observed, written, chosen),
+        replaced=_replaced_everywhere(observed, written, record, chosen),
         published=_published(rotation, written, record),
         replaced_now={name for s in situations.values() for name in entries_read(s).values()},
         unwanted=[*unwanted, *(given.values() if options.dry_run else ())],
@@ -157,7 +164,8 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     # Conclude: what the journal holds of it, and what is reported.
     record = conclude.with_sources(record, before, rotation, answers, refused, chosen, _at(ports))
     as_it_is = _not_carried_out(written) if options.dry_run else written
-    ends = _ends(rotation, observed, as_it_is, record, chosen, candidates)
+    read = {name: observed[name] for name in as_it_is}
+    ends |= _ends(rotation, read, as_it_is, record, chosen, candidates)
     credentials = reports.credential_reports(rotation, record, chosen, standby, answers, refused)
     targets = reports.target_reports(
         rotation, observed, written, ends, record, dry_run=options.dry_run
@@ -165,10 +173,20 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     record = conclude.with_targets(record, rotation, observed, written, targets, ends, _at(ports))
     notes += reports.notes(rotation, record, surplus, unwanted)
     record, report = conclude.conclude(
-        record, rotation, credentials, targets, answers, ends, notes, written, now, _at(ports)
+        record,
+        rotation,
+        credentials,
+        targets,
+        answers,
+        ends,
+        notes,
+        written,
+        now,
+        _at(ports),
+        whole=not options.only,
     )
     if not options.dry_run:
-        ports.journal.save(record)
+        ports.journal.save(record, lasting=False)
     return report, conclude.remembered(memory, written, (*chosen.values(), *standby))
 
 
@@ -176,10 +194,12 @@ def _at(ports: Ports) -> At:
     return At(ports.clock(), ports.random)
 
 
-def _journal(saved: Record, record: Record, ports: Ports, options: Options) -> Record:
+def _journal(
+    saved: Record, record: Record, ports: Ports, options: Options, *, lasting: bool
+) -> Record:
     """Save a record that differs from the one that was saved last, and return it."""
     if record != saved and not options.dry_run:
-        ports.journal.save(record)
+        ports.journal.save(record, lasting=lasting)
     return record
 
 
@@ -299,19 +319,23 @@ def _published(
 def _replaced_everywhere(
     observed: Mapping[str, Observation],
     written: Mapping[str, Written],
+    record: Record,
     chosen: Mapping[str, Candidate],
 ) -> frozenset[str]:
     """Return the registries whose chosen credential is in every target that wants it."""
-    if observed.keys() - written.keys():
-        return frozenset()
-    undone = [
-        one
-        for one in written.values()
-        if one.failure is not None
-        or isinstance(one.decision, HoldBack)
-        or (isinstance(one.decision, Keep) and one.decision.stale)
-    ]
-    wanted = {registry for one in undone for registry in one.situation.registries}
+    wanted: set[str] = set()
+    for name, observation in observed.items():
+        done = written.get(name)
+        if done is None:
+            entries = record.target(name).entries if observation.left_out else {}
+            others = [r for r, one in chosen.items() if entries.get(r) != one.fingerprint]
+            wanted.update(filter(observation.target.policy.wants, others))
+        elif (
+            done.failure is not None
+            or isinstance(done.decision, HoldBack)
+            or (isinstance(done.decision, Keep) and done.decision.stale)
+        ):
+            wanted |= done.situation.registries
     return frozenset(chosen.keys() - wanted)
 
 

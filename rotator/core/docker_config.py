@@ -1,8 +1,8 @@
 """Decodes, merges and encodes the docker config: the JSON document with the `auths`.
 
-What is published is what every client understands (measured with Docker CLI 28.2, skopeo 1.9 and
-podman 4.3): a bare `host[:port]` key, Docker Hub under its one historical name, an entry that holds
-padded standard base64 of `user:password` and nothing else.
+rotator publishes the form that every client understands (measured with Docker CLI 28.2, skopeo 1.9
+and podman 4.3): a bare `host[:port]` key, Docker Hub under its one historical name, an entry that
+holds padded standard base64 of `user:password` and nothing else.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import binascii
 import json
 import math
 import re
+from collections.abc import Mapping  # noqa: TC003  a Struct's field
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -22,7 +22,7 @@ from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.model import Credential, Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
 DOCKER_HUB = "https://index.docker.io/v1/"
 _HUB_NAMES = frozenset({"docker.io", "index.docker.io"})
@@ -96,12 +96,14 @@ _NOBODY = b"00000000-0000-0000-0000-000000000000:"
 _MOST_CUTS = 50
 
 
-@dataclass(frozen=True, slots=True)
-class DockerConfig:
+class DockerConfig(Struct, frozen=True):
     """The document as found: `auths` by their original keys, and every other top-level key."""
 
-    auths: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    rest: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    auths: Mapping[str, Any] = {}
+    rest: Mapping[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return "DockerConfig(***)"
 
     def logins(self, *, exact: bool = False) -> dict[str, tuple[str, Secret]]:
         """Return username and password of every registry whose entry holds them.
@@ -304,11 +306,11 @@ def merge(
     `remove`: registries whose entries are taken out. `stays`: registries of ours whose entry stays
     as it is, without the other spellings of its key.
 
-    Every key that means one of our registries makes way for the one key that all clients find; a
+    Every key that means one of our registries is replaced by the one that all clients find; a
     key that differs in the case of its letters only is updated beside it, as Docker compares by
     letter and images may be written so. A credential helper for one of our registries is taken
-    out, as clients would ask it instead. What no client can decode is left out, as it breaks its
-    neighbours: Docker then loses good hosts at random, and GitLab Runner the whole document.
+    out, as clients would ask it instead. An entry that no client can decode is left out, as it
+    breaks its neighbours: Docker then loses good hosts at random, GitLab Runner the whole document.
     """
     entries = {credential.registry: _entry(credential) for credential in ours}
     gone = remove | entries.keys()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rotator.core.record import Record
     from rotator.core.rotation import Rotation
 
-# Clocks that are kept true by slewing move less than this between two cycles.
+# A clock that is corrected by slewing moves less than this between two cycles.
 _CLOCK_STEP = timedelta(seconds=5)
 
 
@@ -98,7 +98,7 @@ def _is_over(one: Candidate, record: Record, now: datetime) -> bool:
         return True
     known = record.known(one.registry, one.fingerprint)
     if known is None or known.expires_at != one.credential.expires_at:
-        # Found in a target, or lengthened by its owner: its time is drawn before the first write.
+        # Found in a target, or lengthened by its owner: its time is set before the first write.
         return False
     return known.renew_at is not None and known.renew_at <= now
 
@@ -110,7 +110,7 @@ def next_at(
     now: datetime,
     random: Random,
 ) -> datetime:
-    """Return when the next cycle begins: whatever comes first, never in the past.
+    """Return when the next cycle begins: the first reason for one, never in the past.
 
     `again`: when targets that were left as they are have to be dealt with again.
     """
@@ -126,9 +126,9 @@ def next_at(
             newest = record.credentials.get(registry, ())[:1]
             times += [known.renew_at for known in newest if known.renew_at is not None]
     for pending in record.pending.values():
-        settled = pending.since + rotation.settle
-        if now < settled:
-            times.append(min(now + schedule.pending_wait(pending.tries), settled))
+        settle_end = pending.since + rotation.settle
+        if now < settle_end:
+            times.append(min(now + schedule.pending_wait(pending.tries), settle_end))
     for target in filter(lambda target: target.policy.enabled, rotation.targets):
         past_target = record.target(target.name)
         if past_target.failure is not None:

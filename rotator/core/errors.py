@@ -6,7 +6,7 @@ RotatorError
 └── DriverError          a source, registry or target could not do its one thing
     ├── TemporaryError   waiting helps: tried again soon, no sooner than `retry_after`
     │   └── ConflictError    somebody wrote the target since it was read: read and merge again
-    └── PermanentError   a person has to act: tried again slowly and loudly, for ever
+    └── PermanentError   a person has to act: tried again slowly and loudly, without end
         ├── GoneError            something else stands where our document was: jobs can't read it
         └── LoginRejectedError   the login secret is wrong: not offered again until it changes
 
@@ -73,7 +73,7 @@ class DriverError(RotatorError):
     """A source, registry or target failed.
 
     `reason` is one word of the closed list; `detail` says what happened and where, in a sentence
-    without a secret; `hint` says what to do, with the words to type where there are any.
+    without a secret; `hint` says what to do, with the command to type where there is one.
     """
 
     def __init__(self, reason: Reason, detail: str, hint: str) -> None:
@@ -105,7 +105,7 @@ class ConflictError(TemporaryError):
 
 
 class PermanentError(DriverError):
-    """Waiting does not help: a person has to mend something. It is retried slowly, for ever."""
+    """Waiting does not help: a person has to correct something. It is retried slowly."""
 
 
 class GoneError(PermanentError):
@@ -123,6 +123,6 @@ class LoginRejectedError(PermanentError):
     """
 
     def __init__(self, detail: str, hint: str) -> None:
-        # What is corrected on the server changes nothing here that could be seen.
+        # A correction on the server changes nothing here that rotator could notice.
         again = "; a new login is tried at once, this one in 20 minutes or with: rotator run-once"
         super().__init__(Reason.LOGIN_REJECTED, detail, f"{hint}{again}")

@@ -16,7 +16,7 @@ class Failure(Struct, frozen=True):
     """Why something failed: the reason's one word, what happened, and what to do.
 
     `permanent`: waiting does not help. `retry_after`: the seconds that the server asked us to
-    wait. `gone`: what a target held is there no more. `bug`: the exception that nobody meant to
+    wait. `gone`: the target's document is there no more. `bug`: the exception that nobody meant to
     raise, with its traceback.
     """
 

@@ -18,7 +18,7 @@ from rotator.core.report import iso
 from rotator.core.schedule import pending_wait
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from rotator.core.candidate import Candidates
@@ -43,13 +43,16 @@ class Answer(Struct, frozen=True):
 
 
 def fetch(
-    sources: Sequence[Source], chosen: Mapping[str, Candidate], ports: Ports
+    sources: Sequence[Source], chosen: Mapping[str, Candidate], record: Record, ports: Ports
 ) -> dict[str, Answer]:
     """Ask these sources at once; return what came of each by its name, whatever it raises."""
     previous = {
         source.name: tuple(c.credential for c in chosen.values() if c.source == source.name)
         for source in sources
     }
+
+    for source in sources:
+        source.learned = source.learned or record.source(source.name).learned
 
     def ask(source: Source) -> Answer:
         return ask_one(source, previous[source.name], ports.clock)
@@ -146,35 +149,48 @@ def with_fetched(
 ) -> dict[tuple[str, str], Candidate]:
     """Return all candidates; those that a fetch replaced are superseded.
 
-    What a source gives that changes early, or that was asked by force, counts whatever it ends: a
+    The answer of a source that changes early, or that was asked by force, wins with any end: a
     person put it there, or asked for it. Elsewhere the later end wins, so that all rotators agree
     on what is best.
     """
     merged = dict(candidates)
-    early = {source.name for source in sources if source.changes_early}
+    early = _early(sources)
     for newer in given.values():
-        if newer.rejected or not (force or newer.source in early):
-            continue
-        for key, one in candidates.items():
-            other = one.registry == newer.registry and one.fingerprint != newer.fingerprint
-            if other and (newer.source in early or not one.foreign):
-                merged[key] = replace(one, superseded=True)
+        if force or newer.source in early:
+            merged |= _superseded(candidates, newer, early)
     return merged | dict(given)
 
 
 def with_resolved(
-    candidates: Mapping[tuple[str, str], Candidate], record: Record
+    candidates: Mapping[tuple[str, str], Candidate], rotation: Rotation, record: Record
 ) -> dict[tuple[str, str], Candidate]:
-    """Return all candidates; a forced one that was pending and is accepted now replaces ours."""
+    """Return all candidates; one that was pending and is accepted now counts as just fetched."""
     merged = dict(candidates)
+    early = _early(rotation.sources)
     for registry, pending in record.pending.items():
         newer = candidates.get((registry, pending.fingerprint))
-        if newer is None or not (pending.forced and newer.accepted):
-            continue
-        for key, one in candidates.items():
-            if one.registry == registry and one is not newer and not one.foreign:
-                merged[key] = replace(one, superseded=True)
+        if newer is not None and newer.accepted and (pending.forced or newer.source in early):
+            merged |= _superseded(candidates, newer, early)
     return merged
+
+
+def _early(sources: Sequence[Source]) -> set[str]:
+    return {source.name for source in sources if source.changes_early}
+
+
+def _superseded(
+    candidates: Mapping[tuple[str, str], Candidate], newer: Candidate, early: Collection[str]
+) -> dict[tuple[str, str], Candidate]:
+    """Return the candidates that a newer one replaces; nothing where its registry rejects it."""
+    if newer.rejected:
+        return {}
+    return {
+        key: replace(one, superseded=True)
+        for key, one in candidates.items()
+        if one.registry == newer.registry
+        and one.fingerprint != newer.fingerprint
+        and (newer.source in early or not one.foreign)
+    }
 
 
 def until_accepted(

@@ -10,7 +10,7 @@ from rotator.core import docker_config
 from rotator.core.candidate import FOREVER, Candidate
 from rotator.core.docker_config import DockerConfig, shown
 from rotator.core.model import Mark, Merge
-from rotator.core.recall import claims_of
+from rotator.core.recall import claimed_ends
 from rotator.core.situation import Change, Situation
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def merge_document(s: Situation) -> Merged:
 def repaired(s: Situation) -> DockerConfig | None:
     """Return what a damaged document is replaced by; None where that would lose something.
 
-    What others had in it is remembered from the last read, or is in the part that is whole. Where
-    nobody remembers it, the damaged text has to be stored beside the document.
+    Others' entries come from the last read, or from the part that is whole. Where nobody remembers
+    them, the damaged text has to be stored beside the document.
     """
     text = _text(s)
     if not s.chosen:
@@ -102,7 +102,7 @@ def _base(s: Situation, found: DockerConfig) -> DockerConfig:
 def foreign_entry_stays(s: Situation, registry: str, there: str | None) -> bool:
     """Tell whether another rotator's entry is left alone: it works and does not end sooner.
 
-    What ends sooner is left too where ours is only what others published before.
+    One that ends sooner is left too where ours is only one that others published before.
     """
     if there is None or s.foreign_mark is None or s.is_edited:
         return False
@@ -116,7 +116,7 @@ def foreign_entry_stays(s: Situation, registry: str, there: str | None) -> bool:
         return not ours.fetched
     if ours.foreign or entry.end >= ours.end:
         return True
-    # What it claims decides between two that are good, so that all rotators agree on one of them.
+    # The claimed end decides between two that are good, so that all rotators agree on one of them.
     return (entry.claim or FOREVER) >= ours.end and entry.end - s.now > s.reserve
 
 
@@ -169,8 +169,8 @@ def _why(s: Situation, there: Mapping[str, str], registry: str) -> str:
 
 def mark_of(s: Situation, merged: Merged, text: str) -> Mark:
     """Return the mark of a document: the end of every entry in it that is known."""
-    # What an edited document's mark claims is not passed on under a new fingerprint.
-    claims = claims_of(s.observation, s.past, s.fingerprint)
+    # The ends in an edited document's mark are not passed on under a new fingerprint.
+    claimed = claimed_ends(s.observation, s.past, s.fingerprint)
     names = s.named(merged.config)
     expires = {}
     for registry in {docker_config.registry_key(key) for key in merged.config.auths}:
@@ -178,8 +178,8 @@ def mark_of(s: Situation, merged: Merged, text: str) -> Mark:
         entry = entry or s.candidates.get((registry, names.get(registry, "")))
         if entry is not None and entry.end_known:
             expires[registry] = marked_end(entry)
-        elif registry in claims:
-            expires[registry] = claims[registry]
+        elif registry in claimed:
+            expires[registry] = claimed[registry]
     return Mark(dict(sorted(expires.items())), s.fingerprint(text), s.rotation)
 
 

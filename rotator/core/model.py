@@ -18,7 +18,7 @@ Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Secret:
-    """A text that must not be seen. It prints as `***`; `reveal()` is the only way to its text.
+    """A text that nobody may read in a log. `str()` gives `***`, `reveal()` the text.
 
     Call `reveal()` in one place a driver, as late as possible, so that a search for it shows every
     place where a secret leaves its type.
@@ -47,7 +47,7 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        # JSON can hold half a surrogate pair, which UTF-8 alone can't.
+        # JSON can hold a lone surrogate, which UTF-8 alone can't.
         mine = self._text.encode("utf-8", "surrogatepass")
         return hmac.compare_digest(mine, other._text.encode("utf-8", "surrogatepass"))
 
@@ -89,7 +89,7 @@ class Mark(Struct, frozen=True):
     """What a rotator leaves beside the document it wrote, so that others need not guess.
 
     `expires` tells when each registry's entry ends (None: no known end). `fingerprint` is the keyed
-    hash of the document as written: whoever has the key can tell whether it was edited since.
+    hash of the document as written: with the key one can tell whether it was edited since.
     """
 
     expires: Mapping[str, datetime | None]
@@ -98,10 +98,10 @@ class Mark(Struct, frozen=True):
 
 
 class Held(Struct, frozen=True):
-    """What a target holds at the moment of a read, or after a write.
+    """What a target holds at the time of a read, or after a write.
 
     `text` is None where there is nothing, or where the target withholds it (`withheld`). `version`
-    is the driver's own (a resource version, an inode): the core hands it back with the write.
+    is the driver's own (a resource version, an inode): the core gives it back with the write.
     `notes` are things that a person should know, though nothing failed.
     """
 
@@ -113,7 +113,7 @@ class Held(Struct, frozen=True):
 
 
 class Content(StrEnum):
-    """What is published in a target: the whole docker config, or half a login for one registry."""
+    """What is published in a target: the whole docker config, or one part of a registry's login."""
 
     DOCKER_CONFIG = "docker_config"
     USERNAME = "username"
@@ -121,7 +121,7 @@ class Content(StrEnum):
 
 
 class Merge(StrEnum):
-    """What becomes of entries that are not ours: kept, or replaced by ours alone."""
+    """What becomes of entries that are not ours: they stay, or ours alone remain."""
 
     PRESERVE = "preserve"
     REPLACE = "replace"

@@ -44,7 +44,7 @@ def plan(situation: Situation) -> Decision:
 
 
 def stale_read(s: Situation) -> Decision | None:
-    """Keep what shows the mark before our last write a moment after it, where reads can be late."""
+    """Keep what shows the mark before our last write soon after it, where reads can be late."""
     mark, past = s.held.mark, s.past
     if s.observation.target.compares or mark is None or past.written_at is None:
         return None
@@ -75,17 +75,17 @@ def value_would_lose_entries(s: Situation) -> Decision | None:
     """Hold a hidden variable back while an entry in it lives whose source gave nothing."""
     if not (s.held.withheld and s.policy.content is Content.DOCKER_CONFIG):
         return None
-    claims = s.held.mark.expires if s.held.mark else {}
+    claimed = s.held.mark.expires if s.held.mark else {}
     lost = sorted(
         registry
         for registry in s.registries - s.chosen.keys()
         if max(
             s.past.ends.get(registry, DEAD),
             s.ends_written.get(registry, DEAD),
-            (claims[registry] or FOREVER) if registry in claims else DEAD,
+            (claimed[registry] or FOREVER) if registry in claimed else DEAD,
         )
         > s.now
-        or (registry in {**claims, **s.past.ends} and _is_pending(s, registry))
+        or (registry in {**claimed, **s.past.ends} and _is_pending(s, registry))
     )
     if not lost and s.complete:
         return None

@@ -1,8 +1,8 @@
 """What the core needs: sources, targets, a journal, a proof, a clock, a random number, a fan-out.
 
-Drivers do one thing and raise: they never retry, sleep, log or swallow an error. Whatever they
-raise on purpose is a `DriverError` (see `core.errors`). Each call has a deadline of its own inside
-the driver (connect and read timeouts); the fan-out's deadline is only for what hangs all the same.
+Drivers do one thing and raise: they never retry, sleep, log or swallow an error. Every error that
+they raise on purpose is a `DriverError` (see `core.errors`). Each call has a deadline of its own
+inside the driver (connect and read timeouts); the fan-out's deadline is for calls that still hang.
 What a driver can do beyond its abstract methods is declared here, as a class attribute or as a
 method with a default.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from rotator.core.model import Credential, Held, Lease, Mark, Policy, Proof, Secret
 
@@ -40,11 +40,22 @@ Fingerprint = Callable[[str], str]
 """A keyed hash that names a text without showing it: `hmac:` and 12 hexadecimal digits."""
 
 
+class Driver(NamedTuple):
+    """A kind of source or target: the module that builds one, and the module that inspects one.
+
+    `inspection` has `inspect(settings, case, findings)`, which `rotator check` calls: it asks, adds
+    what it finds, raises the driver's own errors, and changes nothing. The default only reads.
+    """
+
+    module: str
+    inspection: str = "rotator.checks.plain"
+
+
 class Each(Protocol):
     """Calls `call` on every item at once and returns the answers in the items' order.
 
-    An exception is an answer. What has not answered after `seconds` gets a `TemporaryError` with
-    reason `timeout` as its answer, and is not called again until the hanging call has returned.
+    An exception is an answer. A call that has not returned after `seconds` gets a `TemporaryError`
+    with reason `timeout` as its answer, and its item is not called again until it has returned.
     Items with the same `server` (see `Target`) are called a few at a time; then the seconds count
     from when each call begins.
     """
@@ -60,19 +71,26 @@ class Source(ABC):
     """Where fresh credentials come from. `name` is unique in its rotation.
 
     `registries` are those that the configuration names, None where only a fetch can tell.
-    `changes_early`: what it gives can change before its end (Vault KV, a file), so it is asked
+    `changes_early`: its credentials can change before their end (Vault KV, a file), so it is asked
     again each `poll`; read after a fetch. `revoke_after`: how long a replaced lease is left alive
-    for running jobs (None: `longest_job`).
+    for running jobs (None: `longest_job`). `learned`: what a fetch found out about the server that
+    the next one need not ask, no secret; the journal holds it over a restart.
     """
 
     name: str
     registries: frozenset[str] | None
     changes_early: bool = False
     revoke_after: timedelta | None = None
+    learned: str = ""
 
     def __init__(self, name: str, registries: frozenset[str] | None) -> None:
         self.name = name
         self.registries = registries
+
+    @property
+    def token_expires_at(self) -> datetime | None:
+        """When the driver's own login ends; None where it does not, or nobody knows yet."""
+        return None
 
     @abstractmethod
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:
@@ -105,7 +123,7 @@ class Target(ABC):
     the one that it is on, where there may be so many targets on one that all at once are too much
     for it. `sets_aside`: it can hold a damaged text beside the document, see `set_aside`.
     `probes_writes`: it can ask its server whether it would take a write, see `probe_write`.
-    `completes`: it has more to bring in order than the document, see `complete`. `watched`: the
+    `completes`: more than the document belongs to it, see `complete`. `watched`: the
     file whose changes a daemon sees at once. `is_group`: it stands for many targets, see
     `members`; each of these names it as its `group`.
     """
@@ -126,6 +144,11 @@ class Target(ABC):
     def __init__(self, name: str, policy: Policy) -> None:
         self.name = name
         self.policy = policy
+
+    @property
+    def token_expires_at(self) -> datetime | None:
+        """When the driver's own login ends; see `Source.token_expires_at`."""
+        return None
 
     @abstractmethod
     def read(self) -> Held:
@@ -165,7 +188,7 @@ class Target(ABC):
         raise NotImplementedError
 
     def complete(self, held: Held) -> None:
-        """Bring in order what belongs to the document that is there, where it did not change."""
+        """Complete what belongs to the document, where the document itself did not change."""
         raise NotImplementedError
 
     def other_manager(self, held: Held) -> str | None:
@@ -185,8 +208,11 @@ class Journal(Protocol):
         """Return the record last saved, or an empty one where there is none to be read."""
         ...
 
-    def save(self, record: Record) -> None:
-        """Store the record, durably and whole."""
+    def save(self, record: Record, *, lasting: bool = True) -> None:
+        """Store the record, whole; it outlives the process.
+
+        `lasting`: and a power failure. Else the record before it may come back after one.
+        """
         ...
 
     def fingerprint(self, text: str) -> str:

@@ -25,7 +25,7 @@ def prove(
 ) -> dict[tuple[str, str], Candidate]:
     """Return the candidates with their registries' verdicts; `unknown` where there was none.
 
-    What has ended is not shown to anybody.
+    A credential that has ended is not shown to anybody.
     """
     if mode is ProofMode.OFF:
         skipped = Proof(Verdict.SKIPPED)

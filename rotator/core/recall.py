@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from rotator.core import docker_config
 from rotator.core.candidate import Candidate
 from rotator.core.docker_config import DockerConfig  # noqa: TC001  a Struct's field
-from rotator.core.model import Credential
+from rotator.core.model import Credential, Verdict
 from rotator.core.token_end import token_end
 
 if TYPE_CHECKING:
@@ -53,25 +53,28 @@ def recall(
         if observation.held is None or observation.config is None:
             continue
         past = record.target(observation.target.name)
-        claims = claims_of(observation, past, fingerprint)
+        ends = claimed_ends(observation, past, fingerprint)
         for registry, (username, password) in observation.config.logins().items():
             if registry not in sources:
                 continue
             login = Credential(registry, username, password, now)
             one = Candidate(login, _name(login, fingerprint), sources[registry], foreign=True)
-            claimed = registry in claims
-            one = _with_end(one, record, now, claim=claims.get(registry), claimed=claimed)
+            claimed = registry in ends
+            one = _with_end(one, record, now, claim=ends.get(registry), claimed=claimed)
             better = found.get((registry, one.fingerprint))
             if better is None or one.rank > better.rank:
                 found[registry, one.fingerprint] = one
     published = {registry for (registry, _), one in found.items() if one.end_known}
+    left_out = [record.target(name) for name, one in observed.items() if one.left_out]
+    elsewhere = {name for target in left_out for name in target.entries.values()}
     for login in memory.credentials:
         name = _name(login, fingerprint)
         there = found.get((login.registry, name))
         if login.registry not in sources or (there is not None and there.end_known):
             continue
         known = record.known(login.registry, name)
-        if known is not None and known.foreign and login.registry in published:
+        replaced = login.registry in published and name not in elsewhere
+        if known is not None and known.foreign and replaced:
             continue  # its owner published another one since, and may end this one
         one = Candidate(login, name, sources[login.registry])
         found[login.registry, name] = one if known is None else with_record(one, known, record)
@@ -119,7 +122,7 @@ def _with_end(
     if end is None:
         end, longest = claim, record.source(one.source).longest_life
         if longest is not None:
-            since = now if record.started_at is None else min(record.started_at, now)
+            since = min(record.whole_at or record.started_at or now, now)
             believed = since + timedelta(seconds=longest)
             end = believed if end is None else min(end, believed)
     verdict = "" if known is None else known.verdict
@@ -157,13 +160,15 @@ def _with_pending(one: Candidate, record: Record, rotation: Rotation, now: datet
     pending = record.pending.get(one.registry)
     if pending is None or pending.fingerprint != one.fingerprint:
         return one
-    return replace(one, pending=pending.since <= now < pending.since + rotation.settle)
+    waits = pending.since <= now < pending.since + rotation.settle
+    # Its registry rejected it; a registry that can't be asked now says nothing else.
+    return replace(one, pending=waits, verdict=one.verdict or str(Verdict.REJECTED))
 
 
-def claims_of(
+def claimed_ends(
     observation: Observation, past: TargetRecord, fingerprint: Fingerprint
 ) -> Mapping[str, datetime | None]:
-    """Return the ends that a target's mark claims, unless somebody edited the marked document."""
+    """Return the ends in a target's mark, unless somebody edited the marked document."""
     held = observation.held
     if held is None or held.mark is None or held.text is None:
         return {}

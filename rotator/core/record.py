@@ -24,8 +24,8 @@ class RecordError(ValueError):
 class KnownCredential(Struct, frozen=True):
     """A credential that we fetched or found published, named by its fingerprint.
 
-    `renew_at` is drawn once, when the credential is first known. `issued_at` of a foreign one is
-    when we first found it, `claim` the end that its mark claimed then. `foreign`: another rotator
+    `renew_at` is set once, when the credential is first known. `issued_at` of a foreign one is
+    when we first found it, `claim` the end that its mark gave then. `foreign`: another rotator
     fetched it, so its lease is not ours to end. `verdict`: the registry's last word, `accepted` or
     `rejected`; empty where it was never asked.
     """
@@ -70,6 +70,7 @@ class SourceRecord(Struct, frozen=True):
     """One source: its registries, when it was asked, and its failure if it has one.
 
     `longest_life`: the longest life in seconds that a credential of it had when we fetched it.
+    `learned`: see `Source`.
     """
 
     registries: tuple[str, ...] = ()
@@ -78,6 +79,7 @@ class SourceRecord(Struct, frozen=True):
     poll_at: Time | None = None
     failure: FailureRecord | None = msgspec.field(default=None, name="trouble")
     longest_life: float | None = None
+    learned: str = ""
 
 
 class TargetRecord(Struct, frozen=True):
@@ -107,6 +109,9 @@ class TargetRecord(Struct, frozen=True):
     edited: str = ""
 
 
+_NEW_SOURCE, _NEW_TARGET = SourceRecord(), TargetRecord()
+
+
 class RetiredLease(Struct, frozen=True):
     """A lease whose credential was replaced everywhere, and when it may be revoked.
 
@@ -120,7 +125,11 @@ class RetiredLease(Struct, frozen=True):
 
 
 class Record(Struct, frozen=True):
-    """Everything the journal holds of one rotation; `credentials` by registry, newest first."""
+    """Everything the journal holds of one rotation; `credentials` by registry, newest first.
+
+    `whole_at`: when the last cycle ended that left no target out. `notes`: what the last cycle
+    said beside outcomes and failures.
+    """
 
     version: int = VERSION
     credentials: Mapping[str, tuple[KnownCredential, ...]] = {}
@@ -135,6 +144,8 @@ class Record(Struct, frozen=True):
     safe_until: Time | None = None
     job_safe: bool = False
     pending: Mapping[str, PendingCredential] = {}
+    whole_at: Time | None = None
+    notes: tuple[str, ...] = ()
 
     def dump(self) -> str:
         """Return the record as JSON."""
@@ -153,14 +164,15 @@ class Record(Struct, frozen=True):
 
     def source(self, name: str) -> SourceRecord:
         """Return what is known of a source, which may be nothing."""
-        return self.sources.get(name, SourceRecord())
+        return self.sources.get(name, _NEW_SOURCE)
 
     def target(self, name: str) -> TargetRecord:
         """Return what is known of a target, which may be nothing."""
-        return self.targets.get(name, TargetRecord())
+        return self.targets.get(name, _NEW_TARGET)
 
     def known(self, registry: str, fingerprint: str) -> KnownCredential | None:
         """Return what is known of the credential with this fingerprint."""
-        return next(
-            (k for k in self.credentials.get(registry, ()) if k.fingerprint == fingerprint), None
-        )
+        for one in self.credentials.get(registry, ()):
+            if one.fingerprint == fingerprint:
+                return one
+        return None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 GOOD_CREDENTIAL = frozenset({"fetched", "fresh"})
 GOOD_TARGET = frozenset({"written", "unchanged", "planned", "paused"})
+SUCCEEDED = frozenset({"rotated", "fresh"})
 
 
 class CredentialReport(Struct, frozen=True):
@@ -68,7 +69,7 @@ class Report(Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return the report as `--json` prints it."""
+        """Return the report as `--json` shows it."""
         return {
             "name": self.name,
             "outcome": self.outcome,

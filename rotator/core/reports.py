@@ -226,7 +226,7 @@ def _rejection(one: Candidate, since: datetime, rotation: Rotation) -> Failure:
     return Failure(
         Reason.REJECTED,
         f"{one.registry} rejects the credential that {one.source} gave: {one.proof.detail}",
-        f"try it by hand: docker login {one.registry}; then repair what {one.source} holds",
+        f"try it yourself: docker login {one.registry}; then repair what {one.source} holds",
     )
 
 

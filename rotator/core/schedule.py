@@ -1,7 +1,7 @@
 """When to renew and when to retry: pure arithmetic on times and one random number.
 
-`u` is a random number in [0, 1). It is drawn once for each credential or failure and its result
-stored, because a wait that is drawn again at each cycle is no wait at all.
+`u` is a random number in [0, 1). It is taken once for each credential or failure and the result
+is stored: a wait that is computed again at each cycle would never end.
 """
 
 from __future__ import annotations
@@ -61,9 +61,12 @@ def renew_at(
     return issued_at + offset - u * spread
 
 
-def poll_at(now: datetime, schedule: Schedule, *, u: float) -> datetime:
-    """Return when to read again what can change without notice."""
-    return now + schedule.poll * (1 - 0.1 * u)
+def poll_at(now: datetime, schedule: Schedule, *, u: float, first: bool = False) -> datetime:
+    """Return when to read again what can change without notice.
+
+    `first`: anywhere in the poll, so that hosts that were deployed together don't ask together.
+    """
+    return now + schedule.poll * (1 - (0.9 if first else 0.1) * u)
 
 
 def retry_wait(
@@ -78,7 +81,7 @@ def retry_wait(
     """Return how long to wait after the latest of `failures` failures in a row.
 
     Waits grow with full jitter, capped by a fraction of the life that is left: seconds apart where
-    nothing valid is published, minutes apart with hours in hand. `retry_after` (seconds, from the
+    nothing valid is published, minutes apart with hours left. `retry_after` (seconds, from the
     server) is obeyed as far as the credential's life allows, and spread a little.
     """
     limit = longest_wait(schedule, life, throttled=False)
@@ -99,7 +102,7 @@ def longest_wait(schedule: Schedule, life: Life, *, throttled: bool) -> timedelt
     limit = _limit(schedule, life)
     if throttled:
         return max(_THROTTLED, limit)
-    # What has no end is read each poll, and not more seldom where that failed.
+    # A credential without an end is read each poll, and no less often after a failure.
     return min(limit, schedule.poll) if life == ENDLESS else limit
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from rotator.core import docker_config
 from rotator.core.docker_config import DockerConfig
 from rotator.core.model import Content, Held, Mark, Policy, Secret
-from rotator.core.recall import claims_of
+from rotator.core.recall import claimed_ends
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,8 +73,8 @@ class Situation(Struct, frozen=True):
     def is_edited(self) -> bool:
         """Tell whether somebody edited the document since the mark on it was written."""
         mark = self.held.mark
-        claims = claims_of(self.observation, self.past, self.fingerprint)
-        return mark is not None and bool(mark.expires) and not claims
+        claimed = claimed_ends(self.observation, self.past, self.fingerprint)
+        return mark is not None and bool(mark.expires) and not claimed
 
     def named(self, config: DockerConfig) -> dict[str, str]:
         """Return the fingerprint of every login in a document, by registry."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rotator.core.model import Secret
 
-# No token is longer; what is longer is not decoded.
+# No token is longer; a longer text is not decoded.
 _LONGEST = 16_384
 
 

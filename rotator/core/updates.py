@@ -81,7 +81,7 @@ def with_waits(
     """Bring the waits after failures up to date with what is chosen now.
 
     A source that is not needed any more (another rotator published something fresh) has no
-    failure. A wait that was drawn for hours of life is cut where these hours are lost.
+    failure. A wait that was set when hours of life were left is cut when they are lost.
     """
     sources = dict(record.sources)
     for source in rotation.sources:
@@ -110,7 +110,8 @@ def with_attempts(
     """Note that sources are about to be asked.
 
     Until the cycle ends this counts as a failure, so that a crash loop backs off instead of taking
-    a lease at each restart. What is asked for before its time stays due until it is given.
+    a lease at each restart. A credential that is asked for before its time stays due until the
+    source gives it.
     """
     sources, credentials = dict(record.sources), dict(record.credentials)
     for source in due:
@@ -259,10 +260,10 @@ def login_refused(failure: FailureRecord, stamp: str | None, at: At) -> FailureR
 
 
 def source_gave(
-    source: Source, given: Collection[Credential], rotation: Rotation, at: At
+    source: Source, given: Collection[Credential], rotation: Rotation, at: At, *, first: bool
 ) -> SourceRecord:
-    """Return a source's record after a fetch that gave these credentials."""
-    poll = schedule.poll_at(at.now, rotation.schedule, u=at.random())
+    """Return a source's record after a fetch, perhaps the first, that gave these credentials."""
+    poll = schedule.poll_at(at.now, rotation.schedule, u=at.random(), first=first)
     endless = any(login.expires_at is None for login in given)
     lives = [
         (login.expires_at - login.issued_at).total_seconds()
@@ -275,6 +276,7 @@ def source_gave(
         fetched_at=at.now,
         poll_at=poll if source.changes_early or endless else None,
         longest_life=None if endless else max(lives, default=None),
+        learned=source.learned,
     )
 
 
@@ -331,8 +333,8 @@ def _renew_found_at(one: Candidate, record: Record, rotation: Rotation, at: At) 
         return None
     longest = record.source(one.source).longest_life
     if longest is None:
-        drawn = schedule.renew_at(at.now, end, plan, first=False, u=at.random())
-        return max(min(drawn, end - plan.longest_job - plan.poll), at.now)
+        renew_at = schedule.renew_at(at.now, end, plan, first=False, u=at.random())
+        return max(min(renew_at, end - plan.longest_job - plan.poll), at.now)
     began = min(end - timedelta(seconds=longest), at.now)
     return max(schedule.renew_at(began, end, plan, first=False, u=at.random()), at.now)
 
@@ -341,11 +343,11 @@ def _renew_at(login: Credential, rotation: Rotation, at: At, *, first: bool) -> 
     if login.expires_at is None:
         return None
     u = at.random()
-    drawn = schedule.renew_at(
+    renew_at = schedule.renew_at(
         login.issued_at, login.expires_at, rotation.schedule, first=first, u=u
     )
-    if drawn > at.now:
-        return drawn
+    if renew_at > at.now:
+        return renew_at
     # It began long ago, or its source gives the same again: the rest of its life counts.
     return schedule.renew_at(at.now, login.expires_at, rotation.schedule, first=first, u=u)
 

@@ -6,15 +6,16 @@ are made from the answer.
 | what is known of a registry's entry in an enabled target | it counts as |
 | --- | --- |
 | its registry accepted it at the last proof | good until its end (without an end: good) |
-| it could not be proven, and we fetched it or a mark claims its end | good until its end |
+| it could not be proven, and we fetched it or a mark gives its end | good until its end |
 | its registry rejected it | not good |
 | missing, undecodable, or in a document that clients can't read | not good |
 | `credsStore` or `credHelpers` make clients ask somebody else | not good |
-| the target can't be read, and jobs can still read it | as last seen, until its end |
+| the target can't be read, and jobs can still read it | as last read, until its end |
 | a local file that can't be read, or is gone | not good |
 | withheld, and the mark is the one that we wrote last | as written, until its end |
 | withheld, and the mark is another one | not good, until it is written again |
 | somebody took it out at two reads in a row | not good, until it is found there |
+| another rotator's, replaced since, is back: its owner may end it | not good, until the next read |
 | nobody knows when it ends | not good |
 """
 
@@ -60,15 +61,15 @@ def worth_of_target(
         pasts = [past]
         if observation.target.is_group:
             pasts = [one for one in record.targets.values() if one.group == observation.target.name]
-        if not (is_as_last_seen(observation) and pasts):
+        if not (is_as_last_read(observation) and pasts):
             return dict.fromkeys(registries, DEAD)
         return {
-            registry: min(_as_last_seen(registry, p, candidates, record, chosen) for p in pasts)
+            registry: min(_as_last_read(registry, p, candidates, record, chosen) for p in pasts)
             for registry in registries
         }
     if isinstance(written.decision, Keep) and written.decision.stale:
         return {
-            registry: _as_last_seen(registry, past, candidates, record, chosen)
+            registry: _as_last_read(registry, past, candidates, record, chosen)
             for registry in registries
         }
     if past.drifted >= _TAKEN_OUT:
@@ -76,7 +77,7 @@ def worth_of_target(
     s = written.situation
     if not past.entries and _is_as_the_first_version_wrote(s) and not _is_written(written):
         return {
-            registry: _as_last_seen(registry, past, candidates, record, chosen)
+            registry: _as_last_read(registry, past, candidates, record, chosen)
             for registry in registries
         }
     names = entries_now(written)
@@ -88,7 +89,7 @@ def worth_of_target(
     }
 
 
-def is_as_last_seen(observation: Observation) -> bool:
+def is_as_last_read(observation: Observation) -> bool:
     """Tell whether a target that was not read counts as what it held when it was read last."""
     if observation.failure is None:
         return True
@@ -172,8 +173,11 @@ def _worth_now(
 ) -> datetime:
     """Return the worth of an entry that is in a target now."""
     one = candidates.get((registry, name)) if name else None
-    if one is not None or name is None:
-        return DEAD if one is None else one.worth
+    if one is not None:
+        is_back = one.foreign and one.superseded and s.past.entries.get(registry) != name
+        return DEAD if is_back else one.worth
+    if name is None:
+        return DEAD
     # A value with one writer, whose text nobody has.
     known = record.known(registry, name)
     if known is not None:
@@ -187,7 +191,7 @@ def _worth_now(
     return claim if longest is None else min(claim, s.now + timedelta(seconds=longest))
 
 
-def _as_last_seen(
+def _as_last_read(
     registry: str,
     past: TargetRecord,
     candidates: Candidates,
@@ -202,9 +206,10 @@ def _as_last_seen(
     if name is None:
         # A journal of version 0.1.0 does not name it: then it is not later than what is chosen.
         return min(end, chosen[registry].worth) if registry in chosen else end
-    one, known = candidates.get((registry, name)), record.known(registry, name)
+    one = candidates.get((registry, name))
     if one is not None:
         return one.worth
+    known = record.known(registry, name)
     if known is not None and known.verdict == Verdict.REJECTED:
         return DEAD
     return end

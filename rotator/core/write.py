@@ -23,7 +23,7 @@ WRITE = 60.0
 _TRIES = 3
 
 # Reading again costs as long as the gap that it closes, where the first read is as young as this.
-_RECENT = timedelta(seconds=2)
+_RECENT = timedelta(seconds=1)
 
 
 class Written(Struct, frozen=True):

@@ -52,12 +52,11 @@ class AccessToken:
 
 def read(api: GitlabApi) -> AccessToken:
     """Return what GitLab says of the token in use; one call. Raises as `GitlabApi.call`."""
-    answer = api.call(lambda client: client.http_get("/personal_access_tokens/self"))
-    return parse(answer)
+    return parse(api.call(lambda client: client.personal_access_tokens.get("self").attributes))
 
 
 def parse(answer: Any) -> AccessToken:
-    """Return the token that GitLab's answer describes; what it leaves out is not known."""
+    """Return the token that GitLab's answer describes; a field that it leaves out is not known."""
     scopes, granular = answer.get("scopes"), answer.get("granular_scopes")
     return AccessToken(
         name=str(answer.get("name", "")),

@@ -1,7 +1,8 @@
 """One GitLab, as one access token sees it: calls through python-gitlab, refusals as our errors.
 
-python-gitlab's own exceptions lose the answer's headers, and `Retry-After` with them; its rate
-limit handling sleeps inside the call. So a session of ours judges each answer before it does.
+Its managers make the calls, but for a target's own variable (see `targets.gitlab_variable`). Its
+exceptions lose the answer's headers, and `Retry-After` with them; its rate limit handling sleeps
+inside the call. So a session of ours judges each answer before it does.
 
 Facts: https://docs.gitlab.com/api/rest/, https://docs.gitlab.com/api/personal_access_tokens/
 """

@@ -40,7 +40,9 @@ class Asked:
     @property
     def api(self) -> str:
         """The variables' address in GitLab's API."""
-        return variables(self.owner, self.path)
+        if self.owner == INSTANCE:
+            return "/admin/ci/variables"
+        return f"/{self.owner}s/{EncodedId(self.path)}/variables"
 
     @property
     def tokens_page(self) -> str:
@@ -67,10 +69,3 @@ class Asked:
     def __str__(self) -> str:
         scope = "" if self.scope == ANY_SCOPE else f" (scope {self.scope})"
         return f"variable {self.key}{scope} of {self.place} at {self.url}"
-
-
-def variables(owner: str, path: str) -> str:
-    """Return the address of somebody's variables in GitLab's API."""
-    if owner == INSTANCE:
-        return "/admin/ci/variables"
-    return f"/{owner}s/{EncodedId(path)}/variables"

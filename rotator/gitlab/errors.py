@@ -7,10 +7,9 @@ https://docs.gitlab.com/api/rest/troubleshooting/ and https://docs.gitlab.com/se
 from __future__ import annotations
 
 import json
-import ssl
 from typing import TYPE_CHECKING
 
-import requests
+from requests.exceptions import InvalidSchema, InvalidURL, RequestException, Timeout
 
 from rotator.core.errors import (
     ConflictError,
@@ -20,7 +19,7 @@ from rotator.core.errors import (
     Reason,
     TemporaryError,
 )
-from rotator.http.causes import causes
+from rotator.http.causes import distrust, system_message
 from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 from rotator.http.reading import json_in
 from rotator.http.retry_after import retry_after
@@ -29,6 +28,8 @@ from rotator.http.session import AnswerTooLongError
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    import requests
 
     from rotator.gitlab.asked import Asked
 
@@ -64,7 +65,7 @@ _NOT_GITLAB = (
     "try: curl -i {url}/api/v4/version"
 )
 _SEE = "do what GitLab's message says; the variable is at {variables_page}"
-_WAIT = "nothing to do if it passes; else ask whoever runs {url}"
+_WAIT = "nothing to do if it passes; else ask those who run {url}"
 _BARE = r'"message": ?"403 Forbidden"'
 
 RULES = (
@@ -106,7 +107,7 @@ RULES = (
         "this GitLab is read-only for now", TemporaryError,
     ),
     ErrorRule(
-        on(status=403, text="<html"), Reason.FORBIDDEN, "ask whoever runs {url} or the proxy to it",
+        on(status=403, text="<html"), Reason.FORBIDDEN, "ask those who run {url} or its proxy",
         "something before GitLab forbids it",
     ),
     ErrorRule(
@@ -183,6 +184,30 @@ RULES = (
     ),
 )  # fmt: skip
 
+SILENCE = (
+    ErrorRule(
+        on(text="not trusted"), Reason.UNREACHABLE,
+        "set `ca_file` to the PEM file of the authority that signed it; "
+        "the system's own is often /etc/ssl/certs/ca-certificates.crt",
+        "its certificate is not trusted ({why})",
+    ),
+    ErrorRule(
+        on(raised=(InvalidURL, InvalidSchema)), Reason.INVALID, _NOT_GITLAB, "this is no address"
+    ),
+    ErrorRule(on(raised=Timeout), Reason.TIMEOUT, _WAIT, "no answer in time", TemporaryError),
+    ErrorRule(
+        on(raised=RequestException), Reason.UNREACHABLE,
+        "see whether this machine reaches it: curl -i {url}/api/v4/version",
+        "no connection ({why})", TemporaryError,
+    ),
+    ErrorRule(
+        on(), Reason.UNREADABLE,
+        "put PEM certificates there, readable for rotator: ls -l {trusted}",
+        "cannot read the certificates to trust in {trusted}",
+    ),
+)  # fmt: skip
+"""What it means that no answer came."""
+
 
 def refused(response: requests.Response, asked: Asked, now: datetime) -> DriverError:
     """Return the error that this answer means."""
@@ -195,39 +220,18 @@ def refused(response: requests.Response, asked: Asked, now: datetime) -> DriverE
         retry_after=retry_after(response.headers.get("Retry-After"), now),
     )
     given = {**_given(asked), "location": shown(location, _sent(response))}
-    return classify(RULES, evidence, str(asked), given)
+    return classify(RULES, evidence, f"{asked}: ", given)
 
 
 def no_answer(error: OSError, asked: Asked, ca_file: str | None) -> DriverError:
     """Return the error for a request that got no answer."""
-    where = f"{asked.url} for {asked.place}"
-    behind = list(causes(error))
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in behind):
-        return PermanentError(
-            Reason.UNREACHABLE,
-            f"{where}: its certificate is not trusted ({_why(behind)})",
-            "set `ca_file` to the PEM file of the authority that signed it; "
-            "the system's own is often /etc/ssl/certs/ca-certificates.crt",
-        )
-    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
-        hint = _NOT_GITLAB.format(**_given(asked))
-        return PermanentError(Reason.INVALID, f"{where}: this is no address", hint)
-    if not isinstance(error, requests.RequestException):
-        trusted = ca_file or "$REQUESTS_CA_BUNDLE"
-        return PermanentError(
-            Reason.UNREADABLE,
-            f"{where}: cannot read the certificates to trust in {trusted}",
-            f"put PEM certificates there, readable for rotator: ls -l {trusted}",
-        )
     if isinstance(error, AnswerTooLongError):
         return unreadable(asked)
-    if isinstance(error, requests.Timeout):
-        hint = _WAIT.format(**_given(asked))
-        return TemporaryError(Reason.TIMEOUT, f"{where}: no answer in time", hint)
-    return TemporaryError(
-        Reason.UNREACHABLE,
-        f"{where}: no connection ({_why(behind)})",
-        f"see whether this machine reaches it: curl -i {asked.url}/api/v4/version",
+    why = distrust(error) or system_message(error) or type(error).__name__
+    given = {**_given(asked), "why": why, "trusted": ca_file or "$REQUESTS_CA_BUNDLE"}
+    text = "not trusted" if distrust(error) else "no answer"
+    return classify(
+        SILENCE, Evidence(error=error, text=text), f"{asked.url} for {asked.place}: ", given
     )
 
 
@@ -267,12 +271,3 @@ def _sent(response: requests.Response) -> list[str]:
     sent = json_in(request.body or b"")
     value = sent.get("value") if isinstance(sent, dict) else None
     return [str(each) for each in (request.headers.get("PRIVATE-TOKEN"), value) if each]
-
-
-def _why(behind: list[BaseException]) -> str:
-    """Return the system's own message, which names no proxy password as requests' may."""
-    for cause in behind:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return cause.verify_message
-    texts = [c.strerror for c in behind if isinstance(c, OSError) and isinstance(c.strerror, str)]
-    return texts[-1] if texts else type(behind[0]).__name__

@@ -6,8 +6,8 @@
 
 Clauses are separated by `; `. Registries that end together share a clause; the soonest end comes
 first, those without a known end last, names in alphabetical order. A description holds 255
-characters: registries are left out from the end of that order, and counted (`and 3 more`). What is
-left out is unknown to whoever reads the mark.
+characters: registries are left out from the end of that order, and counted (`and 3 more`). Readers
+of the mark know nothing of those.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from rotator.core.model import Mark
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 LIMIT = 255
 """Characters in a description. https://docs.gitlab.com/api/group_level_variables/"""
@@ -71,7 +71,7 @@ def parse(description: str | None) -> Mark | None:
             fingerprint = value.partition(" ")[0]
         elif title == _ENDLESS:
             expires |= dict.fromkeys(_NAME.findall(names))
-        elif word == "until" and (end := _moment(value)):
+        elif word == "until" and (end := _time(value)):
             expires |= dict.fromkeys(_NAME.findall(names), end)
     return Mark(expires, fingerprint, head["rotation"])
 
@@ -82,7 +82,7 @@ def _sentence(mark: Mark, included: Sequence[_Entry], left_out: int) -> str:
         for title, entries in groupby(included, key=lambda entry: _title(entry[1]))
     ]
     if not clauses and mark.expires:
-        clauses = [_title(_soonest(mark.expires))]
+        clauses = [_title(min((end for end in mark.expires.values() if end), default=None))]
     if left_out:
         clauses.append(f"and {left_out} more")
     head = f"{_BEGINNING}{mark.rotation[:_LONGEST_ROTATION]})"
@@ -95,11 +95,7 @@ def _title(end: datetime | None) -> str:
     return "until " + end.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _soonest(expires: Mapping[str, datetime | None]) -> datetime | None:
-    return min((end for end in expires.values() if end), default=None)
-
-
-def _moment(text: str) -> datetime | None:
+def _time(text: str) -> datetime | None:
     try:
         time = datetime.fromisoformat(text)
         return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)

@@ -19,7 +19,11 @@ from rotator.gitlab import access_token, token_file
 from rotator.gitlab.errors import new_token
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    import gitlab
+    from gitlab.mixins import RotateMixin
 
     from rotator.core.ports import Clock
     from rotator.gitlab.access_token import AccessToken
@@ -74,7 +78,7 @@ class OwnToken:
             try:
                 return self._renew(now)
             except (token_file.BusyError, FileNotFoundError):
-                return ""  # another process is at it; a missing file is said by whoever reads it
+                return ""  # another process rotates it; reading a missing file says so
             except LoginRejectedError:
                 raise
             except (token_file.CannotReplaceError, DriverError) as error:
@@ -94,11 +98,11 @@ class OwnToken:
 
     def _rotate(self, place: TokenFile, token: AccessToken, now: datetime) -> str:
         end = (now + self._life(token)).date()
-        route = self._route()
+        tokens = self._tokens()
         place.begin()
         try:
-            answer: Any = self._api.call(
-                lambda client: client.http_post(route, post_data={"expires_at": end.isoformat()})
+            answer = self._api.call(
+                lambda client: tokens(client).rotate("self", expires_at=end.isoformat())
             )
         except DriverError as error:
             if error.reason in _CLEAR:
@@ -152,15 +156,19 @@ class OwnToken:
             life = token.expires_at - token.created_at
         return min(max(life, 2 * self._before), LONGEST_LIFE)
 
-    def _route(self) -> str:
+    def _tokens(self) -> Callable[[gitlab.Gitlab], RotateMixin[Any]]:
         """Return where a token of this kind is rotated: a group's or project's has its own."""
         try:
+            # The library's `auth()` asks this too, and writes warnings of its own about addresses.
             user: Any = self._api.call(lambda client: client.http_get("/user"))
             bot = _BOT.match(str(user.get("username", "")))
         except DriverError:
             bot = None  # a fine-grained token may not read its user, and belongs to a person
-        owner = f"/{bot[1]}s/{bot[2]}/access_tokens" if bot else "/personal_access_tokens"
-        return f"{owner}/self/rotate"
+        if bot is None:
+            return lambda client: client.personal_access_tokens
+        if bot[1] == "group":
+            return lambda client: client.groups.get(bot[2], lazy=True).access_tokens
+        return lambda client: client.projects.get(bot[2], lazy=True).access_tokens
 
     @property
     def _beside(self) -> Path:

@@ -13,16 +13,16 @@ import os
 import stat
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rotator.system.atomic_file import directory, sync_directory
+from rotator.system.mounts import PROC, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 BEGUN = b"# a rotation of this access token has begun"
-MOUNT_TABLE = Path("/proc/self/mountinfo")
 _LONGEST = 1000
 _SHARED = {"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "9p", "lustre", "fuse.sshfs"}
 
@@ -102,7 +102,7 @@ def replacing(path: Path) -> Iterator[TokenFile]:
         raise CannotReplaceError(f"{path} can't be replaced: {error.strerror}") from error
 
 
-def check(path: Path, mount_table: Path = MOUNT_TABLE) -> None:
+def check(path: Path, proc: Path = PROC) -> None:
     """Raise `CannotReplaceError` for a file that rename can't or should not replace."""
     try:
         status = path.lstat()
@@ -114,7 +114,9 @@ def check(path: Path, mount_table: Path = MOUNT_TABLE) -> None:
         raise CannotReplaceError(f"{path} is systemd's copy of the token, which nobody can replace")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise CannotReplaceError(f"rotator may not write in {path.parent}")
-    mounts = _mounts(mount_table)
+    mounts: dict[str, str] = {}
+    with suppress(OSError):  # as far as the system tells
+        mounts = {mount.point: mount.system for mount in table(proc=proc)}
     if str(path) in mounts:
         raise CannotReplaceError(f"{path} is itself a mount point, so rename can't replace it")
     below = next((mounts[str(each)] for each in path.parents if str(each) in mounts), "")
@@ -132,7 +134,7 @@ def _locked(path: Path, opened: int, new: int) -> TokenFile:
             os.fstat(new), os.stat(_new_name(path), dir_fd=opened, follow_symlinks=False)
         )
     except FileNotFoundError as error:
-        raise BusyError from error  # whoever held the lock has just put it in the token's place
+        raise BusyError from error  # the lock's holder has just put it in the token's place
     if not same:
         raise BusyError
     old = path.stat()
@@ -144,11 +146,3 @@ def _locked(path: Path, opened: int, new: int) -> TokenFile:
 
 def _new_name(path: Path) -> str:
     return f".{path.name}.new"
-
-
-def _mounts(mount_table: Path) -> dict[str, str]:
-    """Return the type of each mounted file system by its place, as far as the system tells."""
-    with suppress(OSError), mount_table.open(errors="surrogateescape") as lines:
-        parts = [line.split(" - ") for line in lines]
-        return {before.split()[4]: after.split()[0] for before, after in parts}
-    return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,12 @@ def causes(error: BaseException) -> Iterator[BaseException]:
             known.add(id(one))
             waiting += [getattr(one, "reason", None), one.__cause__, one.__context__, *one.args]
             yield one
+
+
+def distrust(error: BaseException) -> str:
+    """Return why a TLS certificate is not trusted; empty where that is not what went wrong."""
+    found = (c.verify_message for c in causes(error) if isinstance(c, ssl.SSLCertVerificationError))
+    return next(found, "")
 
 
 def system_message(error: BaseException) -> str:

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import time
 import zlib
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
+from msgspec import Struct
+from msgspec.structs import replace
 from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
 
-from rotator.http.causes import causes, system_message
-from rotator.http.connections import NameServerTimeoutError, limit
+from rotator.http.causes import causes, distrust, system_message
+from rotator.http.connections import NameServerTimeoutError
 from rotator.http.reading import body_of
+from rotator.http.session import TimedAdapter
 
 if TYPE_CHECKING:
     import ssl
@@ -35,8 +36,7 @@ _UNAUTHORIZED, _SERVER_ERROR = 401, 500
 _HEADERS = {"User-Agent": "rotator", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How long a conversation may take, in seconds: to connect, for one read, and in all."""
 
     connect: float = 3.0
@@ -44,8 +44,7 @@ class Limits:
     overall: float = 8.0
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """An answer. `body` is its first 64 KiB; `whole` tells whether there is more."""
 
     status: int
@@ -84,7 +83,7 @@ class Client:
         self.deadline = deadline
         self._limits = limits
         self._direct = direct
-        self._adapter = _Adapter(trust, deadline)
+        self._adapter = TimedAdapter(lambda: deadline, trust)
 
     def __enter__(self) -> Self:
         return self
@@ -136,7 +135,7 @@ class Client:
                 challenge = ", ".join(response.raw.headers.getlist("WWW-Authenticate"))
                 location = response.headers.get("Location", "")
                 answer = Answer(response.status_code, challenge[:HEADER_LIMIT])
-                # A challenge is in the headers; what comes after it may take time.
+                # A challenge is in the headers; the body after them may take time.
                 is_challenge = answer.status == _UNAUTHORIZED and headers == _HEADERS and not form
                 return answer if is_challenge else _with_body(answer, response), location
         except (requests.RequestException, HTTPError, OSError, ValueError, zlib.error) as error:
@@ -155,35 +154,12 @@ class Client:
         ):
             if any(isinstance(cause, kind) for cause in behind):
                 return NoAnswerError(detail, mute=mute)
-        for cause in behind:
-            if why := getattr(cause, "verify_message", None):
-                return NoAnswerError(f"its TLS certificate is not trusted: {why}")
+        if why := distrust(error):
+            return NoAnswerError(f"its TLS certificate is not trusted: {why}")
         if isinstance(error, requests.exceptions.SSLError):
             return NoAnswerError("it does not speak TLS", mute=True)
         mute = not any(isinstance(cause, NewConnectionError) for cause in behind)
         return NoAnswerError(system_message(error).lower() or "it speaks no HTTP", mute=mute)
-
-
-class _Adapter(HTTPAdapter):
-    """Brings our trust and our deadline into the connections."""
-
-    def __init__(self, trust: ssl.SSLContext, deadline: float) -> None:
-        self._trust = trust
-        self._deadline = deadline
-        super().__init__()
-
-    def build_connection_pool_key_attributes(
-        self, request: Any, verify: Any, cert: Any = None
-    ) -> tuple[Any, Any]:
-        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
-        return host, {"ssl_context": self._trust, "cert_reqs": self._trust.verify_mode}
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Change nothing: the context says what is trusted."""
-
-    def get_connection_with_tls_context(self, *args: Any, **named: Any) -> Any:
-        pool = super().get_connection_with_tls_context(*args, **named)
-        return limit(pool, lambda: self._deadline)
 
 
 def _with_body(answer: Answer, response: requests.Response) -> Answer:

@@ -31,7 +31,7 @@ class NameServerTimeoutError(ConnectTimeoutError):
 
 
 class _Timed:
-    """What `deadline()` says, on the monotonic clock, holds for what is waited for next."""
+    """Each wait ends at `deadline()`, a time of the monotonic clock."""
 
     def __init__(self, *args: Any, deadline: Callable[[], float], **named: Any) -> None:
         super().__init__(*args, **named)
@@ -89,7 +89,7 @@ _running: dict[tuple[str, int], Future[Addresses]] = {}
 def _ask_name_server(host: str, port: int, answer: Future[Addresses]) -> None:
     try:
         found = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
-    except Exception as error:  # noqa: BLE001  whoever waits gets it
+    except Exception as error:  # noqa: BLE001  those who wait get it
         _forget(host, port)
         answer.set_exception(error)
     else:

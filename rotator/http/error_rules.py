@@ -7,7 +7,7 @@ Each driver has one table, the most specific rule first, and calls `classify`:
         ErrorRule(on(status=range(500, 600)), Reason.UNAVAILABLE, "wait", kind=TemporaryError),
         ErrorRule(on(raised=TimeoutError), Reason.TIMEOUT, "wait", "no answer", TemporaryError),
     )
-    raise classify(RULES, Evidence(status=403, text=body, said=shown(body, secrets)), "GET /x")
+    raise classify(RULES, Evidence(status=403, text=body, said=shown(body, secrets)), "GET /x: ")
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ from rotator.core.errors import (
 class Evidence:
     """What is known of a call that failed: an answer, or an exception where none came.
 
-    `status`: of HTTP, 0 without an answer. `code`: the error code in the answer's body. `text`:
-    what rules look at, as the server sent it; it is never shown. `said`: the server's own sentence,
-    made fit to be shown. `retry_after`: the seconds that the server asks us to wait.
+    `status`: of HTTP, 0 without an answer. `code`: one word that rules compare: the error code in
+    the answer's body, whose format the answer has, what was being done. `text`: what rules search,
+    as the server sent it; it is never shown. `said`: the server's own sentence, made fit to be
+    shown. `retry_after`: the seconds that the server asks us to wait.
     """
 
     status: int = 0
@@ -76,16 +77,17 @@ def on(
     there is no answer, in the exception's. `raised`: the exception is of this type. `errno`: it is
     an `OSError` of this number.
     """
-    pattern = None if text is None else re.compile(text, re.IGNORECASE)
 
     def matches(evidence: Evidence) -> bool:
         error = evidence.error
+        number = error.errno if isinstance(error, OSError) else None
         return (
             (status is None or _is_one_of(evidence.status, status))
             and (code is None or _is_one_of(evidence.code, code))
             and (raised is None or isinstance(error, raised))
-            and (errno is None or _is_one_of(getattr(error, "errno", None), errno))
-            and (pattern is None or pattern.search(evidence.text or str(error or "")) is not None)
+            and (errno is None or _is_one_of(number, errno))
+            # `re` compiles it at its first use: most runs search for none of a table's dozens.
+            and (text is None or _found(text, evidence.text or str(error or "")))
         )
 
     return matches
@@ -99,16 +101,16 @@ def classify(
 ) -> DriverError:
     """Return the error that the first matching rule describes.
 
-    Its detail reads `WHAT: the rule's detail (what the server said)`. `given`: what rules may name
-    in braces. Raises the evidence's own exception where no rule matches, or `LookupError` where
-    there is none: that is a bug, as a table ends with a rule for everything else.
+    Its detail is `what`, the rule's detail, and in parentheses what the server said. `given`: what
+    rules may name in braces. Raises the evidence's own exception where no rule matches, or
+    `LookupError` where there is none: that is a bug.
     """
     rule = next((rule for rule in rules if rule.matches(evidence)), None)
     if rule is None:
         raise evidence.error or LookupError(f"no rule for {evidence.status} {evidence.code}")
-    parts = [part for part in (what, rule.detail.format_map(given or {})) if part]
     said = f" ({evidence.said})" if evidence.said else ""
-    detail, hint = ": ".join(parts) + said, rule.hint.format_map(given or {})
+    detail = f"{what}{rule.detail.format_map(given or {})}{said}"
+    hint = rule.hint.format_map(given or {})
     if issubclass(rule.kind, ConflictError):
         return rule.kind(detail)
     if issubclass(rule.kind, LoginRejectedError):
@@ -122,3 +124,7 @@ def _is_one_of(value: object, wanted: object) -> bool:
     if isinstance(wanted, int | str):
         return value == wanted
     return isinstance(wanted, Container) and value in wanted
+
+
+def _found(pattern: str, text: str) -> bool:
+    return re.search(pattern, text, re.IGNORECASE) is not None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import time
 import zlib
 from http.client import HTTPResponse
@@ -53,8 +54,8 @@ class _TimedReader(io.RawIOBase):
 def json_in(data: bytes | str) -> Any:
     """Return the JSON value that a body holds; None where it is none, or null.
 
-    None too where it is nested too deeply, or holds one half of a surrogate pair: that is no text,
-    and fails wherever it is written or sent.
+    None too where it is nested too deeply, or holds a lone surrogate: that is no text, and fails
+    wherever it is written or sent.
     """
     try:
         value = json.loads(data)
@@ -75,22 +76,20 @@ def _is_shallow(value: Any) -> bool:
     return False
 
 
-def body_of(raw: Any, encoding: str, limit: int) -> bytes:
+def body_of(raw: Any, encoding: str, limit: int, deadline: float = math.inf) -> bytes:
     """Return what a body says, its first `limit` bytes. `raw`: urllib3's response.
 
-    Raises urllib3's `HTTPError`, `OSError` and `zlib.error` where it is broken.
+    `deadline`: on the monotonic clock, where the connection has none (see `connections`).
+
+    Raises urllib3's `HTTPError`, `OSError` (`TimeoutError` at the deadline) and `zlib.error` where
+    it is broken.
     """
     data = b""
-    while len(data) < limit and (more := raw.read(_PIECE, decode_content=False)):
+    while len(data) < limit and (more := raw.read1(_PIECE, decode_content=False)):
         data += more
-    return unpacked(data, encoding, limit)
-
-
-def unpacked(data: bytes, encoding: str, limit: int) -> bytes:
-    """Return what a body says, at most its first `limit` bytes; raise `zlib.error` for no body.
-
-    `encoding` is its `Content-Encoding`: a server may pack though nobody asked it to.
-    """
+        if time.monotonic() > deadline:
+            raise TimeoutError
     if encoding.strip().lower() in ("", "identity"):
         return data[:limit]
+    # A server may pack though nobody asked it to.
     return zlib.decompressobj(_ANY_ENCODING).decompress(data, limit)

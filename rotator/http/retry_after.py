@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 LONGEST = 86_400.0
-"""Seconds: whoever asks for more is asked again after a day."""
+"""Seconds: a server that asks for more is asked again after a day."""
 
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
@@ -24,13 +24,14 @@ def retry_after(header: str | None, now: datetime | None, date: str | None = Non
     text = (header or "").strip()
     if _SECONDS.fullmatch(text):
         return min(float(text), LONGEST)
-    end, begin = _time(text), _time(date or "") or now
+    end, begin = http_time(text), http_time(date or "") or now
     if end is None or begin is None:
         return None
     return min(max((end - begin).total_seconds(), 0.0), LONGEST)
 
 
-def _time(text: str) -> datetime | None:
+def http_time(text: str) -> datetime | None:
+    """Return the time in a header; None where it is none."""
     try:
         found = parsedate_to_datetime(text)
         return found.replace(tzinfo=found.tzinfo or UTC)

@@ -36,14 +36,10 @@ def shown(text: str, hidden: Iterable[str], longest: int = LONGEST) -> str:
     for secret in secrets:
         for form in _forms(secret):
             text = text.replace(form, _HIDDEN)
-    text = _PART.sub(lambda word: _HIDDEN if _is_piece(word[0], secrets) else word[0], text)
+    text = _PART.sub(lambda word: _HIDDEN if any(word[0] in s for s in secrets) else word[0], text)
     text = _URL_LOGIN.sub(f"//{_HIDDEN}@", text)
     printable = "".join(character if character.isprintable() else " " for character in text)
     return " ".join(printable.split())[:longest]
-
-
-def _is_piece(word: str, secrets: Iterable[str]) -> bool:
-    return any(word in secret for secret in secrets)
 
 
 def _forms(secret: str) -> Iterator[str]:

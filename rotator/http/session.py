@@ -1,4 +1,4 @@
-"""What a `requests` session needs so that no server can keep it for ever or fill the memory.
+"""Limits for a `requests` session, so that no server can block it or fill the memory.
 
 For sessions that a library of ours uses for its own requests, one after the other. See
 `client` for a conversation with a server that nobody configured.
@@ -20,6 +20,7 @@ from rotator.http.idle import Idle
 from rotator.http.reading import body_of
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Mapping
 
 LIMIT = 4 * 1024 * 1024
@@ -30,7 +31,46 @@ class AnswerTooLongError(requests.RequestException):
     """The server's answer is longer than anything that was asked for."""
 
 
-class BoundedAdapter(HTTPAdapter):
+class TimedAdapter(HTTPAdapter):
+    """Makes connections that end at `deadline()`, with one TLS context for all of them.
+
+    `trust`: the context, where the settings of the session don't count; `name`: the one that the
+    server's certificate has, where that is not the host's.
+    """
+
+    def __init__(
+        self,
+        deadline: Callable[[], float],
+        trust: ssl.SSLContext | None = None,
+        name: str | None = None,
+        **options: Any,
+    ) -> None:
+        self._deadline = deadline
+        self._tls: dict[str, Any] = {}
+        if trust is not None:
+            self._tls = {"ssl_context": trust, "cert_reqs": trust.verify_mode}
+        if name:
+            self._tls["server_hostname"] = name
+        super().__init__(**options)
+
+    def build_connection_pool_key_attributes(
+        self, request: Any, verify: Any, cert: Any = None
+    ) -> tuple[Any, Any]:
+        """Return which pool a request goes to."""
+        host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, self._tls.copy() or tls
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Change nothing where the context says what is trusted."""
+        if not self._tls:
+            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
+
+    def get_connection_with_tls_context(self, *args: Any, **named: Any) -> Any:
+        """Return the pool, whose connections have our clock."""
+        return limit(super().get_connection_with_tls_context(*args, **named), self._deadline)
+
+
+class BoundedAdapter(TimedAdapter):
     """Reads each answer at once: within `seconds`, and up to `LIMIT` bytes.
 
     Besides what `requests` raises, `send` raises `AnswerTooLongError`.
@@ -39,14 +79,8 @@ class BoundedAdapter(HTTPAdapter):
     def __init__(
         self, seconds: float, clock: Callable[[], float] = time.monotonic, **options: Any
     ) -> None:
-        self._seconds = seconds
         self._idle = Idle(self.close, clock)
-        super().__init__(**options)
-
-    def get_connection_with_tls_context(self, *args: Any, **named: Any) -> Any:
-        """Return the pool, whose connections have our clock."""
-        pool = super().get_connection_with_tls_context(*args, **named)
-        return limit(pool, lambda: time.monotonic() + self._seconds)
+        super().__init__(lambda: time.monotonic() + seconds, **options)
 
     def send(
         self,

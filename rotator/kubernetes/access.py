@@ -23,7 +23,7 @@ from rotator.kubernetes.contexts import Selected, load
 from rotator.kubernetes.kubeconfig import Cluster, KubeconfigError
 from rotator.kubernetes.login import Login, log_in
 from rotator.kubernetes.users import User
-from rotator.system.kept import Kept
+from rotator.system.cache import Cache
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 DEFAULT_KUBECONFIG = "~/.kube/config"
@@ -57,7 +57,8 @@ class Access:
         """
         with _locks.setdefault(self, Lock()):
             selected = _selected.get(self, self._files(), self._select)
-            named = [_trusted(), *selected.files()]
+            trusted = Path(os.environ.get("SSL_CERT_FILE", "/"))
+            named = [trusted, *selected.files()]
             if (last := _last.get(self)) is not None and last.is_over():
                 self.forget()
             make = partial(self._connect, selected)
@@ -76,6 +77,10 @@ class Access:
             *(["--context", self.context] if self.context else []),
         ]
         return " ".join(["kubectl", *map(shlex.quote, options), command])
+
+    def kubectl_of_others(self, command: str) -> str:
+        """Return such a command line, which our own account has no right to by its Role."""
+        return f"(as an account that may) {self.kubectl(command)}"
 
     def _files(self) -> list[Path]:
         """Return the files that may say where the server is and who we are."""
@@ -145,10 +150,5 @@ class Access:
 
 _locks: dict[Access, Lock] = {}
 _last: dict[Access, Login] = {}
-_selected: Kept[Selected] = Kept()
-_connections: Kept[Connection] = Kept()
-
-
-def _trusted() -> Path:
-    """Return the file that names the trusted authorities where the environment chooses one."""
-    return Path(os.environ.get("SSL_CERT_FILE", "/"))
+_selected: Cache[Selected] = Cache()
+_connections: Cache[Connection] = Cache()

@@ -73,7 +73,12 @@ class Connection:
         self.server = cluster.server
         self.login = login
         self._timeout = (connect, read)
-        self._adapter = _Adapter(cluster, login, 2 * read)
+        self._adapter = BoundedAdapter(
+            2 * read,
+            trust=_trust(cluster, login),
+            name=cluster.tls_server_name,
+            pool_maxsize=AT_ONCE,
+        )
         self._proxies = _proxies(cluster)
         # One name can stand for several values (`Impersonate-Group`).
         self._headers = HTTPHeaderDict({"User-Agent": "rotator"})
@@ -140,31 +145,12 @@ def is_loopback(server: str) -> bool:
         return host == "localhost"
 
 
-class _Adapter(BoundedAdapter):
-    """Brings the kubeconfig's trust, certificate and server name into the connections."""
-
-    def __init__(self, cluster: Cluster, login: Login, seconds: float) -> None:
-        self._tls: dict[str, Any] = {}
-        if not cluster.server.startswith("https:"):
-            # A broken certificate is said all the same.
-            _show(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), login)
-        else:
-            context = _context(cluster)
-            _show(context, login)
-            self._tls = {"ssl_context": context, "cert_reqs": context.verify_mode}
-            if cluster.tls_server_name:
-                self._tls["server_hostname"] = cluster.tls_server_name
-        super().__init__(seconds, pool_maxsize=AT_ONCE)
-
-    def build_connection_pool_key_attributes(
-        self, request: Any, verify: Any, cert: Any = None
-    ) -> tuple[Any, Any]:
-        """Return which pool a request goes to, with our context."""
-        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
-        return host, dict(self._tls)
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Change nothing: the context says what is trusted."""
+def _trust(cluster: Cluster, login: Login) -> ssl.SSLContext:
+    """Return the TLS context of a cluster; a broken certificate is reported without TLS, too."""
+    is_tls = cluster.server.startswith("https:")
+    context = _context(cluster) if is_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _show(context, login)
+    return context
 
 
 def _context(cluster: Cluster) -> ssl.SSLContext:
@@ -179,7 +165,9 @@ def _context(cluster: Cluster) -> ssl.SSLContext:
         ) from None
     except (OSError, ValueError) as error:
         where = cluster.authority or ""
-        why = getattr(error, "strerror", None) if not isinstance(error, ssl.SSLError) else None
+        why = None
+        if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
+            why = error.strerror
         raise TrustError(
             Reason.UNREADABLE if why else Reason.MALFORMED,
             f"its `certificate-authority{'' if where else '-data'}` {where}"

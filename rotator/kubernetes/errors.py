@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import requests
 from urllib3.exceptions import HTTPError
 
-from rotator.http.causes import causes
+from rotator.http.causes import causes, distrust, system_message
 from rotator.http.error_rules import Evidence, classify
 from rotator.http.retry_after import retry_after
 from rotator.http.server_text import shown
@@ -87,8 +87,9 @@ def _refused(
     )
     given = _given(place, verb) | {key: shown(value, secrets) for key, value in names.items()}
     given |= {"fields": ", ".join(dict.fromkeys(filter(None, fields)))}
-    given["quota_shown"] = place.kubectl(f"get resourcequota {given.get('quota', '')} -o yaml")
-    what = f"{connection.server} returned {error.status} to {verb} {place}"
+    quota = f"-n {place.namespace} get resourcequota {given.get('quota', '')} -o yaml"
+    given["quota_shown"] = place.access.kubectl_of_others(quota)
+    what = f"{connection.server} returned {error.status} to {verb} {place}: "
     return classify(ANSWERS, evidence, what, given)
 
 
@@ -99,13 +100,11 @@ def _listed(value: Any) -> list[Any]:
 def _unanswered(error: Exception, place: Place, verb: str, connection: Connection) -> DriverError:
     known = isinstance(error, requests.RequestException | NoObjectError)
     evidence = Evidence(error=error if known else requests.ConnectionError(error))
-    behind = list(causes(error))
-    tls = next((one for one in behind if isinstance(one, ssl.SSLError)), None)
-    why = next((one.strerror for one in behind if isinstance(one, OSError) and one.strerror), None)
-    if tls is not None:
-        why = getattr(tls, "verify_message", None) or (tls.reason or "TLS").replace("_", " ")
+    tls = next((one for one in causes(error) if isinstance(one, ssl.SSLError)), None)
+    broken = (tls.reason or "TLS").replace("_", " ") if tls else system_message(error)
+    why = distrust(error) or broken
     given = {**_given(place, verb), "why": (why or "the connection broke").lower()}
-    return classify(SILENCE, evidence, f"{connection.server} for {place}", given)
+    return classify(SILENCE, evidence, f"{connection.server} for {place}: ", given)
 
 
 def _given(place: Place, verb: str) -> dict[str, Any]:
@@ -120,8 +119,8 @@ def _given(place: Place, verb: str) -> dict[str, Any]:
         "replace_it": place.replace_it(),
         "keep_type": place.keep_type(),
         "verbose": place.kubectl("get KIND NAME -v 6"),
-        "create_namespace": access.kubectl(f"create namespace {place.namespace}"),
-        "get_all": access.kubectl("get"),
+        "create_namespace": access.kubectl_of_others(f"create namespace {place.namespace}"),
+        "get_all": access.kubectl_of_others("get"),
         "ready": access.kubectl("get --raw /readyz"),
         "whoami": access.kubectl("auth whoami"),
         "config": access.kubectl("config view --minify"),

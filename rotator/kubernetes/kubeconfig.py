@@ -31,7 +31,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "certificate-authority-data": DATA,
         "proxy-url": TEXT,
         "disable-compression": FLAG,  # answers are always asked for without compression
-        "extensions": ANY,  # for tools; the one for login plugins is handed to them
+        "extensions": ANY,  # for tools; the one for login plugins is given to them
     },
     "user": {
         "client-certificate": TEXT,

@@ -50,8 +50,11 @@ class Place:
         return self.access.kubectl(where + command)
 
     def show(self) -> str:
-        """Return the command line that shows the object, of a Secret the keys and sizes alone."""
-        return self.kubectl("describe KIND NAME")
+        """Return the command line that shows the object, of a Secret the keys and sizes alone.
+
+        Events have rights of their own.
+        """
+        return self.kubectl("describe KIND NAME --show-events=false")
 
     def rule(self, verb: str) -> str:
         """Return what a Role has to have so that this verb is allowed."""
@@ -122,7 +125,9 @@ class Place:
             Reason.NOT_FOUND,
             f"there is no {self}",
             "correct the target's `service_accounts`, or make it: "
-            + self.kubectl("create KIND NAME"),
+            + self.access.kubectl_of_others(
+                f"-n {self.namespace} create serviceaccount {self.object_name}"
+            ),
         )
 
     def no_object(self) -> DriverError:

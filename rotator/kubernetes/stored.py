@@ -88,7 +88,7 @@ def _fixed(found: Body, secret_type: str | None) -> Iterator[str]:
 def secrets_in(text: Secret) -> Iterator[str]:
     """Yield the secrets of a document that was sent: a policy can decode and quote it.
 
-    Its keys are none, as registries are among them; what is no docker config is one as a whole.
+    Its keys are none, as registries are among them. Any other text is one as a whole.
     """
     document = json_in(text.reveal())
     if not isinstance(document, dict):

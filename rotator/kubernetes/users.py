@@ -1,4 +1,4 @@
-"""The user of a kubeconfig: with what it logs in, and for whom it asks to be taken."""
+"""The user of a kubeconfig: how it logs in, and as whom it acts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Plugin(Struct, frozen=True):
 
 
 class User(Struct, frozen=True):
-    """Who logs in, as whom, and with what."""
+    """Who logs in, as whom it acts, and its login."""
 
     token: Secret | None = None
     token_file: Path | None = None

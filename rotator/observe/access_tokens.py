@@ -1,4 +1,4 @@
-"""When the tokens end that rotator itself logs in with, and a word in time to whoever made them."""
+"""When the tokens end that rotator itself logs in with, and a warning in time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rotator.config.sources import VaultSourceSettings
 from rotator.config.targets import GitlabVariableTargetSettings, VaultKvTargetSettings
 from rotator.core.errors import DriverError
-from rotator.observe.words import in_words
+from rotator.observe.times import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from rotator.config.schema import RotationSettings
-    from rotator.core.ports import Clock
+    from rotator.core.ports import Clock, Source, Target
     from rotator.core.rotation import Rotation
 
 WARN_AHEAD = timedelta(days=30)
@@ -27,7 +27,7 @@ WARN_AHEAD = timedelta(days=30)
 _LOOK = timedelta(days=1)
 _LOOK_AGAIN = timedelta(hours=1)
 
-# rotator renews a Vault token at half of its life. One with less than this left can't be renewed.
+# rotator renews a Vault token after 50 % of its life. One with less left can't be renewed.
 _SPENT = 0.4
 
 
@@ -93,7 +93,7 @@ class AccessTokens:
                         answers[one.url, place] = _end_of(targets[one.target_name])
                 except DriverError as error:
                     # The cycle tells what is wrong with the token; here its end stays unknown.
-                    self._log.debug("access token not looked at", target=name, detail=error.detail)
+                    self._log.debug("access token not read", target=name, detail=error.detail)
                     answers[one.url, place] = None
                     self._look_at = self._clock() + _LOOK_AGAIN
                 self._asked.pop(name, None)
@@ -108,8 +108,8 @@ class AccessTokens:
 
     def _of_vault(self) -> Iterable[TokenEnd]:
         for settings, rotation in self._rotations():
-            drivers: dict[str, Any] = {source.name: source for source in rotation.sources}
-            drivers |= {target.name: target for target in rotation.targets}
+            drivers: dict[str, Source | Target] = {one.name: one for one in rotation.sources}
+            drivers |= {one.name: one for one in rotation.targets}
             sources = [
                 (one.name, one.auth)
                 for one in settings.sources
@@ -121,7 +121,7 @@ class AccessTokens:
                 if isinstance(one, VaultKvTargetSettings)
             ]
             for name, auth in (*sources, *targets):
-                end = getattr(drivers.get(name), "token_expires_at", None)
+                end = drivers[name].token_expires_at
                 if end is not None:
                     yield TokenEnd("vault", f"{settings.name}/{name}", end, _vault_hint(auth))
 
@@ -135,7 +135,7 @@ class AccessTokens:
                 "access token ends soon" if left > timedelta(0) else "access token has ended",
                 kind=token.kind,
                 name=token.name,
-                ends=f"{token.expires_at:%Y-%m-%d %H:%M} UTC, in {in_words(left)}",
+                ends=f"{token.expires_at:%Y-%m-%d %H:%M} UTC, in {duration_text(left)}",
                 hint=token.hint,
             )
 

@@ -1,4 +1,4 @@
-"""Where a bug happened, without what an exception's own words may quote: a secret, for example."""
+"""Where a bug happened, without the values in an exception's message: one may be a secret."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
-# Their words are about code. `int(text)` and `found[key]` repeat a value in theirs.
+# Their messages are about code. Those of `int(text)` and `found[key]` repeat a value.
 _ABOUT_CODE = (AttributeError, ImportError, NameError, RecursionError, TypeError)
 
 
@@ -33,17 +33,17 @@ def of_exc_info(exc_info: ExcInfo) -> str:
 
 
 def log_from_threads(log: FilteringBoundLogger) -> None:
-    """Let a thread that ends by a bug say so in the log; the interpreter would print its words."""
-    threading.excepthook = lambda told: log.error(
-        "a thread ended: this is a bug in rotator", exc_info=told.exc_value
+    """Log it when a thread ends by a bug; the interpreter would print the error's message."""
+    threading.excepthook = lambda ended: log.error(
+        "a thread ended: this is a bug in rotator", exc_info=ended.exc_value
     )
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
+    passed: set[int] = set()
     one: BaseException | None = error
-    while one is not None and id(one) not in seen:
-        seen.add(id(one))
+    while one is not None and id(one) not in passed:
+        passed.add(id(one))
         yield one
         one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
 

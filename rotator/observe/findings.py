@@ -1,4 +1,4 @@
-"""What `rotator check` prints: a line for each finding, below what it is about."""
+"""The output of `rotator check`: a line for each finding, below what it is about."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from rotator.checks.finding import Finding, Level, worst
+from rotator.inspection import Finding, Level, worst
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

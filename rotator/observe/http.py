@@ -1,7 +1,7 @@
 """What the daemon serves over HTTP: a WSGI application that only reads, in waitress.
 
-waitress bounds connections, threads and sizes. What it leaves open is closed here: a request has to
-arrive whole within a time, however often its client sends a byte.
+waitress bounds connections, threads and sizes. It sets no limit to a request's whole time, so this
+module does: a client that sends a byte now and then is cut off.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def application(
 class HttpServer:
     """Serves `routes` on an address in threads of its own, from `start` to `stop`.
 
-    Where the address can't be had, that is said once and tried again: rotating goes on meanwhile.
+    Where the address is taken, that is reported once and tried again: cycles go on meanwhile.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class HttpServer:
         """Begin to serve, or to try."""
         if not self._bind():
             self._log.error(
-                "http not served yet",
+                "http does not listen yet",
                 listen=f"{self._host}:{self._port}",
                 detail=self._why,
                 hint=f"find who has the address: ss -ltnp 'sport = :{self._port}'",
@@ -164,8 +164,8 @@ class HttpServer:
             server.close()
             closed.set()
 
-        # The loop's thread closes the socket that it waits for. Whoever stops a server may start
-        # another one on the same address at once.
+        # The loop's thread closes the socket that it waits for, so that another server can start
+        # on the same address at once.
         server.trigger.pull_trigger(close)
         closed.wait(_CLOSE_SECONDS)
 
@@ -174,7 +174,7 @@ class HttpServer:
             if self._ended.wait(self._retry_seconds):
                 return
             self._bind()
-        self._log.info("http served", listen=f"{self._host}:{self._port}")
+        self._log.info("http listens", listen=f"{self._host}:{self._port}")
         self._server.run()
         self._server.task_dispatcher.shutdown()
 
@@ -218,7 +218,7 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc]  # published without types
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]  # as above
-    """A connection. What arrives of a request that is not whole does not prolong its time.
+    """A connection. A part of a request does not prolong its time.
 
     waitress stops accepting at its limit of connections, which is twice ours.
     """

@@ -27,7 +27,7 @@ _NOT_FIELDS = {"event", "level", "timestamp", "exc_info"}
 
 
 class JournaldLogger:
-    """What structlog hands a rendered event to; each is one datagram.
+    """A logger of structlog that sends each rendered event as one datagram.
 
     An event that the journal does not take is written to `fallback`, as a line.
     """

@@ -39,15 +39,34 @@ class ReadTarget:
 
 
 def read_targets(targets: Iterable[ReadTarget], each: Each) -> Mapping[tuple[str, str], Found]:
-    """Read the targets at once; return what each held, by the names of rotation and target."""
+    """Read the targets at once; return what each held, by the names of rotation and target.
+
+    Those of a group are one, by its name.
+    """
     every = [one for one in targets if one.target.policy.enabled]
     answers = each(_read, every, READ_SECONDS)
-    return {
-        (one.rotation, one.target.name): answer
-        if isinstance(answer, Found)
-        else _unread(Failure.of(answer))
-        for one, answer in zip(every, answers, strict=True)
-    }
+    found: dict[tuple[str, str], Found] = {}
+    groups: dict[tuple[str, str], dict[str, Found]] = {}
+    for one, answer in zip(every, answers, strict=True):
+        if not isinstance(answer, Found):
+            answer = unread(Failure.of(answer), one.target)  # noqa: PLW2901
+        if one.target.group is None:
+            found[one.rotation, one.target.name] = answer
+        else:
+            groups.setdefault((one.rotation, one.target.group), {})[one.target.name] = answer
+    return found | {name: _together(members) for name, members in groups.items()}
+
+
+def unread(failure: Failure, target: Target, mark: str | None = None) -> Found:
+    """Return what is known of a target that could not be read."""
+    gone = target.local or not failure.leaves_document
+    return Found((), mark, str(failure.reason), failure.detail, failure.hint, gone)
+
+
+def _together(members: Mapping[str, Found]) -> Found:
+    differing = [(name, one) for name, one in members.items() if one.differs]
+    differing.sort(key=lambda one: not one[1].lacks)
+    return Found(objects=len(members), differing=tuple(differing))
 
 
 def _read(asked: ReadTarget) -> Found:
@@ -59,7 +78,7 @@ def _read(asked: ReadTarget) -> Found:
     try:
         return Found(tuple(_entries(asked, held)), mark)
     except DriverError as error:
-        return _unread(Failure.of(error), mark)
+        return unread(Failure.of(error), asked.target, mark)
 
 
 def _entries(asked: ReadTarget, held: Held) -> Iterable[EntryFound]:
@@ -98,7 +117,3 @@ def _entry(there: str | None, known: tuple[str, ...]) -> str:
     if there in known[:1]:
         return "current"
     return "older" if there in known else "foreign"
-
-
-def _unread(failure: Failure, mark: str | None = None) -> Found:
-    return Found((), mark, str(failure.reason), failure.detail, failure.hint)

@@ -1,4 +1,4 @@
-"""The log: one line an event, in words an operator knows, and never a secret.
+"""The log: one line an event, in the operator's language, and never a secret.
 
 Console on a terminal, JSON elsewhere, always to standard error: standard output is for answers.
 """
@@ -29,7 +29,7 @@ def configure(settings: LogSettings) -> FilteringBoundLogger:
     processors: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        # The default formatters print local variables or an error's own words: secrets, too.
+        # The default formatters show local variables or an error's message, which may hold secrets.
         structlog.processors.ExceptionRenderer(of_exc_info),
     ]
     if terminal:
@@ -41,7 +41,7 @@ def configure(settings: LogSettings) -> FilteringBoundLogger:
         processors.append(structlog.processors.JSONRenderer())
     if is_journal(stream, os.environ):
         processors.append(lambda _, level, line: with_priority(line, level))
-    # What libraries log by themselves can hold signed headers; without a handler it is printed.
+    # Libraries' own log lines can hold signed headers; without a handler Python would show them.
     logging.getLogger().addHandler(logging.NullHandler())
     levels = {"debug": 10, "info": 20, "warning": 30, "error": 40}
     log: FilteringBoundLogger = structlog.wrap_logger(
@@ -52,14 +52,14 @@ def configure(settings: LogSettings) -> FilteringBoundLogger:
     return log
 
 
-class Teller:
-    """Tells reports to a log. What a person can't change by reading it again is told once."""
+class ReportLog:
+    """Writes reports into a log. A note is written once: nobody can act on it twice."""
 
     def __init__(self, log: FilteringBoundLogger) -> None:
         self._log = log
-        self._told: set[tuple[str, str]] = set()
+        self._noted: set[tuple[str, str]] = set()
 
-    def tell(self, report: Report) -> None:
+    def write(self, report: Report) -> None:
         """Write down what a cycle did: changes, problems, what was noticed, how it ended."""
         log = self._log.bind(rotation=report.name)
         for source in report.sources:
@@ -101,8 +101,8 @@ class Teller:
         self, log: FilteringBoundLogger, rotation: str, notes: tuple[str, ...], **where: str
     ) -> None:
         for note in notes:
-            if (rotation, note) not in self._told:
-                self._told.add((rotation, note))
+            if (rotation, note) not in self._noted:
+                self._noted.add((rotation, note))
                 log.warning("noticed", note=note, **where)
 
 

@@ -111,11 +111,12 @@ class Metrics:
             if source.failure is not None:
                 self._fetch_errors.labels(name, source.name, str(source.failure.reason)).inc()
         for target in report.targets:
+            whole = target.group or target.name  # else each of many namespaces has its own series
             if target.outcome == "written":
-                self._write_seconds.labels(name, target.name).observe(target.seconds)
+                self._write_seconds.labels(name, whole).observe(target.seconds)
             if target.failure is not None:
-                self._write_errors.labels(name, target.name, str(target.failure.reason)).inc()
-            self._repairs.labels(name, target.name).inc(self._is_repair(report, target))
+                self._write_errors.labels(name, whole, str(target.failure.reason)).inc()
+            self._repairs.labels(name, whole).inc(self._is_repair(report, target))
         self._before[name] = report
 
     def reloaded(self, good: bool) -> None:  # noqa: FBT001  a listener gets it by position
@@ -133,7 +134,7 @@ class Metrics:
         return generate_latest(self._registry).decode()
 
     def _is_repair(self, report: Report, target: TargetReport) -> bool:
-        """Tell whether a write undid somebody's change: what was there is missing or edited."""
+        """Tell whether a write undid somebody's change: our document was missing or edited."""
         before = self._before.get(report.name)
         if before is None or target.outcome != "written":
             return False
@@ -151,7 +152,7 @@ class Metrics:
 
 
 class _Gauges:
-    """Makes the gauges again for each scrape. What has no value is left out."""
+    """Makes the gauges again for each scrape; one without a value is left out."""
 
     def __init__(
         self,

@@ -51,7 +51,7 @@ def after_run(
 
 
 def write(path: Path, text: str, log: FilteringBoundLogger) -> None:
-    """Put the text there, whole or not at all; a failure is said, and stops nothing."""
+    """Put the text there, whole or not at all; a failure is logged and stops nothing."""
     try:
         with atomic_file.directory(path.parent) as opened:
             atomic_file.write(opened, path.name, text, mode=_MODE, durable=False)

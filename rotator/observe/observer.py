@@ -23,34 +23,34 @@ if TYPE_CHECKING:
     from rotator.config.schema import Configuration, HttpSettings
     from rotator.core.ports import Clock
     from rotator.core.report import Report
-    from rotator.observe.standing import Standing
+    from rotator.observe.rotation_state import RotationState
 
 _OK, _UNAVAILABLE = 200, 503
 _TEXT = "text/plain; charset=utf-8"
 
 
 class Observer:
-    """Shows a daemon to whoever asks, from `start` to `stop`.
+    """Shows a daemon to all who ask, from `start` to `stop`.
 
-    `standing` and `configuration` give what the daemon has now; `turning` tells whether its loop
+    `states` and `configuration` give what the daemon has now; `turning` tells whether its loop
     turns. `hear` takes each cycle's report, `reloaded` whether a reload was good.
     """
 
     def __init__(
         self,
-        standing: Callable[[], Sequence[Standing]],
+        states: Callable[[], Sequence[RotationState]],
         configuration: Callable[[], Configuration],
         turning: Callable[[], bool],
         clock: Clock,
         log: FilteringBoundLogger,
     ) -> None:
-        self._standing = standing
+        self._states = states
         self._configuration = configuration
         self._turning = turning
         self._clock = clock
         self._log = log
         self._tokens = AccessTokens(
-            lambda: [(one.settings, one.rotation) for one in standing()], clock, log
+            lambda: [(one.settings, one.rotation) for one in states()], clock, log
         )
         self._metrics = Metrics(self.status, self._tokens.ends, clock)
         self._writing = threading.Lock()
@@ -94,7 +94,7 @@ class Observer:
             now,
             RUNNING,
             tuple(
-                rotation_view(one.settings, one.record, now, one.report) for one in self._standing()
+                rotation_view(one.settings, one.record, now, one.report) for one in self._states()
             ),
         )
 

@@ -18,8 +18,8 @@ from msgspec import Struct
 
 from rotator import __version__
 from rotator.observe import phrases
+from rotator.observe.times import clock_time
 from rotator.observe.view_model import CredentialView, Health, TargetView
-from rotator.observe.words import clock_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ class _Rotation(Struct, frozen=True):
 
 
 def content_security_policy() -> str:
-    """Return what a browser may do with the page: apply its one style sheet, and filter."""
+    """Return what a browser may do with the page: apply its own style, and filter."""
     style = re.search("<style>(.*?)</style>", _FILE.read_text("utf-8"), re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()) if style else b""
     return (

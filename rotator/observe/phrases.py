@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator.core.candidate import FOREVER
+from rotator.observe.times import clock_time, duration_text, relative
 from rotator.observe.view_model import RUNNING, STOPPED, Health
-from rotator.observe.words import clock_time, in_words, relative
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 SIGNS = {Health.GREEN: "✓", Health.AMBER: "!", Health.RED: "✗", None: "·"}
 """Nothing is said by colour alone."""
 
+_MOST_NAMED = 5
+
 
 def headline(view: View) -> str:
-    """Return the whole state in a few words."""
+    """Return the whole state in one phrase."""
     if not any(one.health for one in view.rotations):
         return "Everything is paused" if view.rotations else "Starting"
     if view.unsafe and all(one.outcome is None and one.in_cycle for one in view.unsafe):
@@ -40,8 +42,8 @@ def headline(view: View) -> str:
     return "Everything is fresh and job-safe"
 
 
-def _names(rotations: tuple[RotationView, ...], most: int = 5) -> str:
-    names = [one.name for one in rotations[:most]]
+def _names(rotations: tuple[RotationView, ...]) -> str:
+    names = [one.name for one in rotations[:_MOST_NAMED]]
     more = len(rotations) - len(names)
     return ", ".join(names) + (f" and {more} more" if more > 0 else "")
 
@@ -69,14 +71,14 @@ def safety(rotation: RotationView, now: datetime) -> str:
         return "Paused: nothing is fetched or written (enabled: false)."
     job = "a job"
     if rotation.longest_job is not None:
-        job = f"a job of {in_words(timedelta(seconds=rotation.longest_job))}"
+        job = f"a job of {duration_text(timedelta(seconds=rotation.longest_job))}"
     if not rotation.job_safe:
         if rotation.outcome is None and rotation.in_cycle:
             return "Not job-safe yet: the first cycle is running."
         return f"Not job-safe: {job} that starts now may lose its registries."
     if rotation.safe_until is None:
         return f"Job-safe: {job} can start, and nothing of this ends by itself."
-    left = in_words(rotation.safe_until - now)
+    left = duration_text(rotation.safe_until - now)
     if rotation.health is Health.AMBER:
         return (
             f"Job-safe: {job} can start during the next {left}. Something needs attention before "
@@ -143,7 +145,7 @@ def target(one: TargetView, now: datetime) -> list[str]:
 
 
 def outcome(word: str) -> str:
-    """Return an outcome as it is said."""
+    """Return an outcome as people read it."""
     return {"pending": "pending: its registry does not know it yet"}.get(
         word, word.replace("_", " ")
     )
@@ -164,6 +166,8 @@ def found(one: Found) -> list[str]:
     """Return what a target holds now, beside what is recorded of it."""
     if one.reason is not None:
         return [f"now: {one.reason}: {one.detail}", f"To do: {one.hint}"]
+    if one.objects is not None:
+        return _found_in_many(one, one.objects)
     if not one.entries:
         return ["now: nothing of this rotation belongs there"]
     lines = [
@@ -177,13 +181,22 @@ def found(one: Found) -> list[str]:
     return lines or ["now: the target hides its value" if hidden else "now: as published"]
 
 
+def _found_in_many(one: Found, objects: int) -> list[str]:
+    differ = len(one.differing)
+    said = [f"now: {objects - differ} of {objects} objects as published"]
+    for name, inner in one.differing[:_MOST_NAMED]:
+        said += [f"{name}: {line}" if number == 0 else line
+                 for number, line in enumerate(found(inner))]  # fmt: skip
+    return [*said, *([f"and {differ - _MOST_NAMED} more"] if differ > _MOST_NAMED else [])]
+
+
 def lines(rotation: RotationView, now: datetime) -> Iterator[str]:
     """Yield a rotation as plain lines, for a pipe or a file."""
     yield f"{rotation.name}: {title(rotation)}"
     for one in rotation.credentials:
         yield f"  {SIGNS[one.health]} {one.name}: {', '.join(credential(one, now))}"
     for place in rotation.targets:
-        yield f"  {SIGNS[place.health]} → {place.name}: {', '.join(target(place, now))}"
+        yield f"  {SIGNS[place.health]} → {place.title}: {', '.join(target(place, now))}"
     for names, failure in rotation.failures():
         yield f"  {names}: {failure.reason}: {failure.detail}"
         yield f"  To do: {failure.hint}"

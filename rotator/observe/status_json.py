@@ -1,4 +1,4 @@
-"""The status as JSON: what `rotator status --json` prints and `/api/status` sends."""
+"""The status as JSON, for `rotator status --json` and `/api/status`."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ def _rotation_json(rotation: RotationView) -> dict[str, Any]:
                 "written_at": iso(t.written_at),
                 "fingerprint": t.fingerprint,
                 **_failure_json(t.failure),
+                **({} if t.objects is None else {"objects": t.objects, "failing": t.failing}),
                 **({} if t.found is None else {"live": _found_json(t.found)}),
             }
             for t in rotation.targets
@@ -77,7 +78,16 @@ def _failure_json(failure: FailureView | None) -> dict[str, Any]:
 
 
 def _found_json(found: Found) -> dict[str, Any]:
+    many = (
+        {}
+        if found.objects is None
+        else {
+            "objects": found.objects,
+            "differing": [{"name": name, **_found_json(one)} for name, one in found.differing],
+        }
+    )
     return {
+        **many,
         "mark": found.mark,
         "entries": [
             {"registry": e.registry, "entry": e.entry, "expires_at": iso(e.expires_at)}

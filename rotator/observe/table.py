@@ -165,7 +165,7 @@ class _Drawing:
         for place in rotation.targets:
             sign = Text.assemble(self._sign(place.health), " ", self._glyphs.target)
             text = self._said(phrases.target(place, self._now), place.health)
-            entries.append(_Entry(sign, place.name, Text(), text))
+            entries.append(_Entry(sign, place.title, Text(), text))
             if place.found is not None:
                 lines = phrases.found(place.found)
                 style = "yellow" if place.found.differs else ""

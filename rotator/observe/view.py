@@ -45,8 +45,8 @@ def rotation_view(
 ) -> RotationView:
     """Return the view of a rotation by its record; a report counts if it is of the same cycle.
 
-    `in_cycle`: a cycle may be running now. What is recorded of a fetch before it is answered is a
-    failure then, which holds only if nobody comes back from it.
+    `in_cycle`: a cycle may be running now. The failure that is recorded before each fetch does not
+    count then, as the fetch may still end well.
     """
     if report is not None and report.started_at != record.started_at:
         report = None
@@ -63,6 +63,7 @@ def rotation_view(
         next_at=record.next_at if settings.enabled else None,
         credentials=tuple(_credentials(settings, record, now, asked)),
         targets=tuple(_targets(settings, record)),
+        notes=record.notes,
         in_cycle=bool(asked),
     )
     return _judged(view if report is None else _completed(view, report), now)
@@ -72,8 +73,16 @@ def with_found(
     view: RotationView, found: Mapping[tuple[str, str], Found], now: datetime
 ) -> RotationView:
     """Return the view with what its targets hold now, by the names of rotation and target."""
-    targets = (replace(one, found=found.get((view.name, one.name))) for one in view.targets)
-    return _judged(replace(view, targets=tuple(targets)), now)
+    targets = tuple(_found(one, found.get((view.name, one.name))) for one in view.targets)
+    view = replace(view, targets=targets)
+    if any(one.found is not None and one.found.lacks for one in targets):
+        view = replace(view, job_safe=False, safe_until=None)
+    return _judged(view, now)
+
+
+def _found(one: TargetView, found: Found | None) -> TargetView:
+    end = None if found is not None and found.lacks else one.end
+    return replace(one, found=found, end=end)
 
 
 def report_view(report: Report, now: datetime) -> RotationView:
@@ -101,15 +110,7 @@ def report_view(report: Report, now: datetime) -> RotationView:
             )
             for one in report.credentials
         ),
-        targets=tuple(
-            TargetView(
-                name=one.name,
-                outcome=one.outcome,
-                end=one.expires_at or (FOREVER if one.outcome in GOOD_TARGET else None),
-                failure=_reported(one.failure),
-            )
-            for one in report.targets
-        ),
+        targets=tuple(_reported_targets(report)),
         notes=_notes(report),
     )
     return _judged(view, now)
@@ -154,20 +155,49 @@ def _targets(settings: RotationSettings, record: Record) -> Iterable[TargetView]
     """Yield every target; one that stands for many as one, and its worst by name."""
     for target in settings.targets:
         name = target.target_name
-        members = {n: past for n, past in record.targets.items() if past.group == name}
+        members = [
+            _target(target, settings, past, member)
+            for member, past in record.targets.items()
+            if past.group == name
+        ]
+        own = _target(target, settings, record.target(name), name)
         if not members:
-            yield _target(target, settings, record.target(name), name)
+            yield own
             continue
-        worst = sorted(members, key=lambda n: _badness(members[n]), reverse=True)
-        yield _target(target, settings, members[worst[0]], f"{name} ({len(members)} objects)")
-        for member in worst[:_WORST]:
-            if members[member].failure is not None:
-                yield _target(target, settings, members[member], member)
+        whole, *failing = _together(name, members)
+        if own.failure is not None:  # its members could not be found
+            whole = replace(whole, outcome=own.outcome, failure=own.failure)
+        yield from (whole, *failing)
 
 
-def _badness(past: TargetRecord) -> tuple[bool, bool, float]:
-    end = past.end.timestamp() if past.end is not None else 0.0
-    return past.failure is not None, past.end is None, -end
+def _reported_targets(report: Report) -> Iterable[TargetView]:
+    """Yield every target of a report; one that stands for many as one, and its worst by name."""
+    groups: dict[str, list[TargetView]] = {}
+    for one in report.targets:
+        view = TargetView(
+            name=one.name,
+            outcome=one.outcome,
+            end=one.expires_at or (FOREVER if one.outcome in GOOD_TARGET else None),
+            failure=_reported(one.failure),
+        )
+        if one.group is None:
+            yield view
+        else:
+            groups.setdefault(one.group, []).append(view)
+    for name, members in groups.items():
+        yield from _together(name, members)
+
+
+def _together(name: str, members: Sequence[TargetView]) -> Iterable[TargetView]:
+    worst = sorted(members, key=_badness, reverse=True)
+    failing = [one for one in worst if one.failure is not None]
+    yield replace(worst[0], name=name, objects=len(members), failing=len(failing))
+    yield from failing[:_WORST]
+
+
+def _badness(one: TargetView) -> tuple[bool, bool, float]:
+    end = one.end.timestamp() if one.end is not None else 0.0
+    return one.failure is not None, one.end is None, -end
 
 
 def _target(
@@ -200,7 +230,7 @@ def _completed(view: RotationView, report: Report) -> RotationView:
         # One that has ended since is no longer what the cycle said of it.
         outcome = one.outcome if one.outcome == "failed" else found.outcome
         credentials.append(replace(one, outcome=outcome, proof=found.proof))
-    return replace(view, credentials=tuple(credentials), notes=_notes(report))
+    return replace(view, credentials=tuple(credentials))
 
 
 def _notes(report: Report) -> tuple[str, ...]:
@@ -241,11 +271,11 @@ def _credential_health(one: CredentialView, now: datetime, worst: Health) -> Hea
 
 
 def _target_health(one: TargetView, now: datetime, worst: Health) -> Health | None:
-    if one.outcome in {None, "paused"}:
+    differs = one.found is not None and one.found.differs
+    if one.outcome == "paused" or (one.outcome is None and not differs):
         return None
     if one.end is None or one.end <= now:
         return worst
-    differs = one.found is not None and one.found.differs
     return Health.GREEN if one.outcome in GOOD_TARGET and not differs else Health.AMBER
 
 

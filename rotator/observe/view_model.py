@@ -89,7 +89,9 @@ class EntryFound(Struct, frozen=True):
 class Found(Struct, frozen=True):
     """What a target held when it was read: its entries, or why it could not be read.
 
-    `mark` says whose mark is on it: `ours` · `foreign` · None where there is none.
+    `mark` says whose mark is on it: `ours` · `foreign` · None where there is none. `gone`: it could
+    not be read, and jobs can't read it either. `objects`: how many were read, where it stands for
+    many; `differing`: those of them that differ, by name.
     """
 
     entries: tuple[EntryFound, ...] = ()
@@ -97,12 +99,26 @@ class Found(Struct, frozen=True):
     reason: str | None = None
     detail: str | None = None
     hint: str | None = None
+    gone: bool = False
+    objects: int | None = None
+    differing: tuple[tuple[str, Found], ...] = ()
 
     @property
     def differs(self) -> bool:
         """Tell whether it is not what was published last, as far as the target shows it."""
-        return self.reason is not None or any(
-            one.entry not in {"current", "withheld"} for one in self.entries
+        return (
+            self.reason is not None
+            or bool(self.differing)
+            or any(one.entry not in {"current", "withheld"} for one in self.entries)
+        )
+
+    @property
+    def lacks(self) -> bool:
+        """Tell whether an entry is not there for a job that starts now."""
+        return (
+            self.gone
+            or any(one.entry == "missing" for one in self.entries)
+            or any(one.lacks for _, one in self.differing)
         )
 
 
@@ -111,7 +127,8 @@ class TargetView(Struct, frozen=True):
 
     `end` is the earliest end of the rotation's entries in it: `FOREVER` where none ends, None where
     one of them does not work, or nobody knows. `fingerprint` names the document written last.
-    `found`: what is there now, where it was read.
+    `found`: what is there now, where it was read. `objects`: how many it stands for, if it
+    stands for many, of which so many are `failing`; the rest is that of the worst of them.
     """
 
     name: str
@@ -122,6 +139,16 @@ class TargetView(Struct, frozen=True):
     failure: FailureView | None = None
     found: Found | None = None
     health: Health | None = None
+    objects: int | None = None
+    failing: int = 0
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        if self.objects is None:
+            return self.name
+        failing = f", {self.failing} of them failing" if self.failing else ""
+        return f"{self.name} ({self.objects} objects{failing})"
 
     @property
     def expires_at(self) -> datetime | None:

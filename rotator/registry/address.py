@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Struct
 
 from rotator.core.docker_config import DOCKER_HUB
 from rotator.http.client import NoAnswerError
@@ -18,8 +19,7 @@ _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _ECR = re.compile(r"[0-9]{12}\.dkr[.-]ecr(-fips)?\.[a-z0-9-]+\.[a-z0-9.-]+|public\.ecr\.aws")
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """Whom a credential may be sent to without verified TLS.
 
     `insecure`: registries and token services, each `host[:port]`. Loopback is allowed always.
@@ -34,8 +34,8 @@ class Access:
     def realm(self, host: str, realm: str) -> SplitResult:
         """Return the token service's address if the credential may go there.
 
-        A registry names it over verified TLS, so it must be https too. What an insecure registry
-        says may have been written by anybody: its realm is itself, or is listed as insecure.
+        A registry names it over verified TLS, so it must be https too. Anybody may have written
+        the answer of an insecure registry: its realm is itself, or is listed as insecure.
         """
         url = _plain_url(realm)
         if url is None:

@@ -24,7 +24,7 @@ class Challenge(NamedTuple):
 def challenges(header: str) -> list[Challenge]:
     """Return the challenges of a `WWW-Authenticate` header in their order.
 
-    What is no challenge is skipped. Several may stand in one header, separated by commas like
+    Other text is skipped. Several challenges may stand in one header, separated by commas like
     their parameters; of a parameter that is there twice the first counts.
     """
     found: list[Challenge] = []

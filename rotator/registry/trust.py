@@ -6,7 +6,7 @@ import ssl
 from pathlib import Path
 
 from rotator.http.client import NoAnswerError
-from rotator.system.kept import Kept
+from rotator.system.cache import Cache
 
 
 class Trust:
@@ -14,7 +14,7 @@ class Trust:
 
     def __init__(self, ca_file: Path | None) -> None:
         self._ca_file = ca_file
-        self._contexts: Kept[ssl.SSLContext] = Kept()
+        self._contexts: Cache[ssl.SSLContext] = Cache()
 
     def context(self, *, lax: bool) -> ssl.SSLContext:
         """Return whom to trust, read again where that changed: a daemon outlives certificates."""

@@ -1,8 +1,8 @@
 """Credentials from a Docker credential helper: every registry that has a `docker-credential-NAME`.
 
 The protocol: `docker-credential-NAME get` reads the registry's name (as in `auths`) from standard
-input and prints `{"ServerURL": …, "Username": …, "Secret": …}`, or prints an error text, also on
-standard output, and ends with an exit code other than 0
+input. It writes `{"ServerURL": …, "Username": …, "Secret": …}` to standard output, or an error
+text, and then ends with an exit code other than 0
 (https://github.com/docker/docker-credential-helpers#development).
 
 The user name `<token>` says that the secret is an identity token, as Azure's helpers give: it is
@@ -22,15 +22,15 @@ import signal
 import time
 from typing import TYPE_CHECKING, TypeGuard
 
-from rotator.core.errors import PermanentError, Reason, TemporaryError
+from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
 from rotator.core.model import Credential, Secret
 from rotator.core.ports import Source
+from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 from rotator.system.program import ProgramOutputError, ProgramTimeoutError, run
 from rotator.system.program_environment import passed_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import timedelta
 
     from rotator.config.sources import CredentialHelperSourceSettings
     from rotator.core.ports import Clock
@@ -52,21 +52,32 @@ _TRY = "see what it says, as the user that runs rotator: echo {url} | {program} 
 _REACH = "see whether this machine reaches what the helper asks (proxy, firewall, DNS): {program}"
 _UNLOCK = "the user that runs rotator must be able to use the GPG key without being asked"
 
-_ERROR_TEXTS = (
+
+def _says(
+    text: str, reason: Reason, hint: str, kind: type[DriverError] = PermanentError
+) -> ErrorRule:
+    return ErrorRule(on(text=text), reason, hint, f": {text}", kind)
+
+
+_FAILURES = (
     # The protocol's own: https://github.com/docker/docker-credential-helpers credentials/error.go
-    ("credentials not found in native keychain", PermanentError, Reason.NOT_FOUND, _LOG_IN),
-    ("no credentials server URL", PermanentError, Reason.INVALID, _TRY),
-    ("no credentials username", PermanentError, Reason.FIELD_MISSING, _LOG_IN),
+    _says("credentials not found in native keychain", Reason.NOT_FOUND, _LOG_IN),
+    _says("no credentials server URL", Reason.INVALID, _TRY),
+    _says("no credentials username", Reason.FIELD_MISSING, _LOG_IN),
     # docker-credential-pass, and then Go's network code, which most helpers are built on.
-    ("pass not initialized", PermanentError, Reason.NOT_FOUND, "set it up first: pass init KEY"),
-    ("decryption failed", PermanentError, Reason.FORBIDDEN, _UNLOCK),
-    ("no such host", TemporaryError, Reason.UNREACHABLE, _REACH),
-    ("connection refused", TemporaryError, Reason.UNREACHABLE, _REACH),
-    ("i/o timeout", TemporaryError, Reason.UNREACHABLE, _REACH),
+    _says(
+        "pass not initialized", Reason.NOT_FOUND, "set it up first: pass init KEY", PermanentError
+    ),
+    _says("decryption failed", Reason.FORBIDDEN, _UNLOCK),
+    _says("no such host", Reason.UNREACHABLE, _REACH, TemporaryError),
+    _says("connection refused", Reason.UNREACHABLE, _REACH, TemporaryError),
+    _says("i/o timeout", Reason.UNREACHABLE, _REACH, TemporaryError),
+    ErrorRule(on(), Reason.UNAVAILABLE, _TRY, " with {how}", TemporaryError),
 )
+"""What a helper's text means; nothing of it is repeated but what is searched for."""
 
 _BUSY = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ETXTBSY})
-"""What starting a program answers where the machine is short of something for a short time."""
+"""Errors of starting a program that pass: the machine lacks something for a short time."""
 
 
 class CredentialHelperSource(Source):
@@ -78,23 +89,18 @@ class CredentialHelperSource(Source):
 
     def __init__(
         self,
-        name: str,
-        helper: str,
-        registries: frozenset[str],
+        settings: CredentialHelperSourceSettings,
         clock: Clock,
-        *,
-        timeout: timedelta,
-        lifetime: timedelta | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
-        super().__init__(name, registries)
-        self._helper = helper
-        self._wanted = sorted(registries)
+        super().__init__(settings.name, settings.known_registries())
+        self._helper = settings.helper
+        self._wanted = sorted(settings.registries)
         self._clock = clock
-        self._timeout = timeout
-        self._lifetime = lifetime
+        self._timeout = settings.timeout
+        self._lifetime = settings.lifetime
         self._environment = environment
-        self._program = f"docker-credential-{helper}"
+        self._program = f"docker-credential-{settings.helper}"
 
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:  # noqa: ARG002  a helper can't renew
         """Return what the helper says for each registry.
@@ -160,15 +166,11 @@ class CredentialHelperSource(Source):
             raise self._failed(code, output, registry)
         return output
 
-    def _failed(self, code: int, output: bytes, registry: str) -> TemporaryError | PermanentError:
-        text = output.decode("utf-8", "replace")
-        where = f"{self._program} failed for {registry}"
-        for part, kind, reason, hint in _ERROR_TEXTS:
-            if part in text:
-                return kind(reason, f"{where}: {part}", self._hint(hint, registry))
+    def _failed(self, code: int, output: bytes, registry: str) -> DriverError:
         how = f"exit code {code}" if code > 0 else f"signal {-code} ({signal.strsignal(-code)})"
-        hint = self._hint(_TRY, registry)
-        return TemporaryError(Reason.UNAVAILABLE, f"{where} with {how}", hint)
+        evidence = Evidence(text=output.decode("utf-8", "replace"))
+        given = {"how": how, "url": registry, "program": self._program}
+        return classify(_FAILURES, evidence, f"{self._program} failed for {registry}", given)
 
     def _parse(self, output: bytes, registry: str) -> tuple[str, str]:
         """Return username and secret as docker would read them: the first JSON value, any case."""
@@ -211,13 +213,5 @@ def _is_text(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and value.encode("utf-8", "replace").decode() == value
 
 
-def build(settings: CredentialHelperSourceSettings, clock: Clock) -> CredentialHelperSource:
-    """Build the source that the configuration describes."""
-    return CredentialHelperSource(
-        settings.name,
-        settings.helper,
-        frozenset(settings.registries),
-        clock,
-        timeout=settings.timeout,
-        lifetime=settings.lifetime,
-    )
+build = CredentialHelperSource
+"""Returns the source that the configuration describes."""

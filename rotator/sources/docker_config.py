@@ -18,10 +18,10 @@ from rotator.core.docker_config import DOCKER_HUB, decode, registry_key
 from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.core.model import Credential, Secret
 from rotator.core.ports import Source
+from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from rotator.config.sources import DockerConfigSourceSettings
     from rotator.core.docker_config import DockerConfig
@@ -33,25 +33,30 @@ LIMIT = 1 << 20
 
 # As `registry_key` has them.
 _WEB_LOGIN = frozenset(registry_key(f"{DOCKER_HUB}{name}-token") for name in ("access", "refresh"))
-_UNREADABLE = (Reason.UNREADABLE, "make it readable for the user that runs rotator: ls -l {path}")
-_READ_ERRORS = {
-    errno.ENOENT: (Reason.NOT_FOUND, "log in there: docker --config {folder} login REGISTRY"),
-    errno.EISDIR: (
-        Reason.UNREADABLE,
+_READ_ERRORS = (
+    ErrorRule(
+        on(errno=errno.ENOENT), Reason.NOT_FOUND,
+        "log in there: docker --config {folder} login REGISTRY",
+    ),
+    ErrorRule(
+        on(errno=errno.EISDIR), Reason.UNREADABLE,
         "Docker makes a directory of a missing file that a job mounts: rmdir {path}, then log in",
     ),
-}
+    ErrorRule(
+        on(), Reason.UNREADABLE,
+        "make it readable for the user that runs rotator: ls -l {path}",
+    ),
+)  # fmt: skip
 
 
 class DockerConfigSource(Source):
     """Takes the logins of the docker config file at `path`: all, or those of `registries`."""
 
-    def __init__(
-        self, name: str, path: Path, registries: frozenset[str] | None, clock: Clock
-    ) -> None:
-        super().__init__(name, registries)
-        self.changes_early = True
-        self._path = path
+    changes_early = True
+
+    def __init__(self, settings: DockerConfigSourceSettings, clock: Clock) -> None:
+        super().__init__(settings.name, settings.known_registries())
+        self._path = settings.path
         self._clock = clock
 
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:  # noqa: ARG002  the file is read whatever was in it before
@@ -82,12 +87,9 @@ class DockerConfigSource(Source):
             with self._path.open(encoding="utf-8") as file:
                 text = file.read(LIMIT + 1)
         except OSError as error:
-            reason, hint = _READ_ERRORS.get(error.errno or 0, _UNREADABLE)
-            raise PermanentError(
-                reason,
-                f"cannot read the docker config {self._path}: {error.strerror}",
-                hint.format(path=self._path, folder=self._path.parent),
-            ) from error
+            what = f"cannot read the docker config {self._path}: {error.strerror}"
+            given = {"path": self._path, "folder": self._path.parent}
+            raise classify(_READ_ERRORS, Evidence(error=error), what, given) from error
         except UnicodeDecodeError:
             raise PermanentError(
                 Reason.MALFORMED,
@@ -145,7 +147,5 @@ def _helper(config: DockerConfig, registries: Sequence[str]) -> str | None:
     return next((name for name in candidates if name and isinstance(name, str)), None)
 
 
-def build(settings: DockerConfigSourceSettings, clock: Clock) -> DockerConfigSource:
-    """Build the source that the configuration describes."""
-    registries = None if settings.registries is None else frozenset(settings.registries)
-    return DockerConfigSource(settings.name, settings.path, registries, clock)
+build = DockerConfigSource
+"""Returns the source that the configuration describes."""

@@ -5,8 +5,8 @@ One token is good for every registry in its region that the identity may read, i
 documentation ties its end to those 12 hours alone, so an AWS session that ends before does not
 count. Nothing revokes it.
 
-A client is kept while the files that its keys are read from stay the same: the SDK never
-reads those again. What else gives keys (a role, an instance, a program) is asked at each fetch.
+A client is cached while the files with its keys stay the same, because the SDK never reads those
+again. Other sources of keys (a role, an instance, a program) are asked at each fetch.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from rotator.core.docker_config import registry_key
 from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
 from rotator.core.model import Credential, Secret
 from rotator.core.ports import Source
-from rotator.system.kept import Kept
+from rotator.system.cache import Cache
 from rotator.system.secret_input import digest
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class EcrSource(Source):
         self._region = settings.region
         self._clock = clock
         self._further = settings.registries or ()
-        self._clients: Kept[tuple[Any, str | None]] = Kept()
+        self._clients: Cache[tuple[Any, str | None]] = Cache()
         self._access = Access(
             settings.region,
             profile=settings.profile,
@@ -134,7 +134,7 @@ class EcrSource(Source):
         ]
 
     def identity(self) -> str:
-        """Return the ARN of whom AWS takes us for; raises as `fetch` does.
+        """Return the ARN of our identity for AWS; raises as `fetch` does.
 
         Nobody needs a permission to ask (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
         """
@@ -161,7 +161,7 @@ class EcrSource(Source):
         return answer
 
     def _client(self, service: str, call: Call) -> Any:
-        """Return a client of the SDK; it is kept while its keys' files stay the same."""
+        """Return a client of the SDK, the same one while its keys' files stay the same."""
         make = partial(self._new_client, service, call)
         files = aws_files(self._settings.web_identity_token_file)
         client, source = self._clients.get(service, files, make)
@@ -238,6 +238,5 @@ class EcrSource(Source):
         )
 
 
-def build(settings: EcrSourceSettings | EcrPublicSourceSettings, clock: Clock) -> EcrSource:
-    """Return the source that an `ecr` or `ecr_public` entry of the configuration describes."""
-    return EcrSource(settings, clock)
+build = EcrSource
+"""Returns the source that an `ecr` or `ecr_public` entry of the configuration describes."""

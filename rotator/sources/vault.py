@@ -10,10 +10,11 @@ from __future__ import annotations
 from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from msgspec.structs import replace
 
-from rotator.core.errors import DriverError, PermanentError, Reason
+from rotator.core.errors import DriverError, LoginRejectedError, PermanentError, Reason
 from rotator.core.model import Credential, Lease
 from rotator.core.ports import Source
 from rotator.vault.engines import Engine, find, read_kv
@@ -27,13 +28,11 @@ if TYPE_CHECKING:
 
     from rotator.config.sources import VaultSourceSettings
     from rotator.core.ports import Clock
+    from rotator.vault.connection import Answer
     from rotator.vault.engines import Stored
-    from rotator.vault.reply import Reply
 
 # Servers count whole seconds, and a request takes its time.
 _ROUNDING = timedelta(seconds=2)
-
-_REVOKE = "sys/leases/revoke"
 
 # What the server answers to a lease that it does not know, or that we may not touch.
 _NO = frozenset({400, 403, 404})
@@ -52,7 +51,6 @@ class VaultSource(Source):
         self._settings = settings
         self._clock = clock
         self._session = session
-        self._engine: Engine | None = None
         self._leased: dict[str, int] = {}
         # Leases are ended several at once, and a fetch that hangs may still be under way.
         self._turn = Lock()
@@ -62,11 +60,11 @@ class VaultSource(Source):
     @property
     def token_expires_at(self) -> datetime | None:
         """When the login token ends; None where it has no known end, or there is none yet."""
-        return self._session.token_expires_at
+        return self._session.login.token_expires_at
 
     def login_stamp(self) -> str:
         """Return what changes when the secret that logs in changes, or how it is configured."""
-        return self._session.login_stamp()
+        return self._session.login.login_stamp()
 
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:
         """Return what the secret holds now, or the previous credentials with a lengthened lease."""
@@ -80,7 +78,7 @@ class VaultSource(Source):
         """
         with self._turn:
             self._session.open()
-            self._session.call("POST", _REVOKE, body={"lease_id": lease.id})
+            self._session.call(lambda vault: vault.sys.revoke_lease(lease.id))
             self._leased.pop(lease.id, None)
 
     def _fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:
@@ -89,20 +87,34 @@ class VaultSource(Source):
         if renewed:
             return renewed
         settings = self._settings
-        # Searched again each time that a read failed, as a mount may have been replaced.
-        engine, stored, self._engine = self._engine, None, None
-        if engine is None:
-            engine, stored = find(
-                self._session, settings.path, settings.engine, settings.kv_version_pin
-            )
+        known = Engine.learned(self.learned, settings.path, settings.engine)
+        failure: PermanentError | None = None
+        if known is not None:
+            try:
+                return self._read(known)
+            except LoginRejectedError:
+                raise
+            except PermanentError as error:
+                failure = error
+            # Another engine may have been mounted there.
+            self._session.mounts.forget(settings.path)
+        engine, stored = find(
+            self._session, settings.path, settings.engine, settings.kv_version_pin
+        )
+        if failure is not None and engine == known:
+            raise failure
+        return self._read(engine, stored)
+
+    def _read(self, engine: Engine, stored: Stored | None = None) -> list[Credential]:
+        """Return what an engine holds or makes; remember the engine where it gave something."""
         try:
             found = self._made(engine) if engine.kind == "dynamic" else self._stored(engine, stored)
         except PermanentError as error:
-            self._session.mounts.forget(settings.path)
+            self._session.mounts.forget(self._settings.path)
             if engine.api_path and error.reason is Reason.FORBIDDEN:
                 error.hint = f"write `path: {engine.api_path}`, without `data/`; or {error.hint}"
             raise
-        self._engine = engine
+        self.learned = engine.as_learned()
         # Reading what is made on request makes another one.
         self.changes_early = engine.kind != "dynamic"
         return found
@@ -131,16 +143,18 @@ class VaultSource(Source):
         except DriverError:
             # Nobody else knows of this lease; without an end to it each try would leave one more.
             if lease:
-                self._session.ask("POST", _REVOKE, body={"lease_id": lease.id}, accept=_NO)
+                self._session.ask(lambda vault: vault.sys.revoke_lease(lease.id), _NO)
             raise
 
-    def _ask(self, path: str) -> Reply:
+    def _ask(self, path: str) -> Answer:
         parameters = self._settings.parameters
         if self._settings.method == "write":
-            return self._session.call("POST", path, body=parameters)
-        return self._session.call("GET", path, params=parameters)
+            return self._session.call(lambda vault: vault.write_data(quote(path), data=parameters))
+        # The client's own `read` takes no parameters.
+        address = f"v1/{quote(path)}"
+        return self._session.call(lambda vault: vault.adapter.get(address, params=parameters))
 
-    def _lease(self, reply: Reply, now: datetime) -> Lease | None:
+    def _lease(self, reply: Answer, now: datetime) -> Lease | None:
         lease_id, seconds = reply.document.get("lease_id"), reply.document.get("lease_duration")
         if not isinstance(lease_id, str) or not lease_id or not isinstance(seconds, int):
             return None
@@ -153,13 +167,13 @@ class VaultSource(Source):
 
     def _end(self, end: datetime) -> datetime:
         """Return the earlier of a lease's end and the end of the token that it dies with."""
-        return min(end, self._session.token_expires_at or end)
+        return min(end, self._session.login.token_expires_at or end)
 
     def _renewed(self, previous: Sequence[Credential]) -> list[Credential]:
         """Return the previous credentials with a later end; none where one can't be had."""
         leases = {credential.lease for credential in previous}
         lease = leases.pop() if len(leases) == 1 else None
-        # What an earlier login leased ends with that login, whatever a renewal says.
+        # A lease of an earlier login ends with that login, also where a renewal says otherwise.
         if lease is None or self._leased.get(lease.id) != self._session.number:
             return []
         # One that ends before its lease does not last longer with it.
@@ -167,12 +181,12 @@ class VaultSource(Source):
             return []
         now = self._clock()
         life = max(lease.expires_at - credential.issued_at for credential in previous)
-        body = {"lease_id": lease.id, "increment": round(life.total_seconds())}
-        reply = self._session.ask("POST", "sys/leases/renew", body=body, accept=_NO)
-        seconds = reply.document.get("lease_duration")
-        if reply.status in _NO or not isinstance(seconds, int):
+        seconds = round(life.total_seconds())
+        reply = self._session.ask(lambda vault: vault.sys.renew_lease(lease.id, seconds), _NO)
+        given = reply.document.get("lease_duration")
+        if reply.status in _NO or not isinstance(given, int):
             return []
-        end = self._end(now + timedelta(seconds=whole_number(seconds)))
+        end = self._end(now + timedelta(seconds=whole_number(given)))
         if end - now < life - _ROUNDING:
             return []
         longer = Lease(lease.id, end, bool(reply.document.get("renewable")))

@@ -1,4 +1,4 @@
-"""Writes a file so that whoever reads it finds the old text or the new one, each of them whole.
+"""Writes a file so that its readers find the old text or the new one, each of them whole.
 
 The new text goes into a temporary file beside it, the draft, which then takes its name. Errors are
 the system's own, `OSError`: callers know what they mean where they are.
@@ -11,8 +11,9 @@ import fcntl
 import os
 import secrets
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from rotator.system import rename
 
@@ -24,8 +25,7 @@ _FS_IOC_GETFLAGS = 0x80086601
 _APPEND_ONLY = 0x20
 
 
-@dataclass
-class Draft:
+class Draft(Struct):
     """An open temporary file in a directory. `temporary`: its name there is still to be removed."""
 
     directory: int
@@ -73,15 +73,17 @@ def write(
     uid: int = -1,
     gid: int = -1,
     durable: bool = True,
+    named: bool = True,
     exclusive: bool = False,
 ) -> None:
     """Put the text into the file `name` of the directory.
 
     `uid` and `gid` of -1: as a new file there gets them. `durable`: on the disk before this
-    returns, text and name. `exclusive`: raise `FileExistsError` where the name is taken.
+    returns, text and name; without `named` the text alone, so that a power failure leaves the name
+    with the old text or the new one. `exclusive`: raise `FileExistsError` where the name is taken.
 
     The old file stays as it was unless this returns, save for an error of the last step, which
-    makes the new name durable. What a killed run left behind is removed first.
+    makes the new name durable. Drafts of a killed run are removed first.
     """
     for found in drafts(opened, name):
         remove_abandoned(opened, found)
@@ -97,7 +99,7 @@ def write(
             made.create(name)
         else:
             made.replace(name)
-        if durable:
+        if durable and named:
             sync_directory(opened)
 
 

@@ -14,6 +14,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from rotator.core.errors import Reason, TemporaryError
+from rotator.core.ports import Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,8 +34,7 @@ _HINT = "look at what it waits for: a mount, a name server, a proxy; nothing els
 class ThreadedEach:
     """Implements `core.ports.Each`. Make one for each rotation: its cycles follow one another.
 
-    An item is told from others by equality, so that a source or a target whose read still hangs is
-    not written to either.
+    Items are compared by equality, so that a target whose read still hangs is not written to.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -52,7 +52,8 @@ class ThreadedEach:
             if stuck := next((one for one in hanging if one.item == item), None):
                 asked.append(self._still(stuck))
                 continue
-            server = getattr(item, "server", None) or object()  # who names none waits for nobody
+            named = item.server if isinstance(item, Target) else None
+            server = named or object()  # an item that names none waits for nobody
             if server not in queues:
                 queues[server] = _Queue(self._running, seconds, self._clock)
             one = _Call(call, item, queues[server])
@@ -158,7 +159,7 @@ class _Queue:
                 one.started = now
                 self._running.add(one)
                 return one
-            one.answer = _timeout("not called: no call before it on the same server was answered")
+            one.answer = _timeout("not called: no call before it on the same server got an answer")
             one.done.set()
         return None
 

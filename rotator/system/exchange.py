@@ -2,7 +2,7 @@
 
 The draft and the file change names at one instant (`RENAME_EXCHANGE`), then we look at what came
 out. If somebody else wrote in between, the names are changed back, so that nothing is lost. Until
-that is known, whoever opens the new file waits (`lease.alone`): nobody builds on a document that is
+that is known, readers of the new file wait (`lease.alone`): nobody builds on a document that is
 taken back.
 
 While two files change names, the draft's name tells what a rotator that is killed would have done
@@ -74,7 +74,7 @@ def is_under_way(name: str, found: str) -> bool:
 def finish(opened: int, name: str, found: str) -> None:
     """Finish what a rotator had begun that was killed while two files changed names.
 
-    The caller holds the lock of the directory, so that no other rotator is at it.
+    The caller holds the lock of the directory, so that no other rotator writes there.
     """
     numbers = tuple(int(text, 16) for text in found.rsplit("-", 6)[1:])
     ours, read = numbers[:3], numbers[3:]
@@ -106,7 +106,7 @@ def _put_back(draft: Draft, name: str, *, others_wait: bool) -> None:
         replaced = _status(opened, draft.name).st_ino
         if replaced == placed:
             break
-        placed = newest  # what came out now is newer still, and goes back in its turn
+        placed = newest  # the document that came out is newer still, and goes back next
     if others_wait and _status(opened, draft.name).st_ino == ours:
         _show_instead(draft, name)
     os.unlink(draft.name, dir_fd=opened)

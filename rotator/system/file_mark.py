@@ -24,7 +24,7 @@ def attach(file: int, mark: Mark) -> bool:
     try:
         os.setxattr(file, ATTRIBUTE, json.dumps(to_annotations(mark)).encode())
     except OSError:
-        # An older mark would now tell lies about the content.
+        # An older mark would now be wrong about the content.
         with suppress(OSError):
             os.removexattr(file, ATTRIBUTE)
         return False

@@ -1,7 +1,7 @@
 """The journal in files: one JSON file a rotation in the state directory, and the fingerprints' key.
 
-Nothing here stops a cycle. What can't be read is set aside, and where nothing can be written the
-record is kept in memory: a journal that is lost costs one renewal.
+Nothing here stops a cycle. A file that can't be read is set aside, and where nothing can be
+written the record stays in memory: a journal that is lost costs one renewal.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 KEY = "fingerprint.key"
 KEY_BYTES = 32
 SET_ASIDE = 3
-"""How many unreadable files are kept, each of them for a person to look at."""
+"""How many unreadable files stay there for a person to read."""
 
 
 class _Header(Struct):
@@ -39,11 +39,11 @@ class _Header(Struct):
 class FileJournal:
     """Implements `core.ports.Journal` for one rotation.
 
-    `warn` gets a sentence for each thing that a person should know; a state directory that can't
-    be written is told once, and again only after it could be written in between.
+    `warn` gets a sentence for each thing that a person should know. It gets one for a state
+    directory that can't be written, and another only after it could be written in between.
 
-    Raises `ConfigError` where a newer rotator wrote the record: what this one does not know of it
-    would be lost.
+    Raises `ConfigError` where a newer rotator wrote the record: it may hold fields that
+    this one would lose.
     """
 
     def __init__(self, state_dir: Path, rotation: str, warn: Callable[[str], None]) -> None:
@@ -67,10 +67,13 @@ class FileJournal:
             self._set_aside(self._name, error)
             return Record()
 
-    def save(self, record: Record) -> None:
-        """Keep the record: on the disk when this returns, or in memory and with a warning."""
+    def save(self, record: Record, *, lasting: bool = True) -> None:
+        """Keep the record: in the file when this returns, or in memory and with a warning.
+
+        `lasting`: after a power failure too. Else the file may hold the record before it then.
+        """
         try:
-            self._write(self._name, f"{record.dump()}\n")
+            self._write(self._name, f"{record.dump()}\n", lasting=lasting)
         except OSError as error:
             self._unsaved = record
             self._cannot_write(error)
@@ -116,11 +119,15 @@ class FileJournal:
             self._set_aside(KEY, error)
             return None
 
-    def _write(self, name: str, text: str, *, exclusive: bool = False) -> None:
+    def _write(
+        self, name: str, text: str, *, exclusive: bool = False, lasting: bool = True
+    ) -> None:
         state.prepare(self._dir)
         uid, gid = state.owner(self._dir)
         with atomic_file.directory(self._dir) as opened:
-            atomic_file.write(opened, name, text, uid=uid, gid=gid, exclusive=exclusive)
+            atomic_file.write(
+                opened, name, text, uid=uid, gid=gid, exclusive=exclusive, named=lasting
+            )
 
     def _set_aside(self, name: str, why: Exception) -> None:
         path = self._dir / name

@@ -57,7 +57,7 @@ def wait_for_writers(file: int, seconds: float) -> None:
 
 
 def _take(file: int, kind: int) -> None:
-    # The kernel announces whoever waits by a signal: one that does nothing, as SIGIO would end us.
+    # The kernel announces a waiting reader by a signal; SIGURG does nothing, SIGIO would end us.
     fcntl.fcntl(file, _F_SETSIG, signal.SIGURG)
     fcntl.fcntl(file, fcntl.F_SETLEASE, kind)
 

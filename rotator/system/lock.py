@@ -106,8 +106,8 @@ def directory_lock(opened: int, wait: float) -> Iterator[bool]:
     """Hold the lock of an open directory for the block; yield whether it could be had in `wait` s.
 
     Rotators lock each other out with it while they write there. The directory itself is locked, so
-    that no lock file lies about, and rotators of two users can share it. Whoever can read the
-    directory can hold that lock: nobody may depend on it for more than order.
+    that no lock file is left there, and rotators of two users can share it. Every reader
+    of the directory can hold that lock: nobody may depend on it for more than order.
     """
     try:
         held = _take(opened, time.monotonic() + wait, time.monotonic, time.sleep, _SHORT_PAUSE)
@@ -138,8 +138,8 @@ def _take(
     sleep: Callable[[float], None],
     pause: float = PAUSE,
 ) -> bool:
-    # Tried again and again, because flock(2) has no timeout: what would interrupt it is a signal
-    # (only the main thread gets one) and a thread that waits in it can't be ended.
+    # Tried again and again, because flock(2) has no timeout. Only a signal would interrupt it,
+    # which only the main thread gets, and a thread that waits in it can't be ended.
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -63,7 +63,7 @@ def run(
 
 
 def _read(process: subprocess.Popen[bytes], deadline: float, limit: int) -> bytes:
-    """Return what is printed until the program ends, whoever else may hold its output open."""
+    """Return the program's output until it ends, also where others hold the output open."""
     stdout = cast("IO[bytes]", process.stdout)
     os.set_blocking(stdout.fileno(), False)
     output = b""
@@ -78,6 +78,6 @@ def _read(process: subprocess.Popen[bytes], deadline: float, limit: int) -> byte
                     raise ProgramOutputError
             if end in ready:
                 return output
-            if chunk == b"" and stdout in ready:  # closed: it would be ready for ever
+            if chunk == b"" and stdout in ready:  # closed: it would always be ready
                 selector.unregister(stdout)
     raise ProgramTimeoutError

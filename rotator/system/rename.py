@@ -6,7 +6,6 @@ that has no such thing answers with one of `UNSUPPORTED`.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 
@@ -17,6 +16,8 @@ UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
 
 def renameat2(directory: int, old: str, new: str, flags: int) -> None:
     """Rename within an open directory; raise `OSError`."""
+    import ctypes  # noqa: PLC0415  seldom needed, and slow to load
+
     function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if function is None:  # a C library before 2018
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))

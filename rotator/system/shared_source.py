@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from rotator.core.errors import DriverError
 from rotator.core.ports import Source
@@ -19,30 +20,29 @@ WINDOW = 30.0
 """Seconds for which an answer serves the other rotations too."""
 
 
-@dataclass
-class Fetches:
+class Fetches(Struct):
     """The last answer of one driver, for all that share it; `steady`: seconds no one can set."""
 
     driver: Source
     steady: Callable[[], float]
     lock: Lock = field(default_factory=Lock)
-    answer: Sequence[Credential] | DriverError | None = field(default=None, repr=False)
-    answered_at: float = 0.0
-    served: set[str] = field(default_factory=set)
+    answer: Sequence[Credential] | DriverError | None = None
+    asked_at: float = 0.0
+    given_to: set[str] = field(default_factory=set)
 
     def fetch(self, previous: Sequence[Credential], who: str) -> Sequence[Credential]:
-        """Return the answer that another rotation got a moment ago, else ask the driver.
+        """Return the answer that another rotation got just now, else ask the driver.
 
-        A failure serves too: the same wrong login must not be offered once a rotation. Whoever asks
-        again wants a new answer. A lease is never shared: who ends it must be the only one with it.
+        A failure is shared too: the same wrong login must not be offered once a rotation. A
+        rotation that asks again wants a new answer. A lease is never shared: one rotation ends it.
         """
         with self.lock:
-            recent = self.steady() - self.answered_at < WINDOW
-            if self.answer is None or not recent or who in self.served:
-                self.served = set()
+            recent = self.steady() - self.asked_at < WINDOW
+            if self.answer is None or not recent or who in self.given_to:
+                self.given_to = set()
                 self.answer = self._ask(previous)
-                self.answered_at = self.steady()
-            self.served.add(who)
+                self.asked_at = self.steady()
+            self.given_to.add(who)
             answer = self.answer
             if not isinstance(answer, DriverError) and any(login.lease for login in answer):
                 self.answer = None
@@ -77,10 +77,18 @@ class SharedSource(Source):
         return self._fetches.driver.changes_early
 
     @property
+    def learned(self) -> str:
+        """Return what the driver has learned."""
+        return self._fetches.driver.learned
+
+    @learned.setter
+    def learned(self, learned: str) -> None:
+        self._fetches.driver.learned = learned
+
+    @property
     def token_expires_at(self) -> datetime | None:
         """Return when the driver's own login ends, where it has one that ends."""
-        end: datetime | None = getattr(self._fetches.driver, "token_expires_at", None)
-        return end
+        return self._fetches.driver.token_expires_at
 
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:
         """Return what the source gives, asking it once for all that share it."""

@@ -1,7 +1,7 @@
-"""The state directory: made when missing, and its files kept its owner's.
+"""The state directory: it is made when missing, and its files belong to its owner.
 
-Somebody who runs `rotator` by hand as root must leave nothing there that the service, which is
-another user, can't write.
+A command that root types must leave nothing there that the service can't write, as it is another
+user.
 """
 
 from __future__ import annotations

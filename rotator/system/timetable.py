@@ -43,7 +43,7 @@ class Timetable:
         self._scheduler.start()
 
     def set(self, name: str, wait: timedelta, call: Callable[..., None], *args: object) -> None:
-        """Make a call after `wait`; what this name has begun already is not called off."""
+        """Make a call after `wait`; a call of this name that has begun is not called off."""
         with self._lock:
             self._forget(name)
             # An id that was never used: while a job of the same id is ending, the library would

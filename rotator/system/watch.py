@@ -1,11 +1,11 @@
 """Notices at once when somebody changes a file, by inotify(7).
 
 The directory of each file is watched, as most programs rename a new file over the old one; where
-the file is a mount of its own, it is watched itself. What a rotator publishes by a rename is no
-change: the file had a draft's name before (`atomic_file.prefix`).
+the file is a mount of its own, it is watched itself. A rename by a rotator is no change:
+the file had a draft's name before (`atomic_file.prefix`).
 
-The kernel keeps silent on some changes, such as one on another host of a network file system.
-Callers look themselves from time to time, too.
+The kernel tells of mounts, too. It keeps silent on some changes, such as one on another host of a
+network file system: callers look themselves from time to time.
 """
 
 from __future__ import annotations
@@ -37,8 +37,11 @@ SPACING = 0.5
 BURST, REFILL = 200, 5.0
 """How many calls there can be at that spacing; after them there is one each `REFILL` seconds."""
 
-RENEWAL = 10.0
-"""Seconds after which a directory is noticed that was made again, or mounted over."""
+RENEWAL = 60.0
+"""Seconds after which it looks where each path leads now, whatever the kernel told."""
+
+RETURN = 10.0
+"""The same where a directory is gone, or something was mounted or unmounted."""
 
 _IN_DIRECTORY = (
     flags.CLOSE_WRITE | flags.CREATE | flags.DELETE | flags.MOVED_FROM | flags.MOVED_TO
@@ -93,11 +96,11 @@ class Watch:
         self._warned = False
         self._inotify: INotify | None = None
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
-        self._wake = _NONE
+        self._wake = self._mounts = _NONE
         self._closing = False
 
     def start(self) -> None:
-        """Begin; what changes from now on is noticed."""
+        """Begin; changes from now on are noticed."""
         if not self._files:
             return
         try:
@@ -106,6 +109,9 @@ class Watch:
             self._warn_once(error, "max_user_instances")
             return
         self._wake = os.eventfd(0)
+        # Whoever polls it is told when the table of mounts changes: proc_pid_mountinfo(5).
+        with suppress(OSError):
+            self._mounts = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
         for file in self._files:
             self._renew(self._inotify, file)
         self._thread.start()
@@ -120,6 +126,8 @@ class Watch:
             self._thread.join()
         self._inotify.close()
         os.close(self._wake)
+        if self._mounts != _NONE:
+            os.close(self._mounts)
         self._inotify = None
 
     def _run(self) -> None:
@@ -128,11 +136,17 @@ class Watch:
         poll = select.poll()
         poll.register(inotify.fileno(), select.POLLIN)
         poll.register(self._wake, select.POLLIN)
+        if self._mounts != _NONE:
+            poll.register(self._mounts, select.POLLPRI)
         renew_at = time.monotonic() + RENEWAL
         while not self._closing:
+            if any(file.directory == _NONE for file in self._files):
+                renew_at = min(renew_at, time.monotonic() + RETURN)
             times = [renew_at, *(at for file in self._files if (at := file.call_at()) is not None)]
-            ready = poll.poll(max(0.0, min(times) - time.monotonic()) * 1000)
-            if ready and not self._closing:
+            ready = dict(poll.poll(max(0.0, min(times) - time.monotonic()) * 1000))
+            if self._mounts in ready:
+                renew_at = min(renew_at, time.monotonic() + RETURN)
+            if inotify.fileno() in ready and not self._closing:
                 self._notice(list(inotify.read(timeout=0)))
             now = time.monotonic()
             if now >= renew_at:

@@ -116,8 +116,8 @@ class FileTarget(Target):
         wanted = self._wanted()
         with open(place.path.name, "r+b", buffering=0, opener=place.open) as stream:
             file = stream.fileno()
-            # Who opens the file now has to wait, where the kernel can do that. Elsewhere they can
-            # read a text that is not whole.
+            # Readers that open the file now have to wait, where the kernel can do that. Elsewhere
+            # they can read a text that is not whole.
             with lease.alone(file):
                 size = self._still(found_in(file), replacing).version[2]
                 if wanted.mode != access.AS_IT_IS:

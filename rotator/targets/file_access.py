@@ -93,7 +93,7 @@ def check_entry(
         theirs = user_name(status.st_uid)
         raise GoneError(
             Reason.UNSAFE_PATH,
-            f"{path} belongs to {theirs}, in a directory where everybody can make files: whoever "
+            f"{path} belongs to {theirs}, in a directory where everybody can make files: who "
             "made it would get the document",
             f"rm -r {quoted(path)}; or set `owner: {theirs}`, if it is theirs",
         )

@@ -9,130 +9,83 @@ import shlex
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
-from rotator.core.errors import GoneError, PermanentError, Reason, TemporaryError
+from rotator.core.errors import GoneError, Reason, TemporaryError
+from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 OPEN, READ, WRITE = "open the directory of", "read", "write"
-"""What was being done."""
+"""What was being done: the evidence's code."""
 
 _LOOK = "look at it, then move it away: mv {path} {path}.old"
 
 
-class ErrorRule(Struct, frozen=True):
-    """What error numbers mean while one of the things in `doing` is done (empty: any of them)."""
-
-    matches: tuple[int, ...]
-    error: type[TemporaryError | PermanentError]
-    reason: Reason
-    hint: str
-    doing: tuple[str, ...] = ()
-
-
-_RULES = (
+RULES = (
     ErrorRule(
-        (errno.ENOENT,),
-        GoneError,
-        Reason.NOT_FOUND,
-        "make the directory: mkdir -p -m 755 {directory}",
-        (OPEN,),
+        on(code=OPEN, errno=errno.ENOENT), Reason.NOT_FOUND,
+        "make the directory: mkdir -p -m 755 {directory}", kind=GoneError,
     ),
     ErrorRule(
-        (errno.ENOTDIR,),
-        GoneError,
-        Reason.INVALID,
-        "something in this path is no directory: namei -l {directory}",
-        (OPEN,),
+        on(code=OPEN, errno=errno.ENOTDIR), Reason.INVALID,
+        "something in this path is no directory: namei -l {directory}", kind=GoneError,
     ),
     ErrorRule(
-        (errno.EACCES,),
-        PermanentError,
-        Reason.FORBIDDEN,
+        on(code=OPEN, errno=errno.EACCES), Reason.FORBIDDEN,
         "let {user} into the directory: namei -l {directory}",
-        (OPEN,),
     ),
     ErrorRule(
-        (errno.EACCES, errno.EPERM),
-        PermanentError,
-        Reason.UNREADABLE,
+        on(code=READ, errno={errno.EACCES, errno.EPERM}), Reason.UNREADABLE,
         "make it readable for {user}: ls -l {path}",
-        (READ,),
     ),
     ErrorRule(
-        (errno.EACCES, errno.EPERM),
-        PermanentError,
-        Reason.FORBIDDEN,
+        on(code=WRITE, errno={errno.EACCES, errno.EPERM}), Reason.FORBIDDEN,
         "let {user} write in the directory and own the file, or run rotator as root: "
         "ls -ld {directory} {path}; lsattr -d {directory} {path}",
-        (WRITE,),
     ),
     ErrorRule(
-        (errno.ENOSPC, errno.EDQUOT),
-        TemporaryError,
-        Reason.NO_SPACE,
+        on(code=WRITE, errno={errno.ENOSPC, errno.EDQUOT}), Reason.NO_SPACE,
         "free some space or raise the quota: df -h {directory}; df -i {directory}; quota -v",
-        (WRITE,),
+        kind=TemporaryError,
     ),
     ErrorRule(
-        (errno.EROFS,),
-        PermanentError,
-        Reason.READ_ONLY,
+        on(code=WRITE, errno=errno.EROFS), Reason.READ_ONLY,
         "mount it writable for rotator (a systemd unit needs ReadWritePaths={directory}): "
         "findmnt -T {directory}",
-        (WRITE,),
     ),
     ErrorRule(
-        (errno.EBUSY,),
-        PermanentError,
-        Reason.MOUNT_POINT,
+        on(code=WRITE, errno=errno.EBUSY), Reason.MOUNT_POINT,
         "the file is a mount of its own, which can't be replaced: mount the directory "
         "{directory} instead; where you can't, set `write: in_place`, which is not atomic",
-        (WRITE,),
     ),
     ErrorRule(
-        (errno.ENAMETOOLONG,),
-        PermanentError,
-        Reason.INVALID,
-        "choose a shorter file name",
-        (WRITE,),
+        on(code=WRITE, errno=errno.ENAMETOOLONG), Reason.INVALID, "choose a shorter file name",
     ),
     ErrorRule(
-        (errno.ENOTEMPTY,),
-        GoneError,
-        Reason.INVALID,
-        f"a directory with files in it is in the file's place: {_LOOK}",
-        (READ, WRITE),
+        on(code={READ, WRITE}, errno=errno.ENOTEMPTY), Reason.INVALID,
+        f"a directory with files in it is in the file's place: {_LOOK}", kind=GoneError,
     ),
     ErrorRule(
-        (errno.ENOENT,),
-        TemporaryError,
-        Reason.CONFLICT,
+        on(errno=errno.ENOENT), Reason.CONFLICT,
         "somebody removed it at the same time: nothing to do, unless this stays",
+        kind=TemporaryError,
     ),
     ErrorRule(
-        (errno.EIO, errno.ESTALE),
-        TemporaryError,
-        Reason.UNAVAILABLE,
+        on(errno={errno.EIO, errno.ESTALE}), Reason.UNAVAILABLE,
         "the disk or the server of this mount is in trouble: dmesg | tail; findmnt -T {directory}",
+        kind=TemporaryError,
     ),
     ErrorRule(
-        (errno.ELOOP,),
-        GoneError,
-        Reason.UNSAFE_PATH,
-        "remove the symbolic link: rm {path}",
+        on(errno=errno.ELOOP), Reason.UNSAFE_PATH, "remove the symbolic link: rm {path}",
+        kind=GoneError,
     ),
     ErrorRule(
-        (errno.ENXIO,),
-        GoneError,
-        Reason.UNSAFE_PATH,
-        f"a socket is in the file's place: {_LOOK}",
+        on(errno=errno.ENXIO), Reason.UNSAFE_PATH, f"a socket is in the file's place: {_LOOK}",
+        kind=GoneError,
     ),
-)
-"""The first rule that matches holds."""
+)  # fmt: skip
+"""The first rule that matches decides."""
 
 
 @contextmanager
@@ -144,19 +97,9 @@ def explaining(path: Path, doing: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if (rule := classify(error, doing)) is None:
-            raise
-        detail = f"cannot {doing} {path}: {error.strerror}"
+        what = f"cannot {doing} {path}: {error.strerror}"
         names = {"path": quoted(path), "directory": quoted(path.parent), "user": user_name()}
-        raise rule.error(rule.reason, detail, rule.hint.format_map(names)) from error
-
-
-def classify(error: OSError, doing: str) -> ErrorRule | None:
-    """Return the rule for an error; None where there is none."""
-    for rule in _RULES:
-        if error.errno in rule.matches and (not rule.doing or doing in rule.doing):
-            return rule
-    return None
+        raise classify(RULES, Evidence(code=doing, error=error), what, names) from error
 
 
 def quoted(path: Path) -> str:

@@ -95,7 +95,7 @@ def opened(path: Path, trust: Trust) -> Iterator[Place]:
 
 
 class _Way:
-    """The way to one file; what it opens is closed with the stack."""
+    """The way to one file; every directory that it opens is closed with the stack."""
 
     def __init__(self, path: Path, trust: Trust, stack: ExitStack) -> None:
         self._path = path

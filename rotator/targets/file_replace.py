@@ -146,8 +146,8 @@ def copy(place: Place, old: Found, name: str, *, durable: bool) -> None:
 def tidy(place: Place, name: str, trust: access.Trust, *, locked: bool) -> None:
     """Remove the drafts of writers that are gone, and finish what they had begun.
 
-    `locked`: we hold the directory's lock, so no other rotator is writing there. What a stranger
-    has put into a directory like `/tmp` must not get our file's name.
+    `locked`: we hold the directory's lock, so no other rotator is writing there. A file
+    that a stranger has put into a directory like `/tmp` must not get our file's name.
     """
     for found in atomic_file.drafts(place.directory, name):
         status = place.status(found)

@@ -44,13 +44,6 @@ _ENVIRONMENT_BYTES = 128 * 1024
 """Linux starts no program with a longer `KEY=value` (MAX_ARG_STRLEN, the last zero byte counts)."""
 
 
-def build(
-    settings: GitlabVariableTargetSettings, policy: Policy, clock: Clock
-) -> GitlabVariableTarget:
-    """Return the target for these settings; nothing is asked or read yet."""
-    return GitlabVariableTarget(settings, policy, clock)
-
-
 @dataclass(frozen=True, slots=True)
 class _Found:
     """What a write has to know of the variable that it replaces."""
@@ -63,8 +56,8 @@ class GitlabVariableTarget(Target):
     """One variable of one group, project or instance, in one environment scope.
 
     `compares` is False: GitLab has no conditional write. A read is one request, a write another.
-    What people set themselves stays (protected, variable_type, and the description where it is not
-    our mark) unless it is configured; `raw` and `masked` are set at each write. `settings`, `asked`
+    People's own settings stay (protected, variable_type, and the description where it is not our
+    mark) unless they are configured; `raw` and `masked` are set at each write. `settings`, `asked`
     and `api` are how GitLab is asked about it.
     """
 
@@ -95,7 +88,8 @@ class GitlabVariableTarget(Target):
             if settings.rotate_before is not None and settings.token_file is not None
             else None
         )
-        # Plain addresses: python-gitlab's objects cost as much as the rest of a call.
+        # Plain addresses: to have the manager of a group's variables, python-gitlab makes the group
+        # with its other 39 managers. That takes 0.3 ms of a call's 1.2 ms, or 16 KiB a target.
         self._path = f"{self.asked.api}/{EncodedId(settings.key)}"
         # The scope is sent always: without it GitLab updates any one of several. An instance's
         # variables have none.
@@ -243,6 +237,10 @@ class GitlabVariableTarget(Target):
                 "another rotator can't tell what is in it, don't share it with one"
             )
         return notes
+
+
+build = GitlabVariableTarget
+"""Returns the target for these settings; nothing is asked or read yet."""
 
 
 def _dropped_by_docker(value: str, key: str) -> list[str]:

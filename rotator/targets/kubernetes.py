@@ -8,10 +8,14 @@ of the three ways to change an object it is the one that has all that is needed 
   that somebody else made meanwhile, while a POST fails.
 - *Only our own fields.* A patch names the key, the mark and the configured labels and annotations,
   nothing else can change. An apply also takes away what its manager applied before and leaves out
-  now: two rotators with other labels would undo each other's for ever. A PUT sends everything back
+  now: two rotators with other labels would undo each other's again and again. A PUT sends all back
   as this client understood it.
 - *Least privilege.* `get` and `patch` on the one name, and `create`, which no rule can restrict to
   a name. Not `update`, `list` or `watch`.
+
+A namespace that is being deleted keeps its objects until its last pod has ended, and takes changes
+of them, but no job starts there any more. The only request of these that the server refuses then is
+a creation, so a read asks for one as a dry run, of an object without content.
 
 https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-update
 https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
@@ -20,8 +24,10 @@ https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resou
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from rotator.config.targets import KubernetesSecretTargetSettings
 from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.mark import to_annotations
 from rotator.core.model import Held, Secret
@@ -36,10 +42,7 @@ from rotator.targets.kubernetes_group import KubernetesGroup
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rotator.config.targets import (
-        KubernetesConfigMapTargetSettings,
-        KubernetesSecretTargetSettings,
-    )
+    from rotator.config.targets import KubernetesConfigMapTargetSettings
     from rotator.core.model import Mark, Policy
     from rotator.core.ports import Clock
 
@@ -69,7 +72,7 @@ def build(
         access,
         settings.namespaces or (),
         settings.namespace_selector,
-        lambda namespace: one(settings, policy, access, namespace),
+        lambda namespace, listed: one(settings, policy, access, namespace, listed=listed),
     )
 
 
@@ -78,10 +81,13 @@ def one(
     policy: Policy,
     access: Access,
     namespace: str,
+    *,
+    listed: bool = False,
 ) -> KubernetesTarget:
-    """Return the target for one namespace's object."""
-    secret_type = getattr(settings, "secret_type", None)
-    kind = "secret" if secret_type else "configmap"
+    """Return the target for one namespace's object; `listed`: a list says whether it is going."""
+    kind, secret_type, accounts = "configmap", None, None
+    if isinstance(settings, KubernetesSecretTargetSettings):
+        kind, secret_type, accounts = "secret", settings.secret_type, settings.service_accounts
     target = KubernetesTarget(
         settings.name_in(namespace),
         policy,
@@ -89,7 +95,8 @@ def one(
         secret_type,
         settings.labels,
         settings.annotations,
-        getattr(settings, "service_accounts", None) or (),
+        accounts or (),
+        listed=listed,
     )
     target.group = None if settings.namespace is not None else settings.target_name
     return target
@@ -100,7 +107,8 @@ class KubernetesTarget(Target):
 
     `labels` and `annotations` are put on the object with each write. The `imagePullSecrets` of each
     of the `service_accounts` get the Secret's name. A version is a `Version`, None where there is
-    no object. `place`: the object and how it is reached.
+    no object. `place`: the object and how it is reached. `listed`: its namespace is from a list of
+    those that are not being deleted, so a read does not ask for that.
     """
 
     sets_aside = True
@@ -116,26 +124,35 @@ class KubernetesTarget(Target):
         labels: Mapping[str, str] | None = None,
         annotations: Mapping[str, str] | None = None,
         service_accounts: Sequence[str] = (),
+        *,
+        listed: bool = False,
     ) -> None:
         super().__init__(name, policy)
         self.group: str | None = None
         self.server = str(place.access)
         self.place = place
         self._objects = Objects(place)
-        self._service_accounts = tuple(service_accounts)
+        self.service_accounts = tuple(service_accounts)
         self._secret_type = secret_type
         self._labels = dict(labels or {})
         self._annotations = dict(annotations or {})
+        self._listed = listed
 
     def read(self) -> Held:
         """Return what the key holds, and the object's version, with one GET.
 
-        Raises `TemporaryError` (unreachable, timeout, throttled, unavailable), `GoneError`
-        (deleted: it is being deleted; malformed: no text) or `PermanentError` (login_rejected,
-        forbidden, malformed, unreadable, invalid).
+        And with one POST where there is an object, which changes nothing. Raises `TemporaryError`
+        (unreachable, timeout, throttled, unavailable), `GoneError` (deleted: it is being deleted;
+        malformed: no text) or `PermanentError` (login_rejected, forbidden, malformed, unreadable,
+        invalid; not_found: the namespace is being deleted).
         """
         found = self._objects.get()
-        return Held(None) if found is None else self._held(found)
+        if found is None:
+            return Held(None)
+        held = self._held(found)
+        if not self._listed:
+            self._ask_namespace()
+        return held
 
     def write(self, text: Secret, mark: Mark, replacing: Held) -> Held:
         """Put text and mark into the object with one POST or PATCH, and return what it answers.
@@ -154,31 +171,28 @@ class KubernetesTarget(Target):
         Raises what `write` raises, and `PermanentError` (invalid) where the server would store
         another text. Where an admission webhook can't be asked in advance, nothing is raised.
         """
-        try:
+        with suppress(NoDryRunError):
             answer = self._send(text, mark, replacing, dry=True)
-            if replacing.version is not None:
-                self._probe_namespace(text, mark)
-        except NoDryRunError:
-            return
-        if text_in(answer, self.place) != text:
-            raise PermanentError(
-                Reason.INVALID,
-                f"an admission policy or webhook of the cluster would change {self.place.key} in "
-                f"{self.place}",
-                "let it leave this object alone; what changes objects: "
-                + self.place.access.kubectl("get mutatingwebhookconfigurations"),
-            )
+            if text_in(answer, self.place) != text:
+                raise PermanentError(
+                    Reason.INVALID,
+                    f"an admission policy or webhook of the cluster would change {self.place.key} "
+                    f"in {self.place}",
+                    "let it leave this object alone; what changes objects: "
+                    + self.place.access.kubectl_of_others("get mutatingwebhookconfigurations"),
+                )
+            self._let_accounts_pull(dry=True)
 
-    def _probe_namespace(self, text: Secret, mark: Mark) -> None:
-        """Raise `PermanentError` where the namespace is being deleted.
+    def _ask_namespace(self) -> None:
+        """Raise `PermanentError` (not_found) where the namespace is being deleted.
 
-        Only a creation shows that to an account that may not read namespaces. That the object
-        exists, or that there is no room for another one, says nothing here.
+        That the object exists, that there is no room for another one or that we may not create
+        says nothing here.
         """
         try:
-            self._send(text, mark, Held(None), dry=True)
-        except DriverError as error:
-            if error.reason is Reason.NOT_FOUND:
+            self._objects.create({"metadata": {"name": self.place.object_name}}, dry=True)
+        except (DriverError, NoDryRunError) as error:
+            if getattr(error, "reason", None) is Reason.NOT_FOUND:
                 raise
 
     def set_aside(self, replacing: Held) -> Held:
@@ -196,15 +210,27 @@ class KubernetesTarget(Target):
     def complete(self, held: Held) -> None:
         """Let the service accounts' `imagePullSecrets` name this Secret: a GET each, and a PATCH.
 
-        A name that is missing is added at the end; nothing is removed or reordered. The PATCH
-        carries the whole list, which the server does not merge, and the version that was read, so
-        that nobody's change is lost: raises `ConflictError` where there was one meanwhile. `held`
-        is what the object holds now.
+        `held` is what the object holds now.
         """
-        if held.version is None:
-            return
+        if held.version is not None:
+            self._let_accounts_pull(dry=False)
+
+    def other_manager(self, held: Held) -> str | None:
+        """Return who wrote the key last, by its name among the field managers, if not rotator."""
+        return held.version.manager if isinstance(held.version, Version) else None
+
+    def manager_advice(self, manager: str) -> str:
+        """Return what makes another manager leave the key alone."""
+        return advice(manager, self.place)
+
+    def _let_accounts_pull(self, *, dry: bool) -> None:
+        """Add the Secret's name at the end of a list without it; nothing is removed or reordered.
+
+        The PATCH carries the whole list, which the server does not merge, and the version that was
+        read, so that nobody's change is lost: raises `ConflictError` where there was one meanwhile.
+        """
         mine = {"name": self.place.object_name}
-        for name in self._service_accounts:
+        for name in self.service_accounts:
             place = Place("serviceaccount", self.place.namespace, name, "", self.place.access)
             accounts = Objects(place)
             account = accounts.get()
@@ -215,15 +241,8 @@ class KubernetesTarget(Target):
                 raise place.no_object()
             if mine not in names:
                 version = {"resourceVersion": metadata.get("resourceVersion")}
-                accounts.patch({"metadata": version, "imagePullSecrets": [*names, mine]})
-
-    def other_manager(self, held: Held) -> str | None:
-        """Return who wrote the key last, by its name among the field managers, if not rotator."""
-        return held.version.manager if isinstance(held.version, Version) else None
-
-    def manager_advice(self, manager: str) -> str:
-        """Return what makes another manager leave the key alone."""
-        return advice(manager, self.place)
+                changes = {"metadata": version, "imagePullSecrets": [*names, mine]}
+                accounts.patch(changes, dry=dry)
 
     def _held(self, found: Body) -> Held:
         return held(found, self.place, self._secret_type)

@@ -27,7 +27,7 @@ class KubernetesGroup(Target):
     """Its members are the targets of the namespaces that fit now; it is never read or written.
 
     `names`: namespaces, and patterns of them such as `team-*`. `selector`: labels that they have.
-    `member`: makes the target of a namespace.
+    `member`: makes the target of a namespace; True for one that was found by a list.
     """
 
     is_group = True
@@ -39,7 +39,7 @@ class KubernetesGroup(Target):
         access: Access,
         names: Sequence[str],
         selector: Mapping[str, str] | None,
-        member: Callable[[str], Target],
+        member: Callable[[str, bool], Target],
     ) -> None:
         super().__init__(name, policy)
         self.server = str(access)
@@ -66,7 +66,8 @@ class KubernetesGroup(Target):
         if self.lists:
             names |= dict.fromkeys(ask(self.place, "list", self._fitting))
         self._members = {
-            name: self._members.get(name) or self._make(name) for name in sorted(names)
+            name: self._members.get(name) or self._make(name, name not in self._names)
+            for name in sorted(names)
         }
         return list(self._members.values())
 

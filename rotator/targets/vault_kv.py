@@ -60,11 +60,11 @@ class VaultKvTarget(Target):
     @property
     def token_expires_at(self) -> datetime | None:
         """When the login token ends; None where it has no known end, or there is none yet."""
-        return self._session.token_expires_at
+        return self._session.login.token_expires_at
 
     def login_stamp(self) -> str:
         """Return what changes when the secret that logs in changes, or how it is configured."""
-        return self._session.login_stamp()
+        return self._session.login.login_stamp()
 
     def read(self) -> Held:
         """Return the field and the mark beside it; a deleted secret reads as nothing."""
@@ -106,11 +106,18 @@ class VaultKvTarget(Target):
         before = replacing.version if isinstance(replacing.version, _Version) else _Version()
         fields = {**before.fields, **to_annotations(mark), self._settings.field: text}
         if engine.kind == "kv1":
-            self._session.call("POST", engine.read_path, body=fields)
+            self._session.call(
+                lambda vault: vault.secrets.kv.v1.create_or_update_secret(
+                    engine.rest, fields, "POST", engine.mount
+                )
+            )
             return Held(text, mark, _Version(0, fields))
-        body = {"options": {"cas": before.number}, "data": fields}
         try:
-            data = self._session.call("POST", engine.read_path, body=body).data
+            data = self._session.call(
+                lambda vault: vault.secrets.kv.v2.create_or_update_secret(
+                    engine.rest, fields, before.number, engine.mount
+                )
+            ).data
         except PermanentError as error:
             if error.reason is Reason.INVALID and _CAS_FAILED in error.detail:
                 raise ConflictError(
@@ -129,11 +136,16 @@ class VaultKvTarget(Target):
         if keep is None or newest <= keep:
             return ()
         try:
-            known = self._session.call("GET", f"{engine.mount}/metadata/{engine.rest}").data
-            old = [n for n in _kept_versions(known) if n <= newest - keep]
+            known = self._session.call(
+                lambda vault: vault.secrets.kv.v2.read_secret_metadata(engine.rest, engine.mount)
+            ).data
+            old = [n for n in _stored_versions(known) if n <= newest - keep]
             if old:
-                path = f"{engine.mount}/destroy/{engine.rest}"
-                self._session.call("POST", path, body={"versions": old})
+                self._session.call(
+                    lambda vault: vault.secrets.kv.v2.destroy_secret_versions(
+                        engine.rest, old, engine.mount
+                    )
+                )
         except DriverError as error:
             return (f"old versions were not destroyed: {error.detail}; {error.hint}",)
         return ()
@@ -152,7 +164,7 @@ class VaultKvTarget(Target):
         return f"{engine.path} at {self._session.server}"
 
 
-def _kept_versions(metadata: Mapping[str, Any]) -> list[int]:
+def _stored_versions(metadata: Mapping[str, Any]) -> list[int]:
     """Return the versions of a secret that hold something, deleted or not."""
     versions = metadata.get("versions")
     return [

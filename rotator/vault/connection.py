@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import hvac
 import requests
@@ -16,7 +18,7 @@ from rotator.config.places import UNIX
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Secret
 from rotator.http.session import BoundedAdapter
-from rotator.vault.errors import UnsafeRedirectError, failed, no_vault, refused
+from rotator.vault.errors import UnsafeRedirectError, failed, policy_line, refused
 from rotator.vault.reply import json_object
 from rotator.vault.unix_socket import ORIGIN, UnixAdapter
 
@@ -69,11 +71,60 @@ class Server(Struct, frozen=True):
         return server_name(self.address, self.namespace)
 
 
+@dataclass(frozen=True)
+class Answer:
+    """A server's answer, and what was asked of it.
+
+    `what` begins an error's sentence ("cannot read secret/data/x at https://vault:8200"); `method`
+    and `path` say which policy allows it. `hidden` are secrets that the server may repeat.
+    """
+
+    response: requests.Response
+    what: str
+    method: str
+    path: str
+    hidden: frozenset[str] = field(repr=False)
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self.response.status_code
+
+    @cached_property
+    def document(self) -> Mapping[str, Any]:
+        """The JSON object in it, empty where it has no body.
+
+        Raises `PermanentError` (malformed) where it is no JSON object.
+        """
+        document = json_object(self.response) if self.response.content else {}
+        if document is None:
+            raise PermanentError(
+                Reason.MALFORMED,
+                f"{self.what}: the answer is not Vault's",
+                "set `address` to Vault itself, not to a proxy's or a login page",
+            )
+        return document
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """What was asked for; empty where there is none."""
+        data = self.document.get("data")
+        return data if isinstance(data, Mapping) else {}
+
+    def error(self) -> DriverError:
+        """Return the error for an answer that is no success."""
+        return refused(self.response, self.what, policy_line(self.method, self.path), self.hidden)
+
+
+Ask = Callable[[Any], requests.Response]
+"""Makes one request with the methods of an `hvac.Client`."""
+
+
 class Connection:
     """Sends requests to one server, and lets no secret out but in them. For several threads.
 
-    hvac's own calls are not used: they raise by status alone, without the headers and the body that
-    show a proxy's page as what it is, know one namespace a client, and repeat what was sent.
+    Requests are made with hvac's methods. They return each answer as it came, as hvac's own errors
+    have neither the headers nor a proxy's page.
 
     Proxies are taken from the environment (`HTTPS_PROXY`, `NO_PROXY`). Certificate files are read
     when it is made; raises `PermanentError` (unreadable) where one can't be used.
@@ -89,19 +140,13 @@ class Connection:
             session.mount("http://", UnixAdapter(url.removeprefix(UNIX), most))
             url = ORIGIN
         if url.lower().startswith("https:"):
-            session.mount("https://", _TlsAdapter(_context(server), server.tls_server_name, most))
+            adapter = BoundedAdapter(most, trust=_context(server), name=server.tls_server_name)
+            session.mount("https://", adapter)
         else:  # reading the system's authorities takes a tenth of a short run
             session.mount("https://", BoundedAdapter(most))
-        # hvac takes what is None from VAULT_TOKEN and the like, which no configuration names.
-        self._client = hvac.Client(
-            url=url,
-            token="",
-            cert=(),
-            verify=session.verify,
-            timeout=timeouts,
-            session=session,
-            adapter=hvac.adapters.RawAdapter,
-        )
+        self._session = session
+        self._url = url
+        self._timeouts = timeouts
         self._address = server.address
         self._secrets: set[str] = set()
         self._index: tuple[str, float] = ("", 0.0)
@@ -112,78 +157,62 @@ class Connection:
 
     def send(
         self,
-        what: str,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        params: Mapping[str, str | int] | None = None,
+        ask: Ask,
+        what: str = "cannot {does} {path}",
         *,
         namespace: str | None = None,
         token: Secret | None = None,
-    ) -> requests.Response:
-        """Send one request and return the answer, whatever its status; `path` has no `v1/`.
+    ) -> Answer:
+        """Send one request and return the answer, whatever its status.
 
-        Values of type `Secret` in `body` are sent as their text. `what` begins the error's
-        sentence. Raises what the table of failures in `errors` says.
+        Values of type `Secret` in its body are sent as their text. `what` begins the error's
+        sentence, and may name `{path}`. Raises what the table of failures in `errors` says.
         """
-        headers = self._headers(namespace, token)
+        # A client knows one token and one namespace, and is made in 35 µs. What is None hvac takes
+        # from VAULT_TOKEN and the like, which no configuration names.
+        client = hvac.Client(
+            url=self._url,
+            token=self._revealed(token) if token else "",
+            cert=(),
+            verify=self._session.verify,
+            timeout=self._timeouts,
+            session=self._session,
+            adapter=_Adapter,
+            namespace=namespace or "",
+        )
+        adapter: _Adapter = client.adapter
+        adapter.reveal, adapter.extra = self._revealed, self._position()
         try:
-            response: requests.Response = self._client.adapter.request(
-                method,
-                f"v1/{quote(path)}",
-                headers=headers,
-                json=None if body is None else self._revealed(body),
-                params=params,
-                raise_exception=False,
-            )
+            response = ask(client)
         except Exception as error:  # noqa: BLE001  `failed` raises again what it does not know
-            failure = failed(error, f"{what} at {server_name(self._address, namespace)}")
+            failure = failed(error, self._sentence(what, adapter, namespace))
         else:
             if index := response.headers.get("X-Vault-Index"):
                 self._index = (index, time.monotonic())
-            return response
+            what = self._sentence(what, adapter, namespace)
+            return Answer(response, what, adapter.method, adapter.path, frozenset(self._secrets))
         # Raised out here, so that the library's error does not come along as its context: it may
         # hold a proxy's login or a header's value.
         raise failure
 
-    def refusal(
-        self, response: requests.Response, what: str, policy: str = "", namespace: str | None = None
-    ) -> DriverError:
-        """Return the error for an answer that is no success."""
-        what = f"{what} at {server_name(self._address, namespace)}"
-        return refused(response, what, policy, self._secrets.copy())
-
-    def document(
-        self, response: requests.Response, what: str, namespace: str | None = None
-    ) -> Mapping[str, Any]:
-        """Return the JSON object in an answer, empty where it has no body.
-
-        Raises `PermanentError` (malformed) where something else answered.
-        """
-        if not response.content:
-            return {}
-        document = json_object(response)
-        if document is None:
-            raise no_vault(f"{what} at {server_name(self._address, namespace)}")
-        return document
-
     def close(self) -> None:
         """Close its sockets."""
-        self._client.adapter.close()
+        self._session.close()
 
-    def _headers(self, namespace: str | None, token: Secret | None) -> dict[str, str]:
-        headers = {}
-        if namespace:
-            headers["X-Vault-Namespace"] = namespace
-        if token:
-            headers["X-Vault-Token"] = self._revealed(token)
+    def _position(self) -> dict[str, str]:
+        """Return headers that say how far a standby must have got to answer: else it answers 412.
+
+        An old index is not sent: a cluster that was restored from a backup would never get there.
+        """
         index, since = self._index
         if index and time.monotonic() - since < _INDEX_LASTS:
-            # A standby that has not got as far passes the request on, or answers 412. An old index
-            # is not sent: a cluster that was restored from a backup would never get there.
-            headers["X-Vault-Index"] = index
-            headers["X-Vault-Inconsistent"] = "forward-active-node"
-        return headers
+            return {"X-Vault-Index": index, "X-Vault-Inconsistent": "forward-active-node"}
+        return {}
+
+    def _sentence(self, what: str, adapter: _Adapter, namespace: str | None) -> str:
+        does = "read" if adapter.method == "GET" else "write"
+        what = what.replace("{does}", does).replace("{path}", adapter.path)
+        return f"{what} at {server_name(self._address, namespace)}"
 
     def _revealed(self, value: Any) -> Any:
         """Return what is sent; remember the secrets in it, as the server may repeat them."""
@@ -194,6 +223,23 @@ class Connection:
             self._secrets.add(text)
             return text
         return value
+
+
+class _Adapter(hvac.adapters.RawAdapter):  # type: ignore[misc]  # published without type information
+    """Sends what hvac's methods ask for, and remembers what that was; raises for no status."""
+
+    method = path = ""
+    reveal: Callable[[Any], Any]
+    extra: Mapping[str, str] = {}
+
+    def request(self, method: str, url: str, **options: Any) -> requests.Response:
+        """Send a request; `url` is quoted and has no address yet."""
+        self.method, self.path = method.upper(), unquote(url.strip("/").removeprefix("v1/"))
+        if "json" in options:
+            options["json"] = self.reveal(options["json"])
+        options |= {"headers": dict(self.extra), "raise_exception": False}
+        response: requests.Response = super().request(self.method, url, **options)
+        return response
 
 
 def server_name(address: str, namespace: str | None) -> str:
@@ -225,22 +271,6 @@ class _Session(requests.Session):
         if response.url.startswith("https:") and str(prepared_request.url).startswith("http:"):
             raise UnsafeRedirectError(request=prepared_request)
         super().rebuild_method(prepared_request, response)
-
-
-class _TlsAdapter(BoundedAdapter):
-    """Uses one TLS context for every connection, also through a proxy."""
-
-    def __init__(self, context: ssl.SSLContext, name: str | None, seconds: float) -> None:
-        self._options: dict[str, Any] = {"ssl_context": context}
-        if name:
-            self._options["server_hostname"] = name
-        super().__init__(seconds)
-
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **{**options, **self._options})
-
-    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        return super().proxy_manager_for(proxy, **options, **self._options)
 
 
 def _context(server: Server) -> ssl.SSLContext:

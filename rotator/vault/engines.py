@@ -6,10 +6,10 @@ https://developer.hashicorp.com/vault/api-docs/secret/kv
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -19,7 +19,7 @@ from rotator.vault.reply import whole_number
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rotator.vault.reply import Reply
+    from rotator.vault.connection import Answer, Ask
     from rotator.vault.session import VaultSession
 
 Kind = Literal["kv1", "kv2", "dynamic"]
@@ -36,6 +36,20 @@ class Engine(Struct, frozen=True):
     kind: Kind
     mount: str
     rest: str
+
+    @classmethod
+    def learned(cls, text: str, path: str, wanted: Kind | Literal["auto"]) -> Engine | None:
+        """Return the engine that `as_learned` wrote; None where the path is no longer below it."""
+        kind, _, mount = text.partition(" ")
+        if kind not in get_args(Kind) or wanted not in (kind, "auto"):
+            return None
+        if not path.startswith(f"{mount}/"):
+            return None
+        return cls(cast("Kind", kind), mount, path.removeprefix(f"{mount}/"))
+
+    def as_learned(self) -> str:
+        """Return its kind and mount, to be stored over a restart."""
+        return f"{self.kind} {self.mount}"
 
     @property
     def read_path(self) -> str:
@@ -55,18 +69,20 @@ class Engine(Struct, frozen=True):
         return f"{self.mount}/{self.rest.removeprefix('data/')}"
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """What a key/value engine holds at a path.
 
     `data` is None where there is nothing; `gone` says why, where it was there once. `version` is 0
     where nothing was ever written, or where the engine has no versions.
     """
 
-    data: Mapping[str, Any] | None = field(repr=False)
+    data: Mapping[str, Any] | None
     version: int = 0
     created_at: datetime | None = None
     gone: Literal["", "deleted", "destroyed"] = ""
+
+    def __repr__(self) -> str:
+        return f"Stored(***, version={self.version}, gone={self.gone!r})"
 
 
 class Mounts:
@@ -89,7 +105,7 @@ class Mounts:
     def ask(self, path: str, ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         """Return what the server says of the mount above a path, asked once for all.
 
-        Who has waited long enough for another one's question asks too.
+        A caller that has waited long enough for another one's question asks too.
         """
         waited = self._asking.acquire(timeout=_LONGEST_WAIT)
         try:
@@ -113,16 +129,18 @@ class Mounts:
 def find_engine(session: VaultSession, path: str, wanted: Kind | Literal["auto"]) -> Engine:
     """Return what answers at `path`, asking the server as `vault kv get` does.
 
-    The question needs no policy of its own: the server answers whoever may do anything below the
-    mount. A refusal therefore means that the login may do nothing there, or that nothing is mounted
+    The question needs no policy of its own: the server answers everybody who may do anything below
+    the mount. So a refusal means that the login may do nothing there, or that nothing is mounted
     there; with `wanted` given, the first part of the path is then taken as the mount.
 
     Raises `PermanentError` (forbidden) and what a request raises.
     """
     accept = () if wanted == "auto" else _NOTHING
-    question = f"sys/internal/ui/mounts/{path}"
+    question = f"v1/sys/internal/ui/mounts/{quote(path)}"  # hvac has no method for it
     try:
-        data = session.mounts.ask(path, lambda: session.call("GET", question, accept=accept).data)
+        data = session.mounts.ask(
+            path, lambda: session.call(lambda vault: vault.adapter.get(question), accept).data
+        )
     except PermanentError as error:
         if error.reason is not Reason.FORBIDDEN:
             raise
@@ -152,7 +170,7 @@ def find(
     if wanted == "auto":
         return find_engine(session, path, wanted), None
     tried = Engine(wanted, mount, rest)
-    reply = session.call("GET", tried.read_path, params=_params(tried, version), accept=_NOTHING)
+    reply = session.call(_reading(tried, version), _NOTHING)
     stored = _stored(tried, reply)
     if stored.data is not None or stored.gone:
         return tried, stored
@@ -165,27 +183,31 @@ def read_kv(session: VaultSession, engine: Engine, version: int | None = None) -
 
     Raises what a request raises; a missing secret is an answer.
     """
-    params = _params(engine, version)
-    return _stored(
-        engine, session.call("GET", engine.read_path, params=params, accept=(_NOT_FOUND,))
+    return _stored(engine, session.call(_reading(engine, version), (_NOT_FOUND,)))
+
+
+def _reading(engine: Engine, version: int | None) -> Ask:
+    if engine.kind == "kv1":
+        return lambda vault: vault.secrets.kv.v1.read_secret(engine.rest, engine.mount)
+    return lambda vault: vault.secrets.kv.v2.read_secret_version(
+        engine.rest, version, engine.mount, raise_on_deleted_version=False
     )
 
 
-def _params(engine: Engine, version: int | None) -> dict[str, str | int] | None:
-    return {"version": version} if version and engine.kind == "kv2" else None
-
-
-def _stored(engine: Engine, reply: Reply) -> Stored:
+def _stored(engine: Engine, reply: Answer) -> Stored:
+    if engine.kind == "kv1" and reply.document.get("lease_id"):
+        return Stored(None)  # made on request: another engine has been mounted there
     if engine.kind == "kv1":
         return Stored(reply.data if reply.status not in _NOTHING else None)
     metadata = reply.data.get("metadata")
     metadata = metadata if isinstance(metadata, Mapping) else {}
     data = reply.data.get("data")
+    deleted: Literal["", "deleted"] = "deleted" if metadata.get("deletion_time") else ""
     return Stored(
         data if isinstance(data, Mapping) else None,
         whole_number(metadata.get("version")),
         _time(metadata.get("created_time")),
-        _gone(metadata),
+        "destroyed" if metadata.get("destroyed") else deleted,
     )
 
 
@@ -202,12 +224,6 @@ def _kind(data: Mapping[str, Any]) -> Kind:
     if data.get("type") not in ("kv", "generic", "cubbyhole"):
         return "dynamic"
     return "kv2" if str(version) == "2" else "kv1"
-
-
-def _gone(metadata: Mapping[str, Any]) -> Literal["", "deleted", "destroyed"]:
-    if metadata.get("destroyed"):
-        return "destroyed"
-    return "deleted" if metadata.get("deletion_time") else ""
 
 
 def _time(text: Any) -> datetime | None:

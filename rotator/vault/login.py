@@ -10,8 +10,9 @@ page, a standby or a quota that would be the wrong conclusion.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, assert_never
+from urllib.parse import quote
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,10 +28,8 @@ from rotator.vault.reply import duration, whole_number
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    import requests
-
     from rotator.core.ports import Clock
-    from rotator.vault.connection import Connection, Server
+    from rotator.vault.connection import Answer, Ask, Connection, Server
     from rotator.vault.patience import Patience
 
 _REFUSED = frozenset({400, 401, FORBIDDEN})
@@ -110,17 +109,14 @@ def log_in(server: Server, connection: Connection, clock: Clock, patience: Patie
         return Token()
     if isinstance(server.auth, auth.TokenAuthSettings):
         return _look_up(server, server.auth, connection, clock, patience)
-    path, body, hidden = _request(server, server.auth)
-    connection.hide(hidden)
-    what = f"cannot log in ({path})"
+    ask = _asked(server, server.auth, connection)
     now = clock()
-    response = patience.answer(
-        lambda: connection.send(what, "POST", path, body, namespace=server.namespace)
+    answer = patience.answer(
+        lambda: connection.send(ask, "cannot log in ({path})", namespace=server.namespace)
     )
-    if not response.ok:
-        raise _not_logged_in(server, server.auth, connection, response, what)
-    document = connection.document(response, what, server.namespace)
-    return _granted(server, document, what, now)
+    if not answer.response.ok:
+        raise _not_logged_in(server, server.auth, connection, answer)
+    return _granted(answer, now)
 
 
 def renew(
@@ -129,21 +125,21 @@ def renew(
     """Return the token with a later end, or as it is where the server does not lengthen it."""
     if not token.renewable:
         return token
-    what, path = "cannot renew the login token", "auth/token/renew-self"
     now = clock()
-    response = patience.answer(
+    answer = patience.answer(
         lambda: connection.send(
-            what, "POST", path, {}, namespace=server.namespace, token=token.text
+            lambda vault: vault.auth.token.renew_self(),
+            "cannot renew the login token",
+            namespace=server.namespace,
+            token=token.text,
         )
     )
-    if not response.ok:
-        error = connection.refusal(response, what, namespace=server.namespace)
+    if not answer.response.ok:
+        error = answer.error()
         if isinstance(error, TemporaryError):
             raise error
         return token
-    document = connection.document(response, what, server.namespace)
-    renewed = _granted(server, document, what, now)
-    return replace(renewed, ttl=token.ttl, periodic=token.periodic)
+    return replace(_granted(answer, now), ttl=token.ttl, periodic=token.periodic)
 
 
 def is_wrapping_token(connection: Connection, secret: Secret, namespace: str | None) -> bool:
@@ -154,10 +150,13 @@ def is_wrapping_token(connection: Connection, secret: Secret, namespace: str | N
     """
     if not secret.reveal().startswith(_TOKEN_SHAPES):
         return False
-    what = "cannot ask whether the secret is a wrapping token"
-    body = {"token": secret}
-    response = connection.send(what, "POST", "sys/wrapping/lookup", body, namespace=namespace)
-    return bool(response.ok)
+    answer = connection.send(
+        # hvac has no method for it.
+        lambda vault: vault.adapter.post("v1/sys/wrapping/lookup", json={"token": secret}),
+        "cannot ask whether the secret is a wrapping token",
+        namespace=namespace,
+    )
+    return bool(answer.response.ok)
 
 
 def unwrap_hint(given: SecretInput) -> str:
@@ -173,16 +172,15 @@ def _not_logged_in(
     server: Server,
     method: _Posted,
     connection: Connection,
-    response: requests.Response,
-    what: str,
+    answer: Answer,
 ) -> Exception:
-    error = connection.refusal(response, what, namespace=server.namespace)
+    error = answer.error()
     if isinstance(error, TemporaryError):
         return error
-    if response.status_code == NOT_FOUND:
+    if answer.status == NOT_FOUND:
         hint = "correct `mount` (vault auth list), or set `namespace`"
         return PermanentError(Reason.NOT_FOUND, error.detail, hint)
-    if response.status_code not in _REFUSED:
+    if answer.status not in _REFUSED:
         return error
     given = secret_input(server)
     if (
@@ -194,7 +192,7 @@ def _not_logged_in(
         detail = f"{error.detail}: {where} holds a wrapping token, not the secret id itself"
         return LoginRejectedError(detail, unwrap_hint(given))
     hint = _HINTS[method.method].format(mount=method.mount)
-    if response.status_code == FORBIDDEN:
+    if answer.status == FORBIDDEN:
         # The server says no more than that, also where nothing is mounted.
         hint += "; or correct `mount` or `namespace` if this login is elsewhere"
     return LoginRejectedError(error.detail, hint)
@@ -208,18 +206,20 @@ def _look_up(
     patience: Patience,
 ) -> Token:
     text = SecretInput(method.token_file, method.token_env).read()
-    what = f"cannot use the token from {method.token_file or method.token_env}"
     now = clock()
-    response = patience.answer(
+    answer = patience.answer(
         lambda: connection.send(
-            what, "GET", "auth/token/lookup-self", namespace=server.namespace, token=text
+            lambda vault: vault.auth.token.lookup_self(),
+            f"cannot use the token from {method.token_file or method.token_env}",
+            namespace=server.namespace,
+            token=text,
         )
     )
-    if not response.ok:
-        error = connection.refusal(response, what, namespace=server.namespace)
-        if response.status_code != FORBIDDEN or not is_vaults(response):
+    if not answer.response.ok:
+        error = answer.error()
+        if answer.status != FORBIDDEN or not is_vaults(answer.response):
             raise error
-        if token_is_bad(response):
+        if token_is_bad(answer.response):
             raise LoginRejectedError(
                 f"{error.detail}: it is wrong, expired, revoked or used up",
                 "put a good one there, such as: vault token create -period=24h -policy=NAME "
@@ -227,7 +227,7 @@ def _look_up(
             )
         # Its policies don't let it look at itself. It may still read; its end is not known then.
         return Token(text)
-    data = connection.document(response, what, server.namespace).get("data")
+    data = answer.document.get("data")
     data = data if isinstance(data, Mapping) else {}
     left = duration(data.get("ttl"))
     return Token(
@@ -242,14 +242,14 @@ def _look_up(
     )
 
 
-def _granted(server: Server, document: Mapping[str, Any], what: str, now: datetime) -> Token:
-    auth = document.get("auth")
+def _granted(answer: Answer, now: datetime) -> Token:
+    auth = answer.document.get("auth")
     auth = auth if isinstance(auth, Mapping) else {}
     text = auth.get("client_token")
     if not isinstance(text, str) or not text:
         raise PermanentError(
             Reason.MALFORMED,
-            f"{what} at {server.name}: the answer holds no token",
+            f"{answer.what}: the answer holds no token",
             "use a role without multi-factor authentication",
         )
     ttl = duration(auth.get("lease_duration"))
@@ -263,34 +263,40 @@ def _granted(server: Server, document: Mapping[str, Any], what: str, now: dateti
     )
 
 
-def _request(
-    server: Server, method: _Posted
-) -> tuple[str, Mapping[str, str | Secret], Sequence[Secret]]:
-    """Return the path and the body of a login, and what else is secret in it."""
-    path = f"auth/{method.mount}/login"
+def _asked(server: Server, method: _Posted, connection: Connection) -> Ask:
+    """Return what asks for a login; the secret is read now."""
     given = secret_input(server)
+    mount = method.mount
+    there = {"mount_point": mount, "use_token": False}
     match method:
         case auth.ApproleAuthSettings():
-            secret_id = {"secret_id": given.read()} if given else {}
-            return path, {"role_id": method.role_id, **secret_id}, ()
+            role_id, secret_id = method.role_id, given.read() if given else None
+            return lambda vault: vault.auth.approle.login(role_id, secret_id, **there)
         case auth.KubernetesAuthSettings() | auth.JwtAuthSettings():
-            jwt = SecretInput(method.jwt_file).read()
-            return path, {**_role("role", method.role), "jwt": jwt}, ()
+            role, jwt = method.role, SecretInput(method.jwt_file).read()
+            if isinstance(method, auth.JwtAuthSettings):
+                return lambda vault: vault.auth.jwt.jwt_login(
+                    role, jwt, path=mount, use_token=False
+                )
+            return lambda vault: vault.auth.kubernetes.login(role, jwt, **there)
         case auth.UserpassAuthSettings():
-            password = SecretInput(method.password_file).read()
-            return f"{path}/{method.username}", {"password": password}, ()
+            name, password = quote(method.username), SecretInput(method.password_file).read()
+            return lambda vault: vault.auth.userpass.login(name, password, **there)
         case auth.CertAuthSettings():
-            return path, _role("name", method.role), ()
+            # hvac's method reads certificate files again; the connection shows the certificate.
+            fields: dict[str, str | Secret] = {"name": method.role} if method.role else {}
         case auth.AwsAuthSettings():
+            # hvac's method signs for the global STS alone.
             signed_identity = load("rotator.vault.aws_identity").signed_identity  # botocore is slow
-            identity, hidden = signed_identity(method)
-            return path, {**_role("role", method.role), **identity}, hidden
+            fields, hidden = signed_identity(method)
+            connection.hide(hidden)
+            if method.role:
+                fields["role"] = method.role
         case _:
             assert_never(method)
-
-
-def _role(key: str, role: str | None) -> dict[str, str | Secret]:
-    return {key: role} if role else {}
+    return lambda vault: vault.adapter.login(
+        f"v1/auth/{quote(mount)}/login", use_token=False, json=fields
+    )
 
 
 def _names(value: Any) -> tuple[str, ...]:

@@ -6,12 +6,12 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from rotator.vault.errors import retry_after, rule_for
+from rotator.vault.errors import SOON, evidence_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import requests
+    from rotator.vault.connection import Answer
 
 _SHORTEST, _LONGEST = 0.25, 4.0
 
@@ -24,8 +24,8 @@ class Patience:
     little, and none, time after time, if all fail and come back together. A standby that is behind
     its active node knows a new token some milliseconds later.
 
-    Only answers whose rule says `soon` are waited for (see `errors`): the server then has not done
-    what it was asked. The server's own `Retry-After` counts; without one the waits double, and are
+    Only what the table `SOON` has (see `errors`) is waited for: the server then has not done what
+    it was asked. The server's own `Retry-After` counts; without one the waits double, and are
     spread so that those who wait do not come back together. A wait that would end after the bound
     is not begun: the answer then is the error, with `Retry-After` in it for the schedule.
 
@@ -51,21 +51,24 @@ class Patience:
 
     def answer(
         self,
-        send: Callable[[], requests.Response],
-        is_early: Callable[[requests.Response], bool] = lambda _: False,
-    ) -> requests.Response:
+        send: Callable[[], Answer],
+        is_early: Callable[[Answer], bool] = lambda _: False,
+    ) -> Answer:
         """Return the answer to a request, sent again while the server asks for patience.
 
         `is_early` says of another answer whether it too may change within seconds.
         """
         wait = _SHORTEST
         while True:
-            response = send()
-            if response.ok or not (rule_for(response).soon or is_early(response)):
-                return response
-            asked = retry_after(response)
+            answer = send()
+            if answer.response.ok:
+                return answer
+            evidence = evidence_in(answer.response)
+            if not (any(rule.matches(evidence) for rule in SOON) or is_early(answer)):
+                return answer
+            asked = evidence.retry_after
             pause = wait * (0.5 + 0.5 * self._chance()) if asked is None else asked
             if self._clock() + pause >= self._end:
-                return response
+                return answer
             self._sleep(pause)
             wait = min(2 * wait, _LONGEST)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,20 +12,6 @@ if TYPE_CHECKING:
     import requests
 
 _LARGEST = 2**31
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer of the server: its status, and its JSON document (empty where it has no body)."""
-
-    status: int
-    document: Mapping[str, Any] = field(repr=False)
-
-    @property
-    def data(self) -> Mapping[str, Any]:
-        """What was asked for; empty where there is none."""
-        data = self.document.get("data")
-        return data if isinstance(data, Mapping) else {}
 
 
 def json_object(response: requests.Response) -> Mapping[str, Any] | None:

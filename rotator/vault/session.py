@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rotator.core.errors import PermanentError, Reason
 from rotator.vault.connection import TIMEOUTS, Timeouts, server_name
-from rotator.vault.errors import policy_line, token_is_bad
+from rotator.vault.errors import token_is_bad
 from rotator.vault.patience import Patience
-from rotator.vault.reply import Reply
 from rotator.vault.shared_login import Granted, SharedLogin, shared_login
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-    from datetime import datetime
-
-    import requests
+    from collections.abc import Collection
 
     from rotator.core.ports import Clock
-    from rotator.vault.connection import VaultSettings
+    from rotator.vault.connection import Answer, Ask, VaultSettings
     from rotator.vault.engines import Mounts
-    from rotator.vault.login import Token
 
 FETCH_PATIENCE, TARGET_PATIENCE = 30.0, 12.0
 """Seconds for which quotas and standbys are waited for: a fetch has a minute, a read 20 seconds."""
@@ -48,27 +43,13 @@ class VaultSession:
 
     @property
     def number(self) -> int:
-        """The number of the login in use; what was leased with one dies with it."""
+        """The number of the login in use; its leases end with it."""
         return self._granted.number if self._granted else 0
-
-    @property
-    def token(self) -> Token | None:
-        """The login token in use; None where there is none yet."""
-        return self.login.token
-
-    @property
-    def token_expires_at(self) -> datetime | None:
-        """When the login token ends; None where it has no known end, or there is none yet."""
-        return self.token.expires_at if self.token else None
 
     @property
     def mounts(self) -> Mounts:
         """What is known of the mounts in the secret's namespace."""
         return self.login.mounts_in(self._namespace)
-
-    def login_stamp(self) -> str:
-        """Return what changes when the secret that logs in changes, or how it is configured."""
-        return self.login.login_stamp()
 
     def open(self) -> None:
         """Make sure that there is a token that lasts; call it before each piece of work.
@@ -80,10 +61,10 @@ class VaultSession:
         self._granted = self.login.open(self._patience, self)
         self._is_fresh = self.number != before
 
-    def call(self, method: str, path: str, **request: Any) -> Reply:
+    def call(self, ask: Ask, accept: Collection[int] = ()) -> Answer:
         """As `ask`, but a refusal leads to one fresh login in each piece of work."""
         try:
-            return self.ask(method, path, **request)
+            return self.ask(ask, accept)
         except PermanentError as error:
             if error.reason is not Reason.FORBIDDEN or self._is_fresh or self._granted is None:
                 raise
@@ -94,49 +75,37 @@ class VaultSession:
             if newer is None:
                 raise
         self._granted = newer
-        return self.ask(method, path, **request)
+        return self.ask(ask, accept)
 
-    def ask(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Mapping[str, Any] | None = None,
-        params: Mapping[str, str | int] | None = None,
-        accept: Collection[int] = (),
-    ) -> Reply:
-        """Send one request with the login that there is; `path` has no `v1/`.
+    def ask(self, ask: Ask, accept: Collection[int] = ()) -> Answer:
+        """Send one request with the login that there is; `ask` makes it with an `hvac.Client`.
 
-        Values of type `Secret` in `body` are sent as their text. `accept`: statuses that are an
+        Values of type `Secret` in its body are sent as their text. `accept`: statuses that are an
         answer all the same. Raises what the tables in `errors` say.
         """
         granted = self._granted
         if granted is None:
             raise RuntimeError("open() comes first")
-        what = f"cannot {'read' if method == 'GET' else 'write'} {path}"
         connection, token = granted.connection, granted.token.text
-        response = self._patience.answer(
-            lambda: connection.send(
-                what, method, path, body, params, namespace=self._namespace, token=token
-            ),
+        answer = self._patience.answer(
+            lambda: connection.send(ask, namespace=self._namespace, token=token),
             self._may_not_be_known_yet,
         )
-        if response.ok or response.status_code in accept:
-            document = connection.document(response, what, self._namespace)
-            return Reply(response.status_code, document)
-        policy = policy_line(method, path)
-        self._token_is_bad = token_is_bad(response)
-        error = connection.refusal(response, what, policy, self._namespace)
+        if answer.response.ok or answer.status in accept:
+            _ = answer.document  # raises where something else sent it
+            return answer
+        self._token_is_bad = token_is_bad(answer.response)
+        error = answer.error()
         if error.reason is Reason.FORBIDDEN and token is None:
             error.hint += f"; {_AGENT_TOKEN}"
         raise error
 
-    def _may_not_be_known_yet(self, response: requests.Response) -> bool:
+    def _may_not_be_known_yet(self, answer: Answer) -> bool:
         granted = self._granted
         return (
             granted is not None
             and not self.login.is_given
-            and token_is_bad(response)
+            and token_is_bad(answer.response)
             and time.monotonic() - granted.at < _NEW_TOKEN_SECONDS
         )
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
 from weakref import WeakSet, WeakValueDictionary
+
+from msgspec import Struct
 
 from rotator.aws.identity_files import aws_stamp
 from rotator.config.vault_auth import AgentAuthSettings, AwsAuthSettings, TokenAuthSettings
@@ -18,6 +19,8 @@ from rotator.vault.engines import Mounts
 from rotator.vault.login import Token, log_in, renew, secret_input
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rotator.core.ports import Clock
     from rotator.vault.connection import VaultSettings
     from rotator.vault.patience import Patience
@@ -25,16 +28,15 @@ if TYPE_CHECKING:
 # A token that ends while a request is under way would be refused.
 _MARGIN = timedelta(seconds=5)
 
-# Shares of a token's life. What is leased with a token ends with it at the latest, so it is renewed
-# before a lease as long as its life is: by default that happens at 50 % of it.
+# Shares of a token's life. A lease ends with its token at the latest. So the token is renewed
+# before a lease of the same life is, which by default happens at 50 % of it.
 _RENEW_AFTER, _REPLACE_AFTER = 0.25, 0.5
 
 # For how many seconds the failure of one login is the failure of the others that need it.
 _REJECTED_FOR, _FAILED_FOR = 300.0, 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(Struct, frozen=True):
     """A login that worked: its token, its number (1 for the first), and the way to the server.
 
     `at`: the seconds of a clock that only grows, when it was granted.
@@ -50,8 +52,8 @@ class SharedLogin:
     """A login at one server, renewed or replaced before it ends. For several threads.
 
     One thread logs in at a time; the others wait and use what it got. Where it fails, those who
-    waited, and whoever comes seconds later, get the same failure: a wrong secret id that each of
-    30 sources offers would lock its role for everybody. Who comes a second time asks the server.
+    waited, and those who come seconds later, get the same failure: a wrong secret id that each of
+    30 sources offers would lock its role for everybody. A second question of one asks the server.
     """
 
     def __init__(self, server: Server, clock: Clock, timeouts: Timeouts = TIMEOUTS) -> None:
@@ -73,6 +75,11 @@ class SharedLogin:
         """The login token in use; None where there is none yet."""
         return self._granted.token if self._granted else None
 
+    @property
+    def token_expires_at(self) -> datetime | None:
+        """When the login token ends; None where it has no known end, or there is none yet."""
+        return self.token.expires_at if self.token else None
+
     def mounts_in(self, namespace: str | None) -> Mounts:
         """Return what is known of the mounts in a namespace."""
         return self._mounts.setdefault(namespace, Mounts())
@@ -90,13 +97,14 @@ class SharedLogin:
 
         Logs in where there is none, where it is about to end, or where another token was put into
         its file; renews it after a quarter of its life, or logs in again after 50 % of it where it
-        can't be renewed. Another secret id or JWT counts from the next login on: what was leased
-        with the token would die with it. Raises `LoginRejectedError`, and whatever a request
+        can't be renewed. Another secret id or JWT counts from the next login on: the token's
+        leases would end with it. Raises `LoginRejectedError`, and whatever a request
         raises.
         """
         with self._lock:
             granted = self._granted
-            if granted is None or self._left(granted) < _MARGIN or self._is_exchanged():
+            exchanged = self.is_given and self._stamp != self.login_stamp()
+            if granted is None or exchanged or self._left(granted) < _MARGIN:
                 return self._log_in(patience, user)
             if self._is_past(_RENEW_AFTER, granted):
                 token = renew(self.server, granted.token, granted.connection, self._clock, patience)
@@ -110,7 +118,7 @@ class SharedLogin:
     def again(
         self, refused: Granted, patience: Patience, user: object, *, token_is_bad: bool
     ) -> Granted | None:
-        """Return a login newer than the one that was refused; None where there is none to be had.
+        """Return a login newer than the one that was refused; None where none can be had.
 
         The token may have been revoked, or its role may have got the policy since it logged in. In
         the second case the token stays where the new login fails: others may still use it.
@@ -154,9 +162,6 @@ class SharedLogin:
         if then == stamp and time.monotonic() - at < lasts:
             self._informed.add(user)
             raise error
-
-    def _is_exchanged(self) -> bool:
-        return self.is_given and self._stamp != self.login_stamp()
 
     def _is_past(self, share: float, granted: Granted) -> bool:
         ttl = granted.token.ttl

@@ -2,13 +2,14 @@
 
 `python -m tests.benchmarks.cycles FILE`: FILE is a configuration as JSON, which is taken without
 the limits for files that people write. Each line that comes in runs a cycle and is answered with a
-line: the seconds on the clock, the seconds of CPU, and the memory in bytes. The first line is there
-at once, before any cycle.
+line: the seconds on the clock, the seconds of CPU, the memory in bytes, and how often a file was
+synced. The first line is there at once, before any cycle.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -27,11 +28,20 @@ def main() -> None:
     if reading.problems:
         sys.exit(f"the configuration is wrong: {reading.problems}")
     runner = Builder(configuration, print).runner(configuration.rotations[0])
-    print(json.dumps([0.0, 0.0, _memory()]), flush=True)  # noqa: T201  its answer
+    print(json.dumps([0.0, 0.0, _memory(), 0]), flush=True)  # noqa: T201  its answer
+    synced, sync = [], os.fsync
+
+    def counted(file: int) -> None:
+        synced.append(file)
+        sync(file)
+
+    os.fsync = counted  # type: ignore[assignment]
     for _ in sys.stdin:
+        synced.clear()
         wall, cpu = time.perf_counter(), time.process_time()
         report = runner.cycle(10.0, Options(force=True))
         spent = [time.perf_counter() - wall, time.process_time() - cpu, _memory()]
+        spent.append(len(synced))
         if report.outcome != "rotated":
             sys.exit(f"a cycle ended in {report.outcome}: {report}")
         print(json.dumps(spent), flush=True)  # noqa: T201  its answer

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import subprocess
+import json
 import time
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tests.benchmarks import installed
-from tests.benchmarks.measure import Row
+from tests.benchmarks.measure import Row, cpu_seconds, resident_bytes, running, wake_ups
 from tests.benchmarks.scripts import agent
 from tests.support import free_port, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.benchmarks.site import Site
 
 GOALS = {"vault": 0.65, "ecr": 0.8, "everything": 1.0}
 _SETTLE = 10.0
+_MANY = 30
 _MEGABYTE = 1e6
 
 
@@ -35,7 +36,7 @@ def idle(here: Site, seconds: float) -> list[Row]:
             "idle-everything", everything, http={"listen": f"127.0.0.1:{free_port()}"}
         ),
     }
-    with _running(here, agent(here, once=False)) as theirs:
+    with running(agent(here, once=False), here.environment, here.place) as theirs:
         until((here.place / "docker" / "agent.json").exists, 60, "the agent's file")
         with (
             _daemon(here, configurations["vault"], "idle-vault", "vault") as vault,
@@ -45,10 +46,12 @@ def idle(here: Site, seconds: float) -> list[Row]:
             ours = {"vault": vault, "ecr": ecr, "everything": all_}
             time.sleep(_SETTLE)
             pids = {**ours, "agent": theirs}
-            memory = {name: _memory(pid) / _MEGABYTE for name, pid in pids.items()}
-            begun = {name: _cpu(pid) for name, pid in pids.items()}
+            memory = {name: resident_bytes(pid) / _MEGABYTE for name, pid in pids.items()}
+            begun = {name: cpu_seconds(pid) for name, pid in pids.items()}
             time.sleep(seconds)
-            burnt = {name: (_cpu(pid) - begun[name]) * 60 / seconds for name, pid in pids.items()}
+            burnt = {
+                name: (cpu_seconds(pid) - begun[name]) * 60 / seconds for name, pid in pids.items()
+            }
     return [
         *(
             Row(f"memory idle: {name}", "bao agent", "MB", memory[name], memory["agent"], goal)
@@ -62,41 +65,49 @@ def idle(here: Site, seconds: float) -> list[Row]:
     ]  # fmt: skip
 
 
+def many_rotations(here: Site, seconds: float) -> list[Row]:
+    """Measure a daemon with 30 rotations and nothing due beside one with 1 rotation."""
+    login = {"auths": {"registry.example.com": {"username": "robot", "password": "s3cr3t-idle"}}}
+    source = {"type": "docker_config", "path": str(here.write("idle.json", json.dumps(login)))}
+    few, many = (
+        here.configuration(
+            f"idle-{number}",
+            *(
+                {
+                    "name": f"idle-{n}",
+                    "prove": "off",
+                    "schedule": {"poll": "12h"},
+                    "sources": [source],
+                    "targets": [here.file(f"idle-{number}-{n}")],
+                }
+                for n in range(number)
+            ),
+        )
+        for number in (1, _MANY)
+    )
+    with (
+        _daemon(here, few, "idle-1", "idle-0") as one,
+        _daemon(here, many, f"idle-{_MANY}", f"idle-{_MANY - 1}") as all_,
+    ):
+        time.sleep(_SETTLE)
+        begun = {pid: (cpu_seconds(pid), wake_ups(pid)) for pid in (one, all_)}
+        time.sleep(seconds)
+        ended = {pid: (cpu_seconds(pid), wake_ups(pid)) for pid in (one, all_)}
+    cpu = {pid: (ended[pid][0] - begun[pid][0]) * 60_000 / seconds for pid in begun}
+    wakes = {pid: (ended[pid][1] - begun[pid][1]) * 60 / seconds for pid in begun}
+    return [
+        Row(f"CPU idle: {_MANY} rotations", "1 rotation", "ms/min", cpu[all_], cpu[one], 2.0),
+        Row(f"wake-ups idle: {_MANY} rotations", "1 rotation", "a minute", wakes[all_],
+            wakes[one], 1.1),
+    ]  # fmt: skip
+
+
 @contextmanager
 def _daemon(here: Site, config: Path, state: str, rotation: str) -> Iterator[int]:
     record = here.place / f"state-{state}" / f"{rotation}.json"
-    with _running(
-        here, [str(installed.rotator() / "rotator"), "--config", str(config), "run"]
-    ) as pid:
+    command = [str(installed.rotator() / "rotator"), "--config", str(config), "run"]
+    with running(command, here.environment, here.place) as pid:
         until(
             lambda: record.exists() and '"outcome":"rotated"' in record.read_text(), 60, "a cycle"
         )
         yield pid
-
-
-@contextmanager
-def _running(here: Site, command: list[str]) -> Iterator[int]:
-    process = subprocess.Popen(
-        command,
-        env=here.environment,
-        cwd=here.place,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield process.pid
-    finally:
-        with suppress(ProcessLookupError):
-            process.terminate()
-        process.wait(30)
-
-
-def _memory(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
-
-
-def _cpu(pid: int) -> float:
-    """Return the CPU seconds of a process, ended threads included; finer than /proc tells."""
-    # The clock of another process, as clock_getcpuclockid(3) makes it on Linux.
-    return time.clock_gettime((~pid << 3) | 2)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tests.benchmarks.site import Site
 
@@ -95,3 +97,52 @@ def wall_and_cpu(
         mine, other = (1000 * median(getattr(s, what) for s in side) for side in (ours, theirs))
         rows.append(Row(f"{name}: {what}", against, "ms", mine, other, goal, len(ours)))
     return rows
+
+
+@contextmanager
+def running(
+    command: Sequence[str], environment: Mapping[str, str], place: Path, output: Path | None = None
+) -> Iterator[int]:
+    """Run a command for the block and yield its process id; its output goes to a file, if any."""
+    with (output or Path(os.devnull)).open("wb") as log:
+        process = subprocess.Popen(
+            command, env=environment, cwd=place, stdout=log, stderr=subprocess.STDOUT
+        )
+    try:
+        yield process.pid
+    finally:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        process.wait(30)
+
+
+def resident_bytes(pid: int) -> int:
+    """Return the memory that a process holds, with what it shares."""
+    return _kilobytes(f"/proc/{pid}/status", "VmRSS:")
+
+
+def private_bytes(pid: int) -> int:
+    """Return the memory that would be free without this process."""
+    file = f"/proc/{pid}/smaps_rollup"
+    return _kilobytes(file, "Private_Clean:") + _kilobytes(file, "Private_Dirty:")
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU seconds of a process, ended threads included; finer than /proc tells."""
+    # The clock of another process, as clock_getcpuclockid(3) makes it on Linux.
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def wake_ups(pid: int) -> int:
+    """Return how often the threads of a process have gone to sleep by themselves."""
+    found = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(FileNotFoundError):  # the thread has ended
+            lines = (task / "status").read_text().splitlines()
+            found += int(next(x for x in lines if x.startswith("voluntary")).split()[1])
+    return found
+
+
+def _kilobytes(file: str, key: str) -> int:
+    lines = Path(file).read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(key))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.benchmarks import installed
-from tests.benchmarks.site import GROUP, VARIABLE
+from tests.benchmarks.site import GROUP, SCRIPTS
 from tests.servers.openbao import bao_program
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def three_script(here: Site) -> list[str]:
         kubectl=Path(sys.executable).with_name("kubectl"),
         gitlab=here.gitlab.url,
         group=GROUP,
-        variable=VARIABLE,
+        variable=SCRIPTS,
     )
     return ["sh", str(here.write("three.sh", _ecr(here) + rest))]
 

@@ -7,6 +7,7 @@ from collections import Counter
 from random import Random
 
 from rotator.core import cycle
+from rotator.core.recall import Memory
 from rotator.core.rotation import Rotation
 from tests.benchmarks.measure import Row
 from tests.simulation.scenario import YEAR, simulate
@@ -46,9 +47,9 @@ def _restarted(chance: Random) -> int:
     for number in range(HOSTS):
         source, target, journal = WorldSource(world), WorldTarget(), MemoryJournal(str(number))
         rotation = Rotation("dind", (source,), (target,))
-        cycle.run(rotation, (), world.ports(journal))
+        cycle.run(rotation, Memory(), world.ports(journal))
         world.pass_time(_HOUR)
-        cycle.run(rotation, (), world.ports(journal), cycle.Options(starting=True))
+        cycle.run(rotation, Memory(), world.ports(journal), cycle.Options(starting=True))
         world.pass_time(-_HOUR)
         fetches += source.fetches - 1
     return fetches

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import requests
 import yaml
 
 from tests.fakes.certificates import Pki
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 PASSWORD = "s3cr3t-harbor-password"
 GROUP, VARIABLE = "platform", "DOCKER_AUTH_CONFIG"
+# The script's own: rotator would put right what somebody else writes into its variable.
+SCRIPTS = "SCRIPT_AUTH_CONFIG"
 _DISCOVERY: dict[str, dict[str, Any]] = {
     "/api": {"kind": "APIVersions", "versions": ["v1"]},
     "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": []},
@@ -89,6 +92,13 @@ class Site:
         self.gitlab_token = self.gitlab.add_token({GROUP: OWNER}).text
         self.write("gitlab-token", self.gitlab_token)
         (self.place / "docker").mkdir(mode=0o700)
+        # The script updates its variable, so it has to be there.
+        requests.post(
+            f"{self.gitlab.url}/api/v4/groups/{GROUP}/variables",
+            headers={"PRIVATE-TOKEN": self.gitlab_token},
+            json={"key": SCRIPTS, "value": "nothing-yet", "raw": True},
+            timeout=10,
+        ).raise_for_status()
 
     @property
     def kubeconfig(self) -> Path:

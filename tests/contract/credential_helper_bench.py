@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rotator.config.sources import CredentialHelperSourceSettings
 from rotator.core.errors import Reason
 from rotator.core.model import Secret
 from rotator.sources.credential_helper import CredentialHelperSource
@@ -37,12 +38,11 @@ class CredentialHelperBench:
     def source(self) -> CredentialHelperSource:
         """Build the driver anew."""
         return CredentialHelperSource(
-            "credential_helper",
-            "bench",
-            self.registries(),
+            CredentialHelperSourceSettings(
+                name="credential_helper", helper="bench", registries=(HOST,), timeout=TIMEOUT
+            ),
             lambda: NOW,
-            timeout=TIMEOUT,
-            environment={"PATH": f"{self._folder}:{os.environ['PATH']}"},
+            {"PATH": f"{self._folder}:{os.environ['PATH']}"},
         )
 
     def registries(self) -> frozenset[str]:

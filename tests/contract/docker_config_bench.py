@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rotator.config.sources import DockerConfigSourceSettings
 from rotator.core.errors import Reason
 from rotator.core.model import Secret
 from rotator.sources.docker_config import DockerConfigSource
@@ -50,7 +51,10 @@ class DockerConfigBench:
 
     def source(self) -> DockerConfigSource:
         """Build the driver anew."""
-        return DockerConfigSource("docker_config", self.path, frozenset(HOSTS), lambda: NOW)
+        settings = DockerConfigSourceSettings(
+            name="docker_config", path=self.path, registries=tuple(HOSTS)
+        )
+        return DockerConfigSource(settings, lambda: NOW)
 
     def registries(self) -> frozenset[str]:
         """Return the registries that have an entry."""

@@ -120,7 +120,7 @@ def test_tolerates_what_a_stranger_does_to_our_text(bench: TargetBench) -> None:
     assert held.mark in (MARK, None)
 
 
-def test_hands_on_the_mark_of_another_rotator(bench: TargetBench) -> None:
+def test_passes_on_the_mark_of_another_rotator(bench: TargetBench) -> None:
     """A mark is anybody's who speaks the same language; a later one replaces it."""
     theirs = Mark({"one.example.com": END.replace(hour=23)}, "hmac:ba9876543210", "another")
     publish(bench.target(POLICY), OLD, theirs)

@@ -185,13 +185,13 @@ class Haunted(HauntedPlaces):
         garbage = self._folder("garbage") / "config.json"
         garbage.write_text(f'{{"auths": {self._new("half a file")}')
         old = base64.b64encode(self._new("no colon").encode()).decode()
-        half = self._folder("half") / "config.json"
-        half.write_text(json.dumps({"auths": {"half.example": {"auth": old}}}))
+        one_entry = self._folder("half") / "config.json"
+        one_entry.write_text(json.dumps({"auths": {"half.example": {"auth": old}}}))
         self._folder("open").chmod(0o777)
         copied = {"type": "docker_config", "path": str(garbage), "registries": ["copy.example"]}
         return {
             "file-garbage": {"target": {"type": "file", "path": str(garbage)}},
-            "file-half": {"target": {"type": "file", "path": str(half)}},
+            "file-half": {"target": {"type": "file", "path": str(one_entry)}},
             "file-no-directory": {"target": {"type": "file", "path": f"{self.place}/none/c.json"}},
             "file-open": {"target": {"type": "file", "path": f"{self.published}/open/c.json"}},
             "copy-garbage": {"source": copied},

@@ -118,8 +118,8 @@ class HauntedPlaces:
 
         def answer(*_: str) -> Reply:
             words = stub.received
-            told = {"errors": words, "message": " ".join(words), "__type": " ".join(words)}
-            return Reply(json.dumps(told).encode(), status)
+            reported = {"errors": words, "message": " ".join(words), "__type": " ".join(words)}
+            return Reply(json.dumps(reported).encode(), status)
 
         stub.answer = answer
         return stub.url

@@ -44,7 +44,7 @@ class Daemon:
         self.address = site.place / "notify"
         self.manager.bind(str(self.address))
         self.manager.settimeout(0)
-        self.told: list[str] = []
+        self.reported: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -74,9 +74,9 @@ class Daemon:
         """Return everything that the service manager was told so far."""
         while True:
             try:
-                self.told.append(self.manager.recv(4096).decode())
+                self.reported.append(self.manager.recv(4096).decode())
             except BlockingIOError:
-                return self.told
+                return self.reported
 
     def events(self, name: str) -> list[dict[str, object]]:
         """Return the events with this name that were logged so far."""

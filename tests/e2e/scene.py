@@ -140,7 +140,7 @@ class Scene:
         def renewed() -> bool:
             record = self.record()
             done = record.source("vault").fetched_at, record.target(self._target).written_at
-            return all(moment and moment.timestamp() > began for moment in done)
+            return all(instant and instant.timestamp() > began for instant in done)
 
         until(renewed, 40, "a renewal")
 

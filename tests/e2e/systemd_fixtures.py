@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from tests.servers.openbao import OpenBao
     from tests.servers.systemd_machine import SystemdMachine
 
-pytest_plugins = ["tests.servers.systemd_machine"]
-
 
 @pytest.fixture
 def host(systemd_machine: SystemdMachine) -> Host:

@@ -32,7 +32,7 @@ def check(site: Site, *words: str) -> Result:
     return site.command("check", "--json", *words)
 
 
-def told(result: Result, level: str = "") -> str:
+def reported(result: Result, level: str = "") -> str:
     """Return what was found, in one text: all of it or what is of one level."""
     found = result.json["findings"]
     return "\n".join(
@@ -54,7 +54,7 @@ def test_before_the_first_run(site: Site) -> None:
         "can be replaced",
         "nothing is published in it yet | rotator run-once site",
     ):
-        assert words in told(result)
+        assert words in reported(result)
     assert not site.file.exists()
     assert not (site.place / "state").exists()
 
@@ -87,8 +87,8 @@ def test_it_changes_nothing(
     variables = fake_gitlab.count("POST") + fake_gitlab.count("PUT")
     tokens = site.bao.api("LIST", "auth/token/accessors")["data"]["keys"]
     result = site.command("check", "--json")
-    assert result.code == 0, told(result)
-    assert told(result).count("(ours, ends in 11 h") == 3
+    assert result.code == 0, reported(result)
+    assert reported(result).count("(ours, ends in 11 h") == 3
     assert snapshot(site.place) == files
     assert fake_kubernetes.writes() == objects
     assert fake_gitlab.count("POST") + fake_gitlab.count("PUT") == variables
@@ -113,7 +113,7 @@ def test_failures(site: Site) -> None:
     site.file.parent.chmod(0o777)
     result = check(site)
     assert (result.code, result.json["outcome"]) == (1, "failure")
-    failures = told(result, "failure")
+    failures = reported(result, "failure")
     for words in (
         "vault token create",
         "ecr in eu-west-1 gave no authorization token",
@@ -126,7 +126,7 @@ def test_registry_rejects(site: Site) -> None:
     """What is in Vault and what is published may both be rejected; each is its own finding."""
     assert site.run().code == 0
     site.registry.passwords.clear()
-    failures = told(check(site), "failure")
+    failures = reported(check(site), "failure")
     assert f"vault: {site.registry.host} rejects what it gives" in failures
     assert f"what is published for {site.registry.host} (ours, has no known end)" in failures
 
@@ -139,8 +139,10 @@ def test_warnings_are_no_failure(site: Site, fake_gitlab: FakeGitlab) -> None:
     project.variables.append(Variable("DOCKER_AUTH_CONFIG", "{}"))
     result = check(site)
     assert (result.code, result.json["outcome"]) == (0, "warning")
-    assert "platform/app have a variable DOCKER_AUTH_CONFIG of their own" in told(result, "warning")
-    assert "new Docker clients take the variable" in told(result, "warning")
+    assert "platform/app have a variable DOCKER_AUTH_CONFIG of their own" in reported(
+        result, "warning"
+    )
+    assert "new Docker clients take the variable" in reported(result, "warning")
 
 
 def test_secret_id_is_used_with_consume_only(site: Site) -> None:
@@ -155,9 +157,9 @@ def test_secret_id_is_used_with_consume_only(site: Site) -> None:
         "secret_id_file": "secret-id",
     }
     for _ in range(2):
-        assert "rotator check --consume" in told(check(site), "warning")
-    assert "the login with approle works" in told(check(site, "--consume"))
-    assert "cannot log in" in told(check(site, "--consume"), "failure")
+        assert "rotator check --consume" in reported(check(site), "warning")
+    assert "the login with approle works" in reported(check(site, "--consume"))
+    assert "cannot log in" in reported(check(site, "--consume"), "failure")
 
 
 @contextmanager
@@ -201,12 +203,12 @@ def test_ten_targets_that_do_not_answer(site: Site) -> None:
         result = check(site)
         # none was given up before the last one was asked
         assert opened == list(range(1, 11))
-    failures = told(result, "failure")
+    failures = reported(result, "failure")
     assert re.findall(r"^failure: (hub-\d):", failures, re.MULTILINE) == [
         f"hub-{number}" for number in range(10)
     ]
     assert "no answer" in failures
-    assert "can be read (kv2)" in told(result, "ok")
+    assert "can be read (kv2)" in reported(result, "ok")
 
 
 def test_several_rotations(site: Site) -> None:
@@ -255,7 +257,7 @@ def test_what_people_see(site: Site) -> None:
         ["--document", "/nowhere/config.json"],
     ],
 )
-def test_wrong_words(site: Site, words: list[str]) -> None:
+def test_wrong_arguments(site: Site, words: list[str]) -> None:
     """Options that exclude each other, and a document that is not there, are exit code 2."""
     assert check(site, *words).code == 2
 
@@ -333,7 +335,7 @@ def test_real_bind_mount(site: Site) -> None:
         result = check(site)
     finally:
         subprocess.run(["umount", site.file], check=True)
-    assert "mount the directory" in told(result, "failure")
+    assert "mount the directory" in reported(result, "failure")
 
 
 def test_journal_that_cannot_be_read(site: Site) -> None:
@@ -343,4 +345,4 @@ def test_journal_that_cannot_be_read(site: Site) -> None:
     record.write_text("garbage")
     result = check(site)
     assert (result.code, record.read_text()) == (0, "garbage")
-    assert "journal: the record in" in told(result, "warning")
+    assert "journal: the record in" in reported(result, "warning")

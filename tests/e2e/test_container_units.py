@@ -18,6 +18,7 @@ import pytest
 from rotator import __version__
 from rotator.core import docker_config
 from tests.fakes.registry import BasicRegistry
+from tests.fixtures.version_0_1_0 import run_0_1_0
 from tests.servers import quadlet
 from tests.servers.openbao import unique
 from tests.support import MARKED, need, until
@@ -159,7 +160,7 @@ def test_the_docker_units_are_right(name: str) -> None:
             and "/usr/bin/docker is not executable" not in line] == []  # fmt: skip
 
 
-def podman_words(podman: list[str], site: Site, unit: str) -> list[str]:
+def podman_arguments(podman: list[str], site: Site, unit: str) -> list[str]:
     """Return the command of a unit that quadlet made, as this machine can run it."""
     (line,) = lines(unit, "ExecStart")
     words = shlex.split(site.here(line))
@@ -175,11 +176,68 @@ def test_podman_run_once(podman: list[str], site: Site) -> None:
     for _ in range(2):
         site.prepare(unit)
         done = subprocess.run(
-            podman_words(podman, site, unit), capture_output=True, text=True, check=False
+            podman_arguments(podman, site, unit), capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert MARKED not in done.stdout + done.stderr
         assert site.published() == {f"{MARKED}container"}
+
+
+def test_podman_after_0_1_0_on_the_host(podman: list[str], site: Site) -> None:
+    """What 0.1.0 left on the host is handed over as documented, and its journal goes on."""
+    journal = site.root / "var/lib/rotator/container.json"
+    for place in ("var/lib/rotator", "opt/.docker"):
+        (site.root / place).mkdir(parents=True, mode=0o700)
+    document = json.loads((site.root / "etc/rotator/rotator.yaml").read_text())
+    (rotation,) = document["rotations"]
+    rotation["sources"][0]["auth"]["token_file"] = str(site.root / "etc/credstore/vault-token")
+    rotation["targets"][0]["path"] = str(site.root / "opt/.docker/config.json")
+    old = site.root / "old.yaml"
+    old.write_text(json.dumps({**document, "state_dir": str(journal.parent)}))
+    done = run_0_1_0("--config", old, "run-once")
+    assert done.returncode == 0, done.stderr
+    before = json.loads(journal.read_text())
+    (hand_over,) = re.findall(r"`(chown -R 65532[^`]+)`", documented_page())
+    subprocess.run(shlex.split(site.here(hand_over)), check=True)
+
+    unit = quadlet.units(sorted(UNITS.glob("podman/*.container")))["rotator-once.service"]
+    site.prepare(unit)
+    done = subprocess.run(
+        podman_arguments(podman, site, unit), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    now = json.loads(journal.read_text())
+    assert (before["version"], now["version"]) == (1, 2)
+    assert not list(journal.parent.glob("*.set-aside"))
+    ((first,),) = before["credentials"].values()
+    ((known,),) = now["credentials"].values()
+    assert known["issued_at"] == first["issued_at"]
+    assert site.published() == {f"{MARKED}container"}
+
+
+def documented_page() -> str:
+    """Return the page that says how rotator is installed."""
+    return (UNITS.parent / "deploy/README.md").read_text()
+
+
+@pytest.mark.parametrize("kind", ["podman", "docker"])
+def test_units_are_installed_and_removed(tmp_path: Path, kind: str) -> None:
+    """The documented commands put the units where systemd finds them, and take them all away."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", documented_page(), re.MULTILINE | re.DOTALL)
+    typed = [line for block in blocks for line in block.splitlines()]
+    (install,) = [line for line in typed if f"systemd/{kind}/*" in line and "install " in line]
+    (remove,) = [line for line in typed if line.startswith("rm ") and f"# {kind}" in line.lower()]
+    (tmp_path / "etc/systemd/system").mkdir(parents=True)
+
+    def type_here(line: str) -> None:
+        here = line.replace(" /etc/", f" {tmp_path}/etc/")
+        subprocess.run(["sh", "-ec", here], cwd=UNITS.parent, check=True)
+
+    type_here(install)
+    put = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert put == {path.name for path in (UNITS / kind).iterdir()}
+    type_here(remove)
+    assert not any(path.is_file() for path in tmp_path.rglob("*"))
 
 
 def test_podman_daemon(podman: list[str], site: Site) -> None:
@@ -188,7 +246,7 @@ def test_podman_daemon(podman: list[str], site: Site) -> None:
     assert lines(unit, "Type") == ["notify"]
     site.prepare(unit)
     run_and_end(
-        podman_words(podman, site, unit),
+        podman_arguments(podman, site, unit),
         site,
         lambda line: [*podman, *shlex.split(line)[1:]],
         unit,
@@ -237,7 +295,7 @@ def docker(dist: Dist, docker_engine: DockerEngine, tmp_path: Path) -> DockerEng
     return docker_engine
 
 
-def docker_words(docker: DockerEngine, site: Site, line: str) -> list[str]:
+def docker_arguments(docker: DockerEngine, site: Site, line: str) -> list[str]:
     """Return a command of a unit, as this machine can run it."""
     words = shlex.split(site.here(line.removeprefix("-")))
     assert words[0] == "/usr/bin/docker"
@@ -250,7 +308,7 @@ def test_docker_run_once(docker: DockerEngine, site: Site) -> None:
     site.prepare(unit)
     (line,) = lines(unit, "ExecStart")
     done = subprocess.run(
-        docker_words(docker, site, line),
+        docker_arguments(docker, site, line),
         env={**os.environ, **docker.environment},
         capture_output=True,
         text=True,
@@ -267,10 +325,10 @@ def test_docker_daemon(docker: DockerEngine, site: Site) -> None:
     (line,) = lines(unit, "ExecStart")
     (stop,) = lines(unit, "ExecStop")
     run_and_end(
-        docker_words(docker, site, line),
+        docker_arguments(docker, site, line),
         site,
-        lambda one: docker_words(docker, site, one),
+        lambda one: docker_arguments(docker, site, one),
         unit,
-        docker_words(docker, site, stop),
+        docker_arguments(docker, site, stop),
         docker.environment,
     )

@@ -132,7 +132,7 @@ def test_run_once_beside_the_daemon(site: Site) -> None:
         assert site.ecr.calls == calls
 
 
-def test_killed_at_any_moment(site: Site) -> None:
+def test_killed_at_any_time(site: Site) -> None:
     """SIGKILL costs nothing: the document stays whole, and the next start goes on."""
     site.run()
     for tenths in range(6):

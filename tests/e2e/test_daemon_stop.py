@@ -27,7 +27,7 @@ def mute() -> Iterator[tuple[str, socket.socket]]:
         yield f"127.0.0.1:{server.getsockname()[1]}", server
 
 
-def visited(server: socket.socket, stack: ExitStack) -> bool:
+def asked_for(server: socket.socket, stack: ExitStack) -> bool:
     """Tell whether somebody has come; the connection stays."""
     try:
         stack.enter_context(server.accept()[0])
@@ -49,12 +49,14 @@ def test_stop_while_something_hangs(site: Site, phase: str) -> None:
         if phase == "lock":
             stack.enter_context(cycle_lock(site.place / "state", "site", 0, pytest.fail))
             daemon = stack.enter_context(Daemon(site))
-            until(lambda: any("STATUS" in told for told in daemon.messages()), 30, "the start")
+            until(
+                lambda: any("STATUS" in reported for reported in daemon.messages()), 30, "the start"
+            )
         else:
             address, server = stack.enter_context(mute())
             site.vault[HUNG[phase]] = f"http://{address}" if phase == "fetch" else address
             daemon = stack.enter_context(Daemon(site))
-            until(lambda: visited(server, stack), 30, f"the {phase} to begin")
+            until(lambda: asked_for(server, stack), 30, f"the {phase} to begin")
         daemon.signal(signal.SIGTERM)
         until(lambda: "STOPPING=1" in daemon.messages(), 10, "STOPPING=1")
         assert daemon.end() == 0

@@ -113,21 +113,21 @@ def test_a_pod_of_the_cronjob_that_fetches_everything() -> None:
 def test_exit_codes() -> None:
     """The table has the codes that `rotator --help` has."""
     table = re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)
-    told = re.findall(r"\b(\d+) [a-z]", (cli.help or "").split("Exit codes:")[1])
-    assert set(table) == set(told)
+    reported = re.findall(r"\b(\d+) [a-z]", (cli.help or "").split("Exit codes:")[1])
+    assert set(table) == set(reported)
 
 
-def test_a_credential_published_by_hand_stays(site: Site) -> None:
+def test_a_credential_that_a_person_published_stays(site: Site) -> None:
     """While the source gives what its registry rejects, a person's entry is left alone."""
     site.rotation["sources"] = [site.vault]
     site.run()
-    by_hand = f"{MARKED}by-hand"
-    site.registry.passwords[USER] = by_hand
-    login = base64.b64encode(f"{USER}:{by_hand}".encode()).decode()
+    by_person = f"{MARKED}by-hand"
+    site.registry.passwords[USER] = by_person
+    login = base64.b64encode(f"{USER}:{by_person}".encode()).decode()
     site.file.write_text(json.dumps({"auths": {site.registry.host: {"auth": login}}}))
     for words in ((), ("--only-due",)):
         site.run(*words)
-        assert site.published()[site.registry.host] == (USER, by_hand)
+        assert site.published()[site.registry.host] == (USER, by_person)
     site.put(f"{MARKED}harbor-2")
     assert site.run().code == 0
     assert site.published()[site.registry.host] == (USER, site.password)

@@ -12,19 +12,22 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from packaging.version import Version
 
 from deploy.packaging import packages
-from deploy.packaging.source import PROJECT
+from deploy.packaging.source import PROJECT, chart_version, debian_version
 from rotator import __version__
 from tests.servers.dist import build, made_of
 from tests.support import need
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.servers.dist import Dist
@@ -38,15 +41,16 @@ LOCK = PROJECT / "requirements.txt"
 def test_everything_is_there(dist: Dist) -> None:
     """What a release consists of, each with its sum, and nothing else."""
     name, version = "registry-rotator", __version__
+    debian, chart = debian_version(version), chart_version(version)
     assert {path.name for path in dist.folder.iterdir()} == {
         f"registry_rotator-{version}-py3-none-any.whl",
         f"registry_rotator-{version}.tar.gz",
-        f"{name}_{version}_amd64.deb",
-        f"{name}_{version}_arm64.deb",
+        f"{name}_{debian}_amd64.deb",
+        f"{name}_{debian}_arm64.deb",
         f"{name}-{version}-image.tar",
         f"{name}-{version}-image.cdx.json",
         f"{name}-{version}.cdx.json",
-        f"{name}-{version}.tgz",
+        f"{name}-{chart}.tgz",
         "requirements.txt",
         "SHA256SUMS",
     }
@@ -80,7 +84,7 @@ def test_the_wheel_is_rotator_alone(dist: Dist) -> None:
         "Name: registry-rotator",
         f"Version: {__version__}",
         "Requires-Python: >=3.11",
-        *(f"Classifier: Programming Language :: Python :: 3.{minor}" for minor in range(11, 15)),
+        *(f"Classifier: Programming Language :: Python :: 3.{minor}" for minor in (11, 13, 14)),
     ):
         assert f"\n{line}\n" in f"\n{text}"
 
@@ -99,6 +103,18 @@ def test_the_version_is_in_one_place() -> None:
             text = path.read_text()
             tags |= set(re.findall(r"/rotator:(\d[\w.]*)|newTag: (\S+)", text))
     assert {one or other for one, other in tags} == {__version__}
+
+
+def test_what_comes_before_a_release() -> None:
+    """Debian and Helm sort it before the release, as Python does, so that a host upgrades to it."""
+    dpkg = need("dpkg", "dpkg")
+    for older, newer in pairwise(["1.2.2", "1.2.3.dev0", "1.2.3rc1", "1.2.3rc2", "1.2.3"]):
+        assert Version(older) < Version(newer)
+        order = [dpkg, "--compare-versions", debian_version(older), "lt", debian_version(newer)]
+        assert subprocess.run(order, check=False).returncode == 0, order
+    assert chart_version("1.2.3.dev0") == "1.2.3-dev0"
+    assert chart_version("1.2.3rc1") == "1.2.3-rc1"
+    assert chart_version("1.2.3") == "1.2.3"
 
 
 def test_the_lock_is_what_the_project_asks_for() -> None:
@@ -210,6 +226,10 @@ def test_release(tmp_path: Path) -> None:
     assert subprocess.check_output([*git, "status", "--porcelain"], text=True) == ""
     again = release(place, "9.8.7", "--tests", "true")
     assert "v9.8.7 is there already" in again.stderr
+    assert release(place, "--begin", "9.9.0").returncode != 0
+    assert release(place, "--begin", "9.9.0.dev0").returncode == 0
+    assert '__version__ = "9.9.0.dev0"' in (place / "rotator/__init__.py").read_text()
+    assert "newTag: 9.9.0.dev0" in (place / "deploy/kubernetes/base/kustomization.yaml").read_text()
 
 
 @pytest.mark.parametrize(
@@ -235,42 +255,61 @@ def test_release_is_refused(
     assert subprocess.check_output(["git", "-C", place, "tag"], text=True) == ""
 
 
-def verification() -> str:
-    """Return the commands with which a user checks what they got, as SECURITY.md has them."""
+def verification(first: str) -> str:
+    """Return the commands that begin so, with which a user checks what they got: SECURITY.md."""
     text = (PROJECT / "SECURITY.md").read_text()
-    found = re.search(r"^```sh\n(ssh-keygen -Y verify.*?)^```", text, re.MULTILINE | re.DOTALL)
-    assert found is not None
-    return found[1]
+    (found,) = re.findall(rf"^```sh\n({first} .*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert isinstance(found, str)
+    return found
+
+
+def ssh_key(folder: Path) -> dict[str, str]:
+    """Make a key; write the public one as the documentation says; return what signs with it."""
+    key = folder / "key"
+    make = [need("ssh-keygen", "openssh-client"), "-q", "-t", "ed25519", "-N", "", "-f", key]
+    subprocess.run(make, check=True)
+    public = key.with_suffix(".pub").read_text().split()[:2]
+    (folder / "allowed_signers").write_text(f"rotator {' '.join(public)}\n")
+    return {"SIGN_SSH_KEY": str(key)}
+
+
+def minisign_key(folder: Path) -> dict[str, str]:
+    """Do the same with minisign; the key has no password."""
+    key = folder / "minisign.key"
+    make = [need("minisign", "minisign"), "-G", "-W", "-p", folder / "minisign.pub", "-s", key]
+    subprocess.run(make, check=True, capture_output=True)
+    return {"SIGN_MINISIGN_KEY": str(key)}
 
 
 @pytest.mark.parametrize("tampered", ["", "a file", "the sums"])
-def test_signed_and_verified(tmp_path: Path, tampered: str) -> None:
+@pytest.mark.parametrize("make_key", [ssh_key, minisign_key])
+def test_signed_and_verified(
+    tmp_path: Path, make_key: Callable[[Path], dict[str, str]], tampered: str
+) -> None:
     """What `make sign` signs is accepted by the documented commands; what was changed is not."""
-    keygen = need("ssh-keygen", "openssh-client")
-    key = tmp_path / "key"
-    subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-    folder = tmp_path / "dist"
-    folder.mkdir()
-    (folder / "file").write_text("one")
-    digest = hashlib.sha256(b"one").hexdigest()
-    (folder / "SHA256SUMS").write_text(f"{digest}  file\n")
+    digests = {text: hashlib.sha256(text.encode()).hexdigest() for text in ("one", "two")}
+    (tmp_path / "file").write_text("one")
+    (tmp_path / "SHA256SUMS").write_text(f"{digests['one']}  file\n")
     done = subprocess.run(
-        [sys.executable, "-m", "deploy.packaging.release", "--sign", folder],
+        [sys.executable, "-m", "deploy.packaging.release", "--sign", tmp_path],
         cwd=PROJECT,
-        env={"PATH": "/usr/bin:/bin", "SIGN_SSH_KEY": str(key)},
+        env={"PATH": "/usr/bin:/bin", **make_key(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    public = key.with_suffix(".pub").read_text().split()[:2]
-    (folder / "allowed_signers").write_text(f"rotator {' '.join(public)}\n")
     if tampered == "a file":
-        (folder / "file").write_text("two")
+        (tmp_path / "file").write_text("two")
     elif tampered:
-        (folder / "SHA256SUMS").write_text(f"{hashlib.sha256(b'two').hexdigest()}  file\n")
+        (tmp_path / "SHA256SUMS").write_text(f"{digests['two']}  file\n")
+        (tmp_path / "file").write_text("two")
+    with_ssh = verification("ssh-keygen")
+    commands = with_ssh
+    if make_key is minisign_key:
+        commands = verification("minisign") + with_ssh.partition("\n")[2]
     checked = subprocess.run(
-        ["sh", "-ec", verification()], cwd=folder, capture_output=True, text=True, check=False
+        ["sh", "-ec", commands], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (checked.returncode == 0) is not bool(tampered), checked.stdout + checked.stderr
 
@@ -283,8 +322,8 @@ def test_nothing_to_sign_with(tmp_path: Path) -> None:
     assert "SIGN_SSH_KEY" in done.stderr
 
 
-def test_dependencies_have_no_known_hole() -> None:
-    """`pip-audit` finds none; where its database can't be reached, the test says so and passes."""
+def test_dependencies_have_no_known_hole(record_property: pytest.RecordProperty) -> None:
+    """`pip-audit` finds none; where its database can't be reached, the suite's summary says so."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pip_audit", "--requirement", LOCK, "--disable-pip"),
@@ -296,10 +335,9 @@ def test_dependencies_have_no_known_hole() -> None:
         check=False,
         timeout=120,
     )
-    if not done.stdout.startswith("{"):
-        sys.stdout.write(f"not audited: {done.stderr[-300:]}\n")
-        return
-    found = json.loads(done.stdout)["dependencies"]
+    found = json.loads(done.stdout)["dependencies"] if done.stdout.startswith("{") else []
     audited = [one for one in found if "vulns" in one]
-    sys.stdout.write(f"audited: {len(audited)} of {len(found)}\n")
+    said = [one["skip_reason"] for one in found if "skip_reason" in one] or [done.stderr[-200:]]
+    missed = f"; not looked over: {said[0]}" if len(audited) < len(found) or not found else ""
+    record_property("pip-audit", f"{len(audited)} of {len(found)} packages looked over{missed}")
     assert [(one["name"], one["vulns"]) for one in audited if one["vulns"]] == []

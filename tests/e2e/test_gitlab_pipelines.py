@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from deploy.packaging.source import chart_version
 from rotator import __version__
 from tests.fakes.gitlab_access import OWNER
 from tests.support import MARKED
@@ -94,7 +95,7 @@ def test_a_tag_builds_a_release(
     )
     assert done.returncode == code, done.stdout[-2000:] + done.stderr[-2000:]
     built = {path.name for path in (place / "dist").iterdir()}
-    assert built == {f"registry-rotator-{__version__}.tgz", "SHA256SUMS"}
+    assert built == {f"registry-rotator-{chart_version(__version__)}.tgz", "SHA256SUMS"}
 
 
 def scheduled(tmp_path: Path, fake_gitlab: FakeGitlab) -> tuple[Path, dict[str, str]]:
@@ -153,8 +154,8 @@ def test_a_schedule_publishes(
     second = gitlab_pipeline.job(place, "credentials", CI_PIPELINE_SOURCE="schedule", **variables)
     assert second.returncode == 0, second.stdout
     assert fake_gitlab.count("PUT") + fake_gitlab.count("POST") == writes
-    by_hand = gitlab_pipeline.job(place, "credentials", CI_PIPELINE_SOURCE="web", **variables)
-    assert by_hand.returncode == 0, by_hand.stdout
+    by_person = gitlab_pipeline.job(place, "credentials", CI_PIPELINE_SOURCE="web", **variables)
+    assert by_person.returncode == 0, by_person.stdout
 
 
 def test_a_failure_fails_the_pipeline(

@@ -88,7 +88,7 @@ def test_exit_codes_pass(host: Host) -> None:
     assert host.machine.attempt("rotator", "run-once")[0] == 2
 
 
-def test_others_are_told_to_ask_root(host: Host) -> None:
+def test_others_have_to_ask_root(host: Host) -> None:
     """Another user, and even the unit's own, lacks the secrets: nothing is touched."""
     host.start()
     for user in ("nobody", "rotator"):

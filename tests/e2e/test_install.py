@@ -11,6 +11,7 @@ import pytest
 
 from rotator.cli import cli
 from tests.e2e.systemd_host import Host
+from tests.fixtures.version_0_1_0 import put_0_1_0
 from tests.servers.debian_root import PROJECT, install
 from tests.support import need
 
@@ -37,15 +38,11 @@ def test_upgrade_keeps_the_configuration(installed: Path, tmp_path: Path) -> Non
         path.write_text("# mine\n")
     page = root / "usr/local/share/man/man1/rotator.1"
     page.unlink()
+    put_0_1_0(root / "opt/rotator")
     (packages,) = root.glob("opt/rotator/lib/python3*/site-packages")
-    old = packages / "rotator-0.1.0.dist-info"
-    old.mkdir()
-    (old / "METADATA").write_text("Metadata-Version: 2.1\nName: rotator\nVersion: 0.1.0\n")
-    (old / "INSTALLER").write_text("pip\n")
-    (old / "RECORD").write_text("rotator/gone.py,,\nrotator-0.1.0.dist-info/RECORD,,\n")
-    (packages / "rotator/gone.py").write_text("")
+    assert (packages / "rotator/core/looking.py").exists()
     install(root)
-    assert not (packages / "rotator/gone.py").exists()
+    assert not (packages / "rotator/core/looking.py").exists()
     assert (packages / "rotator/cli.py").exists()
     assert [path.read_text() for path in yours] == ["# mine\n"] * 2
     assert page.exists()
@@ -88,12 +85,12 @@ def test_uninstall_stops_what_runs(other_machine: SystemdMachine) -> None:
     assert left == ""
     assert machine.attempt("sh", "-c", "command -v rotator")[0] != 0
     assert machine.run("find", "/etc/systemd/system", "-name", "rotator*", "-type", "l") == ""
-    for kept in (
+    for stored in (
         "/opt/.docker/config.json",
         "/etc/rotator/rotator.yaml",
         "/var/lib/rotator/host.json",
     ):
-        machine.run("test", "-s", kept)
+        machine.run("test", "-s", stored)
     machine.run("id", "rotator")
 
 
@@ -126,7 +123,7 @@ def test_somebody_elses_environment_is_left(tmp_path: Path) -> None:
     assert theirs.exists()
 
 
-def test_what_failed_half_way_can_be_typed_again(tmp_path: Path) -> None:
+def test_what_was_interrupted_can_be_typed_again(tmp_path: Path) -> None:
     """The second time says what the first one did: it is not in its own way."""
     first, second = (make("install", tmp_path) for _ in range(2))
     assert first.returncode != 0

@@ -76,7 +76,7 @@ class Cluster:
         records = [self.place / "state" / f"{name}.json" for name in self.names]
         try:
             until(
-                lambda: daemon.poll() is not None or all(map(is_settled, records)),
+                lambda: daemon.poll() is not None or all(map(is_at_rest, records)),
                 60,
                 "every first cycle",
             )
@@ -89,7 +89,7 @@ class Cluster:
         shutil.rmtree(self.place / "state", ignore_errors=True)
 
 
-def is_settled(record: Path) -> bool:
+def is_at_rest(record: Path) -> bool:
     """Tell whether a cycle has ended."""
     return record.exists() and '"ended_at":"' in record.read_text()
 

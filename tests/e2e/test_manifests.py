@@ -141,7 +141,7 @@ def configured(variant: str, folder: Path) -> KubernetesTargetSettings:
 
 def publish(settings: KubernetesTargetSettings) -> None:
     """Create the object and change it, as the first two rotations do."""
-    driver = importlib.import_module(DRIVERS[settings.type])
+    driver = importlib.import_module(DRIVERS[settings.type].module)
     target = driver.build(settings, settings.policy(), lambda: NOW)
     mark = Mark({}, "hmac:0123456789ab", "dind")
 

@@ -56,16 +56,16 @@ def haunted(
 @pytest.mark.timeout(600)  # each command waits for throttles and pending credentials, up to 30 s
 def test_no_secret_anywhere(haunted: Haunted) -> None:
     """Logs, output, journal, metrics, pages, children, temporary files, and what is left behind."""
-    site, told = haunted.site, {}
+    site, reported = haunted.site, {}
     port = free_port()
     site.top["http"] = {"listen": f"127.0.0.1:{port}"}
     site.write()
-    garbage, half = (haunted.published / name / "config.json" for name in ("garbage", "half"))
-    places = {"file": site.file, "garbage": garbage, "half": half}
+    garbage, one_entry = (haunted.published / name / "config.json" for name in ("garbage", "half"))
+    places = {"file": site.file, "garbage": garbage, "half": one_entry}
 
     def type_in(line: str) -> None:
         result = site.command(*line.format(**places).split())
-        told[f"{line}: output"], told[f"{line}: errors"] = result.out, result.err
+        reported[f"{line}: output"], reported[f"{line}: errors"] = result.out, result.err
 
     for line in BEFORE:
         type_in(line)
@@ -74,10 +74,10 @@ def test_no_secret_anywhere(haunted: Haunted) -> None:
         for line in AFTER:
             type_in(line)
         document = site.command("check", "--document", "-", given=site.file.read_text())
-        told["a document from standard input"] = document.out + document.err
+        reported["a document from standard input"] = document.out + document.err
         with sealed(site.bao):
             until(lambda: '"unavailable"' in daemon.log.read_text(), 60, "the seal to be noticed")
-            told.update((f"{path}, sealed", page(port, path)) for path in PAGES)
+            reported.update((f"{path}, sealed", page(port, path)) for path in PAGES)
         inline = site.config.read_text().replace("token_file: vault-token", f"token: {MARKED}file")
         good = site.config.read_text()
         site.config.write_text(inline)
@@ -85,17 +85,17 @@ def test_no_secret_anywhere(haunted: Haunted) -> None:
         daemon.signal(signal.SIGHUP)
         until(lambda: daemon.events("configuration not reloaded"), 60, "the refusal")
         site.config.write_text(good)
-        told.update((path, page(port, path)) for path in PAGES)
-        told.update(("GET of a secret", page(port, f"/{text}")) for text in ("%00", "x" * 9000))
+        reported.update((path, page(port, path)) for path in PAGES)
+        reported.update(("GET of a secret", page(port, f"/{text}")) for text in ("%00", "x" * 9000))
         assert daemon.process is not None
-        told["arguments"] = Path(f"/proc/{daemon.process.pid}/cmdline").read_text()
+        reported["arguments"] = Path(f"/proc/{daemon.process.pid}/cmdline").read_text()
         assert daemon.end() == 0
 
     search = SecretSearch({**haunted.secrets, "ECR": ecr_token(haunted), "inline": f"{MARKED}file"})
-    leaks = [leak for place, text in told.items() for leak in search.in_text(text, place)]
+    leaks = [leak for place, text in reported.items() for leak in search.in_text(text, place)]
     leaks += search.in_files(site.place, haunted.where_secrets_belong())
     assert sorted({f"{leak.secret}, {leak.form}: {leak.place}" for leak in leaks})[:20] == []
-    assert_it_was_searched(haunted, search, told)
+    assert_it_was_searched(haunted, search, reported)
 
 
 def page(port: int, path: str) -> str:
@@ -114,7 +114,9 @@ def ecr_token(haunted: Haunted) -> str:
     return haunted.site.published()[haunted.site.ecr.host][1]
 
 
-def assert_it_was_searched(haunted: Haunted, search: SecretSearch, told: dict[str, str]) -> None:
+def assert_it_was_searched(
+    haunted: Haunted, search: SecretSearch, reported: dict[str, str]
+) -> None:
     """The secrets were in use, and what was searched is what it should be."""
     found = {leak.secret for leak in search.in_files(haunted.published)}
     assert {"harbor", "helper", "copied", "ECR"} <= found
@@ -125,9 +127,9 @@ def assert_it_was_searched(haunted: Haunted, search: SecretSearch, told: dict[st
     assert '"level": "debug"' in log
     assert '"event": "published"' in log
     assert json.loads(record.read_text())["credentials"]
-    assert "rotator_job_safe" in told["/metrics"]
+    assert "rotator_job_safe" in reported["/metrics"]
     assert "rotator_job_safe" in (haunted.place / "rotator.prom").read_text()
-    assert all(told[f"{line}: output"] for line in BEFORE[:4])
+    assert all(reported[f"{line}: output"] for line in BEFORE[:4])
     children = {path.name.rpartition("-")[0]: path.read_bytes() for path in haunted.seen.iterdir()}
     assert {"plugin", "well", "fails", "garbage", "colon", "slow", "endless"} == children.keys()
     assert all(b"PATH=" in given for given in children.values())

@@ -104,8 +104,8 @@ def restart(scene: Scene, puller: Puller) -> None:
 
 def garbage(scene: Scene, puller: Puller) -> None:
     """Somebody puts something else into the file, whole and half documents alike."""
-    half = scene.file.read_text()[:-20]
-    for text in ("garbage", half, '{"auths": {}}')[: None if LONG else 2]:
+    cut_off = scene.file.read_text()[:-20]
+    for text in ("garbage", cut_off, '{"auths": {}}')[: None if LONG else 2]:
         with puller.outage("the file was swapped for garbage"):
             scene.file.write_text(text)
 
@@ -129,8 +129,8 @@ def full_disk(scene: Scene, _: Puller) -> None:
         return scene.count("write failed") >= enough
 
     until(failed, 40, "a write to fail")
-    told = scene.daemon.events("write failed")[-1]
-    assert told["reason"] == "no_space"
+    reported = scene.daemon.events("write failed")[-1]
+    assert reported["reason"] == "no_space"
     filler.unlink()
 
 
@@ -193,9 +193,9 @@ def test_a_replaced_lease_is_revoked_after_a_restart(stage: Callable[..., Scene]
 def check(scene: Scene, puller: Puller) -> None:
     """Say how it went, and fail where a pull failed that should not have."""
     lasted = {outage.why: round(outage.ended - outage.began, 2) for outage in puller.outages}
-    told = f"{puller.pulls} pulls, {scene.rabbit.made} users made, ROTATOR_TEST_SEED={SEED}; "
-    told += f"{len(puller.failures)} failed pulls in declared outages (s): {lasted}"
-    sys.stdout.write(f"{told}\n")
+    reported = f"{puller.pulls} pulls, {scene.rabbit.made} users made, ROTATOR_TEST_SEED={SEED}; "
+    reported += f"{len(puller.failures)} failed pulls in declared outages (s): {lasted}"
+    sys.stdout.write(f"{reported}\n")
     assert puller.unexcused == []
     assert puller.pulls
     assert not scene.count("cycle failed: this is a bug in rotator")

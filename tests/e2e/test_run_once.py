@@ -106,7 +106,7 @@ def test_lock_held_by_another(site: Site) -> None:
         (["--wait", "soon"], "soon"),
     ],
 )
-def test_wrong_words(site: Site, words: list[str], said: str) -> None:
+def test_wrong_arguments(site: Site, words: list[str], said: str) -> None:
     """A name that is not configured is exit code 2, with a suggestion."""
     result = site.run(*words)
     assert result.code == 2

@@ -174,7 +174,7 @@ def test_sidecar_role_is_enough(
         manifest = yaml.safe_dump_all([account, role, one("RoleBinding", "rotator")])
         token = fake.apply_manifest(manifest)["gitlab-runner"]
         monkeypatch.setenv("KUBECONFIG", str(fake.kubeconfig(tmp_path / "kube", token=token)))
-        driver = importlib.import_module(DRIVERS[target.type])
+        driver = importlib.import_module(DRIVERS[target.type].module)
         written = driver.build(target, target.policy(), lambda: NOW)
         mark = Mark({}, "hmac:0123456789ab", "dind")
         written.write(Secret('{"auths":{}}'), mark, written.read())

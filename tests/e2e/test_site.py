@@ -97,6 +97,8 @@ def test_the_references_are_whole(site: Path) -> None:
     known = [schema, *schema["$defs"].values()]
     for key in {key for one in known for key in one.get("properties", {})}:
         assert f"<code>{key}</code>" in text
+    assert "[&#x27;" not in text
+    assert "['" not in text
     help_text = (site / "reference/commands/index.html").read_text()
     for name, command in cli.commands.items():
         assert f"rotator {name}" in help_text

@@ -41,12 +41,12 @@ def test_every_address_answers(watched: Watched) -> None:
 
 def test_the_same_from_the_daemon_and_from_the_command(watched: Watched) -> None:
     """`/api/status` has what `status --json` prints; the command reads the journal."""
-    served = json.loads(watched.get("/api/status")[1])
+    exported = json.loads(watched.get("/api/status")[1])
     printed = json.loads(watched.command("status", "--json").stdout)
-    assert printed["daemon"] == served["daemon"] == "running"
-    assert printed.keys() == served.keys()
-    assert printed["rotations"][0].keys() == served["rotations"][0].keys()
-    ours, theirs = (one["rotations"][0]["credentials"][0] for one in (printed, served))
+    assert printed["daemon"] == exported["daemon"] == "running"
+    assert printed.keys() == exported.keys()
+    assert printed["rotations"][0].keys() == exported["rotations"][0].keys()
+    ours, theirs = (one["rotations"][0]["credentials"][0] for one in (printed, exported))
     assert ours.keys() == theirs.keys()
     assert (ours["registry"], ours["fingerprint"]) == (theirs["registry"], theirs["fingerprint"])
 
@@ -259,7 +259,7 @@ def test_live(tmp_path: Path) -> None:
     ]
 
 
-def test_trouble_is_told_with_its_hint(site: Site) -> None:
+def test_trouble_is_shown_with_its_hint(site: Site) -> None:
     """What failed, since when, and what to do; the exit code says that not all is well."""
     site.run()
     site.ecr.trouble = "garbage"

@@ -61,8 +61,8 @@ class Tab:
         self.requests: list[str] = []
         self.complaints: list[str] = []
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.answered: list[str] = []
-        self.page.on("response", lambda response: self.answered.append(response.url))
+        self.replied: list[str] = []
+        self.page.on("response", lambda response: self.replied.append(response.url))
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.goto(address)
@@ -149,7 +149,7 @@ def test_the_policy_holds(chromium: Any, address: str) -> None:
         "document.body.append(i); }"
     )
     assert tab.page.evaluate("window.ran") is None
-    assert tab.answered == [address]
+    assert tab.replied == [address]
     assert any("Content Security Policy" in text for text in tab.complaints)
     tab.context.close()
 

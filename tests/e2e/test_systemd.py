@@ -249,7 +249,7 @@ def test_the_timer_fetches_what_is_due(host: Host) -> None:
     assert len(host.events("cycle ended", "rotator-once")) == 2
 
 
-def test_failure_is_told(host: Host) -> None:
+def test_failure_is_announced(host: Host) -> None:
     """A configuration that is wrong ends the start, is not tried again, and is said loudly."""
     host.put("/etc/rotator/rotator.yaml", "version: 2\n", mode=0o644)
     code, _ = host.machine.attempt("systemctl", "start", "rotator")

@@ -118,7 +118,7 @@ def everywhere(
     image = basic_registry.push_image(user)
     group = {"type": "gitlab_variable", "url": fake_gitlab.url, "group": "platform"}
     group["token_file"] = "gitlab-token"
-    half = {**group, "registry": basic_registry.host}
+    login_part = {**group, "registry": basic_registry.host}
     cluster_object = {"namespace": "ci", "name": "docker", "kubeconfig": str(cluster.kubeconfig)}
     rotation = {
         "name": "everywhere",
@@ -136,8 +136,8 @@ def everywhere(
             {"type": "kubernetes_configmap", **cluster_object},
             {"type": "kubernetes_secret", **cluster_object},
             group,
-            {**half, "key": "DOCKER_REGISTRY_USER", "content": "username"},
-            {**half, "key": "DOCKER_REGISTRY_PASS", "content": "password"},
+            {**login_part, "key": "DOCKER_REGISTRY_USER", "content": "username"},
+            {**login_part, "key": "DOCKER_REGISTRY_PASS", "content": "password"},
         ],
     }
     document = {"version": 1, "state_dir": str(tmp_path / "state"), "rotations": [rotation]}

@@ -1,4 +1,4 @@
-"""The page that answers by exact words: complete, and every command on it exists."""
+"""The page that answers by exact text: complete, and every command on it exists."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROWS = {
     part: [line for line in text.splitlines() if line.startswith("| `")]
     for part, text in re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)
 }
-JOB_WORDS = (
+JOB_TEXTS = (
     "no basic auth credentials",
     "denied: Your authorization token has expired",
     "unauthorized: authentication required",
@@ -36,7 +36,7 @@ def test_every_reason_has_a_row() -> None:
     assert [one[1] for one in named if one] == [str(reason) for reason in Reason]
 
 
-@pytest.mark.parametrize("words", JOB_WORDS)
+@pytest.mark.parametrize("words", JOB_TEXTS)
 def test_what_a_job_says(words: str) -> None:
     """The words that people search for are there, as Docker prints them."""
     assert any(words in row.split("|")[1] for row in ROWS["What a job's log says"])

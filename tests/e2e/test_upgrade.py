@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.e2e.site import PROGRAM
 from tests.fixtures.installation import GROUP, VERSION_2, Installation
+from tests.fixtures.version_0_1_0 import run_0_1_0
+from tests.support import MARKED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +87,7 @@ def test_the_journal_is_read(site: Installation, saved: Path) -> None:
     assert not list((site.place / "state").glob("*.set-aside"))
 
 
-def test_what_is_fresh_is_kept(site: Installation) -> None:
+def test_what_is_fresh_stays(site: Installation) -> None:
     """The first run after the upgrade fetches what failed before, and leaves alone the rest."""
     before = site.documents()
     made, puts = site.rabbitmq.made, site.gitlab.count("PUT", "variables")
@@ -168,3 +172,29 @@ def test_a_downgrade_is_refused(site: Installation, words: tuple[str, ...]) -> N
     assert f"{journal} was written by a newer rotator" in done.stderr
     assert f"mv {journal} {journal}.newer" in done.stderr
     assert json.loads(journal.read_text()) == newer
+
+
+def test_going_back_to_0_1_0(tmp_path: Path) -> None:
+    """0.1.0 says that a newer rotator wrote the journal, keeps it aside, and fetches again."""
+    login = {"auths": {"registry.example.com": {"username": "ci", "password": f"{MARKED}back"}}}
+    (tmp_path / "login.json").write_text(json.dumps(login))
+    for folder in ("state", "published"):
+        (tmp_path / folder).mkdir(mode=0o700)
+    rotation = {
+        "name": "first",
+        "prove": "off",
+        "sources": [{"type": "docker_config", "path": str(tmp_path / "login.json")}],
+        "targets": [{"type": "file", "path": str(tmp_path / "published/config.json")}],
+    }
+    document = {"version": 1, "state_dir": str(tmp_path / "state"), "rotations": [rotation]}
+    (tmp_path / "rotator.yaml").write_text(json.dumps(document))
+    words = ("--config", tmp_path / "rotator.yaml", "run-once")
+    subprocess.run([PROGRAM, *words], check=True, capture_output=True)
+    journal = (tmp_path / "state/first.json").read_text()
+
+    done = run_0_1_0(*words)
+    assert done.returncode == 0, done.stderr
+    assert "a newer rotator wrote it (version 2)" in done.stderr
+    assert (tmp_path / "state/first.json.1.set-aside").read_text() == journal
+    published = json.loads((tmp_path / "published/config.json").read_text())
+    assert published["auths"].keys() == login["auths"].keys()

@@ -179,8 +179,8 @@ class _Handler(BaseHTTPRequestHandler):
             status, text = texts.get(str(fake.trouble), (200, b""))
             self.send(status, text or json.dumps(fake.answer(service)).encode())
         except RefusalError as refusal:
-            told = {"__type": refusal.code, "message": refusal.message}
-            self.send(refusal.status, json.dumps(told).encode(), refusal.headers)
+            reported = {"__type": refusal.code, "message": refusal.message}
+            self.send(refusal.status, json.dumps(reported).encode(), refusal.headers)
 
     def do_GET(self) -> None:
         """Answer as a registry that takes the tokens."""
@@ -251,8 +251,8 @@ def main() -> None:
         keys={given.access_key: (given.secret_key, "")},
     )
     with fake:
-        told = {"url": fake.url, "registry": fake.registry or fake.host}
-        print(json.dumps(told), flush=True)  # noqa: T201  for who started it
+        reported = {"url": fake.url, "registry": fake.registry or fake.host}
+        print(json.dumps(reported), flush=True)  # noqa: T201  for who started it
         threading.Event().wait()
 
 

@@ -59,7 +59,7 @@ class GitlabRules(AccessRules):
         for name in ("key", "value"):
             if given.get(name) is None:
                 raise RefusalError(400, {"error": f"{name} is missing"})
-        given = self._kept(space, given)
+        given = self._stored(space, given)
         hidden = bool(given.pop("masked_and_hidden", False)) and self.version >= (17, 4)
         masked = hidden or bool(given.get("masked"))
         variable = Variable(**{**given, "masked": masked, "hidden": hidden})
@@ -76,7 +76,7 @@ class GitlabRules(AccessRules):
         """Change a variable; without a scope an arbitrary one of those that have the key."""
         anyone = self._having(space, key, None) if scope is None else []
         variable = anyone[-1] if anyone else self.find(space, key, scope)
-        given = self._kept(space, given)
+        given = self._stored(space, given)
         given.pop("masked_and_hidden", None)
         if variable.hidden and "masked" in given:
             message = "The visibility setting cannot be changed for masked and hidden variables."
@@ -100,7 +100,7 @@ class GitlabRules(AccessRules):
         if self._having(space, variable.key, variable.environment_scope):
             raise invalid("key", f"({variable.key}) has already been taken")
 
-    def _kept(self, space: Namespace, given: Body) -> Body:
+    def _stored(self, space: Namespace, given: Body) -> Body:
         """Return the parameters that GitLab knows; Free strips the scope of a group's, silently."""
         names = {*Variable.__dataclass_fields__, "masked_and_hidden"} - {"hidden"}
         if space.kind == "instance" or (space.kind == "group" and self.tier == "free"):

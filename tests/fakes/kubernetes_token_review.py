@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from tests.fakes.loopback import Loopback
 
 
-class TokenReview:
-    """A context manager: HTTP on loopback; `accepted` maps each good token to its `NS:ACCOUNT`."""
+class TokenReview(Loopback):
+    """`accepted` maps each good token to its `NS:ACCOUNT`."""
 
     def __init__(self) -> None:
         self.accepted: dict[str, str] = {}
-        self._server = _server(self)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self.serve(_handler(self))
+        self.url = f"http://127.0.0.1:{self.port}"
 
     def review(self, document: dict[str, Any]) -> dict[str, Any]:
         """Return the review of a token, as the API server writes it."""
@@ -41,7 +32,7 @@ class TokenReview:
         return {**document, "status": status}
 
 
-def _server(fake: TokenReview) -> ThreadingHTTPServer:
+def _handler(fake: TokenReview) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -57,4 +48,4 @@ def _server(fake: TokenReview) -> ThreadingHTTPServer:
         def log_message(self, *args: Any) -> None:
             pass
 
-    return ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    return Handler

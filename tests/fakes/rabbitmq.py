@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from tests.fakes.loopback import Loopback
 
 
-class RabbitMq:
-    """A context manager: HTTP on loopback; `users` maps each user there is to its password."""
+class RabbitMq(Loopback):
+    """`users` maps each user there is to its password."""
 
     def __init__(self) -> None:
         self.users: dict[str, str] = {}
         self.made = 0
-        self._server = _server(self)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self.serve(_handler(self))
+        self.url = f"http://127.0.0.1:{self.port}"
 
 
-def _server(fake: RabbitMq) -> ThreadingHTTPServer:
+def _handler(fake: RabbitMq) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -53,4 +44,4 @@ def _server(fake: RabbitMq) -> ThreadingHTTPServer:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-    return ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    return Handler

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from http.server import BaseHTTPRequestHandler
+
+from tests.fakes.loopback import Loopback
 
 
-class BasicRegistry:
+class BasicRegistry(Loopback):
     """Accepts the logins in `passwords` (user: password) at `/v2/`; change them while it runs.
 
     `blocked`: the page with which a proxy in front of it refuses every login (empty: none does).
@@ -17,22 +17,8 @@ class BasicRegistry:
     def __init__(self, passwords: dict[str, str], port: int = 0) -> None:
         self.passwords = passwords
         self.blocked = ""
-        handler = type("Handler", (_Handler,), {"registry": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-        self._server.daemon_threads = True
-        # A client that hangs up is no news.
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
-        self.host = f"127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        """Answer."""
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop answering."""
-        self._server.shutdown()
-        self._server.server_close()
+        self.serve(type("Handler", (_Handler,), {"registry": self}), port)
+        self.host = f"127.0.0.1:{self.port}"
 
 
 class _Handler(BaseHTTPRequestHandler):

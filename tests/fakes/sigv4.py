@@ -66,8 +66,8 @@ def check_signature(
     canonical = signer.canonical_request(request)
     expected = signer.signature(signer.string_to_sign(request, canonical), request)
     digest = sha256(body).hexdigest()
-    told = handler.headers.get("X-Amz-Content-SHA256", digest)
-    if (expected, service, time[:8], digest) != (signature, signed_for, day, told):
+    reported = handler.headers.get("X-Amz-Content-SHA256", digest)
+    if (expected, service, time[:8], digest) != (signature, signed_for, day, reported):
         raise RefusalError(
             "InvalidSignatureException",
             "The request signature we calculated does not match the signature you provided.\n\n"
@@ -79,8 +79,8 @@ def check_signature(
 def _check_time(time: str, now: datetime) -> None:
     signed = datetime.strptime(time, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     if signed < now - _LIFE:
-        told = f"Signature expired: {time} is now earlier than {now - _LIFE:%Y%m%dT%H%M%SZ}"
-        raise RefusalError("InvalidSignatureException", told)
+        reported = f"Signature expired: {time} is now earlier than {now - _LIFE:%Y%m%dT%H%M%SZ}"
+        raise RefusalError("InvalidSignatureException", reported)
     if signed > now + _LIFE:
-        told = f"Signature not yet current: {time} is still later than {now:%Y%m%dT%H%M%SZ}"
-        raise RefusalError("InvalidSignatureException", told)
+        reported = f"Signature not yet current: {time} is still later than {now:%Y%m%dT%H%M%SZ}"
+        raise RefusalError("InvalidSignatureException", reported)

@@ -106,8 +106,8 @@ class VaultDoor:
             data=request.body,
             timeout=15,
         )
-        kept = {k: v for k, v in reply.headers.items() if k.lower() not in _HOP}
-        return Answer(reply.status_code, reply.content, kept)
+        stored = {k: v for k, v in reply.headers.items() if k.lower() not in _HOP}
+        return Answer(reply.status_code, reply.content, stored)
 
 
 def refusal(status: int, *errors: str, headers: Mapping[str, str] | None = None) -> Answer:

@@ -18,14 +18,14 @@ with atheris.instrument_imports(include=["rotator", "yaml"]):
     from hypothesis import strategies as st
 
     from tests.fuzz import test_core
-    from tests.unit.config import test_fuzz
+    from tests.unit.config import test_load_fuzz
     from tests.unit.registry import test_challenge
 
 
-@given(st.lists(st.sampled_from(test_fuzz.WORDS), max_size=80))
+@given(st.lists(st.sampled_from(test_load_fuzz.TOKENS), max_size=80))
 def configuration(words: list[str]) -> None:
     """The configuration's words in any order."""
-    test: Any = test_fuzz.test_any_words
+    test: Any = test_load_fuzz.test_any_tokens
     test.hypothesis.inner_test(_write, words)
 
 

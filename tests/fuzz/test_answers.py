@@ -61,11 +61,11 @@ def judge(driver: Driver) -> object:
 def check(found: Any) -> None:
     """Look at what a driver gives, or raises, as the core will."""
     if isinstance(found, DriverError):
-        told = f"{found.detail} {found.hint}"
+        reported = f"{found.detail} {found.hint}"
         assert found.detail.strip()
         assert found.hint.strip()
-        assert told.isprintable(), ascii(told)
-        assert len(told) < LONGEST
+        assert reported.isprintable(), ascii(reported)
+        assert len(reported) < LONGEST
         shown = "".join(traceback.format_exception(found)) + repr(found.args)
         assert SEARCH.in_text(shown, "the error") == []
     if isinstance(found, Credential):
@@ -182,8 +182,8 @@ def test_a_server_that_repeats_what_it_is_sent(driver: Driver, stub: Stub) -> No
             words = [repeat(text) for text in stub.received]
             if method == "GET" and "lookup-self" not in path:
                 return Reply(dumped(driver.good(method, path)))
-            told = " ".join(words)
-            document = {"errors": words, "message": told, "error": told, "__type": told}
+            reported = " ".join(words)
+            document = {"errors": words, "message": reported, "error": reported, "__type": reported}
             return Reply(dumped(document), 400)
 
         stub.answer = answer

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from rotator.config.sources import CredentialHelperSourceSettings
 from rotator.core import docker_config
 from rotator.core.errors import DriverError
 from rotator.sources.credential_helper import CredentialHelperSource
@@ -32,12 +33,11 @@ def helper(tmp_path: Path) -> CredentialHelperSource:
     """Return a source whose helper prints the file `said`, and ends with the code in `code`."""
     install(tmp_path / "bin", "any", f'cat "{tmp_path}/said"; exit "$(cat "{tmp_path}/code")"')
     return CredentialHelperSource(
-        "helper",
-        "any",
-        frozenset({HOST}),
+        CredentialHelperSourceSettings(
+            name="helper", helper="any", registries=(HOST,), timeout=timedelta(seconds=30)
+        ),
         lambda: NOW,
-        timeout=timedelta(seconds=30),
-        environment={"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"},
+        {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"},
     )
 
 
@@ -49,8 +49,8 @@ def judge(helper: CredentialHelperSource, folder: Path, said: bytes, code: int) 
         (login,) = helper.fetch(())
     except DriverError as error:
         check(error)
-        told = f"{error.detail} {error.hint}"
-        assert MARKED not in told
+        reported = f"{error.detail} {error.hint}"
+        assert MARKED not in reported
         return
     assert code == 0
     merged = docker_config.merge(docker_config.DockerConfig(), [login]).config

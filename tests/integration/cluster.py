@@ -16,7 +16,7 @@ from rotator.targets.kubernetes import KubernetesTarget
 from tests.support import until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from tests.servers.kube_apiserver import KubeApiserver
@@ -86,14 +86,21 @@ class Cluster:
         token = self.server.token(self.namespace, name)
         return Access(self.server.kubeconfig_for(self.place / f"{name}.kubeconfig", token))
 
-    def policy(self, kind: str, **spec: Any) -> None:
-        """Make an admission policy for ConfigMaps of this namespace, and wait until it holds."""
+    def quota(self, what: str) -> None:
+        """Let a quota be used up."""
+        full = {"hard": {what: "1"}, "used": {what: "1"}}
+        self.put("resourcequotas", "few", spec={"hard": {what: "1"}})
+        path = f"{self.path('resourcequotas', 'few')}/status"
+        self.server.api("PATCH", path, {"status": full}, kind="application/merge-patch+json")
+
+    def policy(self, kind: str, of: str = "configmaps", **spec: Any) -> None:
+        """Make an admission policy for objects of this namespace; it holds some seconds later."""
         name = f"policy-{self.unique}-{len(self._made)}"
         rules = {
             "apiGroups": [""],
             "apiVersions": ["v1"],
             "operations": ["CREATE", "UPDATE"],
-            "resources": ["configmaps"],
+            "resources": [of],
         }
         here = {"matchLabels": {"kubernetes.io/metadata.name": self.namespace}}
         constraints = {"resourceRules": [rules], "namespaceSelector": here}
@@ -160,3 +167,13 @@ def error_of_write(target: KubernetesTarget, held: Held | None = None) -> Driver
         target.write(TEXT, MARK, held or target.read())
     assert PASSWORD not in f"{caught.value} {caught.value.detail} {caught.value.hint}"
     return caught.value
+
+
+@pytest.fixture
+def cluster(kube_apiserver: KubeApiserver, tmp_path: Path) -> Iterator[Cluster]:
+    """Give a test a namespace of its own on the real API server."""
+    made = Cluster(kube_apiserver, tmp_path)
+    try:
+        yield made
+    finally:
+        made.close()

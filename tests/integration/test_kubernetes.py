@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rotator.config.reading import Reading
 from rotator.config.targets import KubernetesSecretTargetSettings
 from rotator.core.errors import DriverError, GoneError, PermanentError, Reason
+from rotator.core.failure import Failure
 from rotator.core.model import Policy, Secret
 from rotator.kubernetes.role import rules
 from rotator.targets.kubernetes import build
@@ -24,13 +26,14 @@ if TYPE_CHECKING:
     from tests.servers.kube_apiserver import KubeApiserver
 
 
-@pytest.fixture
-def cluster(kube_apiserver: KubeApiserver, tmp_path: Path) -> Iterator[Cluster]:
-    made_here = Cluster(kube_apiserver, tmp_path)
-    try:
-        yield made_here
-    finally:
-        made_here.close()
+@pytest.fixture(scope="module")
+def cluster_of_all(
+    kube_apiserver: KubeApiserver, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    """Give the tests that change nothing a namespace of their own."""
+    here = Cluster(kube_apiserver, tmp_path_factory.mktemp("cluster"))
+    yield here
+    here.close()
 
 
 def group(cluster: Cluster, **where: Any) -> Target:
@@ -211,22 +214,34 @@ def test_what_a_policy_changes_is_what_a_write_returns(cluster: Cluster) -> None
 
 
 def test_a_dry_run_finds_what_a_write_would_meet(cluster: Cluster) -> None:
-    """A namespace that is missing or goes, and a verb that is missing; nothing is written."""
-    dying = cluster.make_namespace("dying")
+    """A namespace or a verb that is missing; nothing is written."""
     for said, target in (
         ("does not exist", cluster.target(namespace="none")),
         ("lacks the verb create", cluster.target(access=cluster.account(*_only("get", "patch")))),
     ):
         with pytest.raises(PermanentError, match=said):
             target.probe_write(TEXT, MARK, target.read())
-    target = cluster.target(namespace=dying)
-    target.probe_write(TEXT, MARK, target.read())
-    assert target.read().version is None
-    held = target.write(TEXT, MARK, target.read())
+
+
+def test_a_namespace_that_is_being_deleted(cluster: Cluster) -> None:
+    """Its objects stay until its last pod has ended; the least Role is enough to see it."""
+    dying = cluster.make_namespace("dying")
+    allowed = rules("configmaps", "docker")
+    target = cluster.target(namespace=dying, access=cluster.account(*allowed, everywhere=True))
+    powerless = cluster.account(*_only("get"), everywhere=True)
+    target.write(TEXT, MARK, target.read())
+    held = target.read()
+    assert held.text == TEXT
     cluster.server.terminate_namespace(dying)
-    with pytest.raises(PermanentError, match="is being deleted") as caught:
-        target.probe_write(TEXT, MARK, held)
+    with pytest.raises(PermanentError, match=f"the namespace {dying} is being deleted") as caught:
+        target.read()
+    assert caught.value.reason is Reason.NOT_FOUND
     assert caught.value.hint.startswith("wait until it is gone, then")
+    assert not Failure.of(caught.value).leaves_document
+    assert cluster.target(namespace=dying, access=powerless).read() == held
+    assert cluster.target(namespace=dying, listed=True).read() == held
+    path = f"/api/v1/namespaces/{dying}/configmaps/docker"
+    assert cluster.server.api("GET", path)["metadata"]["resourceVersion"] == held.version.resource
 
 
 def _only(*verbs: str) -> list[dict[str, Any]]:
@@ -239,18 +254,9 @@ def test_a_dry_run_changes_nothing(cluster: Cluster) -> None:
     target.probe_write(TEXT, MARK, target.read())
     assert target.read().version is None
     held = target.write(TEXT, MARK, target.read())
-    quota(cluster, "count/configmaps")
+    cluster.quota("count/configmaps")
     target.probe_write(Secret("{}"), MARK, held)
     assert target.read() == held
-
-
-def quota(cluster: Cluster, what: str) -> None:
-    """Let a quota be used up."""
-    full = {"hard": {what: "1"}, "used": {what: "1"}}
-    cluster.put("resourcequotas", "few", spec={"hard": {what: "1"}})
-    path = f"{cluster.path('resourcequotas', 'few')}/status"
-    body = {"status": full}
-    cluster.server.api("PATCH", path, body, kind="application/merge-patch+json")
 
 
 def test_a_webhook_that_allows_no_dry_run_is_no_failure(cluster: Cluster) -> None:
@@ -348,3 +354,56 @@ def test_trusts_no_other_authority(cluster: Cluster, tmp_path: Path) -> None:
     with pytest.raises(PermanentError, match="no TLS connection") as caught:
         cluster.target(access=type(cluster.access)(path)).read()
     assert "`certificate-authority`" in caught.value.hint
+
+
+LONG = "x" * 63
+SUBDOMAINS = ["a", "A", "a..b", "a.b", "a.", ".a", "-a", "a-", "a_b", "0", "a/b", "a b"]
+PARTS = ["a", "A.b_c-d", "-a", "a-", "a b", LONG, f"{LONG}x"]
+PREFIXED = ["a/b", "a.b/c", "A/b", "a/b/c", "/a", "a/", f"{'x' * 253}/a", f"{'x' * 254}/a"]
+KEYS = [".", "..", "...", "..a", ".a", "a..b", "a.", "-", "_", "a/b", "a b", "\u00e4", "A"]
+WRITTEN: dict[str, list[Any]] = {
+    "key": [*KEYS, "x" * 253, "x" * 254],
+    "name": [*SUBDOMAINS, "x" * 253, "x" * 254, f"{LONG}x.a"],
+    "labels": [
+        *({one: "x"} for one in (*PARTS, *PREFIXED)),
+        *({"a": one} for one in (*PARTS, "", "a/b")),
+    ],
+    "annotations": [{one: "x"} for one in (*PARTS, *PREFIXED)],
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [(field, value) for field, values in WRITTEN.items() for value in values]
+)
+def test_the_configuration_takes_what_the_server_takes(
+    cluster_of_all: Cluster, field: str, value: Any
+) -> None:
+    """No name is refused by the one and not by the other, but capitals before an annotation's /."""
+    keys = {"name": "docker", "namespace": cluster_of_all.namespace, field: value}
+    reading = Reading()
+    reading.read(KubernetesSecretTargetSettings, keys)
+    metadata = {"name": "docker", **({field: value} if field in ("name", "labels") else {})}
+    if field == "annotations":
+        metadata[field] = value
+    body = {"metadata": metadata, "data": {value if field == "key" else "config.json": "e30="}}
+    answer = cluster_of_all.server.answer(
+        "POST", f"{cluster_of_all.path('secrets')}?dryRun=All", body
+    )
+    assert answer.status_code in (201, 422)
+    if field != "annotations" or value != {"A/b": "x"}:
+        assert (not reading.problems) == (answer.status_code == 201), answer.text
+
+
+@pytest.mark.parametrize(
+    "name", ["a", "team-*", "*", "a-", "-a", "a.b", "A", "a_b", LONG, f"{LONG}x"]
+)
+def test_the_configuration_takes_names_that_namespaces_can_have(
+    cluster_of_all: Cluster, name: str
+) -> None:
+    """A pattern has a star in place of some of its letters."""
+    reading = Reading()
+    reading.read(KubernetesSecretTargetSettings, {"name": "docker", "namespaces": [name]})
+    body = {"metadata": {"name": name.replace("*", "a")}}
+    answer = cluster_of_all.server.answer("POST", "/api/v1/namespaces?dryRun=All", body)
+    assert answer.status_code in (201, 422)
+    assert (not reading.problems) == (answer.status_code == 201), answer.text

@@ -6,33 +6,21 @@ import os
 import re
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
-from rotator.core.errors import ConflictError, PermanentError, Reason, TemporaryError
+from rotator.core.errors import ConflictError, DriverError, PermanentError, Reason, TemporaryError
 from rotator.core.model import Secret
 from rotator.kubernetes.access import Access
 from rotator.kubernetes.role import rules
 from tests.integration.cluster import MARK, PASSWORD, PULL_SECRET, TEXT, Cluster, error_of_write
-from tests.integration.test_kubernetes import quota
 from tests.servers.kubectl import kubectl
 from tests.support import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rotator.core.errors import DriverError
-    from tests.servers.kube_apiserver import KubeApiserver
-
-
-@pytest.fixture
-def cluster(kube_apiserver: KubeApiserver, tmp_path: Path) -> Iterator[Cluster]:
-    made_here = Cluster(kube_apiserver, tmp_path)
-    try:
-        yield made_here
-    finally:
-        made_here.close()
+    from collections.abc import Callable
 
 
 def typed(line: str) -> subprocess.CompletedProcess[str]:
@@ -98,7 +86,7 @@ def test_what_shows_an_object_works_for_its_account(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize("verb", ["get", "create", "patch"])
-def test_a_missing_verb_comes_with_the_rule_that_mends_it(cluster: Cluster, verb: str) -> None:
+def test_a_missing_verb_comes_with_the_rule_to_add(cluster: Cluster, verb: str) -> None:
     """The line to type works for the account itself, which may not act as anybody."""
     if verb == "patch":
         cluster.put(data={"config.json": "{}"})
@@ -152,7 +140,7 @@ def error_of_read(cluster: Cluster, access: Access) -> DriverError:
 
 def test_a_quota_is_named(cluster: Cluster) -> None:
     """With the line that shows it."""
-    quota(cluster, "count/configmaps")
+    cluster.quota("count/configmaps")
     error = error_of_write(cluster.target())
     assert error.reason is Reason.FORBIDDEN
     assert "the quota few is used up" in error.detail
@@ -160,7 +148,7 @@ def test_a_quota_is_named(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize("reason", ["Forbidden", "Invalid", "RequestEntityTooLarge"])
-def test_a_policy_s_whole_message_is_told(cluster: Cluster, reason: str) -> None:
+def test_a_policy_s_whole_message_is_reported(cluster: Cluster, reason: str) -> None:
     """Whatever status it chooses: its 413 is no size limit."""
     message = f"docker configs belong to team platform {'x' * 500}: "
     one = {"expression": "false", "messageExpression": f"'{message}' + object.data['config.json']"}
@@ -199,7 +187,7 @@ def test_a_namespace_that_goes_is_waited_for(cluster: Cluster) -> None:
     cluster.server.terminate_namespace(dying)
     error = error_of_write(cluster.target(namespace=dying))
     assert error.reason is Reason.NOT_FOUND
-    assert error.hint.startswith("wait until it is gone, then: kubectl")
+    assert error.hint.startswith("wait until it is gone, then: (as an account that may) kubectl")
     missing = f"new-{cluster.unique}"
     error = error_of_write(cluster.target(namespace=missing))
     assert typed(line_of(error)).returncode == 0
@@ -234,3 +222,64 @@ def test_a_server_that_is_slow(cluster: Cluster) -> None:
         cluster.server.resume()
     assert caught.value.reason is Reason.TIMEOUT
     until(lambda: target.read().version is None, 30, "the server to answer")
+
+
+def going(cluster: Cluster) -> str:
+    """Return a namespace that is being deleted."""
+    name = cluster.make_namespace("going")
+    cluster.server.terminate_namespace(name)
+    return name
+
+
+def half_deleted(cluster: Cluster) -> None:
+    """Delete an object that something holds back."""
+    cluster.put(metadata={"finalizers": ["example.com/hold"]}, data={"config.json": "{}"})
+    cluster.server.answer("DELETE", cluster.path("configmaps", "docker"))
+
+
+NEVER = [{"expression": "false"}]
+LONG = {"annotations": {"a": "x" * 262_120}}
+TROUBLES: dict[str, Callable[[Cluster], object]] = {
+    "immutable": lambda c: c.put(data={"config.json": "{}"}, immutable=True),
+    "policy": lambda c: c.policy("Validating", failurePolicy="Fail", validations=NEVER),
+    "webhook": lambda c: c.webhook("https://127.0.0.1:1/x"),
+    "quota": lambda c: c.quota("count/configmaps"),
+    "no namespace": lambda _: {"namespace": f"none-{uuid4().hex}"},
+    "namespace that goes": lambda c: {"namespace": going(c)},
+    "annotations": lambda c: c.put(data={"config.json": "{}"}, metadata=LONG),
+    "no text": lambda c: c.put(binaryData={"config.json": "/w=="}),
+    "deleted": half_deleted,
+    "no service account": lambda _: {"service_accounts": ["nobody"]},
+}
+
+
+def met(cluster: Cluster, target: dict[str, Any]) -> DriverError:
+    """Return what an account with the Role meets, as soon as there is something in its way."""
+    found: list[DriverError] = []
+    needed = rules("configmaps", "docker", target.get("service_accounts", ()))
+    access = cluster.account(*needed, everywhere=True)
+
+    def fails() -> bool:
+        one = cluster.target(access=access, **target)
+        try:
+            one.write(TEXT, MARK, one.read())
+        except DriverError as error:
+            found.append(error)
+        return bool(found)
+
+    until(fails, 30, "an error")
+    return found[0]
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_each_line_works_for_the_account(cluster: Cluster, trouble: str) -> None:
+    """As it is typed, or it says that it takes another account; each names the cluster."""
+    target = TROUBLES[trouble](cluster)
+    error = met(cluster, target if isinstance(target, dict) else {})
+    before, *lines = re.split(r"(?=kubectl --kubeconfig )", error.hint)
+    assert lines, error.hint
+    assert "kubectl" not in before
+    for words, line in zip([before, *lines], lines, strict=False):
+        command = line.split(" | ")[0].split(" (")[0]
+        done = typed(command)
+        assert done.returncode == 0 or "an account that may" in before + words, done.stderr

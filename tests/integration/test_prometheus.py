@@ -19,7 +19,7 @@ import yaml
 from rotator.cli import cli
 from rotator.observe.http import Answer, HttpServer, Route
 from rotator.observe.metrics import CONTENT_TYPE
-from tests.metrics_served import SERVED
+from tests.metrics_served import EXPORTED
 from tests.support import free_port, need, until
 from tests.unit.observe.heard import Watched, report
 
@@ -37,10 +37,10 @@ PANELS: list[dict[str, Any]] = [p for p in DASHBOARD["panels"] if p["type"] != "
 QUERIES = [(panel["title"], query) for panel in PANELS for query in panel["targets"]]
 
 # What Prometheus and its client add by themselves.
-KNOWN = SERVED | {"up": {"job"}, "process_resident_memory_bytes": set()}
+KNOWN = EXPORTED | {"up": {"job"}, "process_resident_memory_bytes": set()}
 EVERYWHERE = {"instance", "job"}
-WORDS = {"and", "or", "unless", "bool", "by", "on", "offset", "sum", "min", "max", "count"}
-WORDS |= {"rate", "increase", "time", "vector", "absent", "histogram_quantile"}
+TOKENS = {"and", "or", "unless", "bool", "by", "on", "offset", "sum", "min", "max", "count"}
+TOKENS |= {"rate", "increase", "time", "vector", "absent", "histogram_quantile"}
 
 
 def check(expression: str) -> None:
@@ -54,7 +54,7 @@ def check(expression: str) -> None:
         assert used <= KNOWN[metric] | EVERYWHERE, f"{metric} has no label {used - KNOWN[metric]}"
     grouped = re.findall(r"\b(?:by|on)\s*\(([^)]*)\)", bare)
     bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(?:by|on)\s*\([^)]*\)|\d+[dhms]?\b", " ", bare)
-    metrics = set(re.findall(r"[a-z_]+", bare)) - WORDS
+    metrics = set(re.findall(r"[a-z_]+", bare)) - TOKENS
     for metric in metrics:
         assert metric in KNOWN, f"{metric} is not served"
         labels |= KNOWN[metric]
@@ -125,7 +125,7 @@ def test_dashboard_query(title: str, query: dict[str, Any]) -> None:
 def test_every_metric_is_shown() -> None:
     """What the dashboard leaves out would be there for nobody (the rest are parts of others)."""
     text = " ".join(query["expr"] for _, query in QUERIES)
-    hidden = {name for name in SERVED if name not in text}
+    hidden = {name for name in EXPORTED if name not in text}
     assert {name for name in hidden if not name.endswith(("_sum", "_count"))} == {
         "rotator_config_last_reload_success_timestamp_seconds"
     }
@@ -215,7 +215,7 @@ def test_a_real_prometheus_answers(prometheus: str, title: str, query: dict[str,
 
 def test_a_real_prometheus_scrapes_without_a_warning(prometheus: str) -> None:
     """Every sample that is served arrives under its name with its labels."""
-    for name, labels in SERVED.items():
+    for name, labels in EXPORTED.items():
         found = ask(prometheus, name)
         assert found, name
         assert set(found[0]["metric"]) == labels | {"__name__", "instance", "job"}

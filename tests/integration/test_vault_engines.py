@@ -13,7 +13,7 @@ from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.core.mark import to_annotations
 from rotator.core.model import Mark, Secret
 from tests.fakes.vault_door import VaultDoor, refusal
-from tests.integration.vault_tools import REGISTRY, Hands, token_login, vault_source
+from tests.integration.vault_tools import REGISTRY, SetClock, token_login, vault_source
 from tests.servers.openbao import OpenBao, sealed, unique
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def test_sealed_and_gone(openbao: OpenBao, auth: dict[str, str]) -> None:
 def test_issued_when_written(openbao: OpenBao, auth: dict[str, str]) -> None:
     """A KV 2 secret's life began when its version was written, never in our future."""
     openbao.put("secret/data/written", LOGIN)
-    clock = Hands()
+    clock = SetClock()
     clock.forward(hours=1)
     source = vault_source(openbao, auth, clock, path="secret/written")
     (credential,) = source.fetch([])

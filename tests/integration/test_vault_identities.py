@@ -15,7 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from rotator.core.errors import LoginRejectedError, PermanentError, Reason
 from tests.fakes.kubernetes_token_review import TokenReview
-from tests.integration.vault_tools import Hands, token_login, vault_source
+from tests.integration.vault_tools import SetClock, token_login, vault_source
 from tests.servers.openbao import OpenBao, unique
 
 if TYPE_CHECKING:
@@ -34,10 +34,12 @@ def public_pem(key: rsa.RSAPrivateKey) -> str:
     return key.public_key().public_bytes(serialization.Encoding.PEM, form).decode()
 
 
-def signed(key: rsa.RSAPrivateKey, **claims: Any) -> str:
+def signed(key: rsa.RSAPrivateKey, **payload: Any) -> str:
     """Return a JWT that is good for an hour."""
     now = int(time.time())
-    return jwt.encode({"iat": now - 10, "nbf": now - 10, "exp": now + 3600, **claims}, key, "RS256")
+    return jwt.encode(
+        {"iat": now - 10, "nbf": now - 10, "exp": now + 3600, **payload}, key, "RS256"
+    )
 
 
 def certificate(key: rsa.RSAPrivateKey, name: str) -> str:
@@ -77,7 +79,7 @@ def test_userpass(openbao: OpenBao, kv_secret: str, kv_policy: str, tmp_path: Pa
     file = tmp_path / "password"
     file.write_text("s3cr3t-of-ci")
     auth = {"method": "userpass", "mount": mount, "username": "ci", "password_file": str(file)}
-    clock = Hands()
+    clock = SetClock()
     source = vault_source(openbao, auth, clock, path=f"secret/{kv_secret}")
     assert source.fetch([])
     clock.forward(days=40)
@@ -102,7 +104,7 @@ def test_jwt(
     file = tmp_path / "jwt"
     file.write_text(signed(key, sub="rotator", aud="vault"))
     auth = {"method": "jwt", "mount": mount, "role": "ci", "jwt_file": str(file)}
-    clock = Hands()
+    clock = SetClock()
     source = vault_source(openbao, auth, clock, path=f"secret/{kv_secret}")
     assert source.fetch([])
     clock.forward(days=40)
@@ -133,7 +135,7 @@ def test_kubernetes(
         openbao.api("POST", f"auth/{mount}/role/ci", role)
         file = tmp_path / "jwt"
         auth = {"method": "kubernetes", "mount": mount, "role": "ci", "jwt_file": str(file)}
-        clock = Hands()
+        clock = SetClock()
         source = vault_source(openbao, auth, clock, path=f"secret/{kv_secret}")
         for account, works in (("rotator", True), ("default", False), ("rotator", True)):
             token = pod_token(key, account)

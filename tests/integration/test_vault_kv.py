@@ -10,14 +10,14 @@ from rotator.config.targets import VaultKvTargetSettings
 from rotator.core.errors import ConflictError, GoneError, PermanentError, Reason
 from rotator.core.model import Mark, Policy, Secret
 from rotator.targets.vault_kv import VaultKvTarget, build
-from tests.integration.vault_tools import Hands, token_login, vault_source
+from tests.integration.vault_tools import SetClock, token_login, vault_source
 from tests.servers.openbao import OpenBao, unique
 from tests.support import made
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-END = Hands()().replace(microsecond=0)
+END = SetClock()().replace(microsecond=0)
 MARK = Mark({"one.example.com": END}, "hmac:0123456789ab", "hub")
 TEXT = Secret('{"auths":{"one.example.com":{"auth":"Y2k6czNjcjN0LW9uZQ=="}}}')
 
@@ -31,7 +31,7 @@ def auth(openbao: OpenBao, tmp_path: Path) -> dict[str, str]:
 def make(server: OpenBao, auth: dict[str, str], path: str, **settings: Any) -> VaultKvTarget:
     """Return the target as the configuration would describe it."""
     fields = {"name": "hub", "address": server.url, "auth": auth, "path": path, **settings}
-    return build(made(VaultKvTargetSettings, **fields), Policy(), Hands())
+    return build(made(VaultKvTargetSettings, **fields), Policy(), SetClock())
 
 
 @pytest.mark.parametrize("version", [1, 2])

@@ -16,7 +16,7 @@ from rotator.core.model import Secret
 from rotator.system.each import ThreadedEach
 from tests.fakes.rabbitmq import RabbitMq
 from tests.fakes.vault_door import VaultDoor
-from tests.integration.vault_tools import Hands, token_login, vault_source
+from tests.integration.vault_tools import SetClock, token_login, vault_source
 from tests.support import MARKED, free_port, need, until
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def role(openbao: OpenBao, rabbitmq: RabbitMq) -> str:
 
 def test_lease(openbao: OpenBao, auth: dict[str, str], rabbitmq: RabbitMq, role: str) -> None:
     """A credential made on request works, ends with its lease, and goes when that is revoked."""
-    clock = Hands()
+    clock = SetClock()
     source = vault_source(openbao, auth, clock, path=role)
     (credential,) = source.fetch([])
     assert Secret(rabbitmq.users[credential.username]) == credential.password
@@ -76,7 +76,7 @@ def test_lease_is_renewed(
     openbao: OpenBao, auth: dict[str, str], rabbitmq: RabbitMq, role: str
 ) -> None:
     """A lease that the server lengthens in full keeps its credential; no new user is made."""
-    clock = Hands()
+    clock = SetClock()
     source = vault_source(openbao, auth, clock, path=role)
     first = source.fetch([])
     made = rabbitmq.made
@@ -123,7 +123,7 @@ def test_lease_that_cannot_be_renewed(
 
 def test_lease_ends_with_its_login(openbao: OpenBao, tmp_path: Path, role: str) -> None:
     """Where the login token ends before the lease, so does the credential."""
-    clock = Hands()
+    clock = SetClock()
     auth = token_login(tmp_path, openbao.token("root", ttl="20m", renewable=False))
     source = vault_source(openbao, auth, clock, path=role)
     (credential,) = source.fetch([])

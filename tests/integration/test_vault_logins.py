@@ -10,7 +10,7 @@ import pytest
 from rotator.core.errors import LoginRejectedError, PermanentError, Reason
 from rotator.core.model import Secret
 from tests.fakes.vault_door import VaultDoor
-from tests.integration.vault_tools import Hands, token_login, vault_source
+from tests.integration.vault_tools import SetClock, token_login, vault_source
 from tests.servers.openbao import ROBOT_PASSWORD, OpenBao
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def test_token_variable(
 
 def test_token_end(openbao: OpenBao, kv_secret: str, kv_policy: str, tmp_path: Path) -> None:
     """The token's end is known after a fetch; root's is not, as it has none."""
-    clock = Hands()
+    clock = SetClock()
     auth = token_login(tmp_path, openbao.token(kv_policy, ttl="2h"))
     source = vault_source(openbao, auth, clock, path=f"secret/{kv_secret}")
     assert source.token_expires_at is None
@@ -74,7 +74,7 @@ def test_periodic_token_is_renewed(
     openbao: OpenBao, kv_secret: str, kv_policy: str, tmp_path: Path
 ) -> None:
     """After a quarter of its life a periodic token is renewed, not before."""
-    clock = Hands()
+    clock = SetClock()
     with VaultDoor(openbao.url) as door:
         auth = token_login(tmp_path, openbao.token(kv_policy, period="1h"))
         source = vault_source(door.url, auth, clock, path=f"secret/{kv_secret}")
@@ -108,7 +108,7 @@ def test_approle(openbao: OpenBao, kv_secret: str, kv_policy: str, tmp_path: Pat
     """
     with VaultDoor(openbao.url) as door:
         auth = approle_login(openbao, tmp_path, kv_policy)
-        clock = Hands()
+        clock = SetClock()
         source = vault_source(door.url, auth, clock, path=f"secret/{kv_secret}")
         for _ in range(3):
             assert source.fetch([])
@@ -175,7 +175,7 @@ def test_login_token_is_replaced_before_its_end(
     openbao: OpenBao, kv_secret: str, kv_policy: str, tmp_path: Path
 ) -> None:
     """A token that can't be renewed further is replaced in the second half of its life."""
-    clock = Hands()
+    clock = SetClock()
     with VaultDoor(openbao.url) as door:
         auth = approle_login(
             openbao, tmp_path, kv_policy, token_ttl="1h", token_max_ttl="1h", token_type="batch"

@@ -15,7 +15,7 @@ from rotator.core.model import Mark, Policy, Secret
 from rotator.targets.vault_kv import VaultKvTarget
 from rotator.vault.session import open_session
 from tests.fakes.rabbitmq import RabbitMq
-from tests.integration.vault_tools import Hands, token_login, vault_source
+from tests.integration.vault_tools import SetClock, token_login, vault_source
 from tests.servers.openbao import OpenBao
 from tests.support import made
 
@@ -65,7 +65,7 @@ def work(server: OpenBao, policy: str, folder: Path) -> list[str]:
 
 
 def _read_kv(server: OpenBao, auth: dict[str, str]) -> list[str]:
-    clock = Hands()
+    clock = SetClock()
     source = vault_source(server, auth, clock, path="secret/registries/harbor")
     source.fetch([])
     if source.token_expires_at is None:
@@ -94,7 +94,7 @@ def _publish(server: OpenBao, auth: dict[str, str]) -> list[str]:
         path="secret/fleet/docker",
         keep_versions=1,
     )
-    target = VaultKvTarget(settings, Policy(), open_session(settings, Hands(), 0))
+    target = VaultKvTarget(settings, Policy(), open_session(settings, SetClock(), 0))
     held = target.write(Secret("{}"), MARK, target.read())
     return list(target.write(Secret('{"auths":{}}'), MARK, held).notes)
 

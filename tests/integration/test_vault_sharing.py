@@ -17,7 +17,7 @@ from rotator.sources import vault as vault_source_module
 from rotator.system.each import ThreadedEach
 from rotator.targets import vault_kv as vault_kv_module
 from tests.fakes.vault_door import VaultDoor
-from tests.integration.vault_tools import Hands, token_login, vault_source
+from tests.integration.vault_tools import SetClock, token_login, vault_source
 from tests.servers.openbao import OpenBao, unique
 from tests.support import made
 
@@ -211,7 +211,7 @@ def test_path_of_the_api(openbao: OpenBao, kv_secret: str, kv_policy: str, tmp_p
     """`secret/data/…` is said to be the API's, also where the policy hides whether it is there."""
     for token in (openbao.root, openbao.token(kv_policy)):
         auth = token_login(tmp_path, token)
-        source = vault_source(openbao, auth, Hands(), path=f"secret/data/{kv_secret}")
+        source = vault_source(openbao, auth, SetClock(), path=f"secret/data/{kv_secret}")
         with pytest.raises(PermanentError) as caught:
             source.fetch([])
         assert f"`path: secret/{kv_secret}`, without `data/`" in caught.value.hint

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 REGISTRY = "registry.example.com"
 
 
-class Hands:
+class SetClock:
     """A clock that a test sets: it starts now, because servers have a clock of their own."""
 
     def __init__(self) -> None:
@@ -58,6 +58,6 @@ def vault_source(
         **({} if "docker_config_field" in settings else {"registry": REGISTRY}),
         **settings,
     }
-    made_settings, clock = made(VaultSourceSettings, **fields), clock or Hands()
+    made_settings, clock = made(VaultSourceSettings, **fields), clock or SetClock()
     session = open_session(made_settings, clock, patience, (5.0, 10.0))
     return VaultSource(made_settings, clock, session)

@@ -33,16 +33,16 @@ def debian_root(suite: str = SUITE, packages: Sequence[str] = PACKAGES) -> Path:
     if not root.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         # A name of its own until it is whole: another run may make the same.
-        half = root.with_suffix(f".{os.getpid()}")
+        unfinished = root.with_suffix(f".{os.getpid()}")
         include = f"--include={','.join(packages)}"
         done = subprocess.run(
-            [mmdebstrap, "--quiet", "--variant=minbase", include, suite, half],
+            [mmdebstrap, "--quiet", "--variant=minbase", include, suite, unfinished],
             capture_output=True,
             text=True,
             check=False,
         )
         assert done.returncode == 0, done.stderr[-2000:]
-        half.rename(root)
+        unfinished.rename(root)
     return root
 
 

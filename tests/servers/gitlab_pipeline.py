@@ -72,9 +72,9 @@ def gitlab_pipeline() -> GitlabPipeline:
     text = (LOCK / "package-lock.json").read_bytes()
     folder = CACHE / f"gitlab-ci-local-{hashlib.sha256(text).hexdigest()[:12]}"
     if not folder.exists():
-        half = folder.with_suffix(f".{os.getpid()}")
-        shutil.copytree(LOCK, half)
+        unfinished = folder.with_suffix(f".{os.getpid()}")
+        shutil.copytree(LOCK, unfinished)
         words = ["ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"]
-        subprocess.run([str(npm), *words], cwd=half, check=True)
-        half.rename(folder)
+        subprocess.run([str(npm), *words], cwd=unfinished, check=True)
+        unfinished.rename(folder)
     return GitlabPipeline(folder)

@@ -25,11 +25,11 @@ def quadlet_root() -> Path:
     root = CACHE / f"quadlet-{SUITE}"
     if not root.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
-        half = root.with_suffix(f".{os.getpid()}")
+        unfinished = root.with_suffix(f".{os.getpid()}")
         command = [need("mmdebstrap", "mmdebstrap"), "--quiet", "--variant=extract"]
-        command += ["--include=base-files,podman", SUITE, str(half)]
+        command += ["--include=base-files,podman", SUITE, str(unfinished)]
         subprocess.run(command, check=True)
-        half.rename(root)
+        unfinished.rename(root)
     return root
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 import uuid
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
@@ -17,11 +16,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+from tests.fakes.loopback import Loopback
+
 SERVICE = "rotator-tests"
 ISSUER = "rotator-tests-issuer"
 
 
-class TokenService:
+class TokenService(Loopback):
     """Gives registry tokens (RS256, its certificate in `x5c`) to users with the right password."""
 
     def __init__(self, passwords: dict[str, str]) -> None:
@@ -32,23 +33,8 @@ class TokenService:
         certificate = _self_signed(self._key)
         self.certificate_pem = certificate.public_bytes(serialization.Encoding.PEM)
         self._x5c = base64.b64encode(certificate.public_bytes(serialization.Encoding.DER)).decode()
-        handler = type("Handler", (_TokenHandler,), {"service": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
-        self.realm = f"http://127.0.0.1:{self._server.server_port}/token"
-
-    def __enter__(self) -> Self:
-        """Answer."""
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        ).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop answering."""
-        self._server.shutdown()
-        self._server.server_close()
+        self.serve(type("Handler", (_TokenHandler,), {"service": self}))
+        self.realm = f"http://127.0.0.1:{self.port}/token"
 
     def token(self, user: str, scopes: list[str]) -> str:
         """Return a token for the user, good for five minutes and for every scope asked for."""
@@ -57,7 +43,7 @@ class TokenService:
         for scope in scopes:
             kind, name, actions = scope.split(":")
             access.append({"type": kind, "name": name, "actions": actions.split(",")})
-        claims: dict[str, Any] = {
+        payload: dict[str, Any] = {
             "iss": ISSUER,
             "aud": SERVICE,
             "sub": user,
@@ -67,7 +53,7 @@ class TokenService:
             "jti": uuid.uuid4().hex,
             "access": access,
         }
-        return jwt.encode(claims, self._key, "RS256", headers={"x5c": [self._x5c]})
+        return jwt.encode(payload, self._key, "RS256", headers={"x5c": [self._x5c]})
 
 
 class _TokenHandler(BaseHTTPRequestHandler):

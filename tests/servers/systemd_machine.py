@@ -5,8 +5,8 @@ The machine has this machine's network.
 
 from __future__ import annotations
 
+import fcntl
 import os
-import shutil
 import signal
 import subprocess
 from contextlib import ExitStack, contextmanager
@@ -159,13 +159,20 @@ def _remove_group(group: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Give a directory with what `make install DESTDIR=` puts there."""
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a directory with what `make install DESTDIR=` puts there; nobody writes in it."""
     debian_root()  # whatever is missing for a machine is missing here
-    folder = tmp_path_factory.mktemp("installed")
-    install(folder)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent  # every worker's: the first one installs
+    folder = place / "installed"
+    with (place / "installed.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            part = place / "installing"
+            install(part)
+            part.rename(folder)
+    return folder
 
 
 @contextmanager

@@ -30,7 +30,7 @@ class Failure:
 
 def excuse(failure: Failure) -> str | None:
     """Return why this failure is nobody's fault; None where the promise was broken."""
-    for reason in (changed, not_told, wrong_clock):
+    for reason in (changed, not_reported, wrong_clock):
         if reason(failure):
             return reason.__name__.replace("_", " ")
     return None
@@ -45,7 +45,7 @@ def changed(failure: Failure) -> bool:
     return look is None or look.epoch != failure.covered.place.epoch
 
 
-def not_told(failure: Failure) -> bool:
+def not_reported(failure: Failure) -> bool:
     """The registry stopped accepting the password since, or does not accept it yet, and is silent.
 
     Nobody can ask about a password either whose text is in no memory and can't be read back.

@@ -28,6 +28,7 @@ class HostFaults(Faults):
             "suspended": self.suspended,
             "crash": self.crash,
             "crash loop": self.crash_loop,
+            "power failure": self.power_failure,
             "journal lost": self.journal_lost,
             "journal restored": self.journal_restored,
             "journal cloned": self.journal_cloned,
@@ -102,6 +103,13 @@ class HostFaults(Faults):
     def crash(self) -> bool:
         """A process dies, in any call or between cycles, and is started again."""
         return self._crash(self._victim(), self.duration(HOUR))
+
+    def power_failure(self) -> bool:
+        """A machine goes dark, and what its disk has not yet written is lost."""
+        host = self._victim()
+        return host is not None and self._crash(
+            host, self.duration(HOUR), host.journal.lose_power, "power failure"
+        )
 
     def crash_loop(self) -> bool:
         """A process dies again and again, soon after each start."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
-from rotator.core import cycle, due
+from rotator.core import cycle, due, parts
 from rotator.core.due import Armed, Wake
 from rotator.core.errors import Reason, TemporaryError
 from rotator.core.failure import Failure
@@ -71,6 +71,7 @@ class Host:
         self.ahead = 0.0
         self.forward_at = -FOREVER
         self.slow = 0.3
+        self.at_once = parts.AT_ONCE
         self.alive = False
         self.busy = False
         self.starting = False
@@ -78,6 +79,7 @@ class Host:
         self.login_name = name
         self.suspended_until = 0.0
         self.crash_in: int | None = None
+        self.died_at = -FOREVER
         self.doomed = False
         self.memory = Memory()
         self.armed: Armed | None = None
@@ -263,10 +265,11 @@ class Host:
         ports = Ports(
             self.journal, self.prove, self.each, self.wall, self.chance.random, self.pass_time
         )
-        return cycle.run(self.in_use, memory, ports, options)
+        return parts.run(self.in_use, memory, ports, options, self.at_once)
 
     def _die(self, why: str) -> None:
         self.say(f"dies ({why})")
+        self.died_at = self.time.now
         self.alive, self.busy, self.doomed = False, False, False
         self.armed, self.crash_in = None, None
         self.watch.died(self)

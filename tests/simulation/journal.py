@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from tests.simulation.place import Place
 
 
+COMMIT = 30.0
+"""Seconds after which a disk has what was written, though nobody asked for it."""
+
+
 class Look(NamedTuple):
     """Which state of a place a host knows, and since when."""
 
@@ -131,14 +135,16 @@ class SimJournal(MemoryJournal):
         self.promise: Promise | None = None
         self.lost_at = -FOREVER
         self.snapshot = self.copy()
+        self.on_disk = self.copy()
+        self.saved_at = -FOREVER
 
     def load(self) -> Record:
         """Read the file."""
         return self.host.effect("load", super().load)
 
-    def save(self, record: Record) -> None:
+    def save(self, record: Record, *, lasting: bool = True) -> None:
         """Write the file."""
-        self.host.effect("save", lambda: self._save(record))
+        self.host.effect("save", lambda: self._save(record, lasting=lasting))
 
     def copy(self) -> Snapshot:
         """Return what is in it now."""
@@ -148,6 +154,15 @@ class SimJournal(MemoryJournal):
         """Hold what was in it, or in another one, at some time."""
         self.key, self.text, self.saved, self.promise = snapshot
         self.lost_at = self.host.time.now
+        self.on_disk = self.copy()
+
+    def lose_power(self) -> None:
+        """Hold what the last lasting save wrote, where what came after it is not yet on the disk.
+
+        That is no loss to be excused: the host knew what such a save is worth.
+        """
+        if self.host.died_at - self.saved_at < COMMIT:
+            self.key, self.text, self.saved, self.promise = self.on_disk
 
     def lose(self) -> None:
         """Lose the file, and the key of the fingerprints with it."""
@@ -155,12 +170,16 @@ class SimJournal(MemoryJournal):
         self.keys += 1
         self.key = f"{self.host.name}/{self.keys}"
         self.lost_at = self.host.time.now
+        self.on_disk = self.copy()
 
-    def _save(self, record: Record) -> None:
+    def _save(self, record: Record, *, lasting: bool) -> None:
+        if self.host.time.now - self.saved_at >= COMMIT:
+            self.on_disk = self.copy()
+        self.saved_at = self.host.time.now
         self.host.watch.saves(self.host, self.saved, record)
         before, self.saved = self.saved, record
         super().save(record)
-        if record.ended_at != before.ended_at:
+        if (record.ended_at, record.whole_at) != (before.ended_at, before.whole_at):
             self.promise = self._promise(record)
         elif record.safe_until != before.safe_until and self.promise is not None:
             # Before a write that ends sooner than what was there.
@@ -168,17 +187,21 @@ class SimJournal(MemoryJournal):
             self.promise = None
             if end is not None:
                 self.promise = Promise(end, p.began, p.covers, p.looks, p.unread, p.silent, p.known)
+        if lasting:
+            self.on_disk = self.copy()
 
     def _promise(self, record: Record) -> Promise | None:
         if not record.job_safe or record.safe_until is None:
             return None
         host = self.host
         looks, unread = dict(host.looks.last), set()
+        # A part of a cycle, or a cycle of some targets, says of the others what is known of them.
+        whole = record.whole_at == record.ended_at
         for covered in host.covers:
             place = covered.place
             if place.name in host.looks.in_cycle:
                 continue
-            if host.could_read(place):
+            if whole and host.could_read(place):
                 # It did not read what it could have read: it is to know it all the same.
                 looks[place.name] = Look(place.epoch, host.cycle_began)
             else:

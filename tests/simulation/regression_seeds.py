@@ -37,5 +37,8 @@ SEEDS = {
     646302776: "a lease's wait begins while a paused target holds its credential",
     646303103: "a lease's wait begins before its credential is replaced",
     646303132: "a lease's wait begins before its credential is replaced",
+    955607628: "a changed secret that was pending does not replace the old one",
+    899290267: "a replaced credential that is back counts as good, and its owner ends it",
+    475002324: "a pending credential is published while its registry is silent",
 }
 """Seed by seed: what it showed."""

@@ -12,6 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from rotator.core.model import Content, Merge, Policy, ProofMode, Schedule
+from rotator.core.parts import AT_ONCE
 from rotator.core.rotation import Rotation
 from tests.simulation import budgets
 from tests.simulation.backend import Backend, Kind
@@ -154,6 +155,7 @@ def world_of(seed: int, *, keep_all: bool = False) -> World:
     policies = [_policy(chance, place, watch.backends, alike=alike) for place in watch.places]
     proof = chance.choices(list(ProofMode), [7, 2, 1])[0]
     remove = frozenset({"old.example.com"}) if chance.random() < 0.2 else frozenset()
+    at_once = Random(f"parts {seed}").choice([1, 2, AT_ONCE])
     for name, backends in _shares(fleet, watch.backends):
         host = Host(name, registries, watch, Random(chance.random()))
         host.rotation = Rotation(
@@ -167,6 +169,7 @@ def world_of(seed: int, *, keep_all: bool = False) -> World:
             proof=proof,
             remove=remove,
         )
+        host.at_once = at_once
         watch.hosts.append(host)
     unit = min(
         schedule.poll.total_seconds(),

@@ -75,3 +75,15 @@ def test_what_was_put_off_is_spread_over_a_poll_and_then_done() -> None:
         world.now = max(report.next_at, world.now)
         report, memory = cycle.run(rotation, memory, world.ports(journal))
     assert source.fetches == 2
+
+
+def test_hosts_that_read_a_hub_and_were_deployed_together_do_not_ask_together() -> None:
+    """Nothing of it ends, so each host asks once a poll: the minutes of a poll are alike."""
+    world = World(draws=Random(4).random)
+    polls = []
+    for number in range(1000):
+        source, journal = WorldSource(world, life=None), MemoryJournal(str(number))
+        cycle.run(Rotation("dind", (source,), (WorldTarget(),)), Memory(), world.ports(journal))
+        polls.append((journal.load().source("vault").poll_at or world.now) - world.now)
+    minutes = Counter(int(poll / timedelta(minutes=1)) for poll in polls)
+    assert max(minutes.values()) <= 2 * len(polls) / 5

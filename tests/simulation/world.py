@@ -93,14 +93,16 @@ class MemoryJournal:
         self.text = Record().dump()
         self.key = key
         self.saves = 0
+        self.lasting: list[bool] = []
 
     def load(self) -> Record:
         """Return what was saved last."""
         return Record.parse(self.text)
 
-    def save(self, record: Record) -> None:
+    def save(self, record: Record, *, lasting: bool = True) -> None:
         """Keep it."""
         self.saves += 1
+        self.lasting.append(lasting)
         self.text = record.dump()
 
     def fingerprint(self, text: str) -> str:

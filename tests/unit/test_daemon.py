@@ -15,7 +15,7 @@ import yaml
 
 from rotator.app import utc_now
 from rotator.config.load import load
-from rotator.daemon import Daemon, Outside
+from rotator.daemon import Daemon, Runtime
 from rotator.system.lock import cycle_lock, target_hangs
 from rotator.system.notify import Notify
 from rotator.system.process import steady_seconds
@@ -37,10 +37,10 @@ class Manager(Notify):
 
     def __init__(self) -> None:
         super().__init__({})
-        self.told: list[str] = []
+        self.reported: list[str] = []
 
     def _send(self, text: str) -> None:
-        self.told.append(text)
+        self.reported.append(text)
 
 
 class Place:
@@ -121,14 +121,14 @@ class Place:
     @contextmanager
     def daemon(self) -> Iterator[Daemon]:
         """Run a daemon for the length of the block."""
-        outside = Outside(
+        runtime = Runtime(
             structlog.wrap_logger(None, processors=[self.log]),
             self.manager,
             lambda: utc_now() + self.step,
             steady_seconds,
             self.heard,
         )
-        daemon = Daemon(self.load, outside)
+        daemon = Daemon(self.load, runtime)
         thread = threading.Thread(target=daemon.serve, daemon=True)
         thread.start()
         try:
@@ -146,7 +146,7 @@ class Place:
 
     def ready(self) -> None:
         """Wait until the start has ended."""
-        until(lambda: "READY=1" in self.manager.told, what="READY=1")
+        until(lambda: "READY=1" in self.manager.reported, what="READY=1")
 
     def published(self, name: str = "one") -> bool:
         """Tell whether a rotation's file holds its login."""
@@ -191,7 +191,7 @@ def test_a_reload_before_the_start_has_ended(place: Place) -> None:
     with place.daemon() as daemon:
         until(place.called, what="the fetch")
         place.reload(daemon)
-        assert "READY=1" not in place.manager.told
+        assert "READY=1" not in place.manager.reported
         place.go_on()
         place.ready()
 
@@ -286,9 +286,9 @@ def test_the_watchdog_is_fed_while_sources_hang(place: Place) -> None:
     with place.daemon() as daemon:
         until(lambda: len(place.called()) == 81, 120, "every fetch")
         until(place.published, what="the one that does not hang")
-        before = place.manager.told.count("WATCHDOG=1")
+        before = place.manager.reported.count("WATCHDOG=1")
         daemon.reload()
-        until(lambda: place.manager.told.count("WATCHDOG=1") > before, what="the watchdog")
+        until(lambda: place.manager.reported.count("WATCHDOG=1") > before, what="the watchdog")
 
 
 def test_a_bug_in_one_cycle_ends_nothing(place: Place) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from rotator import __version__
 from tests.support import until
 
 if TYPE_CHECKING:
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
 
 SLOW = frozenset(
     {
-        "apscheduler", "boto3", "botocore", "charset_normalizer", "gitlab", "hvac", "msgspec",
-        "prometheus_client", "pydantic", "requests", "rich", "structlog", "urllib3", "yaml",
+        "apscheduler", "asyncio", "boto3", "botocore", "charset_normalizer", "click", "gitlab",
+        "hvac", "msgspec", "prometheus_client", "pydantic", "requests", "rich", "structlog",
+        "urllib3", "yaml",
     }
 )  # fmt: skip
-CONFIGURATION = {"msgspec", "yaml"}
+CONFIGURATION = {"click", "msgspec", "yaml"}
 CYCLE = CONFIGURATION | {"structlog"}
 OVER_REQUESTS = {"charset_normalizer", "requests", "urllib3"}
 AWS = {"botocore", "urllib3"}
@@ -50,7 +52,7 @@ REPORT = """
 import atexit, json, sys
 slow = {slow!r}
 atexit.register(lambda: print(json.dumps([n for n in slow if sys.modules.get(n)]), file=sys.stderr))
-from rotator.cli import main
+from rotator.__main__ import main
 main()
 """
 
@@ -73,7 +75,7 @@ def started(place: Path, *words: str, **rotation: Any) -> subprocess.Popen[str]:
     )
 
 
-def told(process: subprocess.Popen[str]) -> set[str]:
+def reported(process: subprocess.Popen[str]) -> set[str]:
     """Return the slow packages that a command had loaded at its end."""
     _, errors = process.communicate(timeout=60)
     assert "Traceback" not in errors, errors
@@ -83,16 +85,16 @@ def told(process: subprocess.Popen[str]) -> set[str]:
 
 def loaded(place: Path, *words: str, **rotation: Any) -> set[str]:
     """Return the slow packages that a command loads with this rotation configured."""
-    return told(started(place, *words, **rotation))
+    return reported(started(place, *words, **rotation))
 
 
 @pytest.mark.parametrize(
     ("words", "needs"),
     [
-        (["--version"], set()),
-        (["--help"], set()),
-        (["run-once", "--help"], set()),
-        (["schema"], {"msgspec"}),
+        (["--version"], {"click"}),
+        (["--help"], {"click"}),
+        (["run-once", "--help"], {"click"}),
+        (["schema"], {"click", "msgspec"}),
         (["check", "--offline"], CONFIGURATION),
         (["status", "--json"], CONFIGURATION),
         (["status"], CONFIGURATION | {"rich"}),
@@ -138,6 +140,25 @@ def test_a_rotation_loads_its_own_sdks(
     assert loaded(tmp_path, "run-once", "--json", **{"prove": "off", **rotation}) == CYCLE | needs
 
 
+VERSION = """
+import sys
+from rotator.__main__ import main
+try:
+    main()
+except SystemExit:
+    pass
+print("click" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("words", [[], ["-q"]])
+def test_the_version_alone_is_printed_without_the_command_line(words: list[str]) -> None:
+    """Whatever else is typed, click prints the same."""
+    command = [sys.executable, "-c", VERSION, *words, "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"rotator, version {__version__}\n{bool(words)}\n"
+
+
 def test_the_daemon_loads_no_metrics_that_nobody_reads(tmp_path: Path) -> None:
     """Without `http` and `metrics_file` it needs the scheduler beside what a single run needs."""
     daemon = started(tmp_path, "run", prove="off")
@@ -145,4 +166,4 @@ def test_the_daemon_loads_no_metrics_that_nobody_reads(tmp_path: Path) -> None:
         until((tmp_path / "state" / "dind.json").exists, what="the first cycle")
     finally:
         daemon.terminate()
-    assert told(daemon) == CYCLE | {"apscheduler"}
+    assert reported(daemon) == CYCLE | {"apscheduler", "asyncio"}

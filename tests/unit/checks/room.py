@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from rotator.checks.case import Case
 from rotator.checks.run import examine
 from rotator.config.schema import Configuration, RotationSettings
 from rotator.core.model import Proof, Verdict
 from rotator.core.record import Record
+from rotator.inspection import Case
 from rotator.observe.progress import Progress
 from rotator.system.journal import FileJournal
 from tests.support import MARKED, NOW, made
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from rotator.checks.finding import Finding
     from rotator.core.model import Credential
+    from rotator.inspection import Finding
 
 HARBOR = "harbor.example.com"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rotator.checks.across import RotationChecks, compare
-from rotator.checks.finding import Sheet
+from rotator.checks.finding import Findings
 from rotator.core.model import Credential, Secret
 from rotator.core.record import KnownCredential, Record
 from tests.support import NOW
@@ -17,7 +17,7 @@ from tests.unit.checks.room import HARBOR, bad, case, file_target, login_file, r
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rotator.checks.finding import Finding
+    from rotator.inspection import Finding
 
 
 def login(life: timedelta | None) -> Credential:
@@ -30,10 +30,10 @@ def compared(
 ) -> list[Finding]:
     """Return what is found about one source and one target."""
     one = case(settings, record)
-    source = Sheet("login", credentials=credentials)
-    target = Sheet("the file")
-    compare([RotationChecks(one, [source], [target])])
-    return [*source.findings, *target.findings]
+    source = Findings("login", credentials=credentials)
+    target = Findings("the file")
+    compare([RotationChecks(one, Findings("journal"), [source], [target])])
+    return [*source.all, *target.all]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rotator.checks import clients, registry
-from rotator.checks.finding import Sheet
+from rotator.checks.finding import Findings
 from rotator.clients.lookups import Consumer
 from rotator.config.targets import FileTargetSettings, GitlabVariableTargetSettings
 from rotator.core.docker_config import decode
@@ -19,7 +19,7 @@ from tests.unit.checks.room import HARBOR, bad, case, file_target, login_file, r
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rotator.checks.finding import Finding
+    from rotator.inspection import Finding
 
 
 def variable() -> GitlabVariableTargetSettings:
@@ -29,9 +29,9 @@ def variable() -> GitlabVariableTargetSettings:
 
 def found(text: str, *, consumers: Any = clients.VARIABLE, ours: str = HOST) -> list[Finding]:
     """Return what is found about a document in which a registry is ours."""
-    sheet = Sheet("the target")
-    clients.problems(text, consumers, [ours], sheet)
-    return sheet.findings
+    findings = Findings("the target")
+    clients.problems(text, consumers, [ours], findings)
+    return findings.all
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,10 @@ def test_what_all_take_is_no_finding() -> None:
 
 def test_a_document_of_a_job(tmp_path: Path) -> None:
     """`check --document` judges two spellings, and names the one to keep."""
-    sheet = Sheet("the document")
+    findings = Findings("the document")
     text = json.dumps({"auths": {HOST: entry(), f"https://{HOST}": entry("b")}})
-    registry.oddities(decode(text), sheet)
-    assert f"keep {HOST}" in the(sheet.findings, "warning", "are one registry").todo
+    registry.oddities(decode(text), findings)
+    assert f"keep {HOST}" in the(findings.all, "warning", "are one registry").todo
 
 
 @pytest.mark.parametrize(
@@ -90,9 +90,9 @@ def test_check_says_it_before_anything_is_published(tmp_path: Path) -> None:
     """With a file that is not there yet."""
     source = {**login_file(tmp_path), "registries": [f"{HARBOR}/a", f"{HARBOR}/b"]}
     one = case(rotation([source], [file_target(tmp_path)]))
-    sheet = Sheet("the file")
-    registry.published(one.rotation.targets[0], Held(None), one, sheet)
-    the(sheet.findings, "warning", "as configured: ")
+    findings = Findings("the file")
+    registry.published(one.rotation.targets[0], Held(None), one, findings)
+    the(findings.all, "warning", "as configured: ")
 
 
 @pytest.mark.parametrize(

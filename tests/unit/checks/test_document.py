@@ -20,8 +20,7 @@ from tests.unit.checks.room import HARBOR, case, file_target, levels, login_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rotator.checks.case import Case
-    from rotator.checks.finding import Finding
+    from rotator.inspection import Case, Finding
 
 OLD, NEW = f"{MARKED}old", f"{MARKED}new"
 TARGET = "the file"
@@ -76,7 +75,7 @@ def known(tmp_path: Path) -> Case:
     return case(settings, record, prove=prove, fingerprint=name_of)
 
 
-def told(text: str | bytes, known: Case) -> list[Finding]:
+def reported(text: str | bytes, known: Case) -> list[Finding]:
     """Return the judgement; no secret is in it."""
     data = text if isinstance(text, bytes) else text.encode()
     findings = judge(data, "job.json", [known])
@@ -86,7 +85,7 @@ def told(text: str | bytes, known: Case) -> list[Finding]:
 
 def test_the_newest(known: Case) -> None:
     """A document as published: ours, the newest, accepted, and the same everywhere."""
-    found = told(document(harbor=NEW) + "\n", known)
+    found = reported(document(harbor=NEW) + "\n", known)
     the(found, "ok", "it is what rotator wrote last to the file, 1 h ago")
     the(found, "ok", "the newest), fetched 1 h ago, ends in 4 h; its registry accepts it now")
     the(found, "ok", "the file publishes the same")
@@ -94,7 +93,7 @@ def test_the_newest(known: Case) -> None:
 
 def test_an_older_one(known: Case) -> None:
     """A job that outlived its document: which one it was, and what to do about the mount."""
-    found = told(document(harbor=OLD), known)
+    found = reported(document(harbor=OLD), known)
     assert "mount the directory" in the(found, "warning", "and a newer one 1 h ago").todo
     entry = the(found, "failure", "replaced since), fetched 5 h ago, ended 1 h ago")
     assert "rejects it now: it answers 401" in entry.found
@@ -104,18 +103,18 @@ def test_an_older_one(known: Case) -> None:
 
 def test_a_foreign_one(known: Case) -> None:
     """Somebody else's document, and what is published for its registry."""
-    found = told(document(harbor=f"{MARKED}theirs", down=NEW), known)
+    found = reported(document(harbor=f"{MARKED}theirs", down=NEW), known)
     the(found, "ok", "no document that rotator wrote as a whole")
     assert "find who wrote this one" in the(found, "failure", "and a foreign entry").todo
-    other = the(told(document(harbor=NEW, other=OLD), known), "failure", "a foreign entry")
-    assert other.todo == "whoever wrote it has to log in again"
+    other = the(reported(document(harbor=NEW, other=OLD), known), "failure", "a foreign entry")
+    assert other.todo == "its writer has to log in again"
     the(found, "warning", "its registry can't be asked: connection refused")
 
 
 def test_entry_that_nobody_decodes(known: Case) -> None:
     """A broken entry is named twice: as itself, and for what it does to others."""
     text = json.dumps({"auths": {"bad.example.com": {"auth": f"{MARKED}not base64"}}})
-    found = told(text, known)
+    found = reported(text, known)
     the(found, "failure", "no client can decode this entry")
     the(found, "warning", "loses other entries")
 
@@ -142,13 +141,15 @@ def test_entry_that_nobody_decodes(known: Case) -> None:
 )
 def test_no_document(known: Case, data: bytes, words: str) -> None:
     """What is no docker config is said to be what it is."""
-    the(told(data, known), "failure", words)
+    the(reported(data, known), "failure", words)
 
 
 def test_target_that_lost_it(known: Case, tmp_path: Path) -> None:
     """A target that holds nothing for the entry's registry: publish again."""
     (tmp_path / "docker" / "config.json").unlink()
-    found = the(told(document(harbor=NEW), known), "warning", "the file holds nothing for it now")
+    found = the(
+        reported(document(harbor=NEW), known), "warning", "the file holds nothing for it now"
+    )
     assert found.todo == "rotator run-once dind"
 
 
@@ -156,7 +157,7 @@ def test_target_that_cannot_be_read(known: Case, tmp_path: Path) -> None:
     """What can't be compared is said with the driver's own hint."""
     (tmp_path / "docker").chmod(0o777)
     found = the(
-        told(document(harbor=NEW), known), "warning", "it is not known what it publishes now"
+        reported(document(harbor=NEW), known), "warning", "it is not known what it publishes now"
     )
     assert "chmod" in found.todo
 
@@ -164,14 +165,14 @@ def test_target_that_cannot_be_read(known: Case, tmp_path: Path) -> None:
 def test_malformed_target(known: Case, tmp_path: Path) -> None:
     """A target that holds no docker config has nothing for the registry."""
     (tmp_path / "docker" / "config.json").write_text("garbage")
-    the(told(document(harbor=NEW), known), "warning", "the file holds nothing for it now")
+    the(reported(document(harbor=NEW), known), "warning", "the file holds nothing for it now")
 
 
 def test_without_a_journal(tmp_path: Path) -> None:
     """Where nothing was published from here, everything is foreign and yet judged."""
     one = case(rotation([login_file(tmp_path)], [file_target(tmp_path)]), prove=prove)
     found = judge(document(harbor=NEW).encode(), "job.json", [one])
-    assert any("foreign entry" in told for told in levels(found))
+    assert any("foreign entry" in reported for reported in levels(found))
 
 
 def secret(text: str, **more: object) -> dict[str, object]:
@@ -205,7 +206,7 @@ WRAPPINGS = {
 def test_what_is_around_it(known: Case, wrapped: str) -> None:
     """It is said, and what is inside is judged as if it stood alone."""
     text, words = WRAPPINGS[wrapped]
-    found = told(text, known)
+    found = reported(text, known)
     assert [f for f in found if f.level == "ok" and words in f.found], levels(found)
     the(found, "ok", "its registry accepts it now")
     assert not [f for f in found if f.level == "failure"], levels(found)
@@ -222,27 +223,27 @@ def test_what_is_around_it(known: Case, wrapped: str) -> None:
 )
 def test_what_no_client_reads_is_judged_all_the_same(known: Case, data: bytes, words: str) -> None:
     """One thing is wrong with it; whether the login in it is good is another question."""
-    found = told(data, known)
+    found = reported(data, known)
     the(found, "failure", words)
     the(found, "ok", "its registry accepts it now")
 
 
 def test_difference(known: Case) -> None:
     """What is configured and missing comes first, with what this very document calls for."""
-    found = told("{}", known)
+    found = reported("{}", known)
     the(found, "failure", "1 configured: 0 there, 1 missing; 0 more in it")
     missing = the(found, "failure", "configured (rotation dind) and missing")
     assert "the file publishes it now" in missing.found
     assert "which file or variable the job reads" in missing.todo
     assert missing.about == HARBOR
-    found = told(document(harbor=NEW, other=NEW), known)
+    found = reported(document(harbor=NEW, other=NEW), known)
     the(found, "ok", "1 configured: 1 there, 0 missing; 1 more in it")
 
 
 def test_missing_everywhere(known: Case, tmp_path: Path) -> None:
     """Where no target has it either, a cycle is what helps."""
     (tmp_path / "docker" / "config.json").unlink()
-    missing = the(told(document(other=NEW), known), "failure", "no target publishes it now")
+    missing = the(reported(document(other=NEW), known), "failure", "no target publishes it now")
     assert missing.todo == "rotator run-once dind"
 
 
@@ -259,18 +260,18 @@ def test_entries_without_a_login(known: Case, entry: object, level: str, words: 
     """Docker takes them: they are not broken, and break nothing beside them."""
     text = json.loads(GOOD)
     text["auths"]["else.example.com"] = entry
-    found = told(json.dumps(text), known)
+    found = reported(json.dumps(text), known)
     the(found, level, words)
     assert not [f for f in found if f.level == "failure"], levels(found)
     text["auths"] = {HARBOR: {}}
-    the(told(json.dumps(text), known), "failure", "its entry is empty")
+    the(reported(json.dumps(text), known), "failure", "its entry is empty")
 
 
 def test_an_identity_token_is_judged_by_its_registry(known: Case) -> None:
     """It is a login as any other, and is shown as an identity token."""
     text = json.loads(GOOD)
     text["auths"]["else.example.com"] = {"identitytoken": f"{MARKED}t"}
-    found = told(json.dumps(text), known)
+    found = reported(json.dumps(text), known)
     assert [f.about for f in found if f.level == "failure"] == ["else.example.com"]
     assert not [f for f in found if "broken" in f.found]
 
@@ -279,4 +280,4 @@ def test_another_spelling(known: Case) -> None:
     """A key with a scheme is found by some clients only."""
     text = json.loads(GOOD)
     text["auths"] = {f"https://{HARBOR}/v1/": text["auths"][HARBOR]}
-    assert HARBOR in the(told(json.dumps(text), known), "warning", "not every client").todo
+    assert HARBOR in the(reported(json.dumps(text), known), "warning", "not every client").todo

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rotator.checks import registry
-from rotator.checks.finding import Sheet
+from rotator.checks.finding import Findings
 from rotator.checks.inputs import inspect
 from rotator.config.sources import EcrSourceSettings, VaultSourceSettings
 from rotator.core.errors import PermanentError, Reason
@@ -38,9 +38,9 @@ def vault(**more: Any) -> VaultSourceSettings:
 
 def found(settings: Any) -> list[str]:
     """Return what is found, as `level: found; todo`; no secret is in it."""
-    sheet = Sheet("vault")
-    inspect(settings, sheet)
-    said = [f"{one.level}: {one.found}; {one.todo}" for one in sheet.findings]
+    findings = Findings("vault")
+    inspect(settings, findings)
+    said = [f"{one.level}: {one.found}; {one.todo}" for one in findings.all]
     assert "s3cr3t-" not in str(said)
     return said
 
@@ -164,12 +164,12 @@ def test_aws_keys_with_a_line_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_login_with_a_line_end(tmp_path: Path) -> None:
     """A registry only says no; what a form or `echo` left there is said."""
-    sheet = Sheet("vault")
+    findings = Findings("vault")
     reject = case(
         rotation([login_file(tmp_path)], [file_target(tmp_path)]),
         prove=lambda _: Proof(Verdict.REJECTED, "it answers 401"),
     )
     credential = Credential("harbor.example.com", "robot", Secret(f"{MARKED}p\n"), NOW)
-    registry.given([credential], reject, sheet)
-    assert "Its password has a blank or a line end" in sheet.findings[0].found
-    assert MARKED not in json.dumps([one.found for one in sheet.findings])
+    registry.given([credential], reject, findings)
+    assert "Its password has a blank or a line end" in findings.all[0].found
+    assert MARKED not in json.dumps([one.found for one in findings.all])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.checks import overruling
-from rotator.checks.finding import Sheet
+from rotator.checks.finding import Findings
 from rotator.config.targets import FileTargetSettings
 from tests.unit.checks.room import bad, case, file_target, login_file, rotation, the
 
@@ -30,12 +30,12 @@ def test_the_runners_environment(tmp_path: Path, text: str, words: str) -> None:
     """The runner on this machine may set the variable itself."""
     config = tmp_path / "config.toml"
     config.write_text(text)
-    sheet = Sheet("the file")
-    overruling.runner_config(sheet, config)
+    findings = Findings("the file")
+    overruling.runner_config(findings, config)
     if words:
-        assert "environment" in the(sheet.findings, "warning", words).todo
+        assert "environment" in the(findings.all, "warning", words).todo
     else:
-        assert not bad(sheet.findings)
+        assert not bad(findings.all)
 
 
 def test_without_a_token_it_is_said(tmp_path: Path) -> None:
@@ -43,6 +43,6 @@ def test_without_a_token_it_is_said(tmp_path: Path) -> None:
     one = case(rotation([login_file(tmp_path)], [file_target(tmp_path)]))
     target = one.rotation.targets[0]
     assert isinstance(target, FileTargetSettings)
-    sheet = Sheet("the file")
-    overruling.mention(target, one, sheet)
-    assert "Settings > CI/CD" in the(sheet.findings, "ok", "is not known").todo
+    findings = Findings("the file")
+    overruling.mention(target, one, findings)
+    assert "Settings > CI/CD" in the(findings.all, "ok", "is not known").todo

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotator.checks.finding import Sheet
+from rotator.checks.finding import Findings
 from rotator.checks.registry import ProveOnce, given, published, shown
 from rotator.core.model import Credential, Held, Mark, Proof, Secret, Verdict
 from rotator.core.record import KnownCredential, Record, TargetRecord
@@ -43,29 +43,29 @@ def saying(verdict: Verdict) -> Prove:
 def test_given(tmp_path: Path, verdict: Verdict, mode: str, level: str, words: str) -> None:
     """The registry's word decides, as far as the rotation asks for it."""
     settings = rotation([login_file(tmp_path)], [file_target(tmp_path)], prove=mode)
-    sheet = Sheet("login")
-    given([LOGIN], case(settings, prove=saying(verdict)), sheet)
-    the(sheet.findings, level, words)
-    assert sheet.credentials == (LOGIN,)
+    findings = Findings("login")
+    given([LOGIN], case(settings, prove=saying(verdict)), findings)
+    the(findings.all, level, words)
+    assert findings.credentials == (LOGIN,)
 
 
 def test_given_too_late(tmp_path: Path) -> None:
     """What has ended already is a failure, whatever its registry says."""
     ended = Credential(HARBOR, "u", Secret("s3cr3t-p"), NOW, NOW - timedelta(hours=1))
-    sheet = Sheet("login")
-    given([ended], case(rotation([login_file(tmp_path)], [file_target(tmp_path)])), sheet)
-    the(sheet.findings, "failure", "ended 1 h ago")
+    findings = Findings("login")
+    given([ended], case(rotation([login_file(tmp_path)], [file_target(tmp_path)])), findings)
+    the(findings.all, "failure", "ended 1 h ago")
 
 
 def look(
     place: Path, held: Held, record: Record | None = None, prove: Prove = accept, **target: Any
-) -> Sheet:
+) -> Findings:
     """Return what is said of a target that holds this."""
     settings = rotation([login_file(place)], [file_target(place, **target)])
     one = case(settings, record, prove=prove, fingerprint=lambda _: "hmac:ours")
-    sheet = Sheet("the file")
-    published(one.rotation.targets[0], held, one, sheet)
-    return sheet
+    findings = Findings("the file")
+    published(one.rotation.targets[0], held, one, findings)
+    return findings
 
 
 KNOWN = KnownCredential("hmac:ours", "login", NOW, NOW + timedelta(hours=2), None)
@@ -98,14 +98,14 @@ def test_published(
     tmp_path: Path, held: Held, record: Record, verdict: str, level: str, words: str, todo: str
 ) -> None:
     """Whose it is, how long it lasts, what its registry says; and what to type."""
-    sheet = look(tmp_path, held, record, saying(Verdict(verdict)))
-    assert todo in the(sheet.findings, level, words).todo
+    findings = look(tmp_path, held, record, saying(Verdict(verdict)))
+    assert todo in the(findings.all, level, words).todo
 
 
-def test_half_a_login(tmp_path: Path) -> None:
+def test_login_part(tmp_path: Path) -> None:
     """A password alone can't be shown to anybody."""
-    sheet = look(tmp_path, Held(Secret("s3cr3t-p")), content="password", registry=HARBOR)
-    the(sheet.findings, "ok", "no registry can judge alone")
+    findings = look(tmp_path, Held(Secret("s3cr3t-p")), content="password", registry=HARBOR)
+    the(findings.all, "ok", "no registry can judge alone")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_half_a_login(tmp_path: Path) -> None:
 )
 def test_odd_documents(tmp_path: Path, text: str, words: str) -> None:
     """What is wrong whoever wrote it is a warning."""
-    the(look(tmp_path, Held(Secret(text))).findings, "warning", words)
+    the(look(tmp_path, Held(Secret(text))).all, "warning", words)
 
 
 def test_each_credential_is_shown_once() -> None:
@@ -164,6 +164,6 @@ def test_a_proof_that_fails() -> None:
         ("x" * 300, "x" * 200),
     ],
 )
-def test_names_from_outside(key: str, said: str) -> None:
+def test_names_that_strangers_chose(key: str, said: str) -> None:
     """A key of somebody's document is printed without logins and without control characters."""
     assert shown(key) == said

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from rotator.commands.run_once import exit_code, sort_out
 from rotator.config.schema import LogSettings
 from rotator.core.errors import LockHeldError
-from rotator.observe.logs import Teller, configure
+from rotator.observe.logs import ReportLog, configure
 from tests.unit.observe.heard import report
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ def test_a_cycle_that_crashes_takes_no_other_report_with_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The bug is one line with its traceback; the other rotation is told as usual."""
-    teller, good = Teller(configure(LogSettings())), report()
+    report_log, good = ReportLog(configure(LogSettings())), report()
     answers: list[Report | Exception] = [OverflowError("too large"), good]
-    assert sort_out(["broken", "good"], answers, teller) == ([good], False, 1)
+    assert sort_out(["broken", "good"], answers, report_log) == ([good], False, 1)
     line = json.loads(capsys.readouterr().err)
     assert (line["event"], line["rotation"], line["reason"]) == ("cycle failed", "broken", "bug")
     assert line["exception"].endswith("OverflowError")
@@ -32,9 +32,9 @@ def test_a_cycle_that_crashes_takes_no_other_report_with_it(
 
 def test_a_lock_of_another_takes_no_report_with_it(capsys: pytest.CaptureFixture[str]) -> None:
     """The other rotation's cycle ran, and is told."""
-    teller, good = Teller(configure(LogSettings())), report()
+    report_log, good = ReportLog(configure(LogSettings())), report()
     answers: list[Report | Exception] = [good, LockHeldError("another rotator holds it")]
-    assert sort_out(["good", "locked"], answers, teller) == ([good], True, 0)
+    assert sort_out(["good", "locked"], answers, report_log) == ([good], True, 0)
     assert "--wait" in capsys.readouterr().err
 
 

@@ -10,6 +10,6 @@ from tests.unit.config.cases_rules import RULES
 from tests.unit.config.cases_shape import SHAPE
 from tests.unit.config.cases_unseen import UNSEEN
 
-SEEN = SHAPE | RULES
+SHOWN = SHAPE | RULES
 
-__all__ = ["SEEN", "UNSEEN"]
+__all__ = ["SHOWN", "UNSEEN"]

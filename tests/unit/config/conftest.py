@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Write = Callable[[str | bytes], Path]
     Loaded = Callable[[str], Configuration]
-    Told = Callable[[str | bytes], list[str]]
+    Problems = Callable[[str | bytes], list[str]]
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def loaded(write: Write) -> Loaded:
 
 
 @pytest.fixture
-def told(write: Write) -> Told:
+def reported(write: Write) -> Problems:
     """Return what is said of a text, without the file's name; nothing where it is right."""
 
     def problems(text: str | bytes) -> list[str]:

@@ -11,7 +11,7 @@ from msgspec.structs import asdict
 from tests.unit.config.documents import document
 
 if TYPE_CHECKING:
-    from tests.unit.config.conftest import Loaded, Told
+    from tests.unit.config.conftest import Loaded, Problems
 
 TOP = document()
 NESTED = "nested: " + "[" * 5000
@@ -83,10 +83,10 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_broken_texts(case: str, told: Told) -> None:
+def test_broken_texts(case: str, reported: Problems) -> None:
     """A text that can't be understood is one error that says where and what to do."""
     text, expected = BROKEN[case]
-    assert told(text) == [expected]
+    assert reported(text) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -104,25 +104,25 @@ def test_broken_texts(case: str, told: Told) -> None:
         pytest.param("a: !" + "x" * 250_000, id="long tag"),
     ],
 )
-def test_large_texts_take_no_more_than_seconds(text: str, told: Told) -> None:
+def test_large_texts_take_no_more_than_seconds(text: str, reported: Problems) -> None:
     """Nothing below the largest size makes the loader hang."""
     begun = time.monotonic()
-    assert told(text)
+    assert reported(text)
     assert time.monotonic() - begun < 30
 
 
-def test_duplicate_keys(told: Told) -> None:
+def test_duplicate_keys(reported: Problems) -> None:
     """A key that is there twice is told with both its places, beside other mistakes."""
-    assert told(TOP + "version: 2\nlog: {level: x, level: info}\n") == [
+    assert reported(TOP + "version: 2\nlog: {level: x, level: info}\n") == [
         "10:1: `version` is there twice, first in line 1; keep one",
         "11:14: `level`: `debug`, `info`, `warning` or `error` is wanted, not `x`",
         "11:17: `level` is there twice, first in line 11; keep one",
     ]
 
 
-def test_tags(told: Told) -> None:
+def test_tags(reported: Problems) -> None:
     """Tags of other programs are not taken for values."""
-    assert told(TOP.replace("/f", "!vault s3cr3t-1")) == [
+    assert reported(TOP.replace("/f", "!vault s3cr3t-1")) == [
         "9:24: YAML tags are not known here; leave it out",
         "9:24: `path`: an absolute path is wanted, one that begins with /",
     ]
@@ -150,11 +150,11 @@ def test_aliases_and_merge_keys(loaded: Loaded) -> None:
     ]
 
 
-def test_mistakes_in_an_alias_are_told_where_they_are(told: Told) -> None:
+def test_mistakes_in_an_alias_are_reported_where_they_are(reported: Problems) -> None:
     """A wrong value that is used twice is told once, where it is written."""
     source = "{type: ecr, region: &r Ireland}"
     other = "{type: ecr, name: other, region: *r}"
-    assert told(document(sources=(source, other))) == [
+    assert reported(document(sources=(source, other))) == [
         "7:25: `region`: an AWS region such as eu-west-1 is wanted"
     ]
 

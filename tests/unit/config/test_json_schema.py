@@ -14,12 +14,12 @@ from jsonschema import Draft202012Validator
 from rotator.config.json_schema import json_schema
 from rotator.config.load import load
 from rotator.core.errors import ConfigError
-from tests.unit.config.cases import SEEN, UNSEEN
+from tests.unit.config.cases import SHOWN, UNSEEN
 from tests.unit.config.values import VALUES
 from tests.unit.config.yaml12 import parse
 
 if TYPE_CHECKING:
-    from tests.unit.config.conftest import Told
+    from tests.unit.config.conftest import Problems
 
 EXAMPLES = sorted(Path(__file__).parents[3].joinpath("config").glob("*.yaml"))
 SCHEMA = json_schema()
@@ -37,10 +37,10 @@ def test_examples_are_right(path: Path) -> None:
     assert list(VALIDATOR.iter_errors(parse(path.read_text()))) == []
 
 
-@pytest.mark.parametrize("case", SEEN)
+@pytest.mark.parametrize("case", SHOWN)
 def test_what_an_editor_sees(case: str) -> None:
     """What is wrong in one mapping is wrong for an editor too."""
-    assert not VALIDATOR.is_valid(parse(SEEN[case][0]))
+    assert not VALIDATOR.is_valid(parse(SHOWN[case][0]))
 
 
 @pytest.mark.parametrize("case", UNSEEN)
@@ -50,10 +50,10 @@ def test_what_an_editor_can_not_see(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", VALUES, ids=lambda case: case[0])
-def test_values(case: tuple[str, str, bool, bool], told: Told) -> None:
+def test_values(case: tuple[str, str, bool, bool], reported: Problems) -> None:
     """Each kind of value is judged alike, but for what no pattern tells."""
     _, text, right, seen = case
-    assert (told(text) == []) is right
+    assert (reported(text) == []) is right
     assert VALIDATOR.is_valid(parse(text)) is (right if seen else not right)
 
 

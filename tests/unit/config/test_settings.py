@@ -94,7 +94,7 @@ def test_sources_are_named(loaded: Loaded) -> None:
 
 DOCKER_CONFIG_JSON = "secret_type: kubernetes.io/dockerconfigjson"
 KUBERNETES = "namespace: n, name: o"
-HALF = f"registry: {HOST}, content"
+PART = f"registry: {HOST}, content"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ HALF = f"registry: {HOST}, content"
             {"key": ".dockerconfigjson"},
         ),
         (
-            f"{{type: kubernetes_secret, {KUBERNETES}, {HALF}: password}}",
+            f"{{type: kubernetes_secret, {KUBERNETES}, {PART}: password}}",
             "kubernetes_secret:n/o",
             {"key": "password"},
         ),
@@ -138,22 +138,22 @@ HALF = f"registry: {HOST}, content"
             {"masked": True, "protected": None, "description": None},
         ),
         (
-            f"{{{GITLAB}, project: 5, {HALF}: username, environment_scope: prod}}",
+            f"{{{GITLAB}, project: 5, {PART}: username, environment_scope: prod}}",
             "gitlab_variable:5/DOCKER_REGISTRY_USER@prod",
             {"masked": False},
         ),
         (
-            f"{{{GITLAB}, group: g, {HALF}: username, masked: true, key: U}}",
+            f"{{{GITLAB}, group: g, {PART}: username, masked: true, key: U}}",
             "gitlab_variable:g/U",
             {"masked": True},
         ),
         (
-            f"{{{GITLAB}, group: g, {HALF}: password}}",
+            f"{{{GITLAB}, group: g, {PART}: password}}",
             "gitlab_variable:g/DOCKER_REGISTRY_PASS",
             {"masked": True},
         ),
         (f"{{{KV}}}", "vault_kv:s/x", {"field": "config.json"}),
-        (f"{{{KV}, {HALF}: username}}", "vault_kv:s/x", {"field": "username"}),
+        (f"{{{KV}, {PART}: username}}", "vault_kv:s/x", {"field": "username"}),
         (f"{{{KV}, field: f}}", "vault_kv:s/x", {"field": "f"}),
     ],
 )

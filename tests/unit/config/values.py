@@ -48,8 +48,8 @@ def _cases(
 ) -> list[tuple[str, str, bool, bool]]:
     """Return a case for each value; those of one string are separated by bars."""
     return [
-        (f"{kind} {value}", PLACES[place].replace("VALUE", value), is_right, is_seen)
-        for values, is_right, is_seen in (
+        (f"{kind} {value}", PLACES[place].replace("VALUE", value), is_right, is_shown)
+        for values, is_right, is_shown in (
             (right, True, True),
             (wrong, False, True),
             (unseen, False, False),

@@ -186,10 +186,10 @@ class Site:
         assert isinstance(place, Place)
         return place
 
-    def wait_until(self, moment: datetime | None) -> None:
+    def wait_until(self, instant: datetime | None) -> None:
         """Let time go by until then."""
-        assert moment is not None
-        self.world.now = max(self.world.now, moment)
+        assert instant is not None
+        self.world.now = max(self.world.now, instant)
 
     def _each(
         self, call: Callable[[Item], Answer], items: Sequence[Item], seconds: float
@@ -259,20 +259,20 @@ def foreign(expires: Mapping[str, datetime | None]) -> Mark:
 
 def credential(report: Report, registry: str | None = HOST) -> CredentialReport:
     """Return what a report says of one registry."""
-    (told,) = (c for c in report.credentials if c.registry == registry)
-    return told
+    (reported,) = (c for c in report.credentials if c.registry == registry)
+    return reported
 
 
 def target(report: Report, name: str = "target") -> TargetReport:
     """Return what a report says of one target."""
-    (told,) = (t for t in report.targets if t.name == name)
-    return told
+    (reported,) = (t for t in report.targets if t.name == name)
+    return reported
 
 
-def seconds_until(moment: datetime | None, world: World) -> float:
+def seconds_until(instant: datetime | None, world: World) -> float:
     """Return how far ahead a moment is."""
-    assert moment is not None
-    return (moment - world.now).total_seconds()
+    assert instant is not None
+    return (instant - world.now).total_seconds()
 
 
 def down(what: str = "connection refused", retry_after: float | None = None) -> TemporaryError:

@@ -106,7 +106,7 @@ def test_a_target_that_fails_is_safe_as_long_as_what_it_holds(failure: str) -> N
     assert here.after(4 * HOUR).job_safe is False
 
 
-def test_a_source_that_never_told_its_registries_makes_nothing_safe() -> None:
+def test_a_source_that_never_named_its_registries_makes_nothing_safe() -> None:
     """A job may need what nobody knows of yet."""
     world = World()
     silent = WorldSource(world, OTHER, "silent", declared=False)
@@ -174,7 +174,7 @@ def test_a_rejected_credential_is_safe_nowhere(kind: str) -> None:
 
 @pytest.mark.parametrize("text", [None, "s3cr3t-typo"])
 @pytest.mark.parametrize("failure", ["source", "target"])
-def test_half_a_login_that_a_person_broke_is_not_safe(failure: str, text: str | None) -> None:
+def test_a_login_part_that_a_person_broke_is_not_safe(failure: str, text: str | None) -> None:
     """Where it can't be repaired: its source or the target itself is down."""
     here = site(targets=[Place(content=Content.PASSWORD, registry=HOST)])
     here.cycle()
@@ -198,7 +198,7 @@ def test_a_document_that_can_not_be_repaired_is_not_safe(text: str | None) -> No
     assert (target(report).outcome, report.job_safe) == ("failed", False)
 
 
-def test_a_document_that_kept_our_entry_is_safe_though_its_repair_failed() -> None:
+def test_a_document_that_still_has_our_entry_is_safe_though_its_repair_failed() -> None:
     """Another registry's entry was edited; ours still works."""
     here = lives(12, 12)
     here.cycle()
@@ -234,21 +234,21 @@ def test_a_source_that_gives_nothing_for_a_registry_says_so() -> None:
     source = Fixed(world)
     source.answers = ()
     report = site(world, sources=[source]).cycle()
-    told = credential(report)
-    assert told.outcome == "failed"
-    assert told.failure is not None
-    assert told.failure.reason is Reason.FIELD_MISSING
-    assert HOST in told.failure.detail
+    reported = credential(report)
+    assert reported.outcome == "failed"
+    assert reported.failure is not None
+    assert reported.failure.reason is Reason.FIELD_MISSING
+    assert HOST in reported.failure.detail
 
 
 def test_a_source_that_gives_nothing_at_all_says_so() -> None:
     """Where it names no registries, too."""
     world = World()
     source = Fixed(world, declared=False)
-    told = credential(site(world, sources=[source]).cycle(), None)
-    assert told.outcome == "failed"
-    assert told.failure is not None
-    assert told.failure.hint
+    reported = credential(site(world, sources=[source]).cycle(), None)
+    assert reported.outcome == "failed"
+    assert reported.failure is not None
+    assert reported.failure.hint
 
 
 def test_a_source_that_gives_what_has_ended_says_so() -> None:
@@ -256,9 +256,9 @@ def test_a_source_that_gives_what_has_ended_says_so() -> None:
     world = World()
     source = Fixed(world, login(world.issue(HOST, None), expires_in=-1))
     report = site(world, sources=[source]).cycle()
-    told = credential(report)
-    assert told.failure is not None
-    assert told.failure.reason is Reason.EXPIRED
+    reported = credential(report)
+    assert reported.failure is not None
+    assert reported.failure.reason is Reason.EXPIRED
     assert report.job_safe is False
 
 

@@ -67,7 +67,7 @@ def test_a_credential_is_renewed_when_its_time_has_come() -> None:
     assert [change.why for change in target(report).changes] == ["renewed"]
 
 
-def test_a_credential_keeps_its_drawn_renewal() -> None:
+def test_a_credential_keeps_its_time_of_renewal() -> None:
     """A time that is drawn again at each look would be no time at all."""
     here = site()
     here.cycle()
@@ -123,44 +123,44 @@ def test_an_entry_that_no_client_can_read_is_left_out_and_said() -> None:
     """It would break its neighbours."""
     here = site()
     here.place.put('{"auths": {"broken.example.com": {"auth": "?"}}}')
-    told = target(here.cycle())
+    reported = target(here.cycle())
     assert "broken.example.com" not in here.place.document.auths
-    assert any("broken.example.com" in note for note in told.notes)
-    assert {change.why for change in told.changes} == {"missing", "undecodable"}
+    assert any("broken.example.com" in note for note in reported.notes)
+    assert {change.why for change in reported.changes} == {"missing", "undecodable"}
 
 
-def test_a_login_in_a_key_is_not_told() -> None:
+def test_a_login_in_a_key_is_not_shown() -> None:
     """What others wrote into a key can be a password, and can't be printed as it is."""
     here = site()
     gone = "bob:s3cr3t-too@gone.example.com"
     broken = "https://bob:s3cr3t-in-the-key@broken.example.com\x1b[2J"
     here.place.put(json.dumps({"auths": {broken: {"auth": "?"}, gone: {}}}))
     here.configure(remove=frozenset({gone}))
-    told = target(here.cycle())
-    assert {change.registry for change in told.changes} == {
+    reported = target(here.cycle())
+    assert {change.registry for change in reported.changes} == {
         HOST,
         "broken.example.com?[2J",
         "gone.example.com",
     }
-    assert "s3cr3t-" not in f"{told.notes}{told.changes}"
+    assert "s3cr3t-" not in f"{reported.notes}{reported.changes}"
 
 
 def test_a_key_in_another_spelling_makes_way() -> None:
     """One registry has one key, and the change is told once."""
     here = site()
     here.place.put('{"auths": {"https://registry.example.com/v2/": {"auth": "Y2k6eA=="}}}')
-    told = target(here.cycle())
+    reported = target(here.cycle())
     assert list(here.place.document.auths) == [HOST]
-    assert [change.registry for change in told.changes] == [HOST]
+    assert [change.registry for change in reported.changes] == [HOST]
 
 
 def test_what_is_to_be_removed_goes_whoever_wrote_it() -> None:
     """And nothing else does; it is told once, when it happens."""
     here = site(remove=frozenset({"old.example.com"}))
     here.place.put(document({"old.example.com": "s3cr3t-old", OTHER: "s3cr3t-theirs"}))
-    told = target(here.cycle())
+    reported = target(here.cycle())
     assert set(here.place.document.auths) == {HOST, OTHER}
-    assert ("old.example.com", "removed") in {(c.registry, c.why) for c in told.changes}
+    assert ("old.example.com", "removed") in {(c.registry, c.why) for c in reported.changes}
     assert target(here.after(300)).changes == ()
 
 
@@ -201,7 +201,7 @@ def test_notes_of_a_target_reach_the_report() -> None:
     assert target(here.after(300)).notes == ("the mode is 0644",)
 
 
-def test_seconds_are_told_for_each_step() -> None:
+def test_seconds_are_reported_for_each_step() -> None:
     """Fetches and writes are measured by the clock that the core is given."""
     here = site()
     fetch, place = here.source.fetch, here.place
@@ -243,7 +243,7 @@ def test_of_two_sources_for_one_registry_the_others_lease_is_ended() -> None:
     assert [source.revoked for source in sources] == [[], ["lease/2"]]
 
 
-def test_no_secret_is_in_what_is_kept_or_told() -> None:
+def test_no_secret_is_in_what_is_stored_or_said() -> None:
     """Neither in the journal, nor in the report, nor in how anything prints."""
     world = World()
     source = WorldSource(world, leased=True)
@@ -252,6 +252,6 @@ def test_no_secret_is_in_what_is_kept_or_told() -> None:
     reports = [here.cycle(), here.after(12 * HOUR)]
     source.broken = refused()
     reports.append(here.after(12 * HOUR))
-    told = [here.journal.text, *map(repr, reports), *(str(r.as_json()) for r in reports)]
-    told.append(repr(here.memory))
-    assert not [text for text in told if MARKED in text]
+    reported = [here.journal.text, *map(repr, reports), *(str(r.as_json()) for r in reports)]
+    reported.append(repr(here.memory))
+    assert not [text for text in reported if MARKED in text]

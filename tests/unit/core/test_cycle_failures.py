@@ -24,12 +24,12 @@ def test_one_source_that_fails_holds_nobody_back() -> None:
     good, bad = WorldSource(world, name="good"), WorldSource(world, OTHER, "bad")
     here = site(world, sources=[good, bad])
     here.cycle()
-    kept = here.place.password(OTHER)
+    stored = here.place.password(OTHER)
     bad.broken = down()
     report = here.after(7 * HOUR)
     assert report.outcome == "partial"
     assert (credential(report).outcome, credential(report, OTHER).outcome) == ("fetched", "kept")
-    assert here.place.password(OTHER) == kept
+    assert here.place.password(OTHER) == stored
     problem = credential(report, OTHER).failure
     assert problem is not None
     assert (problem.reason, problem.detail) == (Reason.UNREACHABLE, "connection refused")
@@ -138,7 +138,7 @@ def test_nothing_to_publish_is_said() -> None:
     here = site()
     here.source.broken = refused()
     report = here.cycle()
-    told = target(report)
-    assert (report.outcome, told.outcome, here.place.text) == ("failed", "held_back", None)
-    assert told.failure is not None
-    assert told.failure.reason is Reason.NOT_FOUND
+    reported = target(report)
+    assert (report.outcome, reported.outcome, here.place.text) == ("failed", "held_back", None)
+    assert reported.failure is not None
+    assert reported.failure.reason is Reason.NOT_FOUND

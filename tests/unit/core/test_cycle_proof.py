@@ -37,7 +37,7 @@ def dead(world: World) -> Fixed:
     return Fixed(world, login("s3cr3t-dead", expires_in=12 * HOUR, lease=lease))
 
 
-def test_what_is_in_hand_is_proven_once_a_cycle() -> None:
+def test_what_is_known_is_proven_once_a_cycle() -> None:
     """However many targets hold it."""
     here = site(targets=[Place("one"), Place("two")])
     here.cycle()
@@ -46,7 +46,7 @@ def test_what_is_in_hand_is_proven_once_a_cycle() -> None:
     assert here.world.proofs == proofs + 1
 
 
-def test_what_is_rejected_in_hand_is_due_now() -> None:
+def test_what_is_known_and_rejected_is_due_now() -> None:
     """Whatever its expiry says: somebody revoked it."""
     here = site()
     here.cycle()
@@ -79,11 +79,11 @@ def test_a_fetched_credential_that_is_rejected_is_not_published(mode: ProofMode)
     here.configure(sources=(dead(world),))
     report = here.after(7 * HOUR)
     assert here.place.password() == f"{MARKED}1"
-    told = credential(report)
-    assert (told.outcome, told.proof) == ("rejected", "rejected")
-    assert told.failure is not None
-    assert told.failure.reason is Reason.REJECTED
-    assert HOST in told.failure.detail
+    reported = credential(report)
+    assert (reported.outcome, reported.proof) == ("rejected", "rejected")
+    assert reported.failure is not None
+    assert reported.failure.reason is Reason.REJECTED
+    assert HOST in reported.failure.detail
 
 
 def test_a_source_that_gives_what_is_rejected_is_backed_off_from() -> None:
@@ -105,7 +105,7 @@ def test_a_source_that_gives_what_is_rejected_is_backed_off_from() -> None:
 
 
 @pytest.mark.parametrize("mode", [ProofMode.LENIENT, ProofMode.STRICT])
-def test_a_renewal_that_was_refused_is_said_until_it_is_mended(mode: ProofMode) -> None:
+def test_a_renewal_that_was_refused_is_said_until_it_succeeds(mode: ProofMode) -> None:
     """What is in hand goes on working; that is no reason to call it fresh and to ask in hours."""
     world = World()
     source = dead(world)
@@ -133,7 +133,7 @@ def test_the_lease_of_what_was_rejected_is_ended_at_once() -> None:
     assert here.record.retired == ()
 
 
-def test_the_good_half_of_what_a_source_gives_is_published() -> None:
+def test_the_good_part_of_what_a_source_gives_is_published() -> None:
     """One registry rejects, the other one's entry is fresh."""
     world = World()
     good = login(world.issue(OTHER, HOUR), OTHER, expires_in=3 * HOUR)
@@ -213,10 +213,10 @@ def test_strict_publishes_only_what_its_registry_accepts() -> None:
     here = unanswered(ProofMode.STRICT)
     report = here.after(7 * HOUR)
     assert here.place.password() == f"{MARKED}1"
-    told = credential(report)
-    assert (report.outcome, told.outcome, told.proof) == ("failed", "kept", "unknown")
-    assert told.failure is not None
-    assert told.failure.reason is Reason.UNREACHABLE
+    reported = credential(report)
+    assert (report.outcome, reported.outcome, reported.proof) == ("failed", "kept", "unknown")
+    assert reported.failure is not None
+    assert reported.failure.reason is Reason.UNREACHABLE
     here.world.unreachable.clear()
     trouble = here.record.source("vault").failure
     assert trouble is not None
@@ -262,10 +262,10 @@ def test_a_proof_that_hangs_is_an_unknown_one() -> None:
     """It says how long was waited, and nothing else waits for it."""
     here = site(proof=ProofMode.STRICT)
     here.hanging = HOST
-    told = credential(here.cycle())
-    assert told.proof == "unknown"
-    assert told.failure is not None
-    assert "no answer within" in told.failure.detail
+    reported = credential(here.cycle())
+    assert reported.proof == "unknown"
+    assert reported.failure is not None
+    assert "no answer within" in reported.failure.detail
 
 
 def test_without_proofs_no_registry_is_asked() -> None:

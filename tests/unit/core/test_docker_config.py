@@ -255,8 +255,8 @@ def test_warns_of_what_works_only_where_it_was_made(key: str, value: Any, nothin
 def test_what_is_printed_of_a_key(key: str, printed: str) -> None:
     """A key can hold a login, or what does things to a terminal."""
     assert shown(key) == printed
-    told = DockerConfig({key: {}, f"{key}/a": {}}).warnings()
-    assert "s3cr3t-" not in str(told)
+    reported = DockerConfig({key: {}, f"{key}/a": {}}).warnings()
+    assert "s3cr3t-" not in str(reported)
 
 
 # Writing
@@ -463,7 +463,7 @@ def test_remove() -> None:
     assert merged.left_out == ()
 
 
-def test_prints_no_secret() -> None:
+def test_shows_no_secret() -> None:
     """A document that is printed by mistake shows no entry."""
     printed = repr(merge(DockerConfig({HOST: GOOD}, {"x": "s3cr3t-x"}), [ours("other")]))
     assert GOOD["auth"] not in printed

@@ -53,7 +53,7 @@ def test_an_error_that_nobody_meant_is_a_bug() -> None:
     assert "s3cr3t" not in problem.detail + problem.hint
 
 
-def test_all_problems_of_a_configuration_are_told_at_once() -> None:
+def test_all_problems_of_a_configuration_are_reported_at_once() -> None:
     """One line a problem."""
     error = ConfigError(["a.yaml:1:1: no", "a.yaml:2:1: no"])
     assert str(error).splitlines() == list(error.problems)

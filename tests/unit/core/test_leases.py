@@ -68,7 +68,7 @@ def test_a_lease_that_is_lengthened_keeps_its_password() -> None:
     assert here.record.retired == ()
 
 
-def test_a_source_is_told_what_is_in_hand() -> None:
+def test_a_source_gets_the_credentials_in_use() -> None:
     """With the lease, also after a restart: the journal has kept it."""
     here = leased()
     here.restart()

@@ -76,7 +76,7 @@ def test_a_lease_is_not_ended_while_another_registry_needs_it() -> None:
     assert source.revoked == []
 
 
-def test_a_rejected_half_does_not_end_the_lease_of_the_half_that_works() -> None:
+def test_a_rejected_part_does_not_end_the_lease_of_the_part_that_works() -> None:
     """What is published lives by it."""
     here, source = documents(spoiled=True)
     assert set(here.place.document.auths) == {HOST}

@@ -30,7 +30,7 @@ SECRET = Secret(f"{MARKED}text")
         json.dumps({"password": SECRET}, default=str),
     ],
 )
-def test_a_secret_prints_as_stars(printed: str) -> None:
+def test_a_secret_shows_as_stars(printed: str) -> None:
     """However it is printed, alone or inside something else."""
     assert MARKED not in printed
     assert "***" in printed
@@ -53,7 +53,7 @@ def test_a_secret_is_compared_by_its_text() -> None:
     assert Secret("pässword") != other
 
 
-def test_half_a_surrogate_pair_is_compared_too() -> None:
+def test_a_lone_surrogate_is_compared_too() -> None:
     """JSON can hold one, UTF-8 can't; a comparison must not fail a cycle."""
     assert Secret("\ud800") == Secret("\ud800")
     assert Secret("\ud800") != Secret("\ud801")

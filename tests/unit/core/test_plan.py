@@ -26,8 +26,8 @@ from tests.unit.core.builders import (
 
 def reason(here: Site, seconds: float = 0) -> tuple[str, str | None]:
     """Run a cycle; return the target's outcome and its reason."""
-    told = target(here.after(seconds))
-    return told.outcome, None if told.failure is None else str(told.failure.reason)
+    reported = target(here.after(seconds))
+    return reported.outcome, None if reported.failure is None else str(reported.failure.reason)
 
 
 # A document that is replaced
@@ -37,10 +37,13 @@ def test_merge_replace_leaves_nothing_of_anybody_else() -> None:
     """Neither entries nor other keys."""
     here = site(targets=[Place(merge=Merge.REPLACE)])
     here.place.put(document({OTHER: "s3cr3t-theirs"}, credsStore="pass"))
-    told = target(here.cycle())
+    reported = target(here.cycle())
     assert set(here.place.document.auths) == {HOST}
     assert here.place.document.rest == {}
-    assert {(c.registry, c.why) for c in told.changes} == {(HOST, "missing"), (OTHER, "removed")}
+    assert {(c.registry, c.why) for c in reported.changes} == {
+        (HOST, "missing"),
+        (OTHER, "removed"),
+    }
 
 
 @pytest.mark.parametrize("restarted", [False, True])
@@ -53,12 +56,12 @@ def test_merge_replace_keeps_the_entry_of_a_source_that_failed(
     bad = WorldSource(world, OTHER, "bad")
     here = site(world, sources=[WorldSource(world), bad], targets=[Place(merge=Merge.REPLACE)])
     here.cycle()
-    kept = here.place.password(OTHER)
+    stored = here.place.password(OTHER)
     bad.broken = refused()
     if restarted:
         here.restart()
     here.after(13 * HOUR)
-    assert here.place.password(OTHER) == kept
+    assert here.place.password(OTHER) == stored
     assert here.place.password() == f"{MARKED}3"
 
 
@@ -77,7 +80,7 @@ def hidden(merge: Merge = Merge.REPLACE, *, marks: bool = True) -> Site:
 
 
 @pytest.mark.parametrize("marks", [True, False])
-def test_a_hidden_value_is_composed_from_what_is_in_hand(*, marks: bool) -> None:
+def test_a_hidden_value_is_composed_from_what_is_known(*, marks: bool) -> None:
     """All of it is ours, and it is written once."""
     here = hidden(marks=marks)
     report = here.cycle()
@@ -116,11 +119,11 @@ def test_a_hidden_value_is_not_merged_with_what_nobody_can_see() -> None:
     """Other entries would be lost; the report says what to do."""
     here = hidden(Merge.PRESERVE)
     report = here.cycle()
-    told = target(report)
-    assert (told.outcome, here.place.text) == ("held_back", "a person's")
-    assert told.failure is not None
-    assert told.failure.reason is Reason.IMMUTABLE
-    assert "merge: replace" in told.failure.hint
+    reported = target(report)
+    assert (reported.outcome, here.place.text) == ("held_back", "a person's")
+    assert reported.failure is not None
+    assert reported.failure.reason is Reason.IMMUTABLE
+    assert "merge: replace" in reported.failure.hint
     assert report.job_safe is False
 
 

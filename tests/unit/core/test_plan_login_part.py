@@ -22,11 +22,11 @@ from tests.unit.core.builders import (
 
 def reason(here: Site, seconds: float = 0) -> tuple[str, str | None]:
     """Run a cycle; return the target's outcome and its reason."""
-    told = target(here.after(seconds))
-    return told.outcome, None if told.failure is None else str(told.failure.reason)
+    reported = target(here.after(seconds))
+    return reported.outcome, None if reported.failure is None else str(reported.failure.reason)
 
 
-def half(content: Content = Content.PASSWORD, **settings: object) -> Site:
+def login_part(content: Content = Content.PASSWORD, **settings: object) -> Site:
     """Return a rotator that publishes the username or the password alone."""
     return site(targets=[Place(content=content, registry=HOST)], **settings)  # type: ignore[arg-type]
 
@@ -38,9 +38,9 @@ def half(content: Content = Content.PASSWORD, **settings: object) -> Site:
         (Content.PASSWORD, f"{MARKED}1", f"{MARKED}2"),
     ],
 )
-def test_half_a_login_is_published_as_it_is(content: Content, first: str, second: str) -> None:
+def test_a_login_part_is_published_as_it_is(content: Content, first: str, second: str) -> None:
     """For `docker login` in a job's script: the text and nothing else, and its end in the mark."""
-    here = half(content)
+    here = login_part(content)
     report = here.cycle()
     assert here.place.text == first
     assert here.place.marked() == here.world.now + timedelta(hours=12)
@@ -53,13 +53,13 @@ def test_half_a_login_is_published_as_it_is(content: Content, first: str, second
 
 @pytest.mark.parametrize("text", ["s3cr3t-typo", "", None])
 @pytest.mark.parametrize("marks", [True, False])
-def test_half_a_login_that_a_person_changed_is_repaired(
+def test_a_login_part_that_a_person_changed_is_repaired(
     *,
     text: str | None,
     marks: bool,
 ) -> None:
     """The mark is ours or there can be none, so it is no other rotator's."""
-    here = half()
+    here = login_part()
     here.place.marks = marks
     here.cycle()
     here.place.put(text)
@@ -69,11 +69,11 @@ def test_half_a_login_that_a_person_changed_is_repaired(
 
 @pytest.mark.parametrize("hidden", [True, False])
 @pytest.mark.parametrize("marked", [13 * HOUR, 6 * HOUR])
-def test_half_a_login_that_another_rotator_wrote_is_written_again(
+def test_a_login_part_that_another_rotator_wrote_is_written_again(
     *, marked: float, hidden: bool
 ) -> None:
     """It can't be merged, so it has one writer: two of them write in turn, once a poll each."""
-    here = half()
+    here = login_part()
     here.place.hidden = hidden
     here.cycle()
     end = here.world.now + timedelta(seconds=marked)
@@ -84,9 +84,9 @@ def test_half_a_login_that_another_rotator_wrote_is_written_again(
     assert report.job_safe
 
 
-def test_half_a_login_after_a_lost_journal_is_worth_nothing_while_its_source_is_down() -> None:
+def test_a_login_part_after_a_lost_journal_is_worth_nothing_while_its_source_is_down() -> None:
     """Nobody knows whether its registry accepts it."""
-    here = half()
+    here = login_part()
     here.cycle()
     here.lose_journal()
     here.world.valid.clear()
@@ -96,18 +96,18 @@ def test_half_a_login_after_a_lost_journal_is_worth_nothing_while_its_source_is_
 
 
 @pytest.mark.parametrize("text", ["s3cr3t-dead", None], ids=["rejected", "taken out"])
-def test_half_a_login_of_another_rotator_that_does_not_work_is_replaced(text: str | None) -> None:
+def test_a_login_part_of_another_rotator_that_does_not_work_is_replaced(text: str | None) -> None:
     """Whatever its mark says: a mark can outlive its value."""
-    here = half()
+    here = login_part()
     here.cycle()
     here.place.put(text, foreign({HOST: here.world.now + timedelta(days=9)}))
     assert reason(here, 300) == ("written", None)
     assert here.place.text == f"{MARKED}1"
 
 
-def test_half_a_login_of_another_rotator_is_left_while_ours_is_down_and_worth_nothing() -> None:
+def test_a_login_part_of_another_rotator_is_left_while_ours_is_down_and_worth_nothing() -> None:
     """No mark is believed of a value with one writer."""
-    here = half(Content.USERNAME)
+    here = login_part(Content.USERNAME)
     here.source.broken = down()
     end = here.world.now + timedelta(hours=5)
     here.place.put("robot", foreign({HOST: end}))
@@ -116,9 +116,9 @@ def test_half_a_login_of_another_rotator_is_left_while_ours_is_down_and_worth_no
     assert report.safe_until is None
 
 
-def test_half_a_login_waits_for_something_to_publish() -> None:
+def test_a_login_part_waits_for_something_to_publish() -> None:
     """Its source is down on the first run."""
-    here = half()
+    here = login_part()
     here.source.broken = down()
     assert reason(here) == ("held_back", "not_found")
     here.place.put("s3cr3t-theirs")
@@ -126,7 +126,7 @@ def test_half_a_login_waits_for_something_to_publish() -> None:
     assert here.place.text == "s3cr3t-theirs"
 
 
-def test_half_a_login_of_a_registry_that_nobody_serves_is_left_alone() -> None:
+def test_a_login_part_of_a_registry_without_a_source_is_left_alone() -> None:
     """The configuration names one; until a source gives it there is nothing to say."""
     here = site(targets=[Place(content=Content.PASSWORD, registry="nobody.example.com")])
     assert here.cycle().outcome == "failed"
@@ -134,9 +134,9 @@ def test_half_a_login_of_a_registry_that_nobody_serves_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("marks", [True, False])
-def test_half_a_login_can_be_hidden(*, marks: bool) -> None:
+def test_a_login_part_can_be_hidden(*, marks: bool) -> None:
     """What was written last is remembered by its fingerprint."""
-    here = half()
+    here = login_part()
     here.place.hidden, here.place.marks = True, marks
     here.cycle()
     assert reason(here, 300) == ("unchanged", None)
@@ -144,9 +144,9 @@ def test_half_a_login_can_be_hidden(*, marks: bool) -> None:
     assert here.place.text == f"{MARKED}2"
 
 
-def test_a_hidden_half_whose_write_failed_is_tried_again() -> None:
+def test_a_hidden_part_whose_write_failed_is_tried_again() -> None:
     """What was only planned is not taken for what is there."""
-    here = half()
+    here = login_part()
     here.place.hidden, here.place.marks = True, False
     here.place.put("a person's")
     here.place.broken = down()

@@ -27,11 +27,11 @@ def test_what_a_person_changed_is_repaired(edit: str | None) -> None:
     here.cycle()
     mine = here.place.password()
     here.place.put(document({HOST: edit} if edit else {}))
-    told = target(here.after(300))
+    reported = target(here.after(300))
     assert here.place.password() == mine
     assert here.source.fetches == 1
-    assert told.outcome == "written"
-    assert [change.why for change in told.changes] == ["rejected" if edit else "missing"]
+    assert reported.outcome == "written"
+    assert [change.why for change in reported.changes] == ["rejected" if edit else "missing"]
 
 
 def test_a_persons_entry_that_works_is_repaired_too() -> None:
@@ -40,9 +40,9 @@ def test_a_persons_entry_that_works_is_repaired_too() -> None:
     here.cycle()
     mine = here.place.password()
     here.place.put(document({HOST: here.world.issue(HOST, HOUR)}))
-    told = target(here.after(300))
+    reported = target(here.after(300))
     assert here.place.password() == mine
-    assert [change.why for change in told.changes] == ["edited"]
+    assert [change.why for change in reported.changes] == ["edited"]
 
 
 def test_the_end_of_our_entry_is_not_believed_of_what_a_person_put_in_its_place() -> None:
@@ -92,12 +92,12 @@ def test_somebody_elses_document_that_nobody_can_read_is_refused_and_said(text: 
     here = site()
     here.place.put(text)
     report = here.cycle()
-    told = target(report)
+    reported = target(report)
     assert (here.place.text, here.place.writes) == (text, [])
-    assert (told.outcome, report.job_safe) == ("failed", False)
-    assert told.failure is not None
-    assert told.failure.reason == "malformed"
-    assert told.failure.hint
+    assert (reported.outcome, report.job_safe) == ("failed", False)
+    assert reported.failure is not None
+    assert reported.failure.reason == "malformed"
+    assert reported.failure.hint
 
 
 def test_merge_replace_takes_over_a_document_that_nobody_can_read() -> None:

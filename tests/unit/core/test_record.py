@@ -24,19 +24,19 @@ from rotator.core.record import (
 from tests.support import NOW
 from tests.unit.core.builders import HOST
 
-moments = st.just(FOREVER) | st.datetimes(
+times = st.just(FOREVER) | st.datetimes(
     min_value=datetime(1970, 1, 1),  # noqa: DTZ001  the strategy adds the zone
     timezones=st.just(UTC),
 )
-perhaps = st.none() | moments
+perhaps = st.none() | times
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-leases = st.builds(Lease, words, moments, st.booleans())
+leases = st.builds(Lease, words, times, st.booleans())
 troubles = st.builds(
-    FailureRecord, st.integers(0, 10**9), words, words, words, moments, moments, st.booleans(),
+    FailureRecord, st.integers(0, 10**9), words, words, words, times, times, st.booleans(),
     st.none() | words,
 )  # fmt: skip
 known = st.builds(
-    KnownCredential, words, words, moments, perhaps, perhaps, st.none() | leases, st.booleans()
+    KnownCredential, words, words, times, perhaps, perhaps, st.none() | leases, st.booleans()
 )
 sources = st.builds(
     SourceRecord,
@@ -59,7 +59,7 @@ records = st.builds(
     credentials=st.dictionaries(words, st.lists(known, max_size=2).map(tuple), max_size=2),
     sources=st.dictionaries(words, sources, max_size=2),
     targets=st.dictionaries(words, targets, max_size=2),
-    retired=st.lists(st.builds(RetiredLease, words, leases, moments), max_size=2).map(tuple),
+    retired=st.lists(st.builds(RetiredLease, words, leases, times), max_size=2).map(tuple),
     outcome=words,
     started_at=perhaps,
     ended_at=perhaps,

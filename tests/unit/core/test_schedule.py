@@ -130,7 +130,7 @@ def test_retries_are_spread_from_one_second_on() -> None:
 
 
 @pytest.mark.parametrize(("u", "expected"), [(0, 5 * MINUTE), (1, 10 * MINUTE)])
-def test_what_waiting_does_not_mend_is_retried_slowly_from_the_start(
+def test_what_waiting_does_not_help_is_retried_slowly_from_the_start(
     u: float, expected: timedelta
 ) -> None:
     """A permanent failure waits at least half the limit, also the first time."""

@@ -74,10 +74,12 @@ def test_a_renewal_leaves_time_for_the_longest_job(
 
 @new_examples(60)
 @given(schedules, chances)
-def test_drift_is_looked_for_within_poll(schedule: Schedule, u: float) -> None:
-    """Polls are a little spread, and never later than configured."""
+def test_drift_is_found_within_poll(schedule: Schedule, u: float) -> None:
+    """Polls are a little spread, the first one widely, and never later than configured."""
     wait = poll_at(NOW, schedule, u=u) - NOW
     assert 0.9 * schedule.poll - SECOND < wait <= schedule.poll
+    wait = poll_at(NOW, schedule, u=u, first=True) - NOW
+    assert 0.1 * schedule.poll - SECOND < wait <= schedule.poll
 
 
 @new_examples(60)

@@ -114,7 +114,7 @@ def test_a_crash_between_two_targets_leaves_them_equal_in_the_end() -> None:
     assert here.source.fetches == 1
 
 
-def test_the_journal_is_written_when_settled() -> None:
+def test_the_journal_is_written_at_the_end() -> None:
     """What a status page and the next life need to know."""
     here = site()
     report = here.cycle()
@@ -155,3 +155,38 @@ def test_a_promise_that_gets_shorter_is_in_the_journal_before_the_write() -> Non
     with pytest.raises(Crash):
         here.cycle(force=True)
     assert here.record.job_safe is False
+
+
+# What a source learned
+
+
+def test_what_a_source_learned_outlives_the_process() -> None:
+    """It comes back with the first fetch of the next one, and a failure does not lose it."""
+    here = site()
+    here.source.learned = "kv2 secret"
+    here.cycle()
+    here.restart()
+    here.source.learned = ""
+    here.source.broken = refused()
+    here.cycle(force=True)
+    assert here.source.learned == "kv2 secret"
+    assert here.record.source("vault").learned == "kv2 secret"
+
+
+# What outlives a power failure
+
+
+def test_only_what_is_known_before_the_first_write_has_to_be_on_the_disk() -> None:
+    """The attempt before it and the end after it may be lost: both are found out again."""
+    here = site()
+    here.cycle()
+    assert here.journal.lasting == [False, True, False]
+
+
+def test_a_cycle_that_writes_and_fetches_nothing_saves_once() -> None:
+    """There is nothing that its end could not tell."""
+    here = site()
+    here.cycle()
+    here.journal.lasting.clear()
+    assert here.after(300).outcome == "fresh"
+    assert here.journal.lasting == [False]

@@ -267,13 +267,13 @@ def test_what_another_rotator_wrote_between_our_read_and_our_write_is_worth_its_
 # What a cycle does not deal with
 
 
-def test_only_some_targets_are_dealt_with_and_the_others_count_as_last_seen() -> None:
+def test_only_some_targets_are_dealt_with_and_the_others_count_as_last_read() -> None:
     """`run-once --target one`: the rotation is not job-safe while the other one holds nothing."""
     one, two = Place("one"), Place("two")
     here = site(targets=[one, two])
     report = here.cycle(only=frozenset({"one"}))
     assert (one.password(), two.text) == (f"{MARKED}1", None)
-    assert [told.name for told in report.targets] == ["one"]
+    assert [reported.name for reported in report.targets] == ["one"]
     assert report.job_safe is False
     here.cycle()
     report = here.after(60, only=frozenset({"one"}))
@@ -321,7 +321,7 @@ class Group(Place):
 
     def __init__(self, *members: Place) -> None:
         super().__init__("group")
-        self.standing_for = members
+        self.in_place_of = members
         for member in members:
             member.group = "group"
 
@@ -329,7 +329,7 @@ class Group(Place):
         """Return them, unless the server can't be asked."""
         if self.unreadable is not None:
             raise self.unreadable
-        return self.standing_for
+        return self.in_place_of
 
 
 def test_a_group_is_written_member_by_member() -> None:
@@ -343,22 +343,24 @@ def test_a_group_is_written_member_by_member() -> None:
         f"{MARKED}1",
         True,
     )
-    assert {told.group for told in report.targets} == {"group"}
-    group.standing_for = (two, three)
+    assert {reported.group for reported in report.targets} == {"group"}
+    group.in_place_of = (two, three)
     three.group = "group"
     here.after(300)
     assert three.password() == f"{MARKED}1"
     assert here.record.targets.keys() == {"two", "three"}
 
 
-def test_a_group_that_can_not_be_listed_is_named_and_counts_as_last_seen() -> None:
+def test_a_group_that_can_not_be_listed_is_named_and_counts_as_last_read() -> None:
     """Its members are where they were."""
     group = Group(Place("one"), Place("two"))
     here = site(targets=[group])
     here.cycle()
     group.unreadable = down()
     report = here.after(300)
-    assert [(told.name, told.outcome) for told in report.targets] == [("group", "failed")]
+    assert [(reported.name, reported.outcome) for reported in report.targets] == [
+        ("group", "failed")
+    ]
     assert report.job_safe
     assert here.record.targets.keys() == {"one", "two", "group"}
     group.unreadable = PermanentError(Reason.NOT_FOUND, "gone", "make it")
@@ -370,7 +372,7 @@ def test_one_group_is_chosen_by_its_name() -> None:
     group, other = Group(Place("one")), Place("other")
     here = site(targets=[group, other])
     report = here.cycle(only=frozenset({"group"}))
-    assert [told.name for told in report.targets] == ["one"]
+    assert [reported.name for reported in report.targets] == ["one"]
     assert here.cycle(only=frozenset({"other"})).targets[0].name == "other"
 
 
@@ -461,8 +463,8 @@ def test_a_token_says_its_own_end() -> None:
     """Then no mark is needed, and no claim is believed."""
     world = World()
     end = world.now + timedelta(hours=5)
-    claims = base64.urlsafe_b64encode(json.dumps({"exp": end.timestamp()}).encode()).decode()
-    token = f"{MARKED}h.{claims.rstrip('=')}.sig"
+    payload = base64.urlsafe_b64encode(json.dumps({"exp": end.timestamp()}).encode()).decode()
+    token = f"{MARKED}h.{payload.rstrip('=')}.sig"
     here = site(world)
     world.valid[HOST, token] = end
     here.place.put(document({HOST: token}))
@@ -795,3 +797,22 @@ def test_what_is_found_without_an_end_has_no_time_of_renewal() -> None:
     assert here.cycle().job_safe
     (newest,) = here.record.credentials[HOST]
     assert (newest.foreign, newest.renew_at) == (True, None)
+
+
+def test_what_another_rotator_replaced_is_not_good_when_it_is_back() -> None:
+    """Its owner may be about to end it, and notices that it is back at its next read only."""
+    here = site()
+    first, second = (here.world.issue(HOST, HOUR * hours) for hours in (20, 22))
+    marks = [
+        replace(foreign({HOST: here.world.now + timedelta(hours=hours)}), fingerprint=name)
+        for hours, name in ((20, "hmac:f1"), (22, "hmac:f2"))
+    ]
+    for password, mark in zip((first, second), marks, strict=True):
+        here.place.put(document({HOST: password}), mark)
+        assert here.after(60).job_safe
+    here.source.broken = down()
+    here.restart()
+    here.place.put(document({HOST: first}), marks[0])
+    assert not here.after(60).job_safe
+    assert here.place.password() == first.reveal()
+    assert here.after(60).job_safe

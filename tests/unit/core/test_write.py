@@ -161,9 +161,9 @@ def test_a_read_that_shows_what_was_before_our_write_waits_a_minute() -> None:
     here = blind()
     stale(here)
     report = here.after(20)
-    told = target(report)
-    assert (told.outcome, len(here.place.writes)) == ("unchanged", 2)
-    assert any("again in a minute" in note for note in told.notes)
+    reported = target(report)
+    assert (reported.outcome, len(here.place.writes)) == ("unchanged", 2)
+    assert any("again in a minute" in note for note in reported.notes)
     assert 40 <= seconds_until(report.next_at, here.world) <= 45
 
 

@@ -89,7 +89,7 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("text", FOREIGN)
-def test_other_words_are_no_mark(text: str | None) -> None:
+def test_other_texts_are_no_mark(text: str | None) -> None:
     """Only a sentence that begins as ours is ours."""
     assert parse(text) is None
 

@@ -156,10 +156,11 @@ def test_a_place_that_cannot_be_replaced(
 )
 def test_where_it_is_mounted(place: Place, tmp_path: Path, line: str, words: str) -> None:
     """Hosts that share a file system would kill each other's token; a mount point has no rename."""
-    table = tmp_path / "mountinfo"
+    table = tmp_path / "self" / "mountinfo"
+    table.parent.mkdir()
     table.write_text(line.format(parent=place.file.parent, file=place.file) + "\n")
     with pytest.raises(CannotReplaceError, match=words):
-        token_file.check(place.file, table)
+        token_file.check(place.file, tmp_path)
 
 
 def test_a_refusal_leaves_the_old_token(place: Place) -> None:

@@ -13,7 +13,7 @@ from rotator.core.model import Verdict
 from rotator.http.client import Limits
 from rotator.http.connections import look_up
 from rotator.registry import RegistryProver
-from tests.unit.registry.stand_in import basic, credential, standing_in
+from tests.unit.registry.stand_in import basic, credential, in_place_of
 
 if TYPE_CHECKING:
     from tests.fakes.name_server import NameServer
@@ -43,7 +43,7 @@ def test_one_look_up_a_name(name_server: NameServer) -> None:
     assert found[0][4] == ("127.0.0.1", 443)
 
 
-def test_failed_look_ups_are_not_kept() -> None:
+def test_failed_look_ups_are_not_cached() -> None:
     """A name that is not known is asked for again the next time."""
     for _ in range(2):
         with pytest.raises(socket.gaierror):
@@ -65,7 +65,7 @@ def test_tries_every_address(name_server: NameServer, monkeypatch: pytest.Monkey
     def two(host: str, port: int, *args: Any) -> Any:
         return [*real("127.0.0.2", port, *args), *real("127.0.0.1", port, *args)]
 
-    with standing_in() as registry:
+    with in_place_of() as registry:
         registry.respond = basic(200)
         monkeypatch.setattr(socket, "getaddrinfo", two)
         name = f"registry.test:{registry.server.server_port}"

@@ -18,12 +18,14 @@ from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 
 RULES = (
     ErrorRule(on(status=401), Reason.LOGIN_REJECTED, "correct {file}", kind=LoginRejectedError),
-    ErrorRule(on(status=403, text="scope"), Reason.FORBIDDEN, "add {{scope}}", "no scope {scope}"),
+    ErrorRule(
+        on(status=403, text="scope"), Reason.FORBIDDEN, "add {{scope}}", ": no scope {scope}"
+    ),
     ErrorRule(on(status=403), Reason.FORBIDDEN, "ask"),
-    ErrorRule(on(status=409), Reason.CONFLICT, "", "changed", ConflictError),
+    ErrorRule(on(status=409), Reason.CONFLICT, "", ": changed", ConflictError),
     ErrorRule(on(status=range(500, 600)), Reason.UNAVAILABLE, "wait", kind=TemporaryError),
     ErrorRule(on(code=("Throttled", "Slow")), Reason.THROTTLED, "wait", kind=TemporaryError),
-    ErrorRule(on(raised=TimeoutError), Reason.TIMEOUT, "wait", "no answer", TemporaryError),
+    ErrorRule(on(raised=TimeoutError), Reason.TIMEOUT, "wait", ": no answer", TemporaryError),
     ErrorRule(on(errno={errno.ENOSPC}), Reason.NO_SPACE, "make room"),
     ErrorRule(on(raised=(KeyError, OSError), text="gone"), Reason.UNREADABLE, "see", "", GoneError),
 )

@@ -18,7 +18,7 @@ from rotator.kubernetes.login import Login
 from tests.fakes.certificates import Pki
 from tests.fakes.kubernetes import ADMIN, FakeKubernetes
 from tests.fakes.kubernetes_rbac import Account
-from tests.support import settled
+from tests.support import aged
 from tests.unit.kubernetes.cluster import ALL, NEXT_TOKEN, TOKEN, error_of, target
 
 if TYPE_CHECKING:
@@ -158,14 +158,14 @@ def test_reads_a_token_file_beside_the_kubeconfig(fake: FakeKubernetes, tmp_path
     assert str(tmp_path / "token") in error.detail
 
 
-def test_a_client_is_kept_while_its_files_are(pod: Path) -> None:
+def test_a_client_stays_while_its_files_do(pod: Path) -> None:
     """For all targets that are reached in the same way; another token is another client."""
     for file in pod.iterdir():
-        settled(file)
+        aged(file)
     first = Access(service_account=pod).open()
     assert Access(service_account=pod).open() is first
     for file in (pod / "token", pod / "ca.crt"):
-        settled(file, 60)
+        aged(file, 60)
         assert Access(service_account=pod).open() is not first
         first = Access(service_account=pod).open()
         assert Access(service_account=pod).open() is first
@@ -175,25 +175,25 @@ def test_a_file_that_the_kubeconfig_names_counts(fake: FakeKubernetes, tmp_path:
     """Another token beside a kubeconfig that stays the same."""
     token = tmp_path / "token"
     token.write_text(ADMIN)
-    access = Access(settled(fake.kubeconfig(tmp_path / "config", user={"tokenFile": "token"})))
-    settled(token)
+    access = Access(aged(fake.kubeconfig(tmp_path / "config", user={"tokenFile": "token"})))
+    aged(token)
     first = access.open()
     assert access.open() is first
-    settled(token, 60)
+    aged(token, 60)
     assert access.open() is not first
 
 
 def test_a_client_that_nobody_holds_is_closed(pod: Path) -> None:
     """Its connections don't stay behind when another has taken its place."""
     for file in pod.iterdir():
-        settled(file)
+        aged(file)
     client = Access(service_account=pod).open()
     with suppress(RefusedError):  # there is no such object, which takes a connection to see
         client.send("GET", "/api/v1/namespaces/ci/configmaps/docker")
     (pool,) = client._adapter.poolmanager.pools._container.values()
     (connection,) = [one for one in pool.pool.queue if one is not None]
     del pool
-    settled(pod / "token", 60)
+    aged(pod / "token", 60)
     Access(service_account=pod).open()
     assert connection.sock is not None, "it is still in use"
     del client
@@ -269,7 +269,7 @@ def test_a_context_without_user_is_anonymous(fake: FakeKubernetes, tmp_path: Pat
     assert "Role" not in error.hint
 
 
-def test_says_how_to_configure_it_outside_of_a_pod(
+def test_says_how_to_configure_it_without_a_pod(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without service account and kubeconfig the hint names both."""

@@ -13,7 +13,7 @@ from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.kubernetes.access import Access
 from tests.fakes.kubernetes import ADMIN, FakeKubernetes
 from tests.fakes.kubernetes_rbac import Account
-from tests.support import settled
+from tests.support import aged
 from tests.unit.kubernetes.cluster import ALL, error_of, target
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def test_a_plugin_s_login_is_good_until_it_ends(
     if end is not None:
         status["expirationTimestamp"] = (datetime.now(UTC) + end).isoformat()
     user = write_plugin(tmp_path, json.dumps(status))
-    access = Access(settled(fake.kubeconfig(tmp_path / "config", user=user)))
+    access = Access(aged(fake.kubeconfig(tmp_path / "config", user=user)))
     for _ in range(3):
         target(access).read()
     assert runs(tmp_path) == expected
@@ -89,7 +89,7 @@ def test_a_plugin_runs_again_when_its_login_is_refused(
     fake: FakeKubernetes, tmp_path: Path
 ) -> None:
     """The next call asks it for another one, though the first would last."""
-    access = Access(settled(fake.kubeconfig(tmp_path / "config", user=write_plugin(tmp_path))))
+    access = Access(aged(fake.kubeconfig(tmp_path / "config", user=write_plugin(tmp_path))))
     target(access).read()
     account = fake.tokens.pop(ADMIN)
     assert error_of(access).reason is Reason.LOGIN_REJECTED

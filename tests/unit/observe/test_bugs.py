@@ -16,7 +16,7 @@ from rotator.config.schema import LogSettings
 from rotator.core.failure import Failure
 from rotator.core.report import TargetReport
 from rotator.observe.bugs import log_from_threads, without_values
-from rotator.observe.logs import Teller, configure
+from rotator.observe.logs import ReportLog, configure
 from tests.support import MARKED
 from tests.unit.observe.heard import report
 
@@ -46,7 +46,7 @@ def test_a_bug_has_its_traceback_without_values(
 ) -> None:
     """Where it happened is told; what variables held, and errors quote of them, is not."""
     log = configure(LogSettings(level="info", format=form))
-    Teller(log).tell(
+    ReportLog(log).write(
         report(sources=(), targets=(TargetReport("a", "failed", failure=Failure.of(bug())),))
     )
     text = capsys.readouterr().err
@@ -63,7 +63,7 @@ def test_a_bug_has_its_traceback_without_values(
         (lambda: json.loads("{"), "json.decoder.JSONDecodeError"),
     ],
 )
-def test_what_quotes_nothing_is_told(fails: Callable[[], object], words: str) -> None:
+def test_what_quotes_nothing_is_logged(fails: Callable[[], object], words: str) -> None:
     """What says what to mend and holds no value stays."""
     with pytest.raises(Exception) as caught:  # noqa: PT011  each its own
         fails()

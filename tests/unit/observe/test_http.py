@@ -248,7 +248,7 @@ def test_an_address_that_is_taken_is_tried_again() -> None:
             server.start()
     until(lambda: answers(number), what="the server")
     server.stop()
-    assert said[0]["event"] == "http not served yet"
+    assert said[0]["event"] == "http does not listen yet"
     assert "ss -ltnp" in said[0]["hint"]
 
 

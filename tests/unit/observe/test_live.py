@@ -72,14 +72,14 @@ def found(held: Held | Exception, policy: Policy | None = None) -> Found | None:
     return read_targets([asked], ThreadedEach()).get(("r", "place"))
 
 
-def test_entries_are_told_apart() -> None:
+def test_entries_are_distinguished() -> None:
     """What was published last, before that, by somebody else, and not at all."""
     text = document(a=f"{MARKED}new", b="somebody's", other="foreign")
     mark = Mark({"a": NOW}, DOCUMENT, "r")
-    told = found(Held(text, mark))
-    assert told is not None
-    assert told.mark == "ours"
-    assert told.entries == (
+    reported = found(Held(text, mark))
+    assert reported is not None
+    assert reported.mark == "ours"
+    assert reported.entries == (
         EntryFound("a", "current", NOW),
         EntryFound("b", "foreign"),
         EntryFound("c", "missing"),
@@ -100,13 +100,13 @@ def test_nothing_there_or_nothing_shown() -> None:
 
 def test_only_what_belongs_there() -> None:
     """A filter of registries counts; a paused target is not looked at."""
-    told = found(Held(None), Policy(registries=frozenset("b")))
-    assert told is not None
-    assert [e.registry for e in told.entries] == ["b"]
+    reported = found(Held(None), Policy(registries=frozenset("b")))
+    assert reported is not None
+    assert [e.registry for e in reported.entries] == ["b"]
     assert found(Held(None), Policy(enabled=False)) is None
 
 
-def test_half_a_login() -> None:
+def test_login_part() -> None:
     """A target that holds a password alone is known by the text that was written there."""
     policy = Policy(content=Content.PASSWORD, registry="a")
     text = f"{MARKED}new"
@@ -114,8 +114,8 @@ def test_half_a_login() -> None:
         RECORD, targets={"place": TargetRecord(("hmac:planned",), written=fingerprint(text))}
     )
     asked = ReadTarget("r", Place(Held(Secret(text)), policy), written, frozenset("a"), fingerprint)
-    told = read_targets([asked], ThreadedEach())["r", "place"]
-    assert told.entries == (EntryFound("a", "current"),)
+    reported = read_targets([asked], ThreadedEach())["r", "place"]
+    assert reported.entries == (EntryFound("a", "current"),)
 
 
 def test_what_cannot_be_read() -> None:

@@ -14,7 +14,7 @@ from rotator.core.errors import Reason
 from rotator.core.failure import Failure
 from rotator.core.report import CredentialReport, TargetReport
 from rotator.core.situation import Change
-from rotator.observe.logs import Teller, configure
+from rotator.observe.logs import ReportLog, configure
 from tests.unit.observe.heard import PROBLEM, report
 from tests.unit.observe.views import ECR, FILE
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 CHANGE = Change(ECR, "hmac:111111111111", "hmac:222222222222", "renewed")
 
 
-def told(capsys: pytest.CaptureFixture[str], *reports: Any, level: str = "info") -> list[Any]:
+def reported(capsys: pytest.CaptureFixture[str], *reports: Any, level: str = "info") -> list[Any]:
     """Return the lines that are logged of these reports, as a machine reads them."""
     settings = LogSettings(level=level)  # type: ignore[arg-type]
-    teller = Teller(configure(settings))
+    report_log = ReportLog(configure(settings))
     for one in reports:
-        teller.tell(one)
+        report_log.write(one)
     captured = capsys.readouterr()
     assert captured.out == ""
     return [json.loads(line) for line in captured.err.splitlines()]
@@ -37,7 +37,7 @@ def told(capsys: pytest.CaptureFixture[str], *reports: Any, level: str = "info")
 
 def test_a_change_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Which rotation, target and registry; which fingerprint before and after; and why."""
-    lines = told(capsys, report(targets=(TargetReport(FILE, "written", changes=(CHANGE,)),)))
+    lines = reported(capsys, report(targets=(TargetReport(FILE, "written", changes=(CHANGE,)),)))
     [line] = [one for one in lines if one["event"] == "published"]
     assert line.pop("timestamp").endswith("Z")
     assert line == {
@@ -54,7 +54,7 @@ def test_a_change_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_dry_run_does_not_say_published(capsys: pytest.CaptureFixture[str]) -> None:
     """Who counts what was published must not count what would have been."""
-    lines = told(capsys, report(targets=(TargetReport(FILE, "planned", changes=(CHANGE,)),)))
+    lines = reported(capsys, report(targets=(TargetReport(FILE, "planned", changes=(CHANGE,)),)))
     events = {line["event"] for line in lines}
     assert "would publish" in events
     assert "published" not in events
@@ -68,7 +68,7 @@ def test_a_problem_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
         TargetReport("a", "failed", failure=temporary),
         TargetReport("b", "failed", failure=permanent),
     )
-    lines = told(capsys, report(sources=(), targets=targets))
+    lines = reported(capsys, report(sources=(), targets=targets))
     failed = [line for line in lines if "target" in line and line["event"] != "published"]
     assert [(one["target"], one["level"], one["hint"]) for one in failed] == [
         ("a", "warning", "start it"),
@@ -79,7 +79,7 @@ def test_a_problem_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_note_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
     """What a person can't change by reading it again does not fill the log."""
     noted = report(notes=("look at this",), sources=(), targets=())
-    lines = told(capsys, noted, noted, noted)
+    lines = reported(capsys, noted, noted, noted)
     assert len([line for line in lines if line.get("note") == "look at this"]) == 1
 
 
@@ -91,13 +91,13 @@ def test_a_quiet_cycle_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
         targets=(),
         credentials=(CredentialReport(ECR, "ecr", "fresh", "accepted"),),
     )
-    assert told(capsys, fresh) == []
-    assert [line["event"] for line in told(capsys, fresh, level="debug")] == ["cycle ended"]
+    assert reported(capsys, fresh) == []
+    assert [line["event"] for line in reported(capsys, fresh, level="debug")] == ["cycle ended"]
 
 
 def test_a_fetch_that_failed_names_its_source(capsys: pytest.CaptureFixture[str]) -> None:
     """Several sources: which one it was has to be said."""
-    lines = told(capsys, report())
+    lines = reported(capsys, report())
     assert [line["source"] for line in lines if line["event"] == "fetch failed"] == ["vault"]
     assert PROBLEM.hint in json.dumps(lines)
 
@@ -127,7 +127,7 @@ def test_the_journal_learns_how_much_a_line_matters(
         for named in (f"{about.st_dev}:{about.st_ino}", f"{about.st_dev}:1", ""):
             monkeypatch.setenv("JOURNAL_STREAM", named)
             log = configure(LogSettings(format=form))  # type: ignore[arg-type]
-            Teller(log).tell(report(sources=(), credentials=(), targets=targets))
+            ReportLog(log).write(report(sources=(), credentials=(), targets=targets))
             stream.seek(0)
             lines = stream.read().splitlines()
             stream.seek(0)

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rotator.core.candidate import FOREVER
 from rotator.core.report import CredentialReport, TargetReport
 from rotator.core.situation import Change
-from tests.metrics_served import SERVED
+from tests.metrics_served import EXPORTED
 from tests.support import NOW, need
 from tests.unit.observe.heard import Watched, report
 from tests.unit.observe.views import ECR, FILE, HARBOR, TROUBLED, WELL, hours
@@ -28,8 +28,8 @@ def watched() -> Watched:
 def test_names_and_labels(watched: Watched) -> None:
     """Exactly the names and labels that dashboards and alerts rely on are served."""
     families = text_string_to_metric_families(watched.metrics.textfile())
-    served = {sample.name: set(sample.labels) for family in families for sample in family.samples}
-    assert served == SERVED
+    exported = {sample.name: set(sample.labels) for family in families for sample in family.samples}
+    assert exported == EXPORTED
 
 
 def test_promtool_finds_nothing_to_say(watched: Watched) -> None:
@@ -151,3 +151,19 @@ def test_the_file_has_no_process_metrics(watched: Watched) -> None:
     """node_exporter has its own: two of a name would make it refuse the file."""
     assert "process_" not in watched.metrics.textfile()
     assert b"process_resident_memory_bytes" in watched.metrics.exposed()
+
+
+def test_many_objects_have_one_series() -> None:
+    """Else each of 500 namespaces would have a dozen of its own."""
+    watched = Watched()
+    group = "kubernetes_secret:team-*/docker"
+    watched.hear(
+        replace(
+            report(),
+            targets=tuple(
+                TargetReport(f"t{n}", "written", seconds=1.0, group=group) for n in range(9)
+            ),
+        )
+    )
+    assert watched.value("rotator_write_duration_seconds_count", target=group) == 9
+    assert 't1"' not in watched.metrics.textfile()

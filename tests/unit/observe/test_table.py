@@ -55,12 +55,12 @@ def with_found() -> View:
 )
 def test_snapshot(name: str, status: View, width: int, encoding: str) -> None:
     """The table is the one that was looked at. Meant otherwise? Look at the new one, keep it."""
-    kept = SNAPSHOTS / f"{name}.txt"
+    stored = SNAPSHOTS / f"{name}.txt"
     text = printed(status, width, encoding)
-    if not kept.exists():
-        kept.write_text(text)
-        pytest.fail(f"{kept} is new: look at it")
-    assert text == kept.read_text()
+    if not stored.exists():
+        stored.write_text(text)
+        pytest.fail(f"{stored} is new: look at it")
+    assert text == stored.read_text()
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120, 200])

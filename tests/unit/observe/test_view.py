@@ -8,14 +8,15 @@ import pytest
 from msgspec.structs import replace
 
 from rotator.core.candidate import FOREVER
-from rotator.core.record import FailureRecord, Record, SourceRecord
+from rotator.core.record import FailureRecord, Record, SourceRecord, TargetRecord
 from rotator.core.report import CredentialReport, Report, TargetReport
 from rotator.observe import phrases
 from rotator.observe.phrases import headline
 from rotator.observe.status_json import as_json
 from rotator.observe.view import report_view, rotation_view, with_found
-from rotator.observe.view_model import EntryFound, Found, Health, View, overall
+from rotator.observe.view_model import EntryFound, Found, Health, RotationView, View, overall
 from tests.support import NOW
+from tests.unit.observe import heard
 from tests.unit.observe.views import (
     ECR,
     FILE,
@@ -133,10 +134,12 @@ def test_the_first_cycle_is_no_failure_either() -> None:
     [
         (Found((EntryFound(ECR, "current"),)), "green"),
         (Found((EntryFound(ECR, "withheld"),)), "green"),
-        (Found((EntryFound(ECR, "missing"),)), "amber"),
+        (Found((EntryFound(ECR, "missing"),)), "red"),
+        (Found((EntryFound(ECR, "foreign"),)), "amber"),
         (Found(reason="timeout", detail="d", hint="h"), "amber"),
+        (Found(reason="deleted", detail="d", hint="h", gone=True), "red"),
     ],
-    ids=["current", "withheld", "missing", "unread"],
+    ids=["current", "withheld", "missing", "foreign", "unread", "gone"],
 )
 def test_what_is_found_now_counts(found: Found, health: str) -> None:
     """A target that does not hold what was published is not green, whatever the journal says."""
@@ -203,34 +206,28 @@ def test_a_cycle_alone() -> None:
 
 
 def report(**changes: object) -> Report:
-    """Return the report of the cycle that made the record WELL."""
-    assert WELL.started_at is not None
-    whole = Report(
-        name="dind",
-        outcome="fresh",
-        job_safe=True,
-        safe_until=WELL.safe_until,
-        started_at=WELL.started_at,
-        duration_seconds=0.2,
-        next_at=WELL.next_at,
-        credentials=(
+    """Return the report of a cycle in which a registry rejected what was fetched."""
+    given: dict[str, object] = {
+        "outcome": "fresh",
+        "credentials": (
             CredentialReport(ECR, "ecr", "fetched", "accepted", NOW + hours(7)),
             CredentialReport(HARBOR, "vault", "rejected", "rejected"),
         ),
-        targets=(TargetReport(FILE, "unchanged", notes=("a note",)),),
-        notes=("another",),
-    )
-    return replace(whole, **changes)  # type: ignore[arg-type]
+        "sources": (),
+        "targets": (TargetReport(FILE, "unchanged", notes=("a note",)),),
+        "notes": ("another",),
+    }
+    return heard.report(**given | changes)
 
 
 def test_a_report_of_the_same_cycle_adds_to_it() -> None:
-    """Proofs, outcomes and notes are in no record."""
-    status = rotation_view(settings(), WELL, NOW, report())
+    """Proofs and outcomes are in no record; notes are."""
+    status = rotation_view(settings(), replace(WELL, notes=("a note",)), NOW, report())
     assert [(c.outcome, c.proof) for c in status.credentials] == [
         ("fetched", "accepted"),
         ("rejected", "rejected"),
     ]
-    assert status.notes == ("another", "a note")
+    assert status.notes == ("a note",)
 
 
 def test_a_report_of_another_cycle_counts_for_nothing() -> None:
@@ -284,3 +281,75 @@ def test_json() -> None:
     assert first["targets"][0]["fingerprint"] == "hmac:111122223333"
     assert "live" not in first["targets"][0]
     assert (new["outcome"], paused["outcome"]) == (None, "paused")
+
+
+GROUP = "kubernetes_secret:team-*/docker"
+
+
+def members(failing: int, count: int = 9) -> dict[str, TargetRecord]:
+    """Return the records of a group's members."""
+    good = TargetRecord(outcome="unchanged", end=NOW + hours(7), group=GROUP)
+    bad = replace(good, outcome="failed", end=None, failure=TROUBLED.targets[FILE].failure)
+    return {
+        f"kubernetes_secret:team-{n}/docker": bad if n < failing else good for n in range(count)
+    }
+
+
+def view_of_group(record: Record) -> RotationView:
+    """Return the view of a rotation to many namespaces."""
+    target = {"type": "kubernetes_secret", "namespaces": ["team-*"], "name": "docker"}
+    return rotation_view(settings(targets=[target]), record, NOW)
+
+
+@pytest.mark.parametrize(("failing", "named"), [(0, 0), (2, 2), (8, 5)])
+def test_many_objects_are_one_line(failing: int, named: int) -> None:
+    """And the worst of them by name."""
+    whole, *worst = view_of_group(replace(WELL, targets=members(failing))).targets
+    assert (whole.name, whole.objects, whole.failing) == (GROUP, 9, failing)
+    assert whole.title.startswith(f"{GROUP} (9 objects")
+    assert whole.outcome == ("failed" if failing else "unchanged")
+    assert [one.name for one in worst] == [
+        f"kubernetes_secret:team-{n}/docker" for n in range(named)
+    ]
+
+
+def test_a_report_of_many_objects_is_as_short() -> None:
+    """`run-once` shows what `status` does."""
+    targets = [
+        TargetReport(name, one.outcome, one.end, group=GROUP) for name, one in members(1).items()
+    ]
+    report = Report(
+        name="dind",
+        outcome="partial",
+        job_safe=True,
+        safe_until=NOW,
+        started_at=NOW,
+        duration_seconds=1.0,
+        next_at=None,
+        targets=tuple(targets),
+    )
+    (whole,) = report_view(report, NOW).targets
+    assert whole.objects == 9
+
+
+def test_a_group_that_could_not_be_listed() -> None:
+    """Its failure is shown beside what is known of its members."""
+    failed = TargetRecord(outcome="failed", failure=TROUBLED.targets[FILE].failure)
+    (whole,) = view_of_group(replace(WELL, targets={**members(0), GROUP: failed})).targets
+    assert (whole.objects, whole.outcome, whole.failure is None) == (9, "failed", False)
+
+
+def test_what_is_found_in_many_objects() -> None:
+    """How many are as published, and what differs, the five worst by name."""
+    foreign, missing = (Found((EntryFound(ECR, one),)) for one in ("foreign", "missing"))
+    differing = [("f", foreign), *((f"m{n}", missing) for n in range(6))]
+    found = Found(objects=9, differing=tuple(sorted(differing, key=lambda one: not one[1].lacks)))
+    view = with_found(
+        view_of_group(replace(WELL, targets=members(0))), {("dind", GROUP): found}, NOW
+    )
+    assert (view.job_safe, view.health) == (False, Health.RED)
+    assert phrases.found(found) == [
+        "now: 2 of 9 objects as published",
+        *(f"m{n}: now missing: {ECR}" for n in range(5)),
+        "and 2 more",
+    ]

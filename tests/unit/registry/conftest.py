@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.registry.stand_in import standing_in
+from tests.unit.registry.stand_in import in_place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 @pytest.fixture
 def registry() -> Iterator[Registry]:
     """Return a registry on loopback."""
-    with standing_in() as made:
+    with in_place_of() as made:
         yield made
 
 
 @pytest.fixture
 def other() -> Iterator[Registry]:
     """Return another server on loopback."""
-    with standing_in() as made:
+    with in_place_of() as made:
         yield made

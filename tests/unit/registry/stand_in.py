@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SECRET = "s3cr3t-of-ci"
-Answered = tuple[int, dict[str, str], bytes]
+Replied = tuple[int, dict[str, str], bytes]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Registry:
     """Answers what `respond` says to a path and an authorization."""
 
     def __init__(self) -> None:
-        self.respond: Callable[[str, str], Answered] = basic(200)
+        self.respond: Callable[[str, str], Replied] = basic(200)
         self.requests: list[Asked] = []
         handler = type("Handler", (_Handler,), {"registry": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -55,7 +55,7 @@ class Registry:
 
 
 @contextmanager
-def standing_in() -> Iterator[Registry]:
+def in_place_of() -> Iterator[Registry]:
     """Serve on loopback for the block."""
     made = Registry()
     Thread(target=made.server.serve_forever, args=(0.01,), daemon=True).start()
@@ -97,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def basic(
     status: int, body: bytes = b"", headers: dict[str, str] | None = None
-) -> Callable[[str, str], Answered]:
+) -> Callable[[str, str], Replied]:
     """Challenge with Basic; answer an offered credential with this."""
     challenge = {"WWW-Authenticate": 'Basic realm="tests"'}
     return lambda _, authorization: (
@@ -105,7 +105,7 @@ def basic(
     )
 
 
-def bearer(parameters: str) -> Answered:
+def bearer(parameters: str) -> Replied:
     """Challenge with Bearer."""
     return 401, {"WWW-Authenticate": f"Bearer {parameters}"}, b""
 

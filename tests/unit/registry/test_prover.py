@@ -14,7 +14,7 @@ from tests.support import free_port
 from tests.unit.registry.stand_in import SECRET, basic, bearer, credential, errors
 
 if TYPE_CHECKING:
-    from tests.unit.registry.stand_in import Answered, Registry
+    from tests.unit.registry.stand_in import Registry, Replied
 
 PAGE = b"<!DOCTYPE html><title>Access denied</title>"
 ANSWERS = {
@@ -86,7 +86,7 @@ def test_ecr_refuses_with_400(registry: Registry, body: bytes, verdict: Verdict)
 def test_ecr_public_is_asked_through_its_challenge(registry: Registry, other: Registry) -> None:
     """It answers 400 to a login that it did not ask for, so none is sent before the challenge."""
 
-    def respond(_: str, sent: str) -> Answered:
+    def respond(_: str, sent: str) -> Replied:
         if sent.startswith("Basic"):
             return 400, {}, b""
         return (200, {}, b"") if sent else bearer(f'realm="{other.url}/token/",service="p"')
@@ -114,7 +114,7 @@ LETS_IN = {
 
 @pytest.mark.parametrize(("ours", "others", "verdict"), LETS_IN.values(), ids=LETS_IN)
 def test_a_registry_that_lets_anybody_in(
-    registry: Registry, ours: Answered, others: Answered, verdict: Verdict
+    registry: Registry, ours: Replied, others: Replied, verdict: Verdict
 ) -> None:
     """The login is offered all the same; accepted it is where another one would be refused."""
     good = Login(credential(registry.host)).basic
@@ -143,7 +143,7 @@ def test_a_registry_that_lets_anybody_in_and_has_tokens(
 ) -> None:
     """A 401 that brings a Bearer challenge is none to the login: the challenge is followed."""
 
-    def respond(_: str, sent: str) -> Answered:
+    def respond(_: str, sent: str) -> Replied:
         if sent.startswith("Basic"):
             return bearer(f'realm="{other.url}/token"')
         return 200, {}, b"{}"
@@ -228,7 +228,7 @@ WITHOUT_LOGIN = {
 
 
 @pytest.mark.parametrize("answer", WITHOUT_LOGIN.values(), ids=WITHOUT_LOGIN)
-def test_offers_no_credential(registry: Registry, answer: Answered) -> None:
+def test_offers_no_credential(registry: Registry, answer: Replied) -> None:
     """What asks for no login that may be offered gets none, and nothing is known."""
     registry.respond = lambda _path, _authorization: answer
     proof = RegistryProver().prove(credential(registry.host))
@@ -241,7 +241,7 @@ def test_follows_its_own_redirect(registry: Registry) -> None:
     """A redirect within the registry, such as /v2 to /v2/, is followed with the credential."""
     challenge = {"WWW-Authenticate": "Basic realm=x"}
 
-    def respond(path: str, authorization: str) -> Answered:
+    def respond(path: str, authorization: str) -> Replied:
         if path == "/v2/":
             return 301, {"Location": "/registry/v2/"}, b""
         return (200, {}, b"{}") if authorization else (401, challenge, b"")
@@ -393,7 +393,7 @@ def test_no_form_is_sent_on(registry: Registry, other: Registry, status: int) ->
 
 
 @pytest.mark.parametrize("answer", [(200, {}, b"{}"), basic(200)("", "")])
-def test_no_identity_token_where_none_is_taken(registry: Registry, answer: Answered) -> None:
+def test_no_identity_token_where_none_is_taken(registry: Registry, answer: Replied) -> None:
     """Nobody but a token service knows what to do with one."""
     registry.respond = lambda *_: answer
     proof = RegistryProver().prove(credential(registry.host, "<token>"))

@@ -8,7 +8,7 @@ from rotator.core.model import Verdict
 from rotator.registry import RegistryProver
 from rotator.registry.trust import Trust
 from tests.fakes.certificates import Pki
-from tests.support import settled
+from tests.support import aged
 from tests.unit.registry.stand_in import credential
 
 if TYPE_CHECKING:
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 def test_authorities_are_read_once_until_they_change(tmp_path: Path) -> None:
     """Reading the system's takes longer than a proof."""
-    ca = settled(Pki(tmp_path).ca)
+    ca = aged(Pki(tmp_path).ca)
     trust = Trust(ca)
     first = trust.context(lax=False)
     assert trust.context(lax=False) is first
     assert trust.context(lax=True) is not first
-    settled(ca, 60)
+    aged(ca, 60)
     assert trust.context(lax=False) is not first
 
 

@@ -44,15 +44,15 @@ def source(
     """Build a source whose helper is this shell script."""
     if script is not None:
         install(folder, "spy", script)
-    return CredentialHelperSource(
-        "helper",
-        "spy",
-        frozenset(registries or {HOST}),
-        lambda: NOW,
-        timeout=timedelta(seconds=timeout),
+    settings = CredentialHelperSourceSettings(
+        name="helper",
+        helper="spy",
+        registries=registries or (HOST,),
         lifetime=lifetime,
-        environment={"PATH": f"{folder}:{os.environ['PATH']}", **(environment or {})},
+        timeout=timedelta(seconds=timeout),
     )
+    variables = {"PATH": f"{folder}:{os.environ['PATH']}", **(environment or {})}
+    return CredentialHelperSource(settings, lambda: NOW, variables)
 
 
 def failure(broken: CredentialHelperSource) -> DriverError:
@@ -309,12 +309,9 @@ def test_child_lives_on(folder: Path) -> None:
 def test_not_installed(tmp_path: Path, helper: str, hint: str) -> None:
     """A helper that is not there: where was looked, and how to install it."""
     absent = CredentialHelperSource(
-        "helper",
-        helper,
-        frozenset({HOST}),
+        CredentialHelperSourceSettings(name="helper", helper=helper, registries=(HOST,)),
         lambda: NOW,
-        timeout=timedelta(seconds=30),
-        environment={"PATH": str(tmp_path)},
+        {"PATH": str(tmp_path)},
     )
     error = failure(absent)
     assert (type(error), error.reason) == (PermanentError, Reason.NOT_FOUND)
@@ -392,12 +389,11 @@ class PassStore:
     def source(self, registry: str) -> CredentialHelperSource:
         """Return a source that asks this store."""
         return CredentialHelperSource(
-            "pass",
-            "pass",
-            frozenset({registry}),
+            CredentialHelperSourceSettings(
+                name="pass", helper="pass", registries=(registry,), timeout=timedelta(seconds=30)
+            ),
             lambda: NOW,
-            timeout=timedelta(seconds=30),
-            environment=self.environment,
+            self.environment,
         )
 
 

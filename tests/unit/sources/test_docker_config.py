@@ -36,7 +36,8 @@ def path(tmp_path: Path) -> Path:
 
 def source(path: Path, *registries: str) -> DockerConfigSource:
     """Build a source that takes these registries, or all."""
-    return DockerConfigSource("file", path, frozenset(registries) or None, lambda: NOW)
+    settings = DockerConfigSourceSettings(name="file", path=path, registries=registries or None)
+    return DockerConfigSource(settings, lambda: NOW)
 
 
 def failure(path: Path, *registries: str) -> DriverError:

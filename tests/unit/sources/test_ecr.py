@@ -38,7 +38,7 @@ from tests.fakes.ecr import (
 )
 from tests.fakes.kubernetes import FakeKubernetes
 from tests.fakes.sigv4 import RefusalError
-from tests.support import NOW, settled
+from tests.support import NOW, aged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -323,7 +323,9 @@ def test_unknown_exceptions_are_bugs() -> None:
         explain(sdk.MD5UnavailableError(), CALL, NOW)
 
 
-def test_keys_are_read_anew(fake: FakeEcr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_are_read_again(
+    fake: FakeEcr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A key that is replaced in the credentials file counts from the next fetch on."""
     file = tmp_path / "credentials"
     only_aws(monkeypatch, AWS_SHARED_CREDENTIALS_FILE=str(file))
@@ -343,7 +345,7 @@ def test_keys_are_read_anew(fake: FakeEcr, tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("where", ["environment", "file"])
-def test_a_client_is_kept_while_its_keys_are(
+def test_a_client_stays_while_its_keys_do(
     fake: FakeEcr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """Other keys are another client; between two fetches with the same keys none is made."""
@@ -358,7 +360,7 @@ def test_a_client_is_kept_while_its_keys_are(
             file.write_text(
                 f"[default]\naws_access_key_id={key}\naws_secret_access_key={SECRET_KEY}\n"
             )
-            settled(file, age)
+            aged(file, age)
 
     fake.keys = {"AKIDOLD": (SECRET_KEY, ""), "AKIDNEW": (SECRET_KEY, "")}
     made = source(fake)
@@ -375,7 +377,7 @@ def test_a_client_is_kept_while_its_keys_are(
     assert fake.signers == ["AKIDOLD", "AKIDOLD", "AKIDNEW", "AKIDNEW"]
 
 
-def test_a_program_that_gives_keys_is_run_anew(
+def test_a_program_that_gives_keys_is_run_again(
     fake: FakeEcr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only it knows whether what it gave is still right; no file tells."""
@@ -384,7 +386,7 @@ def test_a_program_that_gives_keys_is_run_anew(
     program = f"sh -c 'echo run >>{tmp_path}/runs; cat {tmp_path}/keys.json'"
     config = tmp_path / "config"
     config.write_text(f"[default]\ncredential_process = {program}\n")
-    settled(config)
+    aged(config)
     only_aws(monkeypatch, AWS_CONFIG_FILE=str(config))
     made = source(fake)
     made.fetch([])
@@ -396,12 +398,12 @@ def test_another_authority_counts_at_once(fake: FakeEcr, tmp_path: Path) -> None
     """Connections and trust are shared between fetches until `ca_file` is another."""
     (tmp_path / "other").mkdir()
     pki, other = Pki(tmp_path), Pki(tmp_path / "other")
-    settled(pki.ca)
+    aged(pki.ca)
     with FakeKubernetes(pki.context()) as server:  # anything that speaks TLS
         made = source(fake, endpoint_url=server.url, ca_file=pki.ca)
         assert error_of(made).reason is not Reason.UNREACHABLE
         pki.ca.write_bytes(other.ca.read_bytes())
-        settled(pki.ca, 60)
+        aged(pki.ca, 60)
         assert error_of(made).reason is Reason.UNREACHABLE
 
 

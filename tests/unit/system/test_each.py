@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.core.errors import Reason, TemporaryError
+from rotator.core.model import Held, Mark, Policy, Secret
+from rotator.core.ports import Target
 from rotator.system.each import AT_ONCE, ThreadedEach
 from tests.support import until
 
@@ -108,11 +110,21 @@ def test_one_deadline_for_all(gate: threading.Event) -> None:
     assert time.monotonic() - began < 0.9
 
 
-class OnServer:
-    """An item of a server that others share."""
+class OnServer(Target):
+    """A target on a server that others share."""
 
     def __init__(self, server: str = "gitlab") -> None:
+        super().__init__("one of many", Policy())
         self.server = server
+
+    def read(self) -> Held:
+        """Return nothing."""
+        return Held(None)
+
+    def write(self, text: Secret, mark: Mark, replacing: Held) -> Held:
+        """Write nothing."""
+        del text, mark
+        return replacing
 
 
 class Waves:
@@ -143,7 +155,7 @@ def test_a_server_s_items_are_called_a_few_at_a_time() -> None:
 
     def call(item: object) -> None:
         running.append(item)
-        most.append(sum(getattr(one, "server", "") == "gitlab" for one in running))
+        most.append(sum(isinstance(one, OnServer) and one.server == "gitlab" for one in running))
         with contextlib.suppress(threading.BrokenBarrierError):
             full.wait(LONG)
             full.abort()  # who comes later does not wait

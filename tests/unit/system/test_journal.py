@@ -54,6 +54,19 @@ def unwritable(tmp_path: Path) -> Desk:
     return Desk(tmp_path / "file" / "state")
 
 
+@pytest.mark.parametrize("lasting", [True, False])
+def test_what_need_not_outlive_a_power_failure_is_synced_once(desk: Desk, *, lasting: bool) -> None:
+    """The text is always on the disk before it gets its name, so the file is never torn."""
+    synced: list[str] = []
+    desk.journal().save(LATER)
+    with before(lambda: synced.append("the name"), frozenset({"fsync"}), 2):
+        desk.journal().save(RECORD, lasting=lasting)
+    with before(lambda: synced.append("the text"), frozenset({"fsync"})):
+        desk.journal().save(RECORD, lasting=lasting)
+    assert synced == (["the name", "the text"] if lasting else ["the text"])
+    assert desk.journal().load() == RECORD
+
+
 def test_begins_empty(desk: Desk) -> None:
     """Nothing saved is no error, and reading makes nothing."""
     assert desk.journal().load() == Record()
@@ -87,7 +100,7 @@ def test_is_nobody_elses_to_read(desk: Desk) -> None:
     assert {stat.S_IMODE(path.stat().st_mode) for path in desk.folder.iterdir()} == {0o600}
 
 
-def test_run_by_hand_as_root_files_are_the_directorys_owners(desk: Desk) -> None:
+def test_run_as_root_files_are_the_directorys_owners(desk: Desk) -> None:
     """The service that runs as another user can write them afterwards."""
     if os.geteuid():
         missing("root", "sudo make test")
@@ -143,17 +156,17 @@ def test_a_directory_in_its_place_is_set_aside(desk: Desk) -> None:
     assert desk.journal().load() == RECORD
 
 
-def test_only_so_many_are_kept(desk: Desk) -> None:
+def test_only_so_many_stay(desk: Desk) -> None:
     """The newest is number one, and the oldest goes."""
     desk.folder.mkdir()
     for number in range(SET_ASIDE + 3):
         (desk.folder / "dind.json").write_text(f"garbage {number}")
         desk.journal().load()
-    kept = [path.read_text() for path in sorted(desk.folder.iterdir())]
-    assert kept == [f"garbage {number}" for number in (5, 4, 3)]
+    stored = [path.read_text() for path in sorted(desk.folder.iterdir())]
+    assert stored == [f"garbage {number}" for number in (5, 4, 3)]
 
 
-def test_what_cannot_be_set_aside_is_told(desk: Desk) -> None:
+def test_what_cannot_be_set_aside_is_said(desk: Desk) -> None:
     """Neither read nor moved: it is told once, and the work goes on without."""
     desk.folder.mkdir()
     (desk.folder / "dind.json").write_text("garbage")

@@ -159,9 +159,7 @@ def test_makes_its_directory_for_its_owner_alone(tmp_path: Path, warnings: list[
         assert stat.S_IMODE((tmp_path / "a" / "state" / "daemon.lock").stat().st_mode) == 0o600
 
 
-def test_run_by_hand_as_root_the_file_is_the_directorys_owners(
-    tmp_path: Path, warnings: list[str]
-) -> None:
+def test_run_as_root_the_file_is_the_directorys_owners(tmp_path: Path, warnings: list[str]) -> None:
     """The service can take the lock afterwards."""
     if os.geteuid():
         missing("root", "sudo make test")

@@ -103,7 +103,7 @@ def test_scope_is_always_sent(make: Make, fake_gitlab: FakeGitlab) -> None:
     assert all(call.query == {"filter[environment_scope]": ["prod"]} for call in addressed)
 
 
-HAND_SET = [
+BY_PERSON = [
     pytest.param({"protected": True}, {}, {"protected": True}, id="protected is kept"),
     pytest.param({"protected": True}, {"protected": False}, {"protected": False}, id="unless told"),
     pytest.param({"variable_type": "file"}, {}, {"variable_type": "file"}, id="type is kept"),
@@ -126,8 +126,8 @@ HAND_SET = [
 ]
 
 
-@pytest.mark.parametrize(("there", "configured", "then"), HAND_SET)
-def test_what_people_set_is_kept(
+@pytest.mark.parametrize(("there", "configured", "then"), BY_PERSON)
+def test_what_people_set_stays(
     make: Make,
     fake_gitlab: FakeGitlab,
     there: dict[str, Any],
@@ -226,7 +226,7 @@ def test_longest_value_is_taken(make: Make, fake_gitlab: FakeGitlab) -> None:
     ],
     ids=["username", "password"],
 )
-def test_half_a_login(
+def test_login_part(
     make: Make, fake_gitlab: FakeGitlab, content: Content, text: str, key: str
 ) -> None:
     """A user name too short to be masked is written in plain, a password masked."""

@@ -58,15 +58,16 @@ def test_creates_what_is_missing(world: World, secret_type: str | None) -> None:
 
 @pytest.mark.parametrize("exists", [False, True], ids=["missing", "there"])
 def test_one_request_a_call(world: World, *, exists: bool) -> None:
-    """A read is one GET, a write one POST or PATCH."""
+    """A read is one GET, and a dry POST where there is an object; a write is one POST or PATCH."""
     if exists:
         world.put(data={"config.json": "{}"})
     target = world.target()
 
     target.write(TEXT, MARK, target.read())
 
-    verbs = [call.verb for call in world.fake.calls]
-    assert verbs == ["get", "patch" if exists else "create"]
+    calls = [(call.verb, call.dry) for call in world.fake.calls]
+    dry = [("create", True)] if exists else []
+    assert calls == [("get", False), *dry, ("patch" if exists else "create", False)]
 
 
 def test_keeps_what_is_not_its_own(world: World) -> None:
@@ -113,34 +114,26 @@ def test_reads_what_a_person_made(world: World) -> None:
     assert bare.version is not None
 
 
-def test_two_writers_lose_nothing(world: World) -> None:
-    """A write that is based on an older version is a conflict and changes nothing."""
-    target = world.target()
-    held = target.write(TEXT, MARK, target.read())
-    newer = target.write(LATER, MARK, held)
-
-    with pytest.raises(ConflictError):
-        target.write(TEXT, MARK, held)
-
-    assert target.read() == newer
-
-
-@pytest.mark.parametrize("meanwhile", ["created", "deleted", "made again"])
-def test_conflicts_with_creation_and_deletion(world: World, meanwhile: str) -> None:
-    """What appears, vanishes or comes back between read and write is a conflict, not an error."""
-    if meanwhile != "created":
-        world.put(data={"config.json": "{}"})
+@pytest.mark.parametrize("meanwhile", ["created", "changed", "deleted", "made again"])
+def test_two_writers_lose_nothing(world: World, meanwhile: str) -> None:
+    """A write since the read, of any kind, is a conflict: it is not undone, and no error."""
     target = world.target()
     held = target.read()
     if meanwhile != "created":
+        held = target.write(TEXT, MARK, held)
+    if meanwhile in {"deleted", "made again"}:
         world.objects.delete("configmaps", "ci", "docker")
-    if meanwhile != "deleted":
+    if meanwhile == "changed":
+        assert target.write(LATER, MARK, held) == target.read()
+    elif meanwhile != "deleted":
         world.put(data={"config.json": "theirs"})
+    there = target.read()
 
     with pytest.raises(ConflictError):
         target.write(TEXT, MARK, held)
 
-    if meanwhile != "deleted":
+    assert target.read() == there
+    if meanwhile in {"created", "made again"}:
         assert world.look()["data"] == {"config.json": "theirs"}
 
 
@@ -273,7 +266,7 @@ def test_what_is_being_deleted_is_gone(world: World) -> None:
 
 
 @pytest.mark.parametrize("kind", [None, "Opaque"])
-def test_a_broken_text_is_kept_beside(world: World, kind: str | None) -> None:
+def test_a_broken_text_is_stored_beside(world: World, kind: str | None) -> None:
     """Under `KEY.broken`, in one write that is compared; the next write replaces the text."""
     target = world.target(kind)
     held = target.write(Secret('{"auths": s3cr3t-'), MARK, target.read())

@@ -60,7 +60,7 @@ def test_mode(
     assert mode_of(path) == becomes
 
 
-def test_owner_and_group_are_kept(path: Path, root: None) -> None:
+def test_owner_and_group_stay(path: Path, root: None) -> None:
     """Root's rotator does not take the file away from those who read it."""
     os.chown(path, STRANGER, SOMEBODY)
     publish(path)
@@ -182,7 +182,7 @@ def test_a_link_out_of_the_directory_is_refused(folder: Path, path: Path) -> Non
     assert str(elsewhere) in error.hint
 
 
-def test_a_link_that_comes_at_the_worst_moment(folder: Path, path: Path) -> None:
+def test_a_link_that_comes_at_the_worst_time(folder: Path, path: Path) -> None:
     """Put there between the look at the path and the read, it is still not followed."""
     elsewhere = folder.parent / "elsewhere.json"
 

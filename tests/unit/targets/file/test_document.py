@@ -63,7 +63,7 @@ def test_a_directory_that_fills_up_before_the_write(folder: Path) -> None:
     assert (path / "file").exists()
 
 
-def test_the_last_moment_counts(path: Path) -> None:
+def test_the_last_instant_counts(path: Path) -> None:
     """Somebody who writes while our file is being synced is not overwritten."""
     found = target(path)
     held = found.read()
@@ -87,7 +87,7 @@ def test_a_file_removed_since_it_was_read(path: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("doing", ["read", "write"])
-def test_a_file_that_goes_at_the_worst_moment(path: Path, doing: str) -> None:
+def test_a_file_that_goes_at_the_worst_time(path: Path, doing: str) -> None:
     """Removed between the look and the opening: tried again, no bug."""
     found = target(path, write="in_place")
     held = found.read()

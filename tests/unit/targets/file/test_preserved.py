@@ -94,7 +94,7 @@ def test_what_belongs_to_the_old_text_alone(path: Path, root: None) -> None:
         ("security.selinux", LABEL, "restorecon"),
     ],
 )
-def test_what_cannot_be_kept_is_said(
+def test_what_cannot_be_preserved_is_said(
     path: Path, root: None, name: str, value: bytes, command: str
 ) -> None:
     """It is no reason to publish nothing."""
@@ -107,7 +107,7 @@ def test_what_cannot_be_kept_is_said(
     assert path.read_text() == f"{NEW}\n"
 
 
-def test_an_access_list_that_cannot_be_kept(path: Path) -> None:
+def test_an_access_list_that_cannot_be_preserved(path: Path) -> None:
     """The same for it: `setxattr` is called for the mark first."""
     set_access_list(path, "-m", f"u:{STRANGER}:r")
     with failing("setxattr", errno.ENOTSUP, 2):
@@ -149,7 +149,7 @@ def test_in_place_changes_nothing_of_it(path: Path, root: None, how: str) -> Non
     assert os.getxattr(path, "security.selinux") == LABEL
 
 
-def test_an_undecodable_text_is_kept_beside_it(folder: Path, path: Path, root: None) -> None:
+def test_an_undecodable_text_is_stored_beside_it(folder: Path, path: Path, root: None) -> None:
     """A person's typo is there for those who could read it before."""
     path.write_text('{"auths": {"a": {"auth": "s3cr3t-typo"} "b": {}}}\n')
     os.chown(path, STRANGER, SOMEBODY)

@@ -1,0 +1,194 @@
+"""Checks the targets `kubernetes_secret` and `kubernetes_configmap`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rotator.core.errors import DriverError, PermanentError, Reason
+from rotator.core.model import Content, Held, Mark, Secret
+from rotator.inspection import SECONDS, TIMEOUTS, Finding, Level, failed, failure, ok, warning
+from rotator.kubernetes.access import Access
+from rotator.kubernetes.errors import ask
+from rotator.kubernetes.place import Place
+from rotator.kubernetes.role import manifest, rules
+from rotator.system.each import ThreadedEach
+from rotator.targets.kubernetes import KubernetesTarget, build
+from rotator.targets.kubernetes_group import KubernetesGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rotator.config.targets import (
+        KubernetesConfigMapTargetSettings,
+        KubernetesSecretTargetSettings,
+    )
+    from rotator.inspection import Case, Found
+
+    Settings = KubernetesConfigMapTargetSettings | KubernetesSecretTargetSettings
+
+VERBS = ("get", "create", "patch")
+MOST_MEMBERS = 16
+"""Members of a group that are asked; the others have the same Role and the same settings."""
+
+_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+
+def inspect(settings: Settings, case: Case) -> Iterator[Found]:
+    """Ask the API server what we may do with the object, read it, and try a write as a dry run."""
+    connect, read = TIMEOUTS
+    access = Access(
+        settings.kubeconfig,
+        settings.context,
+        connect_seconds=connect,
+        read_seconds=read,
+        plugin_seconds=read,
+    )
+    target = build(settings, settings.policy(), case.clock, access)
+    if isinstance(target, KubernetesGroup):
+        yield from _group(target, settings, case)
+    elif isinstance(target, KubernetesTarget):
+        yield from _object(target, settings, case)
+    if settings.follows:
+        yield warning(
+            "`follows: true` holds only for jobs that mount the whole volume: a `sub_path` mount "
+            "never changes in a running pod",
+            "mount it without `sub_path`, or take `follows` out",
+        )
+    else:
+        yield ok(
+            "jobs that mount it with `sub_path` keep the document that they started with; a whole "
+            "volume follows within about a minute"
+        )
+
+
+def _group(group: KubernetesGroup, settings: Settings, case: Case) -> Iterator[Found]:
+    """Check some members; a mistake that several of them share is reported once."""
+    if group.lists and not _may(group.place, "list"):
+        yield failure("we may not list namespaces", group.place.rule("list"))
+        return
+    members = [one for one in group.members() if isinstance(one, KubernetesTarget)]
+    if not members:
+        yield warning(
+            "no namespace fits, so nothing is published",
+            f"see which there are: {group.place.access.kubectl('get namespaces --show-labels')}",
+        )
+        return
+    asked = members[:MOST_MEMBERS]
+    bad = _wrong_with(asked, settings, case)
+    for one, count in _distinct(bad):
+        more = f" (and {count - 1} more like it)" if count > 1 else ""
+        yield replace(one, about="", found=f"{one.about}: {one.found}{more}")
+    if group.lists and any("we may not" in one.found for one in bad):
+        first = asked[0]
+        needed = rules(first.place.plural, settings.name, first.service_accounts, lists=group.lists)
+        yield failure(
+            "its account lacks rights in some of the namespaces",
+            "the least that it needs, for a ClusterRoleBinding, as an account that may: "
+            f"echo '{manifest('ClusterRole', '', needed)}' | "
+            + group.place.access.kubectl("apply -f -"),
+        )
+    elif not bad:
+        yield ok(
+            f"{len(members)} namespaces fit now, and in {len(asked)} of them the object can be "
+            "read, made and changed"
+        )
+
+
+def _wrong_with(asked: list[KubernetesTarget], settings: Settings, case: Case) -> list[Finding]:
+    """Return what is not ok with these members, all asked at once."""
+
+    def look(member: KubernetesTarget) -> list[Finding]:
+        found: list[Finding] = []
+        try:
+            for one in _object(member, settings, case):
+                if isinstance(one, Finding):
+                    found.append(one)
+                elif isinstance(one, Held):
+                    found += case.published(settings, one, case)
+        except DriverError as error:
+            found.append(failed(error))
+        return found
+
+    answers = ThreadedEach()(look, asked, SECONDS)
+    return [
+        replace(one, about=member.name)
+        for member, answer in zip(asked, answers, strict=True)
+        for one in ([failed(answer)] if isinstance(answer, Exception) else answer)
+        if one.level is not Level.OK
+    ]
+
+
+def _distinct(bad: list[Finding]) -> list[tuple[Finding, int]]:
+    """Return the first of the findings that differ in the namespace only, and how many they are."""
+    alike: dict[tuple[Level, str], list[Finding]] = {}
+    for one in bad:
+        namespace = one.about.partition(":")[2].partition("/")[0]
+        alike.setdefault((one.level, one.found.replace(namespace, "")), []).append(one)
+    return [(found[0], len(found)) for found in alike.values()]
+
+
+def _object(target: KubernetesTarget, settings: Settings, case: Case) -> Iterator[Found]:
+    place = target.place
+    refused = [verb for verb in VERBS if not _may(place, verb)]
+    for verb in refused:
+        yield failure(
+            f"we may not {verb} {place}"
+            + (", so it can't be made, now or after somebody deletes it" * (verb == "create")),
+            place.rule(verb),
+        )
+    for name in target.service_accounts:
+        account = Place("serviceaccount", place.namespace, name, "", place.access)
+        for verb in ("get", "patch"):
+            if not _may(account, verb):
+                refused.append(f"{verb} {account}")
+                yield failure(f"we may not {verb} {account}", account.rule(verb))
+    if "get" in refused:
+        return
+    held = target.read()
+    for note in held.notes:
+        todo = place.replace_it() if "immutable" in note else place.keep_type()
+        yield failure(f"{place}: {note}", todo)
+    if not refused and not held.notes:
+        yield _tried(target, settings, case, held)
+    yield held
+
+
+def _tried(target: KubernetesTarget, settings: Settings, case: Case, held: Held) -> Finding:
+    """Ask the server whether it would take a write; nothing is changed."""
+    stand_in = '{"auths":{}}' if settings.content is Content.DOCKER_CONFIG else "check"
+    mark = held.mark or Mark({}, "hmac:000000000000", case.rotation.name)
+    try:
+        target.probe_write(held.text or Secret(stand_in), mark, held)
+    except DriverError as error:
+        return failure(f"a write would fail: {error.detail}", error.hint)
+    return ok(f"{target.place} can be read, made and changed")
+
+
+def _may(place: Place, verb: str) -> bool:
+    """Ask for one verb; where even asking is forbidden, yes is assumed until it is tried.
+
+    https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
+    """
+    # A create or list names nothing when it is judged.
+    named = {"name": place.object_name} if verb in ("get", "patch") else {}
+    attributes = {
+        "group": "",
+        "namespace": place.namespace,
+        "resource": place.plural,
+        "verb": verb,
+        **named,
+    }
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
+    }
+    try:
+        answer = ask(place, verb, lambda connection: connection.send("POST", _REVIEWS, review))
+    except PermanentError as error:
+        if error.reason is not Reason.FORBIDDEN:
+            raise
+        return True
+    status = answer.get("status")
+    return not isinstance(status, dict) or bool(status.get("allowed", True))

@@ -1,0 +1,273 @@
+"""Several rotators on one target: they agree without talking, and fetch once a life."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec.structs import replace
+
+from tests.simulation.world import MemoryJournal, World, WorldSource
+from tests.support import MARKED
+from tests.unit.core.builders import (
+    HOST,
+    HOUR,
+    OTHER,
+    Fixed,
+    Site,
+    credential,
+    document,
+    down,
+    failing,
+    foreign,
+    login,
+    site,
+    target,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+def theirs(here: Site, lasts: float, *, marked: float | None, registry: str = HOST) -> str:
+    """Let another rotator publish a password that works; `marked`: the end that its mark tells."""
+    password = here.world.issue(registry, lasts)
+    ends: dict[str, datetime | None] = {}
+    if marked is not None:
+        ends[registry] = here.world.now + timedelta(seconds=marked)
+    here.place.put(document({registry: password}), foreign(ends))
+    return password.reveal()
+
+
+def beside(here: Site, name: str, registry: str = HOST) -> Site:
+    """Return another rotator, with its own journal and key, on the same target."""
+    source = WorldSource(here.world, registry)
+    other = site(here.world, sources=[source], targets=[here.place], name=name)
+    other.journal = MemoryJournal(name)
+    return other
+
+
+def test_what_another_rotator_published_is_used() -> None:
+    """It works and lasts, so nothing is fetched and nothing is written."""
+    here = site()
+    password = theirs(here, 12 * HOUR, marked=12 * HOUR)
+    report = here.cycle()
+    assert (here.source.fetches, here.place.writes) == (0, [])
+    assert here.place.password() == password
+    assert (credential(report).outcome, credential(report).proof) == ("fresh", "accepted")
+    assert (report.outcome, report.job_safe) == ("fresh", True)
+
+
+def test_what_another_published_is_renewed_before_it_ends() -> None:
+    """Whether or not the one that fetched it is still there."""
+    here = site()
+    theirs(here, 12 * HOUR, marked=12 * HOUR)
+    here.cycle()
+    (known,) = here.record.credentials[HOST]
+    assert known.foreign
+    assert known.renew_at is not None
+    assert here.world.now < known.renew_at < here.world.now + timedelta(hours=11)
+    here.wait_until(known.renew_at)
+    assert credential(here.cycle()).outcome == "fetched"
+
+
+def test_what_another_rotator_published_without_an_end_is_not_relied_on() -> None:
+    """It may end at any moment: ours is fetched and published."""
+    here = site()
+    password = theirs(here, 12 * HOUR, marked=None)
+    report = here.cycle()
+    assert credential(report).outcome == "fetched"
+    assert here.place.password() != password
+    assert report.job_safe
+
+
+@pytest.mark.parametrize(
+    ("marked", "stays"),
+    [
+        pytest.param(13 * HOUR, True, id="a later end wins"),
+        pytest.param(12 * HOUR - 300, True, id="a tie stays"),
+        pytest.param(6 * HOUR, False, id="a sooner end loses"),
+        pytest.param(None, True, id="one without a known end stays until ours is fresh"),
+    ],
+)
+def test_a_later_known_end_wins(*, marked: float | None, stays: bool) -> None:
+    """Rotators on one target agree without talking, and never write in turns for ever."""
+    here = site()
+    here.cycle()
+    mine = here.place.password()
+    here.world.pass_time(300)
+    password = theirs(here, 13 * HOUR, marked=marked)
+    here.cycle()
+    assert here.place.password() == (password if stays else mine)
+    version = here.place.version
+    here.after(300)
+    assert here.place.version == version
+    assert here.source.fetches == 1
+
+
+def test_a_fresh_credential_replaces_one_without_a_known_end() -> None:
+    """At the next renewal the target can promise something again."""
+    here = site()
+    here.cycle()
+    theirs(here, 13 * HOUR, marked=None)
+    assert here.cycle().job_safe is False
+    report = here.after(7 * HOUR)
+    assert here.place.password() == f"{MARKED}3"
+    assert report.job_safe
+
+
+def test_another_rotators_entry_that_is_rejected_is_replaced() -> None:
+    """Whatever its mark says."""
+    here = site()
+    here.cycle()
+    mine = here.place.password()
+    here.place.put(
+        document({HOST: "s3cr3t-dead"}), foreign({HOST: here.world.now + timedelta(days=9)})
+    )
+    reported = target(here.after(300))
+    assert here.place.password() == mine
+    assert [change.why for change in reported.changes] == ["rejected"]
+
+
+def test_an_old_entry_of_ours_that_another_rotator_copied_is_renewed() -> None:
+    """It is ours, though the last mark is not."""
+    here = site()
+    here.cycle()
+    old = here.place.text
+    here.cycle(force=True)
+    new = here.place.password()
+    here.place.put(old, foreign({HOST: here.world.now + timedelta(days=9)}))
+    reported = target(here.after(120))
+    assert here.place.password() == new
+    assert [change.why for change in reported.changes] == ["superseded"]
+
+
+def test_two_rotators_with_two_registries_do_not_overwrite_each_other() -> None:
+    """Each keeps the other's entry, and the other's end in the mark."""
+    one = site()
+    two = beside(one, "two", OTHER)
+    for rotator in (one, two) * 3:
+        rotator.after(120)
+    assert len(one.place.writes) == 2
+    assert one.place.marked(HOST)
+    assert one.place.marked(OTHER)
+    assert set(one.place.document.logins()) == {HOST, OTHER}
+
+
+def test_two_rotators_with_one_registry_fetch_once_a_life() -> None:
+    """Whoever is due first fetches for both."""
+    one = site()
+    two = beside(one, "two")
+    for rotator in (one, two) * 40:
+        rotator.after(300)
+    assert one.source.fetches + two.source.fetches == 2
+    assert len(one.place.writes) == 2
+
+
+def test_a_lease_that_another_rotator_lengthened_is_not_fetched_for() -> None:
+    """Its mark tells a later end than the one that was adopted."""
+    here = site()
+    theirs(here, 30 * HOUR, marked=12 * HOUR)
+    here.cycle()
+    here.world.pass_time(5 * HOUR)
+    later = here.world.now + timedelta(hours=12)
+    here.place.put(here.place.text, foreign({HOST: later}))
+    report = here.cycle()
+    assert credential(report).expires_at == later
+    here.after(2 * HOUR)
+    assert here.source.fetches == 0
+
+
+def test_an_entry_without_a_mark_stays_where_ours_can_not_be_fetched() -> None:
+    """It is better than nothing, and nothing is promised of it."""
+    here = site()
+    password = theirs(here, 12 * HOUR, marked=None)
+    here.source.broken = down()
+    for _ in range(2):
+        report = here.after(300)
+        assert here.place.password() == password
+        assert (credential(report).outcome, report.job_safe) == ("kept", False)
+
+
+def test_what_another_rotator_published_ends_our_trouble() -> None:
+    """Something fresh is in hand, so nobody waits for our source any more."""
+    here = failing(down())
+    theirs(here, 12 * HOUR, marked=12 * HOUR)
+    report = here.cycle()
+    assert (report.outcome, here.record.source("vault").failure) == ("fresh", None)
+    assert here.source.fetches == 2
+
+
+def test_what_ends_sooner_than_what_is_known_is_not_taken() -> None:
+    """Else two rotators would replace each other's for ever; its lease ends at once."""
+    world = World()
+    here = site(world, sources=[WorldSource(world, life=2 * HOUR, leased=True)])
+    password = theirs(here, 5 * HOUR, marked=5 * HOUR)
+    here.cycle()
+    (known,) = here.record.credentials[HOST]
+    here.wait_until(known.renew_at)
+    report = here.cycle()
+    assert here.place.password() == password
+    assert any("ends sooner" in note for note in report.notes)
+    assert here.source.revoked == ["lease/2"]
+
+
+def test_what_a_person_put_into_a_source_is_taken_though_it_ends_sooner() -> None:
+    """A password that was changed in Vault KV before its end replaces the old one."""
+    world = World()
+    source = Fixed(world, login(world.issue(HOST, 12 * HOUR), expires_in=12 * HOUR))
+    source.changes_early = True
+    here = site(world, sources=[source])
+    here.cycle()
+    changed = world.issue(HOST, 6 * HOUR)
+    source.answers = (login(changed, expires_in=6 * HOUR),)
+    here.after(301)
+    assert here.place.password() == changed.reveal()
+
+
+def test_what_never_ends_is_compared_with_its_source() -> None:
+    """It may have been changed since: its source is asked once, and then each poll."""
+    world = World()
+    here = site(world, sources=[WorldSource(world, life=None)])
+    here.place.put(document({HOST: world.issue(HOST, None)}), foreign({HOST: None}))
+    here.cycle()
+    assert here.source.fetches == 1
+    here.after(60)
+    assert here.source.fetches == 1
+    here.after(300)
+    assert here.source.fetches == 2
+
+
+def test_what_its_owner_replaced_is_not_put_back_from_memory() -> None:
+    """Its owner may end it at any time, even where the new one does not work."""
+    here = site()
+    old = theirs(here, 12 * HOUR, marked=12 * HOUR)
+    here.cycle()
+    new = theirs(here, 12 * HOUR, marked=12 * HOUR)
+    here.place.mark = replace(foreign({HOST: here.place.marked()}), fingerprint="hmac:another")
+    del here.world.valid[HOST, new]
+    here.after(60)
+    assert here.source.fetches == 1
+    assert here.place.password() not in {old, new}
+
+
+def test_what_another_rotator_replaces_is_not_taken_out() -> None:
+    """Its entry is another one each time; no person takes ours out again and again."""
+    here = site()
+    here.cycle()
+    for number in range(3):
+        theirs(here, 24 * HOUR, marked=24 * HOUR)
+        here.place.mark = replace(
+            foreign({HOST: here.place.marked()}), fingerprint=f"hmac:another{number}"
+        )
+        assert here.after(60).job_safe
+    assert here.record.target("target").drifts == ()
+
+
+def test_what_has_no_end_and_was_never_fetched_here_is_asked_for() -> None:
+    """A mark says that it never ends; our own source may have another one."""
+    here = site()
+    here.place.put(document({HOST: here.world.issue(HOST, None)}), foreign({HOST: None}))
+    here.cycle()
+    assert here.source.fetches == 1
