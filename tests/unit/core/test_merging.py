@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +10,13 @@ import pytest
 from msgspec.structs import replace
 
 from rotator.core.candidate import Candidate
-from rotator.core.docker_config import DockerConfig, merge
-from rotator.core.merging import end_is_later, foreign_entry_stays, marked_end
+from rotator.core.docker_config import DockerConfig, login_text, merge
+from rotator.core.merging import end_is_later, foreign_entry_stays, marked_end, merge_document
 from rotator.core.model import Lease, Mark, Proof, Secret, Verdict
 from rotator.core.record import TargetRecord
 from tests.support import NOW
-from tests.unit.core.builders import HOST, login
+from tests.unit.core.builders import HOST, OTHER, login
+from tests.unit.core.strategies import FINGERPRINT
 from tests.unit.core.test_plan_values import hidden
 
 if TYPE_CHECKING:
@@ -102,3 +104,22 @@ def test_another_spelling_makes_way_beside_an_entry_that_stays() -> None:
     entry = {"auth": "YTpzM2NyM3QtYg=="}
     config = DockerConfig({HOST: entry, f"https://{HOST}": entry})
     assert merge(config, [], stays=frozenset({HOST})).config.auths == {HOST: entry}
+
+
+@pytest.mark.xfail(strict=True, reason="an entry that stays is lost where its key is spelled so")
+@pytest.mark.parametrize("key", [f"https://{HOST}", HOST.upper()])
+def test_another_rotators_entry_stays_under_the_key_that_clients_find(key: str) -> None:
+    """Whatever else is written: without the usual key no job can pull."""
+    theirs, ours = candidate("theirs", 12, foreign=True), candidate("ours", 6)
+    ours = replace(ours, credential=replace(ours.credential, registry=OTHER))
+    entry = {"auth": base64.b64encode(b"ci:s3cr3t-theirs").decode()}
+    there = login_text("ci", theirs.credential.password)
+    theirs = replace(theirs, fingerprint=FINGERPRINT(there))
+    s = shared(theirs, None)
+    s = replace(
+        s,
+        chosen={HOST: theirs, OTHER: ours},
+        candidates={(HOST, theirs.fingerprint): theirs, (OTHER, ours.fingerprint): ours},
+        observation=replace(s.observation, config=DockerConfig({key: entry})),
+    )
+    assert merge_document(s).config.auths[HOST] == entry
