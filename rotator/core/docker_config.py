@@ -108,6 +108,10 @@ class DockerConfig(Struct, frozen=True):
             )
         )
 
+    def breaks_clients(self) -> bool:
+        """Tell whether clients read no login in it, or lose good ones at random."""
+        return bool(self.mistyped()) or not all(map(is_usable, self.auths.values()))
+
     def warnings(self) -> list[tuple[str, str]]:
         """Return what a person should know of this document, each with what to do about it.
 

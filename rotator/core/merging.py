@@ -40,7 +40,7 @@ def merge_document(s: Situation) -> Merged:
     ours = {
         registry: one
         for registry, one in s.chosen.items()
-        if not foreign_entry_stays(s, registry, there.get(registry))
+        if registry not in found.auths or not foreign_entry_stays(s, registry, there.get(registry))
     }
     logins = [one.credential for one in ours.values()]
     others = frozenset(s.chosen.keys() - ours.keys())

@@ -76,11 +76,13 @@ def decoded(entry: Any) -> tuple[str, str] | None:
 
 
 def is_decodable(entry: Any) -> bool:
-    """Tell whether clients can decode an entry."""
-    if entry is None or entry == {}:
+    """Tell whether clients can decode an entry: one without a login breaks nothing."""
+    if entry is None:
         return True
-    try:
-        raw = base64.b64decode(entry["auth"], validate=True)
-    except (binascii.Error, ValueError, KeyError, TypeError):
+    if not isinstance(entry, dict) or not isinstance(entry.get("auth") or "", str):
         return False
-    return b":" in raw[1:]
+    try:
+        raw = base64.b64decode(entry.get("auth") or "", validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return not raw or b":" in raw[1:]

@@ -151,7 +151,7 @@ def _tests(mutation: Mutation | None, copy: Path) -> list[str]:
     if mutation is not None and mutation.file == "slots.py":
         return ["tests/unit/test_daemon.py"]
     stem = Path(mutation.file).stem if mutation is not None else ""
-    stem = {"merging": "plan", "candidate": "rotation", "updates": "waits"}.get(stem, stem)
+    stem = "choose" if stem == "candidate" else stem
     found = sorted((copy / "tests/unit/core").glob("test_*.py"))
     found.sort(key=lambda path: ("properties" in path.name, stem not in path.name))
     return [*map(str, found), "tests/simulation/test_what_seeds_seldom_meet.py"]

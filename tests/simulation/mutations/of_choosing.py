@@ -62,8 +62,8 @@ MUTATIONS = (
         ),
         (
             "choose: a proven one stays though it is not job-safe",
-            "one.end_known and one.end - now > reserve]",
-            "one.end_known]",
+            "proven.end_known and proven.end - now > reserve",
+            "proven.end_known",
         ),
         (
             "choose: the sooner end wins",
@@ -115,8 +115,8 @@ MUTATIONS = (
         ),
         (
             "fetch: what is pending is so for ever",
-            "return replace(one, pending=pending.since <= now < pending.since + rotation.settle)",
-            "return replace(one, pending=True)",
+            "waits = pending.since <= now < pending.since + rotation.settle",
+            "waits = True",
         ),
         (
             "leases: another rotator's is ended",
@@ -156,7 +156,7 @@ MUTATIONS = (
         ),
         (
             "recall: a claim is believed from now on, however old the credential is",
-            "since = now if record.started_at is None else min(record.started_at, now)",
+            "since = min(record.whole_at or record.started_at or now, now)",
             "since = now",
         ),
         (
@@ -187,13 +187,21 @@ MUTATIONS = (
         ),
         (
             "fetch: a changed secret with a sooner end is not taken",
-            "if newer.rejected or not (force or newer.source in early):",
-            "if newer.rejected or not force:",
+            (
+                "        if force or newer.source in early:\n"
+                "            merged |= _superseded(candidates, newer, early)\n"
+                "    return merged | dict(given)"
+            ),
+            (
+                "        if force:\n"
+                "            merged |= _superseded(candidates, newer, early)\n"
+                "    return merged | dict(given)"
+            ),
         ),
         (
             "fetch: a rejected answer supersedes what is good",
-            "if newer.rejected or not (force or newer.source in early):",
-            "if not (force or newer.source in early):",
+            ("    if newer.rejected:\n        return {}\n"),
+            "",
         ),
         (
             "fetch: an answer that lacks a registry counts as whole",
@@ -230,13 +238,13 @@ MUTATIONS = (
         ),
         (
             "fetch: what was fetched by force and was pending does not replace",
-            "if newer is None or not (pending.forced and newer.accepted):",
-            "if True:",
+            "newer.accepted and (pending.forced or newer.source in early):",
+            "newer.accepted and newer.source in early:",
         ),
         (
             "fetch: whatever was pending replaces what ends later",
-            "if newer is None or not (pending.forced and newer.accepted):",
-            "if newer is None or not newer.accepted:",
+            "newer.accepted and (pending.forced or newer.source in early):",
+            "newer.accepted:",
         ),
         (
             "fetch: a known credential that is rejected is pending",

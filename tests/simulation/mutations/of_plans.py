@@ -24,7 +24,7 @@ MUTATIONS = (
         ),
         (
             "plan: a hidden value loses what its source did not give (mark)",
-            "(claims[registry] or FOREVER) if registry in claims else DEAD,",
+            "(claimed[registry] or FOREVER) if registry in claimed else DEAD,",
             "DEAD,",
         ),
         (
@@ -74,7 +74,7 @@ MUTATIONS = (
         ),
         (
             "plan: a hidden value loses what is pending",
-            "        or (registry in {**claims, **s.past.ends} and _is_pending(s, registry))\n",
+            "        or (registry in {**claimed, **s.past.ends} and _is_pending(s, registry))\n",
             "",
         ),
         (
@@ -223,8 +223,8 @@ MUTATIONS = (
         (
             "plan: the mark forgets what others claim of their entries",
             (
-                "        elif registry in claims:\n"
-                "            expires[registry] = claims[registry]\n"
+                "        elif registry in claimed:\n"
+                "            expires[registry] = claimed[registry]\n"
             ),
             "",
         ),

@@ -14,18 +14,18 @@ MUTATIONS = (
         ),
         (
             "leases: a target that could not be read does not matter",
-            ("    if observed.keys() - written.keys():\n        return frozenset()\n"),
-            "",
+            "entries = record.target(name).entries if observation.left_out else {}",
+            "entries = {r: one.fingerprint for r, one in chosen.items()}",
         ),
         (
             "journal: the attempt is not noted before the fetch",
-            "record = _journal(record, attempts, ports, options)",
+            "record = _journal(record, attempts, ports, options, lasting=False)",
             "record = attempts",
         ),
         (
             "journal: what is known is not noted before the first write",
-            "record = _journal(record, noted, ports, options)",
-            "record = noted",
+            "_journal(record, noted, ports, options, lasting=True)",
+            "pass",
         ),
         (
             "journal: a dry run writes",
@@ -77,12 +77,15 @@ MUTATIONS = (
         ),
         (
             "leases: what a write that failed should replace is ended",
-            ("        if one.failure is not None\n        or isinstance(one.decision, HoldBack)\n"),
-            "        if isinstance(one.decision, HoldBack)\n",
+            (
+                "            done.failure is not None\n"
+                "            or isinstance(done.decision, HoldBack)\n"
+            ),
+            "            isinstance(done.decision, HoldBack)\n",
         ),
         (
             "leases: what is held back counts as replaced",
-            "        or isinstance(one.decision, HoldBack)\n",
+            "            or isinstance(done.decision, HoldBack)\n",
             "",
         ),
     ),
@@ -153,8 +156,8 @@ MUTATIONS = (
         ),
         (
             "updates: what was found is renewed too late to be job-safe",
-            "return max(min(drawn, end - plan.longest_job - plan.poll), at.now)",
-            "return drawn",
+            "return max(min(renew_at, end - plan.longest_job - plan.poll), at.now)",
+            "return renew_at",
         ),
         (
             "updates: what the source gives again is due again at once",

@@ -93,7 +93,7 @@ MUTATIONS = (
         ),
         (
             "next: what is pending is not in it",
-            "times.append(min(now + schedule.pending_wait(pending.tries), settled))",
+            "times.append(min(now + schedule.pending_wait(pending.tries), settle_end))",
             "pass",
         ),
         (

@@ -8,14 +8,19 @@ MUTATIONS = (
     *in_file(
         "core/worth.py",
         (
-            "worth: a local file that can't be read counts as last seen",
+            "worth: a local file that can't be read counts as last read",
             "return not observation.target.local and observation.failure.leaves_document",
             "return observation.failure.leaves_document",
         ),
         (
             "worth: an unreadable target's end is not capped by what is known now",
-            ("    if one is not None:\n        return one.worth\n    if known is not None"),
-            "    if known is not None",
+            (
+                "    one = candidates.get((registry, name))\n"
+                "    if one is not None:\n"
+                "        return one.worth\n"
+                "    known"
+            ),
+            "    known",
         ),
         (
             "worth: an unreadable target's entry that is rejected counts as good",
@@ -91,8 +96,8 @@ MUTATIONS = (
         ),
         (
             "worth: of a group that can't be listed the best member counts",
-            "registry: min(_as_last_seen",
-            "registry: max(_as_last_seen",
+            "registry: min(_as_last_read",
+            "registry: max(_as_last_read",
         ),
         (
             "worth: a target that was never read counts as good",
@@ -116,7 +121,7 @@ MUTATIONS = (
         ),
         (
             "worth: a document with a field of another type is readable",
-            "if config is None or config.mistyped():",
+            "if config is None or config.breaks_clients():",
             "if config is None:",
         ),
         (
@@ -138,7 +143,7 @@ MUTATIONS = (
     *in_file(
         "core/failure.py",
         (
-            "worth: what is gone counts as last seen",
+            "worth: what is gone counts as last read",
             "return not self.gone and (ours or",
             "return (ours or",
         ),
@@ -148,7 +153,7 @@ MUTATIONS = (
             "ours = False",
         ),
         (
-            "worth: a broken target counts as last seen for good",
+            "worth: a broken target counts as last read for good",
             "(ours or not (self.permanent or self.reason is Reason.BUG))",
             "True",
         ),
@@ -172,7 +177,7 @@ MUTATIONS = (
         ),
         (
             "conclude: a partial cycle is a success",
-            'succeeded_at=at.now if outcome in {"rotated", "fresh"} else record.succeeded_at,',
+            "succeeded_at=at.now if outcome in SUCCEEDED else record.succeeded_at,",
             "succeeded_at=at.now,",
         ),
         (

@@ -15,7 +15,7 @@ from rotator.core.docker_config import DockerConfig, is_usable, registry_key, sa
 from rotator.core.model import Content, Held, Merge
 from rotator.core.plan import plan
 from rotator.core.situation import HoldBack, Keep, Situation, Write
-from tests.unit.core.strategies import Kind, decoded, new_examples, situations
+from tests.unit.core.strategies import Kind, decoded, is_spelled_otherwise, new_examples, situations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,6 +137,7 @@ def carried_out(s: Situation, decision: Write) -> Situation:
 @given(situations())
 def test_a_plan_that_was_carried_out_is_the_last(s: Situation) -> None:
     """Planning again keeps what is there."""
+    assume(not is_spelled_otherwise(s))
     decision = plan(s)
     event(type(decision).__name__)
     if isinstance(decision, Write):

@@ -816,3 +816,14 @@ def test_what_another_rotator_replaced_is_not_good_when_it_is_back() -> None:
     assert not here.after(60).job_safe
     assert here.place.password() == first.reveal()
     assert here.after(60).job_safe
+
+
+def test_a_neighbour_that_no_client_can_decode_takes_all_with_it() -> None:
+    """Docker then loses good hosts at random, and GitLab Runner the whole document."""
+    here = published()
+    found = json.loads(here.place.text or "")
+    found["auths"]["other"] = {"auth": "no base64"}
+    here.place.put(json.dumps(found), here.place.mark)
+    assert here.after(60).job_safe is False
+    here.place.broken = None
+    assert here.after(60).job_safe

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hypothesis import event, given
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from rotator.core.candidate import DEAD, FOREVER
-from rotator.core.docker_config import login_text
+from rotator.core.docker_config import is_usable, login_text
 from rotator.core.errors import GoneError, LoginRejectedError, PermanentError, Reason
 from rotator.core.failure import Failure
 from rotator.core.model import Secret
@@ -21,11 +21,19 @@ from rotator.core.write import Written
 from tests.simulation import document
 from tests.simulation.world import World, WorldSource
 from tests.unit.core.builders import HOST, HOUR, OTHER, Place, Site, down, site
-from tests.unit.core.strategies import FINGERPRINT, Kind, new_examples, situations
+from tests.unit.core.strategies import (
+    FINGERPRINT,
+    Kind,
+    is_spelled_otherwise,
+    new_examples,
+    situations,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
+
+    from rotator.core.candidate import Candidate
 
 Worth = dict[str, "datetime"]
 
@@ -45,6 +53,14 @@ def text_after(s: Situation, written: Written) -> str | None:
     return s.held.text.reveal() if s.held.text else None
 
 
+def is_back(one: Candidate) -> bool:
+    """Tell whether its owner, another rotator, replaced this one: it is good after the next read.
+
+    As long as this cycle only meant to put it there, it is worth nothing.
+    """
+    return one.foreign and one.superseded
+
+
 def carried_out(s: Situation, *, fails: bool) -> Written:
     """Return what a cycle did with a target."""
     return Written(s, plan(s), Failure.of(down()) if fails else None)
@@ -54,15 +70,24 @@ def carried_out(s: Situation, *, fails: bool) -> Written:
 @given(situations(Kind.DOCUMENT, Kind.DOCUMENT, Kind.DAMAGED, Kind.NOTHING))
 def test_an_entry_is_worth_what_clients_find(s: Situation) -> None:
     """Missing, undecodable, hidden by a helper, rejected or of unknown end: nothing."""
+    # That a neighbour counts is a test of its own in `test_worth.py`, which fails today.
+    assume(all(map(is_usable, s.observation.config.auths.values() if s.observation.config else ())))
     for written in (Written(s, Keep()), carried_out(s, fails=False), carried_out(s, fails=True)):
         event(type(written.decision).__name__)
+        if isinstance(written.decision, Keep) and written.decision.stale:
+            continue  # it counts as what was read before
         found = document.read(text_after(s, written))
         for registry, end in worth(s, written).items():
             login = found.login(registry)
             name = FINGERPRINT(login_text(login[0], Secret(login[1]))) if login else ""
             one = s.candidates.get((registry, name))
-            if end != DEAD:
-                assert one is not None
+            if end == DEAD:
+                continue
+            assert login is not None
+            if one is None:  # another rotator wrote it since the registries were asked
+                assert s.foreign_mark is not None
+                assert registry in s.foreign_mark.expires
+            else:
                 assert not one.rejected
                 assert end == one.end
 
@@ -70,14 +95,14 @@ def test_an_entry_is_worth_what_clients_find(s: Situation) -> None:
 @new_examples(50)
 @given(situations(Kind.DOCUMENT))
 def test_what_was_written_is_worth_what_was_chosen(s: Situation) -> None:
-    """Unless a helper stands before it, or another rotator replaced it and may end it."""
+    """Unless a helper of somebody else stands before it."""
+    assume(not is_spelled_otherwise(s))
     written = carried_out(s, fails=False)
     helped = document.read(text_after(s, written)).rest.get("credsStore")
     if isinstance(written.decision, Write) and not helped:
         ends = worth(s, written)
         for registry, one in s.chosen.items():
-            is_back = one.foreign and one.superseded
-            if written.decision.entries[registry] == one.fingerprint and not is_back:
+            if written.decision.entries[registry] == one.fingerprint and not is_back(one):
                 assert ends[registry] == one.worth
 
 
@@ -95,7 +120,7 @@ def test_a_value_with_one_writer_is_worth_something_only_where_it_is_ours(
         if s.held.withheld and not wrote and not withheld_ours:
             assert end == DEAD
         one = s.chosen.get(registry)
-        if wrote and one is not None:
+        if wrote and one is not None and not is_back(one):
             assert end == one.worth
 
 

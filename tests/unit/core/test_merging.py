@@ -1,0 +1,124 @@
+"""Whether another rotator's entry stays, and what a mark says: the rules on their own."""
+
+from __future__ import annotations
+
+import base64
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from msgspec.structs import replace
+
+from rotator.core.candidate import Candidate
+from rotator.core.docker_config import DockerConfig, login_text, merge
+from rotator.core.merging import end_is_later, foreign_entry_stays, marked_end, merge_document
+from rotator.core.model import Lease, Mark, Proof, Secret, Verdict
+from rotator.core.record import TargetRecord
+from tests.support import NOW
+from tests.unit.core.builders import HOST, OTHER, login
+from tests.unit.core.strategies import FINGERPRINT
+from tests.unit.core.test_plan_values import hidden
+
+if TYPE_CHECKING:
+    from rotator.core.situation import Situation
+
+HOUR = timedelta(hours=1)
+
+
+def candidate(name: str, hours: float, *, lease: bool = False, **changes: Any) -> Candidate:
+    """Return a candidate that its registry accepts."""
+    end = NOW + hours * HOUR
+    of = Lease("lease/1", end, renewable=True) if lease else None
+    one = login(f"s3cr3t-{name}", expires_in=hours * 3600, lease=of)
+    one = replace(one, issued_at=NOW, expires_at=end)
+    return Candidate(one, name, "vault", Proof(Verdict.ACCEPTED), **changes)
+
+
+def shared(
+    ours: Candidate, theirs: Candidate | None, marked: float = 6, *, edited: bool = False
+) -> Situation:
+    """Return a document with another rotator's entry and mark, and what we would write."""
+    s = hidden(chosen={HOST: ours})
+    candidates = {(HOST, one.fingerprint): one for one in (ours, theirs) if one is not None}
+    mark = Mark({HOST: NOW + marked * HOUR}, "hmac:another", "elsewhere")
+    held = replace(s.held, withheld=False, text=Secret("{}"), mark=mark)
+    return replace(
+        s,
+        candidates=candidates,
+        past=TargetRecord(edited=mark.fingerprint if edited else ""),
+        observation=replace(s.observation, held=held, config=DockerConfig()),
+    )
+
+
+@pytest.mark.parametrize(
+    ("hours", "lease", "later"),
+    [(7, False, True), (6, False, False), (5, False, False), (5, True, True), (6, True, False)],
+)
+def test_whose_end_is_in_the_mark(*, hours: float, lease: bool, later: bool) -> None:
+    """A later one of ours; of a lease also a sooner one, as it has one owner."""
+    ours = candidate("ours", hours, lease=lease)
+    assert bool(end_is_later(shared(ours, None), {HOST: ours})) == later
+    theirs = replace(ours, foreign=True)
+    assert not end_is_later(shared(ours, None), {HOST: theirs})
+
+
+def test_another_rotators_claim_is_passed_on_as_it_is() -> None:
+    """We believe it less; who fetched it knows better."""
+    claim = NOW + 20 * HOUR
+    assert marked_end(candidate("theirs", 12, foreign=True, claim=claim)) == claim
+    assert marked_end(candidate("ours", 12)) == NOW + 12 * HOUR
+
+
+def test_an_edited_document_is_nobodys() -> None:
+    """What a mark says counts no more, so ours is written."""
+    ours, theirs = candidate("ours", 6), candidate("theirs", 12, foreign=True)
+    assert foreign_entry_stays(shared(ours, theirs), HOST, "theirs")
+    assert not foreign_entry_stays(shared(ours, theirs, edited=True), HOST, "theirs")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "claimed", "stays"),
+    [
+        pytest.param(6, 6, True, id="it ends together with ours"),
+        pytest.param(5, 5, False, id="it ends sooner"),
+        pytest.param(5, 12, True, id="it claims to end later, and lasts for a job"),
+        pytest.param(0.9, 12, False, id="it claims so, and does not last for a job"),
+    ],
+)
+def test_when_another_rotators_entry_stays(theirs: float, claimed: float, *, stays: bool) -> None:
+    """Where it is as good as ours, so that all rotators agree on one of them."""
+    one = candidate("theirs", theirs, foreign=True, claim=NOW + claimed * HOUR)
+    assert foreign_entry_stays(shared(candidate("ours", 6), one), HOST, "theirs") == stays
+
+
+def test_two_spellings_with_one_login_are_no_rivals() -> None:
+    """Clients may take either."""
+    entry = {"auth": "YTpzM2NyM3QtYg=="}
+    other = {"auth": "YTpzM2NyM3QtYw=="}
+    assert not DockerConfig({HOST: entry, f"https://{HOST}": entry}).rivals(HOST)
+    assert DockerConfig({HOST: entry, f"https://{HOST}": other}).rivals(HOST)
+
+
+def test_another_spelling_makes_way_beside_an_entry_that_stays() -> None:
+    """Clients would take either of the two."""
+    entry = {"auth": "YTpzM2NyM3QtYg=="}
+    config = DockerConfig({HOST: entry, f"https://{HOST}": entry})
+    assert merge(config, [], stays=frozenset({HOST})).config.auths == {HOST: entry}
+
+
+@pytest.mark.parametrize("key", [f"https://{HOST}", HOST.upper()])
+def test_another_rotators_entry_stays_under_the_key_that_clients_find(key: str) -> None:
+    """Whatever else is written: without the usual key no job can pull."""
+    theirs, ours = candidate("theirs", 12, foreign=True), candidate("ours", 6)
+    ours = replace(ours, credential=replace(ours.credential, registry=OTHER))
+    entry = {"auth": base64.b64encode(b"ci:s3cr3t-theirs").decode()}
+    there = login_text("ci", theirs.credential.password)
+    theirs = replace(theirs, fingerprint=FINGERPRINT(there))
+    s = shared(theirs, None)
+    s = replace(
+        s,
+        chosen={HOST: theirs, OTHER: ours},
+        candidates={(HOST, theirs.fingerprint): theirs, (OTHER, ours.fingerprint): ours},
+        observation=replace(s.observation, config=DockerConfig({key: entry})),
+    )
+    assert merge_document(s).config.auths[HOST] == entry
