@@ -104,11 +104,13 @@ def foreign_entry_stays(s: Situation, registry: str, there: str | None) -> bool:
 
     One that ends sooner is left too where ours is only one that others published before.
     """
-    if there is None or s.foreign_mark is None or s.is_edited:
+    # Our own mark is on a document in which we left it alone.
+    was_left = there is not None and s.past.entries.get(registry) == there
+    if there is None or s.is_edited or (s.foreign_mark is None and not was_left):
         return False
     entry, ours = s.candidates.get((registry, there)), s.chosen[registry]
     if entry is None:  # it came after we proved what was there: it is proven in the next cycle
-        expires = s.foreign_mark.expires
+        expires = s.foreign_mark.expires if s.foreign_mark is not None else {}
         return registry in expires and (expires[registry] or FOREVER) >= ours.end
     if not entry.foreign or entry.superseded or entry.rejected:
         return False
@@ -132,7 +134,7 @@ def end_is_later(s: Situation, ours: Mapping[str, Candidate]) -> bool:
     return any(
         one.end > ends[registry] or (one.credential.lease and one.end != ends[registry])
         for registry, one in ours.items()
-        if registry in ends and not one.foreign
+        if registry in ends and not one.foreign and one.end_known
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from rotator.core.candidate import FOREVER, Candidate, Candidates
 from rotator.core.errors import Reason
 from rotator.core.failure import Failure
@@ -43,7 +45,9 @@ def refusals(
         if one.foreign or not (key in given or waited):
             continue
         if one.rejected:
-            found[one.registry] = one, _rejection(one, pending.since if pending else now, rotation)
+            failure = _rejection(one, pending.since if pending else now, rotation)
+            # Its registry had all of `settle` to learn of it.
+            found[one.registry] = one, replace(failure, permanent=key not in given)
         elif not one.accepted and rotation.proof == "strict":
             found[one.registry] = one, _unproven(one)
     return found

@@ -201,7 +201,7 @@ def _as_last_read(
     """Return the worth of an entry as it was at the last read; never more than is known now."""
     end = past.ends.get(registry, DEAD)
     name = past.entries.get(registry)
-    if end == DEAD or len(past.drifts) >= _TAKEN_OUT:
+    if end == DEAD or past.drifted >= _TAKEN_OUT:
         return DEAD
     if name is None:
         # A journal of version 0.1.0 does not name it: then it is not later than what is chosen.

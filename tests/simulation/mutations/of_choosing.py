@@ -233,7 +233,7 @@ MUTATIONS = (
         ),
         (
             "fetch: of two sources for one registry the last counts",
-            "if owners.setdefault(login.registry, name) != name:",
+            "if owners.get(login.registry, name) != name:",
             "if False:",
         ),
         (
