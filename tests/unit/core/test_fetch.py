@@ -8,8 +8,10 @@ import pytest
 
 from rotator.core.candidate import Candidate
 from rotator.core.errors import Reason
-from rotator.core.fetch import shortcoming, with_fetched
+from rotator.core.fetch import shortcoming, with_fetched, with_resolved
 from rotator.core.model import Proof, Verdict
+from rotator.core.record import PendingCredential, Record
+from rotator.core.rotation import Rotation
 from tests.simulation.world import World, WorldSource
 from tests.support import NOW
 from tests.unit.core.builders import HOST, OTHER, login
@@ -49,3 +51,15 @@ def test_a_rejected_answer_replaces_nothing(*, force: bool) -> None:
     keyed = [{(HOST, one.fingerprint): one} for one in (old, new)]
     merged = with_fetched(keyed[0], keyed[1], [source()], force=force)
     assert not merged[HOST, old.fingerprint].superseded
+
+
+@pytest.mark.parametrize("forced", [False, True])
+def test_what_was_pending_replaces_the_old_one_only_where_it_was_asked_for(*, forced: bool) -> None:
+    """Elsewhere the later end wins, so that all rotators agree on what is best."""
+    rotation = Rotation("dind", (WorldSource(World()),), ())
+    old, new = candidate("s3cr3t-old", Verdict.ACCEPTED), candidate("s3cr3t-new", Verdict.ACCEPTED)
+    both = {(HOST, one.fingerprint): one for one in (old, new)}
+    record = Record(pending={HOST: PendingCredential(new.fingerprint, NOW, forced=forced)})
+    merged = with_resolved(both, rotation, record)
+    assert merged[HOST, old.fingerprint].superseded == forced
+    assert not merged[HOST, new.fingerprint].superseded

@@ -251,3 +251,18 @@ def test_a_clock_that_went_back_does_not_keep_a_lease_for_longer() -> None:
     here.cycle()
     here.after(HOUR)
     assert "lease/1" in here.source.revoked
+
+
+def test_what_a_target_may_hold_that_can_not_be_read_is_not_ended() -> None:
+    """A journal of version 0.1.0 does not say what it holds."""
+    places = [Place("one"), Place("two")]
+    world = World()
+    here = site(world, sources=[WorldSource(world, leased=True)], targets=places)
+    here.cycle()
+    record = here.record
+    two = replace(record.target("two"), entries={})
+    here.journal.save(replace(record, targets={**record.targets, "two": two}))
+    places[1].unreadable = down()
+    here.after(7 * HOUR)
+    assert here.source.fetches == 2
+    assert here.record.retired == ()
