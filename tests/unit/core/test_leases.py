@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from rotator.core.errors import DriverError, LoginRejectedError
+from rotator.core.model import Merge, Policy
 from tests.simulation.world import World, WorldSource, refused
 from tests.support import MARKED
 from tests.unit.core.builders import (
@@ -265,4 +266,24 @@ def test_what_a_target_may_hold_that_can_not_be_read_is_not_ended() -> None:
     places[1].unreadable = down()
     here.after(7 * HOUR)
     assert here.source.fetches == 2
+    assert here.record.retired == ()
+
+
+@pytest.mark.parametrize("failing", ["refused", "held back"])
+def test_what_a_hidden_value_may_hold_is_not_ended(failing: str) -> None:
+    """The new credential is not in it yet, and the journal does not say what is."""
+    world = World()
+    source = WorldSource(world, leased=True)
+    here = site(world, sources=[source], targets=[Place(merge=Merge.REPLACE)])
+    here.place.hidden = True
+    here.cycle()
+    record = here.record
+    unnamed = replace(record.target("target"), entries={})
+    here.journal.save(replace(record, targets={"target": unnamed}))
+    if failing == "refused":
+        here.place.broken = down()
+    else:
+        here.place.policy = Policy(merge=Merge.PRESERVE)
+    here.after(7 * HOUR)
+    assert source.fetches == 2
     assert here.record.retired == ()
