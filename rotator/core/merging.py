@@ -171,8 +171,10 @@ def _why(s: Situation, there: Mapping[str, str], registry: str) -> str:
 
 def mark_of(s: Situation, merged: Merged, text: str) -> Mark:
     """Return the mark of a document: the end of every entry in it that is known."""
-    # The ends in an edited document's mark are not passed on under a new fingerprint.
-    claimed = claimed_ends(s.observation, s.past, s.fingerprint)
+    # The ends in an edited document's mark are not passed on under a new fingerprint. In a damaged
+    # document nobody knows which entries they are of.
+    is_whole = s.observation.config is not None
+    claimed = claimed_ends(s.observation, s.past, s.fingerprint) if is_whole else {}
     names = s.named(merged.config)
     expires = {}
     for registry in {docker_config.registry_key(key) for key in merged.config.auths}:

@@ -1,6 +1,6 @@
 """When a job may fail although it was promised to work: each excuse with its reason, all of them.
 
-All three are about what nobody could have known in the last cycle that ended. The next one, a
+All are about what nobody could have known in the last cycle that ended. The next one, a
 `poll` later at most, makes a new promise that they do not hold for.
 """
 
@@ -30,7 +30,7 @@ class Failure:
 
 def excuse(failure: Failure) -> str | None:
     """Return why this failure is nobody's fault; None where the promise was broken."""
-    for reason in (changed, not_reported, wrong_clock):
+    for reason in (changed, not_reported, wrong_clock, misdated):
         if reason(failure):
             return reason.__name__.replace("_", " ")
     return None
@@ -69,6 +69,17 @@ def wrong_clock(failure: Failure) -> bool:
     if token is None or token.ahead - failure.host.ahead <= CLOCK:
         return False
     return token.dies > failure.promise.began or not _could_ask(failure)
+
+
+def misdated(failure: Failure) -> bool:
+    """A person put it under another rotator's mark, which claims the end of what was there.
+
+    Whoever never read what the mark was written for can't tell. Not where it has ended since.
+    """
+    token = failure.token
+    if token is None or not token.misdated or failure.host.alone:
+        return False
+    return token.dies > failure.promise.began
 
 
 def _could_ask(failure: Failure) -> bool:

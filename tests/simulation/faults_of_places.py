@@ -107,6 +107,8 @@ class PlaceFaults(Faults):
         def over() -> None:
             put(None)
             self.ends(place.name, 2 * self.poll + self.wait)
+            # A rotator that writes meanwhile can undo it: the person finds that it is back.
+            self.time.after(self.poll, lambda: "credsStore" in (place.text or "") and over())
 
         put("pass")
         self.begins("credsStore set", place.name, self.duration(), over)

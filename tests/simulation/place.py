@@ -108,8 +108,14 @@ class Place:
 
     def edit(self, text: str | None, *, drops_mark: bool) -> None:
         """Let a person put a text there; most ways of doing so leave the mark."""
+        claimed = self.mark.expires if self.mark else {}
+        before = {registry: self.token(registry) for registry in claimed}
         self._put(text, None if drops_mark or text is None else self.mark)
         self.edited_at = self.time.now
+        for registry in claimed if self.mark else ():
+            token = self.token(registry)
+            if token is not None and token is not before[registry]:
+                token.misdated = True
 
     def store_damaged(self) -> None:
         """Hold a copy of the damaged text beside the document."""

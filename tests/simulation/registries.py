@@ -35,6 +35,7 @@ class Token:
     `ahead` and `behind`: by how many seconds the clocks were ahead of true time on which its end
     was noted, at most and at least.
     `needed_*`: a job that started then was promised that this password works until then.
+    `misdated`: a person put it under another document's mark, which claims another end of it.
     `put_back_at`: when a rotator that did not fetch it last wrote it where it was not.
     """
 
@@ -49,6 +50,7 @@ class Token:
     needed_since: float = 0.0
     lease: LeaseState | None = None
     put_back_at: float = FOREVER
+    misdated: bool = False
 
     @property
     def dies(self) -> float:

@@ -127,6 +127,8 @@ def _still_known(host: Host, place: Place) -> dict[str, object]:
     What this process read when it could be read, or what is still legible; nothing where the
     damaged text is stored beside it.
     """
+    if place.document.auths:  # another field has a type that no client reads
+        return place.document.auths
     remembered = host.looks.entries.get(place.name)
     if remembered is not None:
         return remembered

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 import yaml
+from msgspec.structs import replace
 
 from rotator.app import utc_now
 from rotator.config.load import load
@@ -359,3 +360,19 @@ def test_a_hanging_write_keeps_the_lock_of_its_target(place: Place) -> None:
         gate.set()
         until(runner.release, what="the end of the call")
         assert target_hangs(state, "one", target.name) is None
+
+
+def test_a_start_puts_off_what_is_overdue_where_jobs_are_safe(place: Place) -> None:
+    """Ten thousand hosts that come back together do not ask their sources together."""
+    place.add("one", schedule={"poll": "1h"})
+    with place.daemon() as daemon:
+        until(place.published, what="the first login")
+        until(lambda: daemon.slots and idle(daemon), what="the end of the cycle")
+        journal = slot_runner(daemon).ports.journal
+        record = journal.load()
+    (known,) = record.credentials[HOST]
+    overdue = replace(known, renew_at=utc_now() - timedelta(minutes=1))
+    journal.save(replace(record, credentials={HOST: (overdue,)}))
+    with place.daemon() as daemon:
+        until(lambda: daemon.slots and daemon.slots[0].report and idle(daemon), what="the cycle")
+    assert place.called() == ["one"]

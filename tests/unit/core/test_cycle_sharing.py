@@ -271,3 +271,18 @@ def test_what_has_no_end_and_was_never_fetched_here_is_asked_for() -> None:
     here.place.put(document({HOST: here.world.issue(HOST, None)}), foreign({HOST: None}))
     here.cycle()
     assert here.source.fetches == 1
+
+
+def test_a_repair_claims_no_end_of_what_it_replaces() -> None:
+    """We remember another rotator's older entry, and the mark is of its newer one."""
+    world = World()
+    here = site(world)
+    theirs_of = beside(here, "theirs", OTHER)
+    theirs_of.cycle()
+    old = here.place.marked(OTHER)
+    here.cycle()
+    theirs_of.after(7 * HOUR)
+    here.place.put('{"auth', here.place.mark)
+    here.after(60)
+    assert here.place.mark is not None
+    assert here.place.mark.expires.get(OTHER) in {None, old}

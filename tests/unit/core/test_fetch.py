@@ -9,8 +9,10 @@ from msgspec.structs import replace
 
 from rotator.core.candidate import Candidate
 from rotator.core.errors import Reason
-from rotator.core.fetch import shortcoming, with_fetched
+from rotator.core.fetch import shortcoming, with_fetched, with_resolved
 from rotator.core.model import Proof, Verdict
+from rotator.core.record import PendingCredential, Record
+from rotator.core.rotation import Rotation
 from tests.simulation.world import World, WorldSource
 from tests.support import NOW
 from tests.unit.core.builders import HOST, OTHER, login, site
@@ -71,3 +73,15 @@ def test_of_two_sources_for_one_registry_the_first_counts_whenever_it_is_asked()
         here.after(1)
         assert (second.fetches > fetches) == (name == "second")
         assert here.place.password() == published
+
+
+@pytest.mark.parametrize("forced", [False, True])
+def test_what_was_pending_replaces_the_old_one_only_where_it_was_asked_for(*, forced: bool) -> None:
+    """Elsewhere the later end wins, so that all rotators agree on what is best."""
+    rotation = Rotation("dind", (WorldSource(World()),), ())
+    old, new = candidate("s3cr3t-old", Verdict.ACCEPTED), candidate("s3cr3t-new", Verdict.ACCEPTED)
+    both = {(HOST, one.fingerprint): one for one in (old, new)}
+    record = Record(pending={HOST: PendingCredential(new.fingerprint, NOW, forced=forced)})
+    merged = with_resolved(both, rotation, record)
+    assert merged[HOST, old.fingerprint].superseded == forced
+    assert not merged[HOST, new.fingerprint].superseded

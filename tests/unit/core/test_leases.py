@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from rotator.core.errors import DriverError, LoginRejectedError
+from rotator.core.model import Merge, Policy
 from tests.simulation.world import World, WorldSource, refused
 from tests.support import MARKED
 from tests.unit.core.builders import (
@@ -251,3 +252,38 @@ def test_a_clock_that_went_back_does_not_keep_a_lease_for_longer() -> None:
     here.cycle()
     here.after(HOUR)
     assert "lease/1" in here.source.revoked
+
+
+def test_what_a_target_may_hold_that_can_not_be_read_is_not_ended() -> None:
+    """A journal of version 0.1.0 does not say what it holds."""
+    places = [Place("one"), Place("two")]
+    world = World()
+    here = site(world, sources=[WorldSource(world, leased=True)], targets=places)
+    here.cycle()
+    record = here.record
+    two = replace(record.target("two"), entries={})
+    here.journal.save(replace(record, targets={**record.targets, "two": two}))
+    places[1].unreadable = down()
+    here.after(7 * HOUR)
+    assert here.source.fetches == 2
+    assert here.record.retired == ()
+
+
+@pytest.mark.parametrize("failing", ["refused", "held back"])
+def test_what_a_hidden_value_may_hold_is_not_ended(failing: str) -> None:
+    """The new credential is not in it yet, and the journal does not say what is."""
+    world = World()
+    source = WorldSource(world, leased=True)
+    here = site(world, sources=[source], targets=[Place(merge=Merge.REPLACE)])
+    here.place.hidden = True
+    here.cycle()
+    record = here.record
+    unnamed = replace(record.target("target"), entries={})
+    here.journal.save(replace(record, targets={"target": unnamed}))
+    if failing == "refused":
+        here.place.broken = down()
+    else:
+        here.place.policy = Policy(merge=Merge.PRESERVE)
+    here.after(7 * HOUR)
+    assert source.fetches == 2
+    assert here.record.retired == ()

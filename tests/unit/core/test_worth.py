@@ -827,3 +827,16 @@ def test_a_neighbour_that_no_client_can_decode_takes_all_with_it() -> None:
     assert here.after(60).job_safe is False
     here.place.broken = None
     assert here.after(60).job_safe
+
+
+def test_a_target_that_was_repaired_twice_is_good_where_it_is_left_out() -> None:
+    """What was not read counts as at the last read, which found it there."""
+    here = site(targets=[Place("one"), Place("two")])
+    one = here.rotation.targets[0]
+    assert isinstance(one, Place)
+    here.cycle()
+    for _ in range(2):
+        one.put(document({}), one.mark)
+        assert here.after(60).job_safe
+        assert here.after(60).job_safe
+    assert here.after(60, only=frozenset({"two"})).job_safe
