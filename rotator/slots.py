@@ -141,7 +141,7 @@ class Slots:
         now, steady = self._clock(), self._runtime.steady()
         for slot in self.current:
             slot.runner.release()
-            if slot.armed is not None:
+            if slot.armed is not None and not slot.running:
                 self._wake(slot, slot.armed, now, steady)
         self._leaving = [s for s in self._leaving if s.running or not s.runner.release()]
 

@@ -19,6 +19,7 @@ from rotator.core.report import (
     Report,
     SourceReport,
     TargetReport,
+    all_notes,
     outcome_of,
 )
 from rotator.core.situation import Keep, Situation, Write
@@ -228,7 +229,7 @@ def conclude(
         succeeded_at=at.now if outcome in SUCCEEDED else record.succeeded_at,
         safe_until=None if end == DEAD else end,
         job_safe=end > at.now,
-        notes=tuple(dict.fromkeys((*noted, *(note for one in targets for note in one.notes)))),
+        notes=all_notes(noted, targets),
     )
     again = [d.again_at for d in (w.decision for w in written.values()) if isinstance(d, Keep)]
     record = replace(record, next_at=next_at(record, rotation, again, at.now, at.random))

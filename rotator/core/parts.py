@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from rotator.core import cycle
 from rotator.core.cycle import USUAL, Options
 from rotator.core.model import Verdict
-from rotator.core.report import SUCCEEDED, Report, outcome_of
+from rotator.core.report import SUCCEEDED, Report, all_notes, outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +57,7 @@ def run(
         whole_at=record.whole_at if options.only else record.ended_at,
         succeeded_at=record.ended_at if report.outcome in SUCCEEDED else before.succeeded_at,
         next_at=report.next_at,
+        notes=all_notes(report.notes, report.targets),
     )
     ports.journal.save(record)
     return report, memory
@@ -91,6 +92,7 @@ def _together(reports: Sequence[Report]) -> Report:
     """Return one report of all parts: the first asked the sources, the last knows the end."""
     first, last = reports[0], reports[-1]
     targets = {target.name: target for report in reports for target in report.targets}
+    # What an earlier part lacked may be there since, for a later one only.
     soonest = min(report.next_at for report in reports if report.next_at is not None)
     after = timedelta(seconds=last.duration_seconds + 1)
     return replace(

@@ -43,8 +43,8 @@ Fingerprint = Callable[[str], str]
 class Driver(NamedTuple):
     """A kind of source or target: the module that builds one, and the module that inspects one.
 
-    `inspection` has `inspect(settings, case, findings)`, which `rotator check` calls: it asks, adds
-    what it finds, raises the driver's own errors, and changes nothing. The default only reads.
+    `inspection` has `inspect(settings, case)`, which `rotator check` calls: it asks, yields what it
+    finds, raises the driver's own errors, and changes nothing. The default only reads.
     """
 
     module: str

@@ -135,6 +135,11 @@ def outcome_of(credentials: Iterable[CredentialReport], targets: Iterable[Target
     return "rotated" if moved else "fresh"
 
 
+def all_notes(notes: Iterable[str], targets: Iterable[TargetReport]) -> tuple[str, ...]:
+    """Return what is noted of a rotation and of its targets, each once."""
+    return tuple(dict.fromkeys((*notes, *(note for one in targets for note in one.notes))))
+
+
 def earliest(ends: Iterable[datetime]) -> datetime | None:
     """Return the first known end; None where nothing ends or nothing is there."""
     return min((end for end in ends if end not in {DEAD, FOREVER}), default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from rotator.core.failure import Failure
@@ -9,7 +10,7 @@ from rotator.core.report import GOOD_CREDENTIAL, iso
 from rotator.observe.repeats import HOUR, Logged, News, news, without_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from structlog.typing import FilteringBoundLogger
@@ -22,7 +23,7 @@ _TARGET_EVENTS = {"read": "read failed", "plan": "held back", "write": "write fa
 
 
 class ReportLog:
-    """Logs each cycle's report.
+    """Logs each cycle's report; the cycles of several rotations end in threads of their own.
 
     `clock`: a daemon's, where what lasts is not logged at each try (`repeats`); without one all is.
     """
@@ -32,9 +33,28 @@ class ReportLog:
         self._clock = clock
         self._failures: dict[tuple[str, ...], Logged] = {}
         self._notes: dict[tuple[str, ...], datetime] = {}
+        self._lock = RLock()
 
     def write(self, report: Report) -> None:
         """Log what a cycle did."""
+        with self._lock:
+            self._write(report)
+
+    def crashed(self, rotation: str, error: BaseException) -> None:
+        """Log that a cycle ended by a bug, without a report."""
+        failure = Failure.of(error) if isinstance(error, Exception) else None
+        with self._lock:
+            self._failed((rotation,), "cycle failed", failure)
+
+    def put_off(self, rotation: str, why: str, retry_at: datetime) -> None:
+        """Log that a cycle waits for a lock that another process holds."""
+        with self._lock:
+            because = self._news((rotation,), why)
+        if because is not None:
+            at = iso(retry_at)
+            self._log.warning("cycle put off", rotation=rotation, detail=why, retry_at=at)
+
+    def _write(self, report: Report) -> None:
         name = report.name
         if self._clock is not None:
             now = self._clock()
@@ -42,8 +62,9 @@ class ReportLog:
         self._failed((name,), "cycle failed", None)
         for source in report.sources:
             self._failed((name, "source"), "fetch failed", source.failure, source=source.name)
+        failing = {source.name for source in report.sources if source.failure is not None}
         for credential in report.credentials:
-            self._credential(name, credential)
+            self._credential(name, credential, failing)
         for target in report.targets:
             self._target(name, target)
         self._noted(name, report.notes)
@@ -58,23 +79,14 @@ class ReportLog:
             seconds=round(report.duration_seconds, 3),
         )
 
-    def crashed(self, rotation: str, error: BaseException) -> None:
-        """Log that a cycle ended by a bug, without a report."""
-        failure = Failure.of(error) if isinstance(error, Exception) else None
-        self._failed((rotation,), "cycle failed", failure)
-
-    def put_off(self, rotation: str, why: str, retry_at: datetime) -> None:
-        """Log that a cycle waits for a lock that another process holds."""
-        because = self._news((rotation,), why)
-        if because is not None:
-            at = iso(retry_at)
-            self._log.warning("cycle put off", rotation=rotation, detail=why, retry_at=at)
-
-    def _credential(self, rotation: str, one: CredentialReport) -> None:
+    def _credential(self, rotation: str, one: CredentialReport, failing: Collection[str]) -> None:
+        """Log why a credential is not published, unless that is its source's failure."""
         about = {"registry": one.registry or "", "source": one.source}
+        by_source = one.source in failing or (rotation, "source", one.source) in self._failures
+        unproven = one.outcome in {"failed", "kept"} and not by_source and one.failure is not None
         if one.outcome in GOOD_CREDENTIAL:
             self._failed((rotation, "registry"), "", None, **about)
-        elif one.outcome == "rejected":
+        elif one.outcome == "rejected" or unproven:
             self._failed((rotation, "registry"), "credential not published", one.failure, **about)
 
     def _target(self, rotation: str, one: TargetReport) -> None:

@@ -200,6 +200,8 @@ class GitlabVariableTarget(Target):
             )
         hidden = bool(answer.get("hidden"))
         description = str(answer.get("description") or "")
+        own = self.settings.description is not None or bool(description and not parse(description))
+        self.marks = not own
         value = answer.get("value")
         return Held(
             text=None if hidden or value is None else Secret(str(value)),

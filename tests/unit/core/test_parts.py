@@ -130,6 +130,14 @@ def test_a_failure_in_the_first_part_is_not_forgotten() -> None:
     assert report.next_at >= many.world.now + timedelta(seconds=1)
 
 
+def test_the_notes_of_all_parts_are_in_the_journal() -> None:
+    """Those of a target in the first one too."""
+    many = Many()
+    many.places[0].notes = ("look here",)
+    many.cycle()
+    assert "after the write: look here" in many.site.record.notes
+
+
 def test_a_lease_ends_when_the_last_part_has_replaced_its_credential() -> None:
     """And not before a job that began with it can have ended."""
     many = Many()

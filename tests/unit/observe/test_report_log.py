@@ -120,6 +120,16 @@ def test_what_says_nothing_ends_nothing(daemon: Daemon) -> None:
     assert daemon.after(cycle(targets=(target,))) == ["read failed"]
 
 
+def test_a_registry_that_can_not_be_asked_is_logged(daemon: Daemon) -> None:
+    """With `prove: strict` nothing else says why its credential is not published."""
+    unproven = CredentialReport(HARBOR, "v", "kept", "unknown", failure=DOWN)
+    asked = cycle(sources=(SourceReport("v", 0.1),), credentials=(unproven,))
+    assert daemon.after(asked) == ["credential not published"]
+    assert daemon.after(asked) == []
+    fails = cycle(sources=(SourceReport("v", 0.1, FULL),), credentials=(unproven,))
+    assert daemon.after(fails) == ["fetch failed"]
+
+
 def test_notes_are_not_repeated(daemon: Daemon) -> None:
     """A note is logged when it comes; the same one again after it was away for an hour."""
     noted, calm = cycle(notes=("taken out 2 times",)), cycle()

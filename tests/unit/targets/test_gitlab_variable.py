@@ -461,3 +461,18 @@ def test_how_to_make_a_value_maskable(make: Make, content: Content, value: str, 
         target.check_value(value, masked=True)
     assert hint in caught.value.hint
     assert ("masked: false" in caught.value.hint) == (content is Content.USERNAME)
+
+
+@pytest.mark.parametrize("configured", [True, False])
+def test_a_hidden_variable_with_somebodys_description_carries_no_mark(
+    fake_gitlab: FakeGitlab, make: Make, *, configured: bool
+) -> None:
+    """Then our journal says what was written, as GitLab has no other place for a mark."""
+    hidden = Variable(KEY, DOCUMENT.reveal(), masked=True, hidden=True, description="Ask Ops")
+    fake_gitlab.space(GROUP).variables.append(hidden)
+    target = make(**({"description": "Ask Ops"} if configured else {}))
+    assert target.read().mark is None
+    assert not target.marks
+    hidden.description = ""
+    target.read()
+    assert target.marks is not configured
