@@ -76,7 +76,7 @@ clean:  ## Remove what the other targets made
 	rm -rf .venv build dist .bench .demo .pytest_cache .mypy_cache .ruff_cache .coverage
 
 # Two environments: .venv has everything to develop with, .demo what a user has, and a Vault.
-.venv/ready: EXTRA = dev
+.venv/ready: EXTRA = dev,test
 .demo/ready: EXTRA = demo
 .venv/ready .demo/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

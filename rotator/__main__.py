@@ -10,7 +10,7 @@ from rotator import __version__
 def main() -> None:
     """Run the command line. The version alone is printed without it: it is slow to load."""
     if sys.argv[1:] == ["--version"]:
-        print(f"rotator, version {__version__}")  # noqa: T201  as click prints it
+        print(f"rotator, version {__version__}")  # noqa: T201  as click writes it
         return
     from rotator import cli  # noqa: PLC0415
 

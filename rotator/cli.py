@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 BUG, USAGE, LOCKED, INTERRUPTED = 1, 2, 75, 130
 
 # How much is printed: -q is below 0.
-QUIET, MORE, EACH_REQUEST = -1, 1, 2
+QUIET, EACH_REQUEST = -1, 2
 
 
 class Common:
@@ -237,8 +237,8 @@ def check(
 def status(common: Common, names: tuple[str, ...], live: bool, as_json: bool) -> None:
     """Show the state of each rotation named (all, if none is), whether or not a daemon runs.
 
-    Exit codes: 0 everything is as it should be, 10 something needs attention, 1 no rotation is
-    job-safe.
+    Exit codes: 0 everything is job-safe and fresh, 10 something needs attention, 1 every rotation
+    failed, 2 wrong usage or configuration.
     """
     if live:
         common.run_there("status")
@@ -307,6 +307,7 @@ def init(common: Common, /, output: Path | None, **options: Any) -> None:
 
 
 @cli.command(short_help="The JSON Schema of the configuration.")
+@_common
 def schema() -> None:
     """Print the JSON Schema of the configuration, for editors."""
     import json
@@ -327,7 +328,9 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt) as error:
-        _end(f"rotator: interrupted: {error or 'what was written until then stays'}", INTERRUPTED)
+        # click puts an Abort without a text in place of what a command says.
+        said = str(error.__cause__ or error) or "what was written until then stays"
+        _end(f"rotator: interrupted: {said}", INTERRUPTED)
     except BrokenPipeError:
         # The reader of the output has ended; writing the rest at exit would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -344,7 +347,7 @@ def main() -> None:
 
 
 def _end(text: str, code: int) -> NoReturn:
-    from rotator.system.notify import is_journal, with_priority
+    from rotator.observe.journald import is_journal, with_priority
 
     journal = is_journal(sys.stderr, os.environ)
     click.echo(with_priority(text, "error") if journal else text, err=True)

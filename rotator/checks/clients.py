@@ -2,50 +2,35 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from rotator.clients.judge import Problem, judge
-from rotator.clients.lookups import Consumer
-from rotator.core.docker_config import DockerConfig, encode, merge
-from rotator.core.model import Content, Credential, Secret
+from rotator.clients.judge import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from rotator.checks.finding import Findings
-    from rotator.config.target_common import TargetSettings
-
-VARIABLE = (Consumer.RUNNER, Consumer.DOCKER_FILE, Consumer.DOCKER_VARIABLE)
-"""A job also writes a variable into its own file (GitLab's option 3)."""
-
-FILE = (Consumer.DOCKER_FILE, Consumer.CONTAINERS)
-RUNNERS_FILE = (Consumer.RUNNER, *FILE)
-
-
-def readers(target: TargetSettings) -> tuple[Consumer, ...]:
-    """Return who reads what a target publishes; only the runner user's own file is the runner's."""
-    if target.type == "gitlab_variable":
-        return VARIABLE
-    in_a_home = target.type == "file" and str(target.where()).endswith("/.docker/config.json")
-    return RUNNERS_FILE if in_a_home and not target.where().startswith("/opt/") else FILE
+    from rotator.clients.lookups import Consumer
 
 
 def problems(
-    text: str, consumers: Iterable[Consumer], ours: Iterable[str], findings: Findings
+    text: str,
+    consumers: Collection[Consumer],
+    ours: Collection[str],
+    findings: Findings,
+    surely: Collection[Consumer] | None = None,
 ) -> None:
     """Write down what concerns these programs; a failure where one does not take a login of ours.
 
-    `ours`: the registries that this rotation publishes in the document.
+    `ours`: the registries whose logins count. `surely`: the programs that certainly read the
+    document; default: all of them.
     """
-    consumers = tuple(consumers)
-    published = set(ours)
     judgement = judge(text, consumers)
     failing = {
         consumer
-        for registry, verdicts in judgement.verdicts.items()
-        for consumer, verdict in verdicts.items()
-        if registry in published and not verdict.taken
+        for registry in judgement.verdicts.keys() & set(ours)
+        for consumer, verdict in judgement.verdicts[registry].items()
+        if not verdict.taken and consumer in (consumers if surely is None else surely)
     }
     for problem in judgement.problems:
         concerned = [consumer for consumer in problem.consumers if consumer in failing]
@@ -53,17 +38,3 @@ def problems(
             findings.failure(f"{problem.what} (not taken: {', '.join(concerned)})", problem.todo)
         else:
             findings.warning(problem.what, problem.todo)
-
-
-def configured(target: TargetSettings, registries: Iterable[str]) -> tuple[Problem, ...]:
-    """Return what programs will not take of a document with just these registries.
-
-    The mistake is in the configuration, as with several paths of one host.
-    """
-    if target.content is not Content.DOCKER_CONFIG:
-        return ()
-    logins = [
-        Credential(registry, f"user-{number}", Secret("-"), datetime.min.replace(tzinfo=UTC))
-        for number, registry in enumerate(sorted(registries))
-    ]
-    return judge(encode(merge(DockerConfig(), logins).config), readers(target)).problems

@@ -10,10 +10,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rotator import targets
+from rotator.checks import clients
 from rotator.checks.document_entry import OUTLIVED, Published, entry_of, missing, without_login
 from rotator.checks.finding import Findings
-from rotator.checks.registry import oddities, proofs
+from rotator.checks.registry import proofs
 from rotator.checks.wrapping import unwrap
+from rotator.clients.document import parse
+from rotator.clients.lookups import Consumer
 from rotator.core import docker_config
 from rotator.core.errors import DriverError
 from rotator.core.model import Content, Credential, Held, Proof
@@ -52,11 +55,13 @@ def judge(data: bytes, name: str, cases: Sequence[Case]) -> list[Finding]:
     wanted = _wanted(cases)
     _whole(text, cases, findings)
     _counts(config, wanted, findings)
-    oddities(config, findings)
     logins = {
         registry: Credential(registry, username, password, cases[0].clock())
         for registry, (username, password) in config.logins().items()
     }
+    # Where the job read it, nobody knows here; most programs in jobs are Docker's.
+    surely = (Consumer.DOCKER_FILE,)
+    clients.problems(text, tuple(Consumer), logins, findings, surely)
     # Two fan-outs side by side: what registries say, and what the targets hold.
     steps: list[Callable[[], object]] = [
         partial(_proofs, list(logins.values()), cases[0]),
@@ -69,11 +74,11 @@ def judge(data: bytes, name: str, cases: Sequence[Case]) -> list[Finding]:
     judged = [
         missing(registry, wanted[registry], holding) for registry in sorted(wanted.keys() - there)
     ]
-    broken = docker_config.merge(config, ()).left_out
+    entries = parse(text).auths
     for key in sorted(config.auths):
         login = logins.get(docker_config.registry_key(key))
         if login is None:
-            judged.append(without_login(key, config.auths[key], wanted, broken=key in broken))
+            judged.append(without_login(key, entries.get(key), wanted))
         else:
             judged.append(entry_of(key, login, verdicts, holding, cases, wanted))
     return [*findings.all, *(f for each in judged for f in each.all), *_unread(holding)]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from rotator.clients.document import Entry
     from rotator.config.targets import Target as TargetSettings
     from rotator.core.record import KnownCredential
     from rotator.inspection import Case
@@ -66,26 +67,18 @@ def missing(registry: str, rotation: str, holding: Sequence[Published]) -> Findi
     return findings
 
 
-def without_login(key: str, entry: object, wanted: Mapping[str, str], *, broken: bool) -> Findings:
+def without_login(key: str, entry: Entry | None, wanted: Mapping[str, str]) -> Findings:
     """Return what there is to say of an entry that holds no user name and password."""
     findings = Findings(docker_config.shown(key))
-    fields = (
-        {str(name).lower() for name, value in entry.items() if value}
-        if isinstance(entry, dict)
-        else set()
-    )
     rotation = wanted.get(docker_config.registry_key(key))
-    tokens = sorted(fields & {"identitytoken", "registrytoken"})
-    if broken:
+    if entry is None or entry.is_broken:
         findings.failure(
             "no client can decode this entry as a user name and a password",
             "log in there again, or take the entry out: it breaks its neighbours too",
         )
-    elif tokens:
-        findings.ok(
-            f"a foreign entry with {' and '.join(tokens)}: docker takes it, skopeo and podman "
-            "don't, and it can't be proven from here"
-        )
+    elif entry.token:
+        names = " and ".join(name for name in entry.fields if name.lower().endswith("token"))
+        findings.ok(f"a foreign entry with {names}: Docker takes it, and it can't be proven here")
     elif rotation:
         findings.failure(
             f"configured (rotation {rotation}), and its entry is empty: no login is in it",
@@ -93,9 +86,8 @@ def without_login(key: str, entry: object, wanted: Mapping[str, str], *, broken:
         )
     else:
         findings.warning(
-            "an empty entry: docker asks this registry without a login, and Docker 28.3 and later "
-            "drop all of $DOCKER_AUTH_CONFIG for it",
-            "take it out",
+            "an empty entry: Docker asks this registry without a login",
+            f"take it out, or log in: docker login {docker_config.shown(key)}",
         )
     return findings
 
@@ -135,11 +127,6 @@ def entry_of(
         findings.warning(
             f"{whose}; its registry can't be asked: {why}",
             f"docker login {docker_config.shown(registry)}",
-        )
-    if key != registry and key.lower() != registry:
-        findings.warning(
-            f"it is written as {docker_config.shown(key)}: not every client finds that",
-            f"write it as {docker_config.shown(registry)}, as rotator does",
         )
     for place in holding:
         _compare(login, place, findings)

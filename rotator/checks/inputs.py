@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import ssl
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -72,7 +73,11 @@ def _secret(where: SecretInput, what: str, findings: Findings) -> None:
         findings.warning(
             f"{what} holds {wrapping}, unless that is part of it", "write the secret alone into it"
         )
-    if _is_base64_of_a_token(text):
+    if text[:1] == "{" and '":' in text:
+        findings.failure(
+            f"{what} holds a JSON document", "write the secret alone: jq -r .auth.client_token"
+        )
+    elif _is_base64_of_a_token(text):
         findings.failure(f"{what} holds a token in base64", "write the token as it is: base64 -d")
     elif len(text.splitlines()) > 1 and not text.startswith("-----BEGIN"):
         findings.warning(f"{what} holds {len(text.splitlines())} lines", "a secret is one line")
@@ -107,7 +112,7 @@ def _not_pem(data: bytes, key: str, file: Path) -> tuple[str, str] | None:
     """Return what a file is that should hold PEM, and what to do; None where it holds it."""
     wanted = "PRIVATE KEY" if key == "client_key_file" else "CERTIFICATE"
     if f"{wanted}-----".encode() in data and b"-----BEGIN" in data:
-        return None
+        return _not_usable(data, key, file)
     tool = "pkey" if key == "client_key_file" else "x509"
     if not data.strip():
         return "is empty", f"write the {wanted.lower()} there, as PEM"
@@ -125,6 +130,20 @@ def _not_pem(data: bytes, key: str, file: Path) -> tuple[str, str] | None:
         begins = data.partition(b"-----BEGIN ")[2].partition(b"-----")[0].decode("ascii", "replace")
         return f"holds a {begins[:40]}, and a {wanted.lower()} is wanted", "name the right file"
     return f"holds no {wanted.lower()} in PEM", f"see what it is: file {file}"
+
+
+def _not_usable(data: bytes, key: str, file: Path) -> tuple[str, str] | None:
+    """Return what is wrong inside of a file in PEM."""
+    if key == "client_key_file":
+        if b"ENCRYPTED" not in data:
+            return None
+        plain = f"openssl pkey -in {file} -out {file}.plain, and name {file}.plain (mode 0600)"
+        return "is encrypted, and nobody is there to type its passphrase", plain
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=data.decode())
+    except (ValueError, ssl.SSLError):
+        return "has a certificate in it that is damaged", f"see where: openssl x509 -in {file}"
+    return None
 
 
 def _asks_aws(settings: Struct) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rotator.checks import clients, overruling
 from rotator.checks.wrapping import unwrap
+from rotator.config import readers
 from rotator.core import docker_config
 from rotator.core.docker_config import shown
 from rotator.core.errors import DriverError
@@ -106,8 +107,11 @@ def published(target: TargetSettings, held: Held, case: Case, findings: Findings
     """Say what a target holds for this rotation's registries, and what they say of it."""
     findings.held = held
     overruling.mention(target, case, findings)
-    for problem in clients.configured(target, case.wanted(target)):
-        findings.warning(f"as configured: {problem.what}", problem.todo)
+    # What the configuration alone tells is said beside its lines (`config/advice`).
+    known = readers.configured(target, case.rotation.published(target))
+    for problem in readers.configured(target, case.wanted(target)):
+        if problem not in known:
+            findings.warning(f"as configured: {problem.what}", problem.todo)
     run = f"rotator run-once {case.rotation.name}"
     if held.withheld:
         findings.ok("it hides its value, so what is published can't be shown to a registry")
@@ -120,7 +124,7 @@ def published(target: TargetSettings, held: Held, case: Case, findings: Findings
         findings.ok(f"it holds a {target.content}, which no registry can judge alone")
     else:
         config = _decoded(held.text.reveal(), findings)
-        clients.problems(held.text.reveal(), clients.readers(target), case.wanted(target), findings)
+        clients.problems(held.text.reveal(), readers.readers(target), case.wanted(target), findings)
         _entries(target, held, config, case, findings)
 
 
@@ -131,11 +135,6 @@ def _decoded(text: str, findings: Findings) -> DockerConfig:
     except DriverError:
         unwrap(text.encode("utf-8", "replace"), findings)
         raise
-
-
-def oddities(config: DockerConfig, findings: Findings) -> None:
-    """Say what is wrong with a document, by any writer."""
-    clients.problems(docker_config.encode(config), clients.RUNNERS_FILE, (), findings)
 
 
 def proofs(credentials: Sequence[Credential], case: Case) -> list[Proof]:

@@ -9,6 +9,7 @@ import base64
 import binascii
 import json
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -23,6 +24,7 @@ _DEEPEST = 5
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _NAMED = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _KINDS = ("Secret", "ConfigMap")
 _KEYS = ("config.json", ".dockerconfigjson", ".dockercfg")
 _LOGIN_FIELDS = {"auth", "username", "password", "identitytoken"}
@@ -50,7 +52,13 @@ def unwrap(data: bytes, findings: Findings) -> str | None:
         text = _decoded(data, findings)
         for _ in range(_DEEPEST):
             _refuse_what_is_none(text, findings)
-            layer = _named(text) or _quoted(text) or _kubernetes(text, findings) or _base64(text)
+            layer = (
+                _named(text)
+                or _quoted(text)
+                or _kubernetes(text, findings)
+                or _base64(text)
+                or _in_a_log(text)
+            )
             if layer is None:
                 break
             findings.ok(layer.what)
@@ -94,7 +102,7 @@ def _refuse_what_is_none(text: str, findings: Findings) -> None:
             "of the file's content",
             "make it a Variable, or: cp $DOCKER_AUTH_CONFIG ~/.docker/config.json",
         )
-    elif bare.startswith("$"):
+    elif re.fullmatch(r"\$\{?\w+\}?", bare):
         findings.failure(
             "it is a variable's name, not its value: nothing replaced it",
             "see whether the job got the variable at all (protected? another environment?)",
@@ -178,7 +186,7 @@ def _texts(one: dict[str, Any]) -> dict[str, str]:
 
 def _from_base64(value: str) -> str:
     try:
-        return base64.b64decode(value).decode("utf-8", "replace")
+        return base64.b64decode("".join(value.split()), validate=True).decode("utf-8", "replace")
     except ValueError:
         return value  # somebody wrote it there as it is, see the findings below
 
@@ -192,6 +200,32 @@ def _base64(text: str) -> _Layer | None:
     except (binascii.Error, ValueError):
         return None
     return _Layer("it is base64 of what follows", inside)
+
+
+def _in_a_log(text: str) -> _Layer | None:
+    """Return what a job's log has between other text: a document, or base64 of one."""
+    plain = _COLOURS.sub("", text)
+    if _is_json(plain):
+        return None if plain == text else _Layer("a terminal's colours are in it", plain)
+    begin = re.search(r'\{\s*"auths"', plain, re.IGNORECASE)
+    if begin is not None:
+        with suppress(ValueError, RecursionError):
+            _, end = json.JSONDecoder().raw_decode(plain, begin.start())
+            return _Layer("text stands around it, as in a log", plain[begin.start() : end])
+    for line in plain.splitlines():
+        last = line.split()[-1:]
+        layer = _base64(last[0]) if last and last != [plain.strip()] else None
+        if layer is not None and '"auths"' in layer.inside:
+            return _Layer(f"{layer.what}; text stands around it, as in a log", layer.inside)
+    return None
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _with_auths(text: str, findings: Findings) -> str:

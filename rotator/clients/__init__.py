@@ -1,7 +1,7 @@
 """What the programs that read a docker config take of it, rule by rule.
 
-- `go_json`: reads a text as Go's decoder does, on which all of these programs are built
-- `fields`: the fields that Docker knows, and the types that it expects
+- `go_json`: reads a text as Go's decoder does, on which all of these programs are built; which
+  fields Docker knows, and of which type, is in `core/docker_fields.py`
 - `document`: a docker config as those programs see it
 - `lookups`: which login each program uses for a registry, or why none
 - `judge`: both together, with what to do; the entry point

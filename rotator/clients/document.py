@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rotator.clients import fields, go_json
-from rotator.clients.go_json import Members, folded
+from rotator.clients import go_json
+from rotator.core import docker_fields as fields
+from rotator.core.docker_config import decode_auth
+from rotator.core.docker_fields import Members, folded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,7 +97,7 @@ def entry(value: Any) -> Entry:
     known = {folded(name): each for name, each in members if isinstance(each, str)}
     texts = {name: known.get(name, "") for name in fields.ENTRY_FIELDS}
     auth = texts["auth"]
-    login = decode_auth(auth)
+    login = _login(auth)
     return Entry(
         fits=fields.ENTRY.fits(value),
         fits_containers=fields.CONTAINERS_ENTRY.fits(value),
@@ -110,17 +110,12 @@ def entry(value: Any) -> Entry:
     )
 
 
-def decode_auth(auth: str) -> tuple[str, str] | None:
-    """Return user and password, or None where docker/cli's `decodeAuth` refuses them.
-
-    Line ends in the base64 are ignored, its padding has to be there, the user may not be empty.
-    """
-    try:
-        raw = base64.b64decode(auth.replace("\r", "").replace("\n", ""), validate=True)
-    except (binascii.Error, ValueError):
+def _login(auth: str) -> tuple[str, str] | None:
+    raw = decode_auth(auth)
+    if raw is None:
         return None
-    user, colon, password = raw.decode("utf-8", "replace").partition(":")
-    return (user, password.strip("\0")) if user and colon else None
+    user, _, password = raw.decode("utf-8", "replace").partition(":")
+    return user, password.strip("\0")
 
 
 def _auths(members: tuple[tuple[str, Any], ...]) -> tuple[dict[str, Any], list[tuple[str, str]]]:

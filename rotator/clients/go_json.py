@@ -10,19 +10,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from rotator.core.docker_fields import Members
+
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACE = " \t\r\n"
 
 
 class NotJsonError(ValueError):
     """The text is no JSON; the message says so without quoting it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Members:
-    """A JSON object's members in the order of the text, repeated names included."""
-
-    pairs: tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +53,6 @@ def read(text: str) -> Text:
         raise NotJsonError("it is not JSON") from None
     rest = text[end:].strip(_SPACE)
     return Text(_plain(value), trailing=bool(rest), several=bool(rest and rest[0] not in "]}"))
-
-
-def folded(name: str) -> str:
-    """Return a field's name as Go compares it: without the case of its letters.
-
-    Two letters that are not ASCII fold to one that is: the long s and the Kelvin sign.
-    """
-    return name.replace("\u017f", "s").replace("\u212a", "k").lower()
 
 
 def _members(pairs: list[tuple[str, Any]]) -> Members:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rotator.clients.go_json import folded
 from rotator.core.docker_config import shown
+from rotator.core.docker_fields import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

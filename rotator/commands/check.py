@@ -15,7 +15,7 @@ import click
 
 from rotator.app import utc_now
 from rotator.commands.choose import rotations
-from rotator.config.advice import advice
+from rotator.config.advice import Advice, advice
 from rotator.observe.progress import Progress, shown
 
 if TYPE_CHECKING:
@@ -61,14 +61,14 @@ def execute(file: Path, configuration: Configuration, options: Options) -> int:
             raise KeyboardInterrupt(f"nothing was changed; {progress.summary()}") from None
     _report_bugs(configuration, examined)
     findings = [finding for one in examined for finding in one.findings]
+    found = advice(file, os.environ)
     if options.as_json:
         printed = [{"name": one.name, **_json(one.findings)} for one in examined]
-        click.echo(json.dumps({"configuration": str(file), "rotations": printed}))
+        click.echo(_document_json(file, printed, found))
     else:
         from rotator.observe.findings import show  # noqa: PLC0415  rich is slow to load
 
-        for one in advice(file, os.environ):
-            click.echo(f"{one.where}: warning: {one.found}; {one.todo}")
+        _show_advice(found)
         show([(one.name, _chosen(one.findings, options)) for one in examined])
     return _exit_code(findings)
 
@@ -76,22 +76,30 @@ def execute(file: Path, configuration: Configuration, options: Options) -> int:
 def _offline(file: Path, chosen: Sequence[RotationSettings], options: Options) -> int:
     found = advice(file, os.environ)
     if options.as_json:
-        rotations_json = [{"name": rotation.name, **_json(())} for rotation in chosen]
-        findings = [
-            {"level": "warning", "about": one.where, "found": one.found, "todo": one.todo}
-            for one in found
-        ]
-        document = {"configuration": str(file), "rotations": rotations_json, "findings": findings}
-        click.echo(json.dumps(document))
+        printed = [{"name": rotation.name, **_json(())} for rotation in chosen]
+        click.echo(_document_json(file, printed, found))
         return OK
-    for one in found:
-        click.echo(f"{one.where}: warning: {one.found}; {one.todo}")
+    _show_advice(found)
     if not options.quiet:
         counted = ", ".join(
             f"{r.name} ({_some(r.sources, 'source')}, {_some(r.targets, 'target')})" for r in chosen
         )
         click.echo(f"{file} is right: {counted}")
     return OK
+
+
+def _show_advice(found: Iterable[Advice]) -> None:
+    for one in found:
+        click.echo(f"{one.where}: warning: {one.found}; {one.todo}")
+
+
+def _document_json(file: Path, rotations_json: list[Any], found: Iterable[Advice]) -> str:
+    findings = [
+        {"level": "warning", "about": one.where, "found": one.found, "todo": one.todo}
+        for one in found
+    ]
+    document = {"configuration": str(file), "rotations": rotations_json, "findings": findings}
+    return json.dumps(document)
 
 
 def _some(things: Sized, what: str) -> str:

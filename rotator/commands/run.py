@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
+from rotator import __version__
 from rotator.app import utc_now
-from rotator.daemon import Daemon, Runtime
+from rotator.daemon import Daemon
 from rotator.observe.bugs import log_from_threads
 from rotator.observe.logs import configure
 from rotator.observe.rotation_state import RotationState
+from rotator.observe.sentence import sentence
+from rotator.slots import Runtime
 from rotator.system.lock import daemon_lock
 from rotator.system.notify import Notify
 from rotator.system.process import keep_memory_private, steady_seconds
@@ -40,13 +44,25 @@ def execute(load: Callable[[], Configuration]) -> int:
         reloads: list[Callable[[bool], None]] = []
         runtime = Runtime(log, Notify(os.environ), utc_now, steady_seconds, reports, reloads)
         daemon = Daemon(load, runtime)
+        names = [rotation.name for rotation in configuration.rotations]
+        log.info("started", version=__version__, rotations=names)
+        if sys.stderr.isatty():
+            log.info("the first cycles run now; Ctrl-C stops rotator")
+            reports.append(lambda _: log.info(_next(daemon)))
         shown = Shown(daemon, log)
-        reports.append(shown.hear)
+        reports.append(shown.add)
         reloads.append(shown.reloaded)
         shown.begin()
-        daemon.run()
+        code = daemon.run()
         shown.end()
+    if code:
+        raise KeyboardInterrupt("every cycle that had begun has ended")
     return OK
+
+
+def _next(daemon: Daemon) -> str:
+    """Return how the rotations are and what comes next, for who watches a terminal."""
+    return sentence([slot.report for slot in daemon.slots if slot.report], utc_now())
 
 
 class Shown:
@@ -74,10 +90,10 @@ class Shown:
         )
         self._observer.start()
 
-    def hear(self, report: Report) -> None:
+    def add(self, report: Report) -> None:
         """Pass a report on."""
         if self._observer is not None:
-            self._observer.hear(report)
+            self._observer.add(report)
 
     def reloaded(self, good: bool) -> None:  # noqa: FBT001  a listener gets it by position
         """Pass on whether a reload was good."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -15,9 +16,12 @@ from rotator.app import Builder, Runner, utc_now
 from rotator.commands.choose import rotations
 from rotator.core import cycle
 from rotator.core.errors import LockHeldError
-from rotator.observe.logs import ReportLog, configure
+from rotator.observe.logs import configure
+from rotator.observe.phrases import lines
 from rotator.observe.progress import Progress, cycle_each, shown
-from rotator.observe.show_reports import show
+from rotator.observe.report_log import ReportLog
+from rotator.observe.view import report_view
+from rotator.observe.view_model import Health
 from rotator.system.each import ThreadedEach
 from rotator.system.journal import FileJournal
 
@@ -138,4 +142,14 @@ def _show(
     if options.as_json:
         click.echo(json.dumps({"rotations": [report.as_json() for report in reports]}))
         return
-    show(reports, utc_now(), quiet=options.quiet)
+    now = utc_now()
+    views = [report_view(report, now) for report in reports]
+    chosen = [one for one in views if not options.quiet or one.health not in {Health.GREEN, None}]
+    if sys.stdout.isatty() or os.environ.get("COLUMNS"):
+        from rotator.observe.table import show_rotations  # noqa: PLC0415  rich is slow to load
+
+        show_rotations(chosen, now)
+        return
+    for view in chosen:
+        for line in lines(view, now):
+            click.echo(line)

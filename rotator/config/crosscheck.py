@@ -21,16 +21,16 @@ from rotator.config.targets import FileTargetSettings
 from rotator.core.model import Content, Merge
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from rotator.config.document import Document
     from rotator.config.explain import Part, Path
     from rotator.config.reading import Reading
     from rotator.config.target_common import TargetSettings
 
-_VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*[^}]*\}|\{\{.*?\}\}")
-_GITLAB_API = re.compile(r"/api(/v\d)?/*$")
-_VAULT_API = re.compile(r"/v1(/.*)?$")
+# What clients add to an address by themselves, and what a browser shows behind it.
+_GITLAB_PATH = re.compile(r"/(api|groups|dashboard|explore|admin|-|users)(/.*)?$")
+_VAULT_PATH = re.compile(r"/(v1|ui)(/.*)?$")
 
 # A token lives 12 h, and even with the earliest renewal a tenth of that is over before the next.
 ECR_COVERS = timedelta(hours=12) * 0.9
@@ -38,11 +38,9 @@ ECR_COVERS = timedelta(hours=12) * 0.9
 
 def crosscheck(document: Document, reading: Reading) -> Iterator[Problem]:
     """Yield every problem between keys, parts and rotations of a document that has been read."""
-    known = {problem.path for problem in reading.problems}
     for part in reading.parts.values():
         yield from _rules(part)
-        yield from _not_expanded(part, known)
-        yield from _api_in_address(part)
+        yield from _more_than_a_server(part)
         yield from _login_without_certificate(part)
         yield from _retry_backwards(part, reading)
     rotations = drafts(reading)
@@ -74,29 +72,14 @@ def _rules(part: Part) -> Iterator[Problem]:
             yield Problem(path, broken.message, at_key=broken.key is not None)
 
 
-def _not_expanded(part: Part, known: Collection[Path]) -> Iterator[Problem]:
-    """A tool that should have replaced `${NAME}` did not, or nobody asked one to."""
-    for key, value in part.data.items():
-        items = value if isinstance(value, list) else [value]
-        for number, item in enumerate(items):
-            path = (*part.path, key, *([number] if isinstance(value, list) else []))
-            if isinstance(item, str) and _VARIABLE.search(item) and path not in known:
-                name = _VARIABLE.search(item)
-                yield Problem(
-                    path,
-                    f"`{key}`: `{name[0] if name else item}` is no value: variables are not"
-                    " expanded here; write the value itself",
-                )
-
-
-def _api_in_address(part: Part) -> Iterator[Problem]:
-    """The clients add the API's path by themselves, and it would be there twice."""
-    for key, ending, pattern in (("url", "/api/v4", _GITLAB_API), ("address", "/v1", _VAULT_API)):
-        value = part.data.get(key)
-        known = part.settings.keys()
-        if key in known and isinstance(value, str) and pattern.search(value):
-            message = f"`{key}`: the server alone is wanted, without `{ending}` at its end"
-            yield Problem((*part.path, key), f"{message}: {pattern.sub('', value)}")
+def _more_than_a_server(part: Part) -> Iterator[Problem]:
+    """What stands behind the server's address would be in it twice."""
+    for key, pattern in (("url", _GITLAB_PATH), ("address", _VAULT_PATH)):
+        value = str(part.data.get(key))
+        found = pattern.search(value)
+        if found is not None and part.settings.keys().get(key) is not None:
+            message = f"`{key}`: the server alone is wanted, without `{found[0].rstrip('/')}`"
+            yield Problem((*part.path, key), f"{message} at its end: {pattern.sub('', value)}")
 
 
 def _login_without_certificate(part: Part) -> Iterator[Problem]:

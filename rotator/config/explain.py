@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 SECRETS = re.compile(r"(.*_)?(token|password|passwd|pass|secret|secret_id|jwt|access_key(_id)?)")
 LONGEST_ECHO = 40
+_NAME_ALONE = re.compile(r"[${%]+ ?[A-Za-z0-9_.]{1,40} ?[}%]*")
+# `$NAME` alone: a user name such as `robot$ci` is none.
+_VARIABLE = re.compile(
+    r"\$\{[A-Za-z_][A-Za-z0-9_]*[^}]*\}|\{\{.*?\}\}|\$\([^)]*\)|^\$[A-Z_][A-Z0-9_]*$|^%[A-Z_]+%$"
+)
 MAPPING = "a mapping (`key: value`) is wanted"
 LIST = "a list is wanted (`- item`, or `[item, item]`)"
 EMPTY = "is empty; at least one item is wanted"
@@ -58,6 +63,16 @@ def about(path: Path, message: str) -> Problem:
     if isinstance(last, str):
         return Problem(path, f"`{last}`: {message}")
     return Problem(path, f"`{parents[-1]}`, item {last + 1}: {message}")
+
+
+def refuse_variable(value: object) -> None:
+    """Raise `ValueError` where a value holds a variable that nobody replaced."""
+    found = _VARIABLE.search(value) if isinstance(value, str) else None
+    if found is not None:
+        # A default or a command in it may hold a secret.
+        name = f"`{found[0]}`" if _NAME_ALONE.fullmatch(found[0]) else "this"
+        why = "variables are not expanded here; write the value itself"
+        raise ValueError(f"{name} is no value: {why}")
 
 
 def one_of(values: Iterable[str], given: object) -> str:

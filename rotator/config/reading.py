@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_or
 
 import msgspec
 
-from rotator.config.explain import EMPTY, LIST, MAPPING, Part, Problem, about, one_of, wrong_keys
+from rotator.config.explain import (
+    EMPTY,
+    LIST,
+    MAPPING,
+    Part,
+    Problem,
+    about,
+    one_of,
+    refuse_variable,
+    wrong_keys,
+)
 from rotator.config.settings import Settings
 from rotator.config.types import EACH_ONCE
 from rotator.decoding import convert
@@ -59,6 +69,7 @@ class Reading:
         if isinstance(bare, type) and issubclass(bare, Settings):
             return self._mapping(bare, value, path)
         try:
+            refuse_variable(value)
             return note.read(value, self._base) if note else convert(value, bare)
         except msgspec.ValidationError:
             return self._wrong(path, one_of(parts or list(bare), value))
@@ -88,15 +99,20 @@ class Reading:
             return self._wrong(path, MAPPING)
         if note and not value:
             return self._wrong(path, EMPTY)
-        made = {}
+        made: dict[str, Any] = {}
+        before = len(self.problems)
         for key, text in value.items():
-            made[key] = self.read(kinds[1], text, (*path, key))
+            name, value_note = (get_args(kind)[1] for kind in kinds)
             try:
-                get_args(kinds[0])[1].read(key, None)
+                name.read(key, None)
             except ValueError as error:
                 self.problems.append(Problem((*path, key), f"this key: {error}", at_key=True))
-                made[key] = WRONG
-        return WRONG if WRONG in made.values() else made
+            try:
+                # What looks like a variable may be meant for who reads it there.
+                made[key] = value_note.read(text, None)
+            except ValueError as error:
+                made[key] = self._wrong((*path, key), str(error))
+        return made if len(self.problems) == before else WRONG
 
     def _tagged(self, kinds: Iterable[type[Settings]], value: Any, path: Path) -> Any:
         if not isinstance(value, dict):

@@ -10,6 +10,7 @@ from rotator.config.explain import one_of
 from rotator.config.places import Directory, FilePath, InputFile, Listen, Registry
 from rotator.config.settings import Settings
 from rotator.config.sources import Source
+from rotator.config.target_common import TargetSettings
 from rotator.config.targets import Target
 from rotator.config.types import FILLED, NUMBER, Duration, Flag, Percent, Value, matching
 from rotator.core.model import ProofMode, Schedule
@@ -32,7 +33,7 @@ class LogSettings(Settings, kw_only=True):
     """How the log is written; it goes to standard error."""
 
     format: Literal["auto", "console", "json"] = "auto"
-    """auto: console on a terminal, json elsewhere."""
+    """auto: readable lines on a terminal and, with fields, in systemd's journal; json elsewhere."""
     level: Literal["debug", "info", "warning", "error"] = "info"
     """The least that is logged."""
 
@@ -122,6 +123,11 @@ class RotationSettings(Settings, kw_only=True):
             taken.add(name)
             named.append(replace(source, name=name))
         force_setattr(self, "sources", tuple(named))
+
+    def published(self, target: TargetSettings) -> list[str]:
+        """Return the registries that belong in a target, as far as the configuration names them."""
+        known = {r for source in self.sources for r in source.known_registries() or ()}
+        return sorted(filter(target.policy().wants, known))
 
     def timing(self) -> Schedule:
         """Return what the core needs to know."""

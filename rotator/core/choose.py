@@ -38,8 +38,9 @@ def choose_one(
     if best is None or best.accepted:
         return best
     reserve = rotation.schedule.longest_job + rotation.schedule.poll
-    proven = [one for one in usable if one.accepted and one.end_known and one.end - now > reserve]
-    return max(proven, key=lambda one: one.rank, default=best)
+    proven = max((one for one in usable if one.accepted), key=lambda one: one.rank, default=None)
+    is_safe = proven is not None and proven.end_known and proven.end - now > reserve
+    return proven if is_safe else best
 
 
 def is_usable(one: Candidate, mode: ProofMode, now: datetime) -> bool:

@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from rotator.core import conclude, leases, reports, updates
 from rotator.core.candidate import DEAD, FOREVER
 from rotator.core.choose import choose, standby_of
-from rotator.core.due import is_waiting, needed_sources
+from rotator.core.due import given_up, is_waiting, needed_sources
 from rotator.core.failure import Failure
 from rotator.core.fetch import (
     fetch,
@@ -104,7 +104,9 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         late = updates.with_later_start(record, rotation, chosen, _at(ports))
         record = _journal(before, late, ports, options, lasting=False)
     needed = needed_sources(rotation, chosen, candidates, record, now, force=options.force)
-    asked = [s for s in needed if options.force or not is_waiting(s, record, now)]
+    abandoned = given_up(candidates, record)
+    asked = [s for s in needed if s.name not in abandoned and not is_waiting(s, record, now)]
+    asked = needed if options.force else asked
     asked = [] if options.later else asked
     waits = updates.with_waits(record, rotation, needed, chosen, _at(ports))
     attempts = updates.with_attempts(waits, rotation, asked, chosen, _at(ports))
@@ -117,7 +119,9 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     found = recall(rotation, observed, memory, noted, ports.journal.fingerprint, now)
     new = {key: one for key, one in found.items() if key[0] not in known}
     candidates |= prove(new, rotation.proof, ports, now)
-    given, surplus = fetched_candidates(answers, candidates, before, ports.journal.fingerprint)
+    given, surplus = fetched_candidates(
+        answers, candidates, before, rotation.registries(noted), ports.journal.fingerprint
+    )
     given = until_accepted(given, rotation, before, ports, options.patience)
     candidates = with_fetched(candidates, given, asked, force=options.force)
     chosen = choose(candidates, rotation, now)

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from rotator.core import docker_fields
+from rotator.core.docker_fields import folded
 from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.model import Credential, Secret
 
@@ -28,55 +30,6 @@ DOCKER_HUB = "https://index.docker.io/v1/"
 _HUB_NAMES = frozenset({"docker.io", "index.docker.io"})
 _API_VERSIONS = ("/v1", "/v2")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-
-# A known field of another type makes docker reject the whole file, so such an entry can't stay.
-_TEXT_FIELDS = (
-    "auth",
-    "username",
-    "password",
-    "email",
-    "serveraddress",
-    "identitytoken",
-    "registrytoken",
-)
-
-
-_TEXT, _TEXTS, _TEXT_LIST, _TEXTS_BY_NAME = "text", "texts", "list of texts", "texts by name"
-_KNOWN_FIELDS = {
-    "httpheaders": _TEXTS,
-    "credhelpers": _TEXTS,
-    "aliases": _TEXTS,
-    "features": _TEXTS,
-    "plugins": _TEXTS_BY_NAME,
-    "proxies": _TEXTS_BY_NAME,
-    "prunefilters": _TEXT_LIST,
-    "clipluginsextradirs": _TEXT_LIST,
-    **dict.fromkeys(
-        (
-            "psformat",
-            "imagesformat",
-            "networksformat",
-            "pluginsformat",
-            "volumesformat",
-            "statsformat",
-            "detachkeys",
-            "credsstore",
-            "serviceinspectformat",
-            "servicesformat",
-            "tasksformat",
-            "secretformat",
-            "configformat",
-            "nodesformat",
-            "currentcontext",
-        ),
-        _TEXT,
-    ),
-}
-"""The top-level fields of docker/cli's `ConfigFile` (cli/config/configfile/file.go), by type.
-
-Docker reads no login at all from a document that has one of them with another type. Go folds the
-case of a field's name, and takes null as absent.
-"""
 
 _HELPER_MISSING = (
     "where its program is missing, GitLab Runner drops the whole document, and Docker 29, "
@@ -151,9 +104,13 @@ class DockerConfig(Struct, frozen=True):
             sorted(
                 name
                 for name, value in self.rest.items()
-                if value is not None and not _has_type(value, _KNOWN_FIELDS.get(fold(name)))
+                if docker_fields.misfit(name, value) is not None
             )
         )
+
+    def breaks_clients(self) -> bool:
+        """Tell whether clients read no login in it, or lose good ones at random."""
+        return bool(self.mistyped()) or not all(map(is_usable, self.auths.values()))
 
     def warnings(self) -> list[tuple[str, str]]:
         """Return what a person should know of this document, each with what to do about it.
@@ -186,7 +143,7 @@ class DockerConfig(Struct, frozen=True):
         return found
 
     def _field(self, name: str) -> Any:
-        return next((value for key, value in self.rest.items() if fold(key) == name), None)
+        return next((value for key, value in self.rest.items() if folded(key) == name), None)
 
 
 class Merged(Struct, frozen=True):
@@ -223,11 +180,6 @@ def shown(key: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in bare) or "an empty name"
 
 
-def fold(name: str) -> str:
-    """Return a field's name as Go compares it: it folds two letters beside ASCII's capitals."""
-    return name.replace("\u017f", "s").replace("\u212a", "k").lower()
-
-
 def decode(text: str) -> DockerConfig:
     """Read a docker config, as Go's decoder does: two members `auths` are one, in any case.
 
@@ -253,8 +205,8 @@ def decode(text: str) -> DockerConfig:
     auths: dict[str, Any] = {}
     rest: dict[str, Any] = {}
     for name, value in members:
-        if fold(name) != "auths":
-            rest[name] = _plain(value)
+        if folded(name) != "auths":
+            _add(rest, name, _plain(value))
         elif isinstance(value, _Members):
             auths |= _plain(value)
         elif value is None:
@@ -262,6 +214,16 @@ def decode(text: str) -> DockerConfig:
         else:
             raise _malformed("its `auths` is not a JSON object")
     return DockerConfig(auths, rest)
+
+
+def _add(rest: dict[str, Any], name: str, value: Any) -> None:
+    """Add a member as Go's decoder does: of two for one field the last counts, two maps are one."""
+    same = next((key for key in rest if docker_fields.is_one_field(key, name)), None)
+    if same is not None:
+        past = rest.pop(same)
+        if isinstance(past, dict) and isinstance(value, dict):
+            value = past | value
+    rest[name] = value
 
 
 def salvage(text: str) -> DockerConfig | None:
@@ -277,7 +239,8 @@ def salvage(text: str) -> DockerConfig | None:
         return None
     for closing in ("}", "}}", "}}}"):
         with suppress(DriverError):
-            return decode(text + closing)
+            whole = decode(text + closing)
+            return None if _has_entry_in_entry(whole) else whole
     cuts = [at for at, letter in enumerate(text) if letter == "}"]
     for at in reversed(cuts[-_MOST_CUTS:]):
         for closing in ("}", "}}"):
@@ -356,27 +319,21 @@ def is_usable(entry: Any) -> bool:
     """
     if entry is None:
         return True
-    if not isinstance(entry, dict):
+    if not docker_fields.ENTRY.fits(entry):
         return False
-    known = [
-        (fold(name), value)
-        for name, value in entry.items()
-        if fold(name) in _TEXT_FIELDS and value is not None
-    ]
-    if not all(isinstance(value, str) for _, value in known):
-        return False
-    return all(_decode_auth(value) is not None for name, value in known if name == "auth" and value)
+    auths = (value for name, value in entry.items() if folded(name) == "auth" and value)
+    return all(decode_auth(value) is not None for value in auths)
 
 
 def _login(entry: Any) -> tuple[str, Secret] | None:
     if not entry or not is_usable(entry):
         return None
-    fields = {fold(name): value for name, value in entry.items() if value is not None}
+    fields = {folded(name): value for name, value in entry.items() if value is not None}
     token = fields.get("identitytoken")
     if token and _is_text(token):
         return IDENTITY_TOKEN, Secret(token)
     if fields.get("auth"):
-        raw = _decode_auth(fields["auth"]) or b""
+        raw = decode_auth(fields["auth"]) or b""
         try:
             username, _, password = raw.decode("utf-8").partition(":")
         except UnicodeDecodeError:
@@ -401,21 +358,9 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _has_type(value: Any, wanted: str | None) -> bool:
-    """Tell whether Go decodes a value into a field of this type; null is taken as absent."""
-    if value is None or wanted is None:
-        return True
-    if wanted == _TEXT:
-        return isinstance(value, str)
-    if wanted == _TEXT_LIST:
-        return isinstance(value, list) and all(_has_type(item, _TEXT) for item in value)
-    inner = _TEXT if wanted == _TEXTS else _TEXTS
-    return isinstance(value, dict) and all(_has_type(item, inner) for item in value.values())
-
-
 def _without(name: str, value: Any, helpers: Collection[str]) -> Any:
     """Return a top-level field, `credHelpers` without these registries."""
-    if fold(name) != "credhelpers" or not isinstance(value, dict):
+    if folded(name) != "credhelpers" or not isinstance(value, dict):
         return value
     return {key: helper for key, helper in value.items() if key not in helpers}
 
@@ -431,7 +376,13 @@ def _is_cut_off(text: str) -> bool:
     return False
 
 
-def _decode_auth(auth: str) -> bytes | None:
+def _has_entry_in_entry(config: DockerConfig) -> bool:
+    """Tell whether an entry holds another one: a bracket is missing between the two."""
+    entries = [entry for entry in config.auths.values() if isinstance(entry, dict)]
+    return any(isinstance(value, dict) for entry in entries for value in entry.values())
+
+
+def decode_auth(auth: str) -> bytes | None:
     """Return `user:password`, or None where Go's base64.StdEncoding or docker would refuse it."""
     try:
         raw = base64.b64decode(auth.replace("\r", "").replace("\n", ""), validate=True)

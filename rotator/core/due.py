@@ -60,6 +60,15 @@ def needed_sources(
     return [s for s in rotation.sources if force or _is_needed(s, newest, record, now)]
 
 
+def given_up(candidates: Candidates, record: Record) -> frozenset[str]:
+    """Return the sources whose pending credential is still rejected though `settle` is over.
+
+    That is a failure, with its wait: another credential would most likely be rejected too.
+    """
+    pending = [candidates.get((r, one.fingerprint)) for r, one in record.pending.items()]
+    return frozenset(one.source for one in pending if one and one.rejected and not one.pending)
+
+
 def is_waiting(source: Source, record: Record, now: datetime) -> bool:
     """Tell whether a source that failed has to be left alone for a while."""
     past = record.source(source.name)

@@ -44,7 +44,7 @@ class Failure(Struct, frozen=True):
         return cls(
             Reason.BUG,
             f"rotator itself failed with {type(error).__name__}",
-            "report this with the traceback from the log; nothing was written",
+            "report this with the traceback from the log",
             bug=error,
         )
 

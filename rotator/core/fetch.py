@@ -110,14 +110,15 @@ def fetched_candidates(
     answers: Mapping[str, Answer],
     known: Candidates,
     record: Record,
+    owners: Mapping[str, str],
     fingerprint: Fingerprint,
 ) -> tuple[dict[tuple[str, str], Candidate], list[Candidate]]:
     """Return the candidates that sources gave, and apart those that nobody wants.
 
-    The first source of a registry counts. `known`: the candidates from before the fetch.
+    `owners` names the source of each registry: the first one that gave it, whether or not it was
+    asked now. `known`: the candidates from before the fetch.
     """
     found: dict[tuple[str, str], Candidate] = {}
-    owners: dict[str, str] = {}
     unwanted: list[Candidate] = []
     for name, answer in answers.items():
         for login in answer.credentials:
@@ -127,7 +128,7 @@ def fetched_candidates(
             )
             past = record.known(*key)
             one = Candidate(login, key[1], name, fetched=past is None)
-            if owners.setdefault(login.registry, name) != name:
+            if owners.get(login.registry, name) != name:
                 unwanted.append(one)
                 continue
             if past is not None:

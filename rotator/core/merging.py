@@ -40,7 +40,7 @@ def merge_document(s: Situation) -> Merged:
     ours = {
         registry: one
         for registry, one in s.chosen.items()
-        if not foreign_entry_stays(s, registry, there.get(registry))
+        if registry not in found.auths or not foreign_entry_stays(s, registry, there.get(registry))
     }
     logins = [one.credential for one in ours.values()]
     others = frozenset(s.chosen.keys() - ours.keys())
@@ -104,11 +104,13 @@ def foreign_entry_stays(s: Situation, registry: str, there: str | None) -> bool:
 
     One that ends sooner is left too where ours is only one that others published before.
     """
-    if there is None or s.foreign_mark is None or s.is_edited:
+    # Our own mark is on a document in which we left it alone.
+    was_left = there is not None and s.past.entries.get(registry) == there
+    if there is None or s.is_edited or (s.foreign_mark is None and not was_left):
         return False
     entry, ours = s.candidates.get((registry, there)), s.chosen[registry]
     if entry is None:  # it came after we proved what was there: it is proven in the next cycle
-        expires = s.foreign_mark.expires
+        expires = s.foreign_mark.expires if s.foreign_mark is not None else {}
         return registry in expires and (expires[registry] or FOREVER) >= ours.end
     if not entry.foreign or entry.superseded or entry.rejected:
         return False
@@ -132,7 +134,7 @@ def end_is_later(s: Situation, ours: Mapping[str, Candidate]) -> bool:
     return any(
         one.end > ends[registry] or (one.credential.lease and one.end != ends[registry])
         for registry, one in ours.items()
-        if registry in ends and not one.foreign
+        if registry in ends and not one.foreign and one.end_known
     )
 
 
@@ -169,8 +171,10 @@ def _why(s: Situation, there: Mapping[str, str], registry: str) -> str:
 
 def mark_of(s: Situation, merged: Merged, text: str) -> Mark:
     """Return the mark of a document: the end of every entry in it that is known."""
-    # The ends in an edited document's mark are not passed on under a new fingerprint.
-    claimed = claimed_ends(s.observation, s.past, s.fingerprint)
+    # The ends in an edited document's mark are not passed on under a new fingerprint. In a damaged
+    # document nobody knows which entries they are of.
+    is_whole = s.observation.config is not None
+    claimed = claimed_ends(s.observation, s.past, s.fingerprint) if is_whole else {}
     names = s.named(merged.config)
     expires = {}
     for registry in {docker_config.registry_key(key) for key in merged.config.auths}:

@@ -41,7 +41,10 @@ class SourceReport(Struct, frozen=True):
 
 
 class TargetReport(Struct, frozen=True):
-    """One target; `changes` are the entries that were written (or would be, in a dry run)."""
+    """One target; `changes` are the entries that were written (or would be, in a dry run).
+
+    `step`: the step of the cycle that failed, `read`, `plan` or `write`; None where none did.
+    """
 
     name: str
     outcome: str
@@ -51,6 +54,7 @@ class TargetReport(Struct, frozen=True):
     changes: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
     group: str | None = None
+    step: str | None = None
 
 
 class Report(Struct, frozen=True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from rotator.core.candidate import FOREVER, Candidate, Candidates
 from rotator.core.errors import Reason
 from rotator.core.failure import Failure
@@ -43,7 +45,9 @@ def refusals(
         if one.foreign or not (key in given or waited):
             continue
         if one.rejected:
-            found[one.registry] = one, _rejection(one, pending.since if pending else now, rotation)
+            failure = _rejection(one, pending.since if pending else now, rotation)
+            # Its registry had all of `settle` to learn of it.
+            found[one.registry] = one, replace(failure, permanent=key not in given)
         elif not one.accepted and rotation.proof == "strict":
             found[one.registry] = one, _unproven(one)
     return found
@@ -112,6 +116,7 @@ def target_reports(
                     expires_at,
                     failure=observation.failure,
                     group=target.group,
+                    step="read",
                 )
             )
     return reports
@@ -122,8 +127,9 @@ def _target_report(
 ) -> TargetReport:
     s, decision, failure = done.situation, done.decision, done.failure
     target = s.observation.target
+    step = None if failure is None else "write"
     if isinstance(decision, HoldBack) and failure is None:
-        failure = decision.failure
+        failure, step = decision.failure, "plan"
         outcome = "failed" if failure.reason is Reason.MALFORMED else "held_back"
     elif failure is not None:
         outcome = "failed"
@@ -146,6 +152,7 @@ def _target_report(
             *_drift_notes(s, record.target(target.name)),
         ),
         group=target.group,
+        step=step,
     )
 
 

@@ -132,7 +132,7 @@ def entries_read(s: Situation) -> Mapping[str, str]:
     if s.policy.content is not Content.DOCKER_CONFIG:
         return _entry_of_login_part(s)
     config = s.observation.config
-    if config is None or config.mistyped():
+    if config is None or config.breaks_clients():
         return {}
     exact = config.logins(exact=True)
     names = s.named(config)
@@ -201,7 +201,7 @@ def _as_last_read(
     """Return the worth of an entry as it was at the last read; never more than is known now."""
     end = past.ends.get(registry, DEAD)
     name = past.entries.get(registry)
-    if end == DEAD or len(past.drifts) >= _TAKEN_OUT:
+    if end == DEAD or past.drifted >= _TAKEN_OUT:
         return DEAD
     if name is None:
         # A journal of version 0.1.0 does not name it: then it is not later than what is chosen.

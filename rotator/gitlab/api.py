@@ -61,7 +61,7 @@ class GitlabApi:
         """Return what `do` gets from GitLab.
 
         A server gets 16 calls at once, whatever the number of rotations. Raises the `DriverError`
-        that `gitlab_errors` has for the answer or its absence.
+        that `gitlab/errors.py` has for the answer or its absence.
         """
         token = self._readable_token()  # before its turn: the file may be on a mount that hangs
         turns = _turns(self._asked.url)

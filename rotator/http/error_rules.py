@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rotator.core.errors import (
     ConflictError,
@@ -26,8 +27,7 @@ from rotator.core.errors import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """What is known of a call that failed: an answer, or an exception where none came.
 
     `status`: of HTTP, 0 without an answer. `code`: one word that rules compare: the error code in
@@ -47,8 +47,7 @@ class Evidence:
 Matches = Callable[[Evidence], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorRule:
+class ErrorRule(Struct, frozen=True):
     """What an answer means, where it matches.
 
     `hint` says what to do, `detail` what happened. Both may name, in braces, what `classify` is

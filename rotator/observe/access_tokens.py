@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 WARN_AHEAD = timedelta(days=30)
 
-_LOOK = timedelta(days=1)
-_LOOK_AGAIN = timedelta(hours=1)
+_EVERY = timedelta(days=1)
+_ASK_AGAIN = timedelta(hours=1)
 
 # rotator renews a Vault token after 50 % of its life. One with less left can't be renewed.
 _SPENT = 0.4
@@ -57,7 +57,7 @@ class AccessTokens:
         self._clock = clock
         self._log = log
         self._lock = threading.Lock()
-        self._look_at: datetime | None = None
+        self._ask_at: datetime | None = None
         self._asked: dict[str, TokenEnd] = {}
         self._first: dict[str, tuple[datetime, timedelta]] = {}
 
@@ -67,16 +67,16 @@ class AccessTokens:
         asked = [token for name, token in sorted(self._asked.items()) if name in names]
         return [*self._of_vault(), *asked]
 
-    def heard(self, _: object) -> None:
-        """Look in a thread of its own if a day has passed: called after each cycle."""
+    def ask_daily(self) -> None:
+        """Ask in a thread of its own if a day has passed: called after each cycle."""
         now = self._clock()
         with self._lock:
-            if self._look_at is not None and now < self._look_at:
+            if self._ask_at is not None and now < self._ask_at:
                 return
-            self._look_at = now + _LOOK
-        threading.Thread(target=self.look, name="access tokens", daemon=True).start()
+            self._ask_at = now + _EVERY
+        threading.Thread(target=self.ask, name="access tokens", daemon=True).start()
 
-    def look(self) -> None:
+    def ask(self) -> None:
         """Ask GitLab for its tokens' ends, once a token, and warn of what ends soon."""
         answers: dict[tuple[str, str], datetime | None] = {}
         for settings, rotation in self._rotations():
@@ -93,9 +93,11 @@ class AccessTokens:
                         answers[one.url, place] = _end_of(targets[one.target_name])
                 except DriverError as error:
                     # The cycle tells what is wrong with the token; here its end stays unknown.
-                    self._log.debug("access token not read", target=name, detail=error.detail)
+                    self._log.debug(
+                        "end of access token not known", target=name, detail=error.detail
+                    )
                     answers[one.url, place] = None
-                    self._look_at = self._clock() + _LOOK_AGAIN
+                    self._ask_at = self._clock() + _ASK_AGAIN
                 self._asked.pop(name, None)
                 if end := answers[one.url, place]:
                     owner = f"{one.owner} {one.owner_path}".rstrip()

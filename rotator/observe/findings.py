@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rotator.inspection import Finding, Level, worst
+from rotator.observe.table import without_blanks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,28 +23,23 @@ _STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILURE: "bold red"
 def show(groups: Iterable[tuple[str, Sequence[Finding]]], console: Console | None = None) -> None:
     """Print findings, by a name each, to standard output: in colour on a terminal, at its width."""
     console = console or Console(highlight=False)
-    if console.is_terminal:
-        _print(groups, console)
-        return
-    with console.capture() as captured:
-        _print(groups, console)
-    # In a pipe no line ends in blanks: it is pasted into a ticket.
-    console.file.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+    with without_blanks(console):
+        for name, findings in groups:
+            _print(name, findings, console)
 
 
-def _print(groups: Iterable[tuple[str, Sequence[Finding]]], console: Console) -> None:
-    for name, findings in groups:
-        outcome = worst(findings)
-        console.print(
-            Text.assemble((name, "bold"), ": ", (str(outcome), _STYLES[outcome])), overflow="fold"
-        )
-        for about, group in groupby(findings, lambda finding: finding.about):
-            if about != name:
-                console.print(
-                    Padding(Text(about, style="bold", overflow="fold"), (0, 0, 0, 2), expand=False)
-                )
-            console.print(Padding(_lines(group), (0, 0, 0, 4), expand=False))
-        console.print(Text(f"  {_counted(findings)}\n"))
+def _print(name: str, findings: Sequence[Finding], console: Console) -> None:
+    outcome = worst(findings)
+    console.print(
+        Text.assemble((name, "bold"), ": ", (str(outcome), _STYLES[outcome])), overflow="fold"
+    )
+    for about, group in groupby(findings, lambda finding: finding.about):
+        if about != name:
+            console.print(
+                Padding(Text(about, style="bold", overflow="fold"), (0, 0, 0, 2), expand=False)
+            )
+        console.print(Padding(_lines(group), (0, 0, 0, 4), expand=False))
+    console.print(Text(f"  {_counted(findings)}\n"))
 
 
 def _lines(findings: Iterable[Finding]) -> Table:

@@ -14,10 +14,11 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rotator.observe.log_line import log_line
+from rotator.observe.log_line import as_text, log_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
+    from typing import TextIO
 
 SOCKET = Path("/run/systemd/journal/socket")
 
@@ -26,24 +27,39 @@ _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_
 _NOT_FIELDS = {"event", "level", "timestamp", "exc_info"}
 
 
-class JournaldLogger:
-    """A logger of structlog that sends each rendered event as one datagram.
+def is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Tell whether the stream leads to systemd's journal ($JOURNAL_STREAM in systemd.exec(5))."""
+    try:
+        about = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # it is no file, or closed
+        return False
+    return environ.get("JOURNAL_STREAM") == f"{about.st_dev}:{about.st_ino}"
 
-    An event that the journal does not take is written to `fallback`, as a line.
+
+def with_priority(text: str, level: str) -> str:
+    """Return the text with its level before each line, as sd-daemon(3) has it for a stream."""
+    prefix = f"<{_PRIORITIES[level]}>"
+    return "\n".join(prefix + line for line in text.splitlines())
+
+
+class JournaldLogger:
+    """The logger below structlog that takes whole events (`as_event`); each is one datagram.
+
+    An event that the journal does not take is written to `fallback`, as a line with its level.
     """
 
-    def __init__(self, fallback: Any, address: Path = SOCKET) -> None:
+    def __init__(self, fallback: TextIO, address: Path) -> None:
         self._fallback = fallback
         self._address = str(address)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
 
     def msg(self, **event: Any) -> None:
         """Write an event; structlog calls this by the level's name."""
-        data = encoded(fields(event))
         try:
-            self._send(data)
+            self._send(encoded(fields(event)))
         except OSError:
-            print(log_line(event), file=self._fallback, flush=True)
+            line = with_priority(log_line(event), str(event.get("level", "info")))
+            print(line, file=self._fallback, flush=True)
 
     debug = info = warning = warn = error = exception = critical = fatal = msg
 
@@ -74,16 +90,15 @@ def as_event(_: Any, __: str, event: MutableMapping[str, Any]) -> tuple[tuple[()
 
 def fields(event: Mapping[str, Any]) -> dict[str, str]:
     """Return an event as the journal's fields; a field's name tells whose it is."""
-    level = str(event.get("level", "info"))
     found = {
         "MESSAGE": log_line(event),
-        "PRIORITY": str(_PRIORITIES.get(level, 6)),
+        "PRIORITY": str(_PRIORITIES.get(str(event.get("level")), _PRIORITIES["info"])),
         "SYSLOG_IDENTIFIER": "rotator",
         "ROTATOR_EVENT": str(event.get("event", "")),
     }
     for key, value in event.items():
         if key not in _NOT_FIELDS and value is not None:
-            found[f"ROTATOR_{key.upper()}"] = str(value)
+            found[f"ROTATOR_{key.upper()}"] = as_text(value)
     return found
 
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _ABOUT = ("registry", "source", "target")
-_SAID = {"rotation", "event", "level", "timestamp", "detail", "hint", "reason", "exc_info", *_ABOUT}
+_SAID = {
+    *("rotation", "event", "level", "timestamp", "exc_info", "exception"),
+    *("reason", "detail", "hint", "note", *_ABOUT),
+}
+_COLOURS = {"debug": "\x1b[2m", "warning": "\x1b[33m", "error": "\x1b[1;31m"}
+_PLAIN = "\x1b[0m"
 
 
 def log_line(event: Mapping[str, Any]) -> str:
-    """Return `ROTATION: event: about what: reason: detail. To do: hint (more)`, on one line."""
+    """Return `ROTATION: event: about what: reason: detail. To do: hint (more)`, on one line.
+
+    A traceback follows on lines of its own.
+    """
     parts = [str(event[key]) for key in ("rotation", "event") if event.get(key)]
     parts += [
         ", ".join(str(event[key]) for key in _ABOUT if event.get(key)),
@@ -23,15 +32,24 @@ def log_line(event: Mapping[str, Any]) -> str:
     if event.get("hint"):
         line += f". To do: {event['hint']}"
     more = [
-        f"{key} {_value(value)}"
+        f"{key} {as_text(value)}"
         for key, value in event.items()
-        if key not in _SAID | {"note"} and value is not None
+        if key not in _SAID and value is not None
     ]
-    line = f"{line} ({', '.join(more)})" if more else line
-    return line if event.get("exception") else " ".join(line.split("\n"))
+    line = " ".join((f"{line} ({', '.join(more)})" if more else line).split("\n"))
+    return f"{line}\n{event['exception']}" if event.get("exception") else line
 
 
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value)
+def terminal_line(event: Mapping[str, Any], *, colours: bool) -> str:
+    """Return the line with its time before it, and its level where that matters."""
+    level = str(event["level"])
+    word = "" if level == "info" else f"{level}: "
+    line = f"{str(event['timestamp'])[11:19]}Z {word}{log_line(event)}"
+    return f"{_COLOURS[level]}{line}{_PLAIN}" if colours and level in _COLOURS else line
+
+
+def as_text(value: Any) -> str:
+    """Return a value of an event as text: as it is, or as JSON has it."""
+    if isinstance(value, list | tuple):
+        return "; ".join(map(as_text, value))
+    return json.dumps(value) if isinstance(value, bool | int | float) else str(value)

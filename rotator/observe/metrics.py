@@ -99,7 +99,7 @@ class Metrics:
         self._gauges = _Gauges(status, tokens, clock())
         registry.register(self._gauges)
 
-    def hear(self, report: Report) -> None:
+    def add(self, report: Report) -> None:
         """Count what a cycle did."""
         name = report.name
         for outcome in _OUTCOMES:  # at 0 from the start: an increase from nothing does not count

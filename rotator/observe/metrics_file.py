@@ -46,19 +46,24 @@ def after_run(
 
     metrics = Metrics(status, AccessTokens(lambda: ran, clock, log).ends, clock)
     for report in reports.values():
-        metrics.hear(report)
-    write(path, metrics.textfile(), log)
-
-
-def write(path: Path, text: str, log: FilteringBoundLogger) -> None:
-    """Put the text there, whole or not at all; a failure is logged and stops nothing."""
+        metrics.add(report)
     try:
-        with atomic_file.directory(path.parent) as opened:
-            atomic_file.write(opened, path.name, text, mode=_MODE, durable=False)
+        write(path, metrics.textfile())
     except OSError as error:
-        log.warning(
-            "metrics file not written",
-            path=str(path),
-            detail=str(error),
-            hint=f"the directory has to be there and writable for us: ls -ld {path.parent}",
-        )
+        log_failure(path, error, log)
+
+
+def write(path: Path, text: str) -> None:
+    """Put the text there, whole or not at all; raise `OSError` where that fails."""
+    with atomic_file.directory(path.parent) as opened:
+        atomic_file.write(opened, path.name, text, mode=_MODE, durable=False)
+
+
+def log_failure(path: Path, error: OSError, log: FilteringBoundLogger) -> None:
+    """Log why the file was not written: that stops nothing."""
+    log.warning(
+        "metrics file not written",
+        path=str(path),
+        detail=str(error),
+        hint=f"the directory has to be there and writable for us: ls -ld {path.parent}",
+    )

@@ -10,12 +10,14 @@ from rotator.observe import metrics_file, page
 from rotator.observe.access_tokens import AccessTokens
 from rotator.observe.http import Answer, HttpServer, Route, is_loopback
 from rotator.observe.metrics import CONTENT_TYPE, Metrics
+from rotator.observe.repeats import Logged, news
 from rotator.observe.status_json import as_json
 from rotator.observe.view import rotation_view
 from rotator.observe.view_model import RUNNING, RotationView, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
     from typing import Any
 
     from structlog.typing import FilteringBoundLogger
@@ -33,7 +35,7 @@ class Observer:
     """Shows a daemon to all who ask, from `start` to `stop`.
 
     `states` and `configuration` give what the daemon has now; `turning` tells whether its loop
-    turns. `hear` takes each cycle's report, `reloaded` whether a reload was good.
+    turns. `add` takes each cycle's report, `reloaded` whether a reload was good.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Observer:
         )
         self._metrics = Metrics(self.status, self._tokens.ends, clock)
         self._writing = threading.Lock()
+        self._unwritten: Logged | None = None
         self._settings: HttpSettings | None = None
         self._server: HttpServer | None = None
 
@@ -71,14 +74,26 @@ class Observer:
             self._server.stop()
             self._server = None
 
-    def hear(self, report: Report) -> None:
-        """Count a cycle, write the metrics file, and look after the access tokens."""
-        self._metrics.hear(report)
+    def add(self, report: Report) -> None:
+        """Count a cycle, write the metrics file, and ask when the access tokens end."""
+        self._metrics.add(report)
         path = self._configuration().metrics_file
         if path is not None:
             with self._writing:
-                metrics_file.write(path, self._metrics.textfile(), self._log)
-        self._tokens.heard(report)
+                self._write(path)
+        self._tokens.ask_daily()
+
+    def _write(self, path: Path) -> None:
+        """Write the metrics file; a failure that lasts is logged once an hour."""
+        failure = None
+        try:
+            metrics_file.write(path, self._metrics.textfile())
+        except OSError as error:
+            failure = error
+        what = None if failure is None else str(failure)
+        because, self._unwritten = news(self._unwritten, what, self._clock())
+        if failure is not None and because is not None:
+            metrics_file.log_failure(path, failure, self._log)
 
     def reloaded(self, good: bool) -> None:  # noqa: FBT001  a listener gets it by position
         """Count a reload, and serve as the configuration says now."""

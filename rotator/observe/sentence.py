@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rotator.observe.times import relative
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -12,20 +14,20 @@ if TYPE_CHECKING:
 
 
 def sentence(reports: Sequence[Report], now: datetime) -> str:
-    """Return in one sentence how the rotations are, for `systemctl status`."""
+    """Return in one sentence how the rotations are and what comes next."""
     if not reports:
         return "starting: the first cycles are running"
-    unsafe = [
-        report.name for report in reports if not report.job_safe and report.outcome != "paused"
-    ]
-    if unsafe:
-        return f"NOT job-safe: {', '.join(unsafe)}; what to do: rotator status"
-    troubled = [report.name for report in reports if report.outcome in {"partial", "failed"}]
+    unsafe = [one.name for one in reports if not one.job_safe and one.outcome != "paused"]
+    troubled = [one.name for one in reports if one.outcome in {"partial", "failed"}]
     count = f"{len(reports)} rotation{'s' if len(reports) > 1 else ''}"
-    if troubled:
-        return f"{count}, job-safe, but not all fresh: {', '.join(troubled)}; see rotator status"
-    coming = min((r.next_at for r in reports if r.next_at is not None), default=None)
-    when = (
-        "" if coming is None else f"; next cycle in {max(int((coming - now).total_seconds()), 0)} s"
+    if unsafe:
+        state = f"NOT job-safe: {', '.join(unsafe)}; what to do: rotator status"
+    elif troubled:
+        state = f"{count}, job-safe, but not all fresh: {', '.join(troubled)}; see rotator status"
+    else:
+        state = f"{count}, all fresh and job-safe"
+    coming = min(
+        ((max(one.next_at, now), one.name) for one in reports if one.next_at is not None),
+        default=None,
     )
-    return f"{count}, all fresh and job-safe{when}"
+    return state if coming is None else f"{state}; next: {coming[1]} {relative(coming[0], now)}"

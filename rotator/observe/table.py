@@ -6,6 +6,7 @@ pipe, where there is none.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from rotator.observe import phrases
 from rotator.observe.view_model import Health
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from rich.console import RenderableType
@@ -73,13 +74,20 @@ def show(view: View, console: Console | None = None, *, quiet: bool = False) -> 
 def show_rotations(
     rotations: Sequence[RotationView], now: datetime, console: Console | None = None
 ) -> None:
-    """Print rotations one below the other; in a pipe no line ends in blanks."""
+    """Print rotations one below the other."""
     console = console or Console(highlight=False)
-    if console.is_terminal:
+    with without_blanks(console):
         _print(rotations, now, console)
+
+
+@contextmanager
+def without_blanks(console: Console) -> Iterator[None]:
+    """Print the block's output; in a pipe no line ends in blanks: it is pasted into a ticket."""
+    if console.is_terminal:
+        yield
         return
     with console.capture() as captured:
-        _print(rotations, now, console)
+        yield
     console.file.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 

@@ -1,35 +1,13 @@
-"""Tells systemd how the service is: ready, reloading, stopping, alive, and in a sentence.
-
-And how much a line of its log matters, so that `journalctl --priority=warning` finds it.
-"""
+"""Tells systemd how the service is: ready, reloading, stopping, alive, and in a sentence."""
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import TextIO
-
-_PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "exception": 3, "critical": 2}
-
-
-def is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
-    """Tell whether the stream leads to systemd's journal ($JOURNAL_STREAM in systemd.exec(5))."""
-    try:
-        about = os.fstat(stream.fileno())
-    except (OSError, ValueError):  # it is no file, or closed
-        return False
-    return environ.get("JOURNAL_STREAM") == f"{about.st_dev}:{about.st_ino}"
-
-
-def with_priority(text: str, level: str) -> str:
-    """Return the text with its level before each line, as sd-daemon(3) has it."""
-    prefix = f"<{_PRIORITIES[level]}>"
-    return "\n".join(prefix + line for line in text.splitlines())
 
 
 class Notify:

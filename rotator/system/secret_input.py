@@ -124,7 +124,9 @@ def _missing(file: Path) -> str:
 
 def _decoded(data: bytes, file: Path) -> str:
     """Return a file's text; editors on other systems write a byte order mark, or UTF-16."""
-    if data[:2] in _UTF_16:
+    # Without a mark, every other byte of it is zero.
+    zeros = abs(data[::2].count(0) - data[1::2].count(0))
+    if data[:2] in _UTF_16 or zeros > len(data) // 4:
         raise PermanentError(
             Reason.MALFORMED,
             f"the secret file {file} is UTF-16 text, and a secret is plain text (UTF-8)",

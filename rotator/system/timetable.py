@@ -1,4 +1,4 @@
-"""What runs when: one timer a name, each call in a thread of its own (APScheduler)."""
+"""What runs when: one job a name, each call in a thread of its own (APScheduler)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -15,14 +16,21 @@ from apscheduler.schedulers.background import BackgroundScheduler
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from apscheduler.events import JobEvent
+
 # Threads are made when they are needed; nobody waits because others are slow.
 _THREADS = 1000
 
 
 class Timetable:
-    """Calls what is due. A name has one timer: setting it forgets the one before."""
+    """Calls what is due. A name has one job: setting it forgets the one before.
 
-    def __init__(self) -> None:
+    `on_failure` gets the name of a job that ended by an exception, with it, or that the scheduler
+    did not run, with None.
+    """
+
+    def __init__(self, on_failure: Callable[[str, BaseException | None], None]) -> None:
+        self._on_failure = on_failure
         self._numbers = itertools.count()
         self._jobs: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -37,6 +45,8 @@ class Timetable:
             # The library's default forgets a job that is a second late.
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
+        events = EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES
+        self._scheduler.add_listener(self._failed, events)
 
     def start(self) -> None:
         """Begin to call."""
@@ -51,7 +61,7 @@ class Timetable:
             job = f"{name}#{next(self._numbers)}"
             self._jobs[name] = job
             due = datetime.now(UTC) + wait
-            self._scheduler.add_job(call, "date", run_date=due, args=args, id=job)
+            self._scheduler.add_job(call, "date", run_date=due, args=args, id=job, name=name)
 
     def forget(self, name: str) -> None:
         """Call off what this name has set and not begun."""
@@ -61,7 +71,7 @@ class Timetable:
     def pulse(self, call: Callable[[], None]) -> None:
         """Make a call now, in the thread that slow calls don't share: proof that the loop turns."""
         job = f"pulse#{next(self._numbers)}"
-        self._scheduler.add_job(call, "date", executor="pulse", id=job)
+        self._scheduler.add_job(call, "date", executor="pulse", id=job, name="pulse")
 
     def clear(self) -> None:
         """Call off everything that has not begun."""
@@ -70,6 +80,9 @@ class Timetable:
     def close(self) -> None:
         """Call nothing any more."""
         self._scheduler.shutdown(wait=False)
+
+    def _failed(self, event: JobEvent) -> None:
+        self._on_failure(event.job_id.rpartition("#")[0], getattr(event, "exception", None))
 
     def _forget(self, name: str) -> None:
         with suppress(JobLookupError, KeyError):  # it has begun, or was never set

@@ -14,8 +14,9 @@ import os
 import select
 import threading
 import time
+from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ BURST, REFILL = 200, 5.0
 """How many calls there can be at that spacing; after them there is one each `REFILL` seconds."""
 
 RENEWAL = 60.0
-"""Seconds after which it looks where each path leads now, whatever the kernel told."""
+"""Seconds after which it looks where each path leads now, also without a word of the kernel."""
 
 RETURN = 10.0
 """The same where a directory is gone, or something was mounted or unmounted."""
@@ -50,6 +51,9 @@ _IN_DIRECTORY = (
 _DIRECTORY_GONE = flags.DELETE_SELF | flags.MOVE_SELF | flags.UNMOUNT
 _ON_FILE = flags.CLOSE_WRITE | flags.DONT_FOLLOW
 _NONE = -1
+
+# How many of our own renames are remembered.
+_COOKIES = 64
 
 # A rotator closes what it has published, which the kernel reports like anybody's write.
 _CLOSED_WITHIN = 1.0
@@ -68,6 +72,7 @@ class _File:
     calls: float = BURST
     counted_at: float = 0.0
     published_at: float | None = None
+    published: deque[int] = field(default_factory=lambda: deque(maxlen=_COOKIES))
 
     def call_at(self) -> float | None:
         return None if self.changed_at is None else max(self.changed_at + QUIET, self.next_at)
@@ -109,7 +114,7 @@ class Watch:
             self._warn_once(error, "max_user_instances")
             return
         self._wake = os.eventfd(0)
-        # Whoever polls it is told when the table of mounts changes: proc_pid_mountinfo(5).
+        # A poll on it returns when the table of mounts changes: proc_pid_mountinfo(5).
         with suppress(OSError):
             self._mounts = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
         for file in self._files:
@@ -163,11 +168,13 @@ class Watch:
     def _notice(self, events: Sequence[Event]) -> None:
         for file in self._files:
             drafts = atomic_file.prefix(file.name)
-            published = {each.cookie for each in events if each.name.startswith(drafts)} - {0}
+            # One rename is two events, which may be read one after the other.
+            renamed = (each.cookie for each in events if each.name.startswith(drafts))
+            file.published.extend(cookie for cookie in renamed if cookie)
             for each in events:
                 if not _concerns(file, each):
                     continue
-                if each.cookie in published:
+                if each.cookie in file.published:
                     if each.mask & flags.MOVED_TO:
                         file.published_at = time.monotonic()
                 elif not _closes_published(file, each):

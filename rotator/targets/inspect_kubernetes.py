@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.model import Content, Held, Mark, Secret
 from rotator.inspection import SECONDS, TIMEOUTS, Finding, Level, failed, failure, ok, warning
@@ -100,12 +102,18 @@ def _wrong_with(asked: list[KubernetesTarget], settings: Settings, case: Case) -
 
     def look(member: KubernetesTarget) -> list[Finding]:
         found: list[Finding] = []
+        alone = structs.replace(
+            settings,
+            namespace=member.place.namespace,
+            namespaces=None,
+            namespace_selector=None,
+        )
         try:
             for one in _object(member, settings, case):
                 if isinstance(one, Finding):
                     found.append(one)
                 elif isinstance(one, Held):
-                    found += case.published(settings, one, case)
+                    found += case.published(alone, one, case)
         except DriverError as error:
             found.append(failed(error))
         return found

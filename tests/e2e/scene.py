@@ -124,10 +124,10 @@ class Scene:
         """Return how often something was logged, by this daemon or one before it."""
         return len(self.daemon.events(event))
 
-    def until_logged(self, event: str, times: int = 1) -> None:
-        """Wait until something is logged so many times more."""
-        enough = self.count(event) + times
-        until(lambda: self.count(event) >= enough, 40, event)
+    def failures(self) -> int:
+        """Return how often the source has failed in a row."""
+        failure = self.record().source("vault").failure
+        return failure.count if failure is not None else 0
 
     def asked_at(self) -> datetime | None:
         """Return when the source was asked last."""

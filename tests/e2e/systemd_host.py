@@ -99,8 +99,8 @@ class Host:
 
     def events(self, name: str, unit: str = "rotator") -> list[dict[str, Any]]:
         """Return the events with this name that rotator logged, as the journal has them."""
-        lines = [line for line in self.journal(f"--unit={unit}").splitlines() if line[:1] == "{"]
-        return [event for event in map(json.loads, lines) if event["event"] == name]
+        lines = self.journal(f"--unit={unit}", "--output=json", f"ROTATOR_EVENT={name}")
+        return [json.loads(line) for line in lines.splitlines()]
 
     def published(self) -> dict[str, str]:
         """Return the password of each registry in the file."""

@@ -192,7 +192,7 @@ def test_down_at_the_start(contest: Callable[[str], Contest]) -> None:
     if LONG:
         pass_seconds(90)
     else:
-        until(lambda: both.scene.count("fetch failed") > 1, 40, "two tries")
+        until(lambda: both.scene.failures() > 1, 40, "two tries")
     both.bao.start()
     both.measure("down at the start")
 

@@ -151,14 +151,14 @@ def test_killed_at_any_time(site: Site) -> None:
 def test_a_new_login_secret_is_tried_at_once(site: Site) -> None:
     """A rejected login waits for its file to change, and is then offered without delay."""
     site.rotation["sources"] = [site.vault]
+    site.top["log"] = {"level": "debug"}
     good = site.token.read_text()
     site.token.write_text(f"{MARKED}wrong")
     with Daemon(site) as daemon:
         daemon.ready()
         assert daemon.events("fetch failed")[0]["reason"] == "login_rejected"
-        tries = len(daemon.events("fetch failed"))
-        until(lambda: len(daemon.events("write failed")) > 2, 20, "more cycles")
-        assert len(daemon.events("fetch failed")) == tries
+        until(lambda: len(daemon.events("cycle ended")) > 2, 20, "more cycles")
+        assert len(daemon.events("fetch failed")) == len(daemon.events("held back")) == 1
         site.token.write_text(good)
         until(site.file.exists, 40, "the new token to be tried")
 
@@ -197,9 +197,11 @@ def test_a_target_does_not_offer_a_refused_login_again(site: Site) -> None:
     with VaultDoor(site.bao.url) as door:
         hub = {"type": "vault_kv", "address": door.url, "auth": auth, "path": unique("secret/hub")}
         site.rotation |= {"sources": [site.vault], "targets": [site.target, hub]}
+        site.top["log"] = {"level": "debug"}
         with Daemon(site) as daemon:
             daemon.ready()
-            until(lambda: len(daemon.events("write failed")) > 5, 40, "more cycles")
+            until(lambda: len(daemon.events("cycle ended")) > 5, 40, "more cycles")
+            assert len(daemon.events("read failed")) == 1
             assert door.asked(part="login") == 1
             file.write_text(secret_id)
             until(lambda: len(daemon.events("published")) == 2, 40, "the new secret id")

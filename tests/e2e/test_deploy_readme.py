@@ -67,7 +67,7 @@ def test_units(words: list[str]) -> None:
     verb, unit = words[0], words[-1]
     if verb == "daemon-reload":
         return
-    assert verb in {"start", "restart", "reload", "status", "enable", "edit"}
+    assert verb in {"start", "restart", "reload", "status", "enable", "edit", "stop", "disable"}
     name = unit if unit.endswith(".timer") else f"{unit}.service"
     assert (PROJECT / "systemd" / name).is_file()
 

@@ -163,6 +163,7 @@ def test_live_reads_each_namespace(cluster: Cluster, tmp_path: Path) -> None:
     assert "(2 objects)" in said
     assert "now: 2 of 2 objects as published" in said
     cluster.server.api("DELETE", f"/api/v1/namespaces/{one}/secrets/docker")
+    assert "it is empty, though rotator has published in it" in rotation.run("check", code=0)
     later = cluster.make_namespace("team-c")
     is_unsafe(rotation)
     said = rotation.run("status", "--live", code=10)

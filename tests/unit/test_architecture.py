@@ -1,8 +1,11 @@
-"""The rules of `plan` and the table of `worth`, as ARCHITECTURE.md shows them."""
+"""What ARCHITECTURE.md says is so: its tables of rules and worth, and every file that it names."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+import pytest
 
 from rotator.core import worth
 from rotator.core.plan import RULES
@@ -39,3 +42,20 @@ def test_the_rules_are_documented() -> None:
 def test_the_worth_of_an_entry_is_documented() -> None:
     """The table in the code is the one that people read."""
     assert shown("worth") == worths()
+
+
+NAMED = sorted(set(re.findall(r"`(\w[\w./-]*(?:\.py|/))`", PAGE.read_text(encoding="utf-8"))))
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_what_it_names_exists(name: str) -> None:
+    """A path begins in the project or in the package; a bare name is anywhere in the package."""
+    root = PAGE.parent
+    bare = "/" not in name and list((root / "rotator").rglob(name))
+    assert bare or any((root / base / name).exists() for base in ("", "rotator"))
+
+
+def test_every_folder_is_named() -> None:
+    """A new one needs a line there that says what is in it."""
+    folders = {path.parent.name for path in PAGE.parent.glob("rotator/*/__init__.py")}
+    assert folders <= {name.removeprefix("rotator/").strip("/") for name in NAMED}

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from rotator.app import utc_now
 from rotator.config.load import load
-from rotator.daemon import Daemon, Runtime
+from rotator.daemon import Daemon
+from rotator.slots import Runtime
 from rotator.system.lock import cycle_lock, target_hangs
 from rotator.system.notify import Notify
 from rotator.system.process import steady_seconds
@@ -175,6 +176,9 @@ def idle(daemon: Daemon) -> bool:
 def test_a_storm_of_reloads_changes_nothing(place: Place) -> None:
     """Reading the same configuration again keeps every rotation, its schedule and its memory."""
     place.rotations["one"]["schedule"] = {"poll": "1h"}
+    # A file that is new is noticed by the watch, too, and brings another cycle.
+    place.file().write_text("{}")
+    place.file().chmod(0o600)
     with place.daemon() as daemon:
         place.ready()
         until(lambda: idle(daemon), what="the timer")
@@ -224,7 +228,7 @@ def test_a_reload_while_its_cycle_runs(place: Place, how: str) -> None:
             cycles = daemon.slots[-1].record.ended_at
             until(lambda: daemon.slots[-1].record.ended_at != cycles, what="cycles of the other")
             assert not place.file().exists()
-    assert not place.events("cycle failed: this is a bug in rotator")
+    assert not place.events("cycle failed")
 
 
 def test_pause_and_back(place: Place) -> None:
@@ -303,7 +307,7 @@ def test_a_bug_in_one_cycle_ends_nothing(place: Place) -> None:
     place.heard.append(hear)
     with place.daemon() as daemon:
         place.ready()
-        until(lambda: place.events("cycle failed: this is a bug in rotator"), what="the message")
+        until(lambda: place.events("cycle failed"), what="the message")
         until(lambda: place.published("two"), what="the other rotation")
         until(lambda: idle(daemon), what="both timers")
 

@@ -62,8 +62,8 @@ MUTATIONS = (
         ),
         (
             "choose: a proven one stays though it is not job-safe",
-            "one.end_known and one.end - now > reserve]",
-            "one.end_known]",
+            "proven.end_known and proven.end - now > reserve",
+            "proven.end_known",
         ),
         (
             "choose: the sooner end wins",
@@ -233,7 +233,7 @@ MUTATIONS = (
         ),
         (
             "fetch: of two sources for one registry the last counts",
-            "if owners.setdefault(login.registry, name) != name:",
+            "if owners.get(login.registry, name) != name:",
             "if False:",
         ),
         (

@@ -59,7 +59,7 @@ MUTATIONS = (
         ),
         (
             "docker config: a member `auths` in another case is another field",
-            'if fold(name) != "auths":',
+            'if folded(name) != "auths":',
             'if name != "auths":',
         ),
         (

@@ -165,15 +165,16 @@ MUTATIONS = (
         (
             "plan: another rotator's good entry is replaced",
             (
-                "    if there is None or s.foreign_mark is None or s.is_edited:\n"
+                "    if there is None or s.is_edited or "
+                "(s.foreign_mark is None and not was_left):\n"
                 "        return False"
             ),
             "    return False",
         ),
         (
             "plan: another rotator's entry stays though somebody edited the document",
-            "if there is None or s.foreign_mark is None or s.is_edited:",
-            "if there is None or s.foreign_mark is None:",
+            "if there is None or s.is_edited or (s.foreign_mark is None and not was_left):",
+            "if there is None or (s.foreign_mark is None and not was_left):",
         ),
         (
             "plan: another rotator's entry stays though it is rejected",

@@ -39,13 +39,18 @@ MUTATIONS = (
         ),
         (
             "cycle: a source that waits is asked all the same",
-            "asked = [s for s in needed if options.force or not is_waiting(s, record, now)]",
-            "asked = list(needed)",
+            "s.name not in abandoned and not is_waiting(s, record, now)]",
+            "s.name not in abandoned]",
+        ),
+        (
+            "cycle: what is given up is fetched again at once",
+            "s.name not in abandoned and not is_waiting(s, record, now)]",
+            "not is_waiting(s, record, now)]",
         ),
         (
             "cycle: force does not reach what waits",
-            "asked = [s for s in needed if options.force or not is_waiting(s, record, now)]",
-            "asked = [s for s in needed if not is_waiting(s, record, now)]",
+            "    asked = needed if options.force else asked\n",
+            "",
         ),
         (
             "cycle: a dry run leaves its leases",

@@ -204,7 +204,7 @@ MUTATIONS = (
         ),
     ),
     *in_file(
-        "daemon.py",
+        "slots.py",
         (
             "daemon: starting is inverted",
             "starting=slot.report is None",

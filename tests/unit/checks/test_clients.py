@@ -10,9 +10,10 @@ import pytest
 from rotator.checks import clients, registry
 from rotator.checks.finding import Findings
 from rotator.clients.lookups import Consumer
+from rotator.config import readers
 from rotator.config.targets import FileTargetSettings, GitlabVariableTargetSettings
-from rotator.core.docker_config import decode
 from rotator.core.model import Held
+from rotator.core.record import Record, SourceRecord
 from tests.clients.examples import HOST, entry
 from tests.unit.checks.room import HARBOR, bad, case, file_target, login_file, rotation, the
 
@@ -27,7 +28,7 @@ def variable() -> GitlabVariableTargetSettings:
     return GitlabVariableTargetSettings(url="https://g", group="g", token_env="T")
 
 
-def found(text: str, *, consumers: Any = clients.VARIABLE, ours: str = HOST) -> list[Finding]:
+def found(text: str, *, consumers: Any = readers.VARIABLE, ours: str = HOST) -> list[Finding]:
     """Return what is found about a document in which a registry is ours."""
     findings = Findings("the target")
     clients.problems(text, consumers, [ours], findings)
@@ -56,16 +57,8 @@ def test_what_all_take_is_no_finding() -> None:
     """Empty entries and tokens beside ours break no file."""
     auths = {HOST: entry(), "a": {}, "b": {"identitytoken": "x"}, "c": entry(email="e")}
     text = json.dumps({"auths": auths, "HttpHeaders": {"X": "y"}})
-    assert found(text, consumers=clients.RUNNERS_FILE) == []
+    assert found(text, consumers=readers.RUNNERS_FILE) == []
     assert len(bad(found(text))) == 4  # each of them breaks the variable
-
-
-def test_a_document_of_a_job(tmp_path: Path) -> None:
-    """`check --document` judges two spellings, and names the one to keep."""
-    findings = Findings("the document")
-    text = json.dumps({"auths": {HOST: entry(), f"https://{HOST}": entry("b")}})
-    registry.oddities(decode(text), findings)
-    assert f"keep {HOST}" in the(findings.all, "warning", "are one registry").todo
 
 
 @pytest.mark.parametrize(
@@ -78,21 +71,27 @@ def test_a_document_of_a_job(tmp_path: Path) -> None:
 )
 def test_paths_are_said_without_a_document(registries: tuple[str, ...], words: str) -> None:
     """They are wrong as they are configured."""
-    (problem,) = clients.configured(variable(), registries)
+    (problem,) = readers.configured(variable(), registries)
     assert words in problem.what
     assert "one login" in problem.todo
-    assert clients.configured(variable(), [HOST, HARBOR]) == ()
-    for_file = clients.configured(FileTargetSettings(path="/x/config.json"), registries)
+    assert readers.configured(variable(), [HOST, HARBOR]) == ()
+    for_file = readers.configured(FileTargetSettings(path="/x/config.json"), registries)
     assert bool(for_file) == (len(registries) > 1)
 
 
 def test_check_says_it_before_anything_is_published(tmp_path: Path) -> None:
-    """With a file that is not there yet."""
-    source = {**login_file(tmp_path), "registries": [f"{HARBOR}/a", f"{HARBOR}/b"]}
-    one = case(rotation([source], [file_target(tmp_path)]))
+    """Where only the journal knows the registries: else it is said beside the configuration."""
+    source = {key: value for key, value in login_file(tmp_path).items() if key != "registries"}
+    past = SourceRecord(registries=(f"{HARBOR}/a", f"{HARBOR}/b"))
+    one = case(rotation([source], [file_target(tmp_path)]), Record(sources={"login": past}))
     findings = Findings("the file")
     registry.published(one.rotation.targets[0], Held(None), one, findings)
     the(findings.all, "warning", "as configured: ")
+    source["registries"] = list(past.registries)
+    one = case(rotation([source], [file_target(tmp_path)]), Record(sources={"login": past}))
+    findings = Findings("the file")
+    registry.published(one.rotation.targets[0], Held(None), one, findings)
+    assert bad(findings.all) == []
 
 
 @pytest.mark.parametrize(
@@ -101,5 +100,5 @@ def test_check_says_it_before_anything_is_published(tmp_path: Path) -> None:
 )
 def test_who_reads_a_file(path: str, *, is_the_runners: bool) -> None:
     """Only the runner user's own file is read by the runner itself."""
-    readers = clients.readers(FileTargetSettings(path=path))
-    assert (Consumer.RUNNER in readers) == is_the_runners
+    found = readers.readers(FileTargetSettings(path=path))
+    assert (Consumer.RUNNER in found) == is_the_runners

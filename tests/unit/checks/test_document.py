@@ -117,6 +117,11 @@ def test_entry_that_nobody_decodes(known: Case) -> None:
     found = reported(text, known)
     the(found, "failure", "no client can decode this entry")
     the(found, "warning", "loses other entries")
+    found = reported(
+        json.dumps({"auths": {**json.loads(GOOD)["auths"], "bad.example.com": {"auth": "x"}}}),
+        known,
+    )
+    the(found, "failure", "loses other entries")
 
 
 @pytest.mark.parametrize(
@@ -198,6 +203,13 @@ WRAPPINGS = {
     ),
     "config map": (yaml.safe_dump(CONFIG_MAP), "it is the ConfigMap ci/docker"),
     "list": (json.dumps({"kind": "List", "items": [{"kind": "Pod"}, secret(GOOD)]}), "ci/docker"),
+    "log": (f"$ cat ~/.docker/config.json\n{GOOD}\nJob succeeded\n", "text stands around it"),
+    "colours": (f"\x1b[32;1m$ cat x\x1b[0;m\n{GOOD}\x1b[0;m\n", "text stands around it"),
+    "timestamps": (f"2026-11-27T21:00:00.123456Z 01O {GOOD}\n", "text stands around it"),
+    "base64 in a log": (
+        f"$ base64 -w0 x\n2026-11-27T21:00:00Z 01O {base64.b64encode(GOOD.encode()).decode()}\n$",
+        "it is base64",
+    ),
     "secret in base64": (base64.b64encode(json.dumps(secret(GOOD)).encode()).decode(), "ci/docker"),
 }
 
@@ -262,6 +274,7 @@ def test_entries_without_a_login(known: Case, entry: object, level: str, words: 
     text["auths"]["else.example.com"] = entry
     found = reported(json.dumps(text), known)
     the(found, level, words)
+    the(found, "warning", "ignores the whole variable")
     assert not [f for f in found if f.level == "failure"], levels(found)
     text["auths"] = {HARBOR: {}}
     the(reported(json.dumps(text), known), "failure", "its entry is empty")
@@ -280,4 +293,38 @@ def test_another_spelling(known: Case) -> None:
     """A key with a scheme is found by some clients only."""
     text = json.loads(GOOD)
     text["auths"] = {f"https://{HARBOR}/v1/": text["auths"][HARBOR]}
-    assert HARBOR in the(reported(json.dumps(text), known), "warning", "not every client").todo
+    found = the(reported(json.dumps(text), known), "warning", "not how every program names")
+    assert HARBOR in found.todo
+
+
+@pytest.mark.parametrize(
+    ("top", "level", "words"),
+    [
+        ({"credsStore": "pass"}, "failure", "docker-credential-pass"),
+        ({"psFormat": 1}, "failure", "`psFormat` is not a string"),
+        ({"HttpHeaders": {"X": "y"}}, "warning", "ignores the whole variable"),
+        ({"credHelpers": {"a.example.com": "x"}}, "warning", "docker-credential-x"),
+        ({"credHelpers": {HARBOR: "x"}}, "failure", "docker-credential-x"),
+    ],
+)
+def test_what_stands_beside_the_logins(
+    known: Case, top: dict[str, object], level: str, words: str
+) -> None:
+    """What Docker itself does not take is a failure; what only some programs refuse is not."""
+    the(reported(json.dumps({**json.loads(GOOD), **top}), known), level, words)
+
+
+def test_two_spellings(known: Case) -> None:
+    """They are judged one by one, and it is said which one to keep."""
+    auths = json.loads(GOOD)["auths"]
+    other = json.loads(document(harbor=OLD))["auths"][HARBOR]
+    text = json.dumps({"auths": {**auths, f"https://{HARBOR}": other}})
+    assert f"keep {HARBOR}" in the(reported(text, known), "warning", "are one registry").todo
+
+
+def test_several_paths(known: Case) -> None:
+    """Docker takes one of them at random."""
+    entry = json.loads(GOOD)["auths"][HARBOR]
+    other = json.loads(document(harbor=OLD))["auths"][HARBOR]
+    text = json.dumps({"auths": {f"{HARBOR}/a": entry, f"{HARBOR}/b": other}})
+    assert "one login" in the(reported(text, known), "failure", "at random").todo

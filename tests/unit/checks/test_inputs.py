@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING, Any
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -15,14 +18,13 @@ from rotator.config.sources import EcrSourceSettings, VaultSourceSettings
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Credential, Proof, Secret, Verdict
 from rotator.system.secret_input import SecretInput
+from tests.fakes.certificates import Pki
 from tests.support import MARKED, NOW, made
 from tests.unit.checks.room import case, file_target, login_file, rotation
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 TOKEN = "hvs.CAESs3cr3t-token"
-PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+with TemporaryDirectory() as _folder:
+    PEM = Pki(Path(_folder)).ca.read_text()
 
 
 def vault(**more: Any) -> VaultSourceSettings:
@@ -79,8 +81,9 @@ def test_a_token_with_something_around_it(
         (f"PASSWORD={MARKED}x", "`PASSWORD=` in front of the secret, unless"),
         (base64.b64encode(TOKEN.encode()).decode(), "a token in base64"),
         (f"{MARKED}one\n{MARKED}two", "holds 2 lines"),
+        (f'{{"auth": {{"client_token": "{MARKED}t"}}}}', "holds a JSON document"),
     ],
-    ids=["quotes", "name", "base64", "lines"],
+    ids=["quotes", "name", "base64", "lines", "JSON"],
 )
 def test_what_may_be_around_a_password(
     text: str, words: str, monkeypatch: pytest.MonkeyPatch
@@ -100,10 +103,11 @@ def test_a_secret_as_it_should_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert found(vault(auth={"method": "token", "token_file": str(file)})) == []
 
 
-def test_utf_16(tmp_path: Path) -> None:
-    """What another system's editor writes is named, with the command that mends it."""
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16(tmp_path: Path, encoding: str) -> None:
+    """What another system's editor writes is named, with the command that repairs it."""
     file = tmp_path / "token"
-    file.write_bytes(TOKEN.encode("utf-16"))
+    file.write_bytes(TOKEN.encode(encoding))
     with pytest.raises(PermanentError, match="UTF-16") as caught:
         SecretInput(file).read()
     assert "iconv -f UTF-16" in caught.value.hint
@@ -117,6 +121,8 @@ CERTIFICATES = {
     "empty": (b"\n", "is empty"),
     "key": (b"-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n", "a PRIVATE KEY"),
     "text": (b"see the wiki", "holds no certificate in PEM"),
+    "damaged": (PEM.encode().replace(b"MII", b"MIJ"), "is damaged"),
+    "cut off": (PEM.encode()[:200] + b"\n-----END CERTIFICATE-----\n", "is damaged"),
 }
 
 
@@ -129,6 +135,20 @@ def test_a_ca_file(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -
     file.write_bytes(data)
     said = found(vault(ca_file=str(file)))
     assert (said == []) if words is None else (len(said) == 1 and words in said[0]), said
+
+
+def test_a_key_with_a_passphrase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is there to type it."""
+    monkeypatch.setenv("ROTATOR_TEST_TOKEN", TOKEN)
+    pki = Pki(tmp_path)
+    pki.server_key.chmod(0o600)
+    files = {"client_cert_file": str(pki.server), "client_key_file": str(pki.server_key)}
+    assert found(vault(**files)) == []
+    words = ["openssl", "pkey", "-aes256", "-passout", "pass:x", "-in", str(pki.server_key)]
+    locked = subprocess.run(words, capture_output=True, check=True).stdout
+    pki.server_key.write_bytes(locked)
+    (said,) = found(vault(**files))
+    assert "is encrypted" in said
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator.clients import fields
 from rotator.clients.judge import judge
 from rotator.clients.lookups import Consumer
 from rotator.core.docker_config import DOCKER_HUB
@@ -148,13 +147,3 @@ def test_any_text_is_judged(text: str, data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(text)))
     for part in (text, text[:cut], text[cut:]):
         assert judge(part, registries=[HOST]).verdicts[HOST]
-
-
-@pytest.mark.parametrize("name", fields.FIELDS)
-def test_every_known_field_is_judged_by_its_type(name: str) -> None:
-    """A number fits none of them, in any case of the letters; null fits all."""
-    for spelt in (name, name.upper()):
-        assert fields.known(spelt) == name
-        assert fields.misfit(spelt, 1)
-        assert fields.misfit(spelt, None) is None
-    assert fields.misfit("another", 1) is None

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from rotator.commands.run_once import exit_code, sort_out
 from rotator.config.schema import LogSettings
 from rotator.core.errors import LockHeldError
-from rotator.observe.logs import ReportLog, configure
+from rotator.observe.logs import configure
+from rotator.observe.report_log import ReportLog
 from tests.unit.observe.heard import report
 
 if TYPE_CHECKING:

@@ -8,12 +8,24 @@ from tests.unit.config.documents import (
     GROUP,
     HOST,
     VAULT,
+    document,
     login,
     with_source,
     with_target,
 )
 
 RULES: dict[str, tuple[str, list[str]]] = {
+    "a socket without a path": (
+        document(
+            sources=(
+                (
+                    "{type: vault, address: 'unix:socket', auth: {method: agent}, path: s/x,"
+                    " registry: h.io}"
+                ),
+            )
+        ),
+        [("7:28: `address`: the path of a socket is wanted, such as unix:///run/vault/agent.sock")],
+    ),
     "neither of two keys": (
         with_target(f"{{{GITLAB}}}"),
         ["9:5: `group`, `project` or `instance` is missing"],

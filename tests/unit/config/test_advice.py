@@ -66,13 +66,50 @@ def test_what_is_meant(tmp_path: Path, source: dict[str, Any]) -> None:
         ({**VAULT, "registry": "https://hub.docker.com/"}, "the web page of Docker Hub"),
         ({**HELPER, "registries": ["a.test", "github.com"]}, "registry is ghcr.io"),
         ({**VAULT, "username": "robot "}, "`username` has a blank at an end"),
+        ({**VAULT, "path": "v1/secret/metadata/x"}, "`vault kv get` takes it: secret/x"),
+        ({**VAULT, "path": "v1/secret/x"}, "`vault kv get` takes it: secret/x"),
+        ({**VAULT, "registry": "hub.docker.com/r/team"}, "the web page of Docker Hub"),
+        ({**VAULT, "registry": "www.gitlab.com:443"}, "registry.gitlab.com"),
+        ({**VAULT, "registry": "eu-west-1.console.aws.amazon.com"}, "ACCOUNT.dkr.ecr"),
+        ({**VAULT, "registry": "api.ecr.eu-west-1.amazonaws.com"}, "ACCOUNT.dkr.ecr"),
+        ({**VAULT, "registry": "quay.io/repository"}, "its registry is quay.io"),
+        ({**HELPER, "registries": ["123456789012.dkr.ecr.eu-wset-1.amazonaws.com"]}, "eu-west-1?"),
+        ({**ECR, "endpoint_url": "http://ecr.example.com"}, "travel unencrypted"),
     ],
-    ids=["region", "http", "data", "mirror", "web page", "in a list", "blank"],
 )
 def test_what_is_probably_not_meant(tmp_path: Path, source: dict[str, Any], words: str) -> None:
     """It says what it saw, and what to write instead."""
     (one,) = said(tmp_path, source)
     assert words in one
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ({**GITLAB, "url": "http://gitlab.example.com"}, "travel unencrypted"),
+        ({**GITLAB, "url": "https://gitlab.com/team"}, "write https://gitlab.com"),
+        ({**FILE, "path": "/opt/.docker"}, "/opt/.docker/config.json"),
+    ],
+)
+def test_targets(tmp_path: Path, target: dict[str, Any], words: str) -> None:
+    """The same for where it is published."""
+    (one,) = said(tmp_path, HELPER, target)
+    assert words in one
+    assert said(tmp_path, HELPER, {**GITLAB, "url": "https://g.example.com/gitlab"}) == []
+
+
+def test_registries_that_are_some(tmp_path: Path) -> None:
+    """Nothing is said of names that clients use."""
+    hosts = [
+        "docker.io",
+        "quay.io",
+        "ghcr.io",
+        "registry.gitlab.com",
+        "a.azurecr.io",
+        "b.test:5000",
+    ]
+    hosts += ["123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com", "eu-docker.pkg.dev"]
+    assert said(tmp_path, {**HELPER, "registries": hosts}) == []
 
 
 def test_a_vault_on_this_machine_may_speak_http(tmp_path: Path) -> None:
@@ -88,7 +125,7 @@ def test_regions_of_every_partition_are_known(tmp_path: Path) -> None:
 
 
 def test_a_secret_that_everybody_reads(tmp_path: Path) -> None:
-    """Its mode is looked at, and nothing in it."""
+    """Its mode counts, and nothing in it."""
     tmp_path.chmod(0o755)
     for parent in tmp_path.parents[:3]:
         parent.chmod(0o755)
@@ -98,21 +135,29 @@ def test_a_secret_that_everybody_reads(tmp_path: Path) -> None:
     source = {**VAULT, "auth": {"method": "token", "token_file": str(secret)}}
     (one,) = said(tmp_path, source)
     assert one.endswith(f"chmod 600 {secret}")
+    login = {"type": "docker_config", "path": str(secret), "registries": ["a.test"]}
+    assert said(tmp_path, login)[0].endswith(f"chmod 600 {secret}")
+    cluster = {"type": "kubernetes_secret", "namespace": "ci", "name": "x"}
+    assert said(tmp_path, HELPER, {**cluster, "kubeconfig": str(secret)})
     secret.chmod(0o600)
-    assert said(tmp_path, source) == []
+    assert said(tmp_path, source) == said(tmp_path, login) == []
 
 
 @pytest.mark.parametrize(
     ("source", "target", "words"),
     [
         ({**VAULT, "path": "secret/${ENV}/harbor"}, FILE, "`${ENV}` is no value"),
-        ({**HELPER, "registries": ["${REGISTRY}"]}, FILE, "a registry is wanted"),
+        ({**HELPER, "registries": ["${REGISTRY}"]}, FILE, "item 1: `${REGISTRY}` is no value"),
         ({**VAULT, "namespace": "{{ namespace }}"}, FILE, "`{{ namespace }}` is no value"),
         ({**VAULT, "address": "https://v.example.com/v1"}, FILE, "https://v.example.com"),
-        ({**VAULT, "address": "https://v.example.com/v1/secret"}, FILE, "without `/v1`"),
+        ({**VAULT, "address": "https://v.example.com/v1/secret"}, FILE, "without `/v1/secret`"),
+        ({**VAULT, "address": "https://v.example.com/ui/"}, FILE, "without `/ui`"),
         (ECR, {**GITLAB, "url": "https://gitlab.example.com/api/v4/"}, "without `/api/v4`"),
+        (ECR, {**GITLAB, "url": "https://gitlab.example.com/groups/x"}, "without `/groups/x`"),
+        ({**ECR, "region": "$AWS_REGION"}, FILE, "`region`: `$AWS_REGION` is no value"),
+        ({**VAULT, "username": "$(cat s3cr3t-x)"}, FILE, "`username`: this is no value"),
+        ({**VAULT, "username": "${USER:-s3cr3t-x}"}, FILE, "`username`: this is no value"),
     ],
-    ids=["variable", "in a list", "template", "v1", "v1 and more", "api"],
 )
 def test_what_is_never_right(
     tmp_path: Path, source: dict[str, Any], target: dict[str, Any], words: str
@@ -121,4 +166,51 @@ def test_what_is_never_right(
     with pytest.raises(ConfigError) as caught:
         load(written(tmp_path, source, target), {})
     assert words in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("registries", "target", "words"),
+    [
+        (
+            ["a.test/x", "a.test/y"],
+            FILE,
+            "are paths of one host: Docker takes one of them at random",
+        ),
+        (["a.test/x", "a.test"], FILE, "Docker ignores keys with a path"),
+        (["a.test/x"], GITLAB, "does not find it in $DOCKER_AUTH_CONFIG"),
+        (["a.test/x", "a.test/y"], GITLAB, "at random"),
+    ],
+)
+def test_paths(tmp_path: Path, registries: list[str], target: dict[str, Any], words: str) -> None:
+    """Keys with a path, where programs do not find them; the target's line, and what to do."""
+    (found,) = said(tmp_path, {**HELPER, "registries": registries}, target)
+    assert words in found
+    assert "one login for a.test" in found
+
+
+@pytest.mark.parametrize(
+    ("registries", "target"),
+    [
+        (["a.test/x"], FILE),
+        (["a.test/x", "b.test/y"], FILE),
+        (["a.test/x", "a.test/y"], {**FILE, "registries": ["a.test/x"]}),
+        (["a.test/x"], {**GITLAB, "content": "password", "registry": "a.test/x"}),
+    ],
+)
+def test_paths_that_work(tmp_path: Path, registries: list[str], target: dict[str, Any]) -> None:
+    """One path a host in a file, and what is no document."""
+    assert said(tmp_path, {**HELPER, "registries": registries}, target) == []
+
+
+def test_paths_of_two_rotations_in_one_place(tmp_path: Path) -> None:
+    """Each of them is right alone, and the document holds both."""
+    rotations = [
+        {"name": name, "sources": [{**HELPER, "registries": [f"a.test/{name}"]}], "targets": [FILE]}
+        for name in ("x", "y")
+    ]
+    file = tmp_path / "rotator.yaml"
+    file.write_text(yaml.safe_dump({"version": 1, "rotations": rotations}))
+    load(file, {})
+    assert ["at random" in one.found for one in advice(file, {})] == [True, True]

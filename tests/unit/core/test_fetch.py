@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from rotator.core.candidate import Candidate
 from rotator.core.errors import Reason
@@ -14,7 +15,7 @@ from rotator.core.record import PendingCredential, Record
 from rotator.core.rotation import Rotation
 from tests.simulation.world import World, WorldSource
 from tests.support import NOW
-from tests.unit.core.builders import HOST, OTHER, login
+from tests.unit.core.builders import HOST, OTHER, login, site
 
 
 def source() -> WorldSource:
@@ -51,6 +52,27 @@ def test_a_rejected_answer_replaces_nothing(*, force: bool) -> None:
     keyed = [{(HOST, one.fingerprint): one} for one in (old, new)]
     merged = with_fetched(keyed[0], keyed[1], [source()], force=force)
     assert not merged[HOST, old.fingerprint].superseded
+
+
+def test_of_two_sources_for_one_registry_the_first_counts_whenever_it_is_asked() -> None:
+    """They name their registries by a fetch only, and are asked at different times."""
+    world = World()
+    first = WorldSource(world, name="first", life=None, declared=False)
+    second = WorldSource(world, name="second", life=None, declared=False)
+    here = site(world, sources=[first, second])
+    here.cycle()
+    published = here.place.password()
+    for name in ("second", "first", "second"):
+        record = here.record
+        sources = {
+            one: replace(past, poll_at=world.now + timedelta(hours=one != name))
+            for one, past in record.sources.items()
+        }
+        here.journal.save(replace(record, sources=sources))
+        fetches = second.fetches
+        here.after(1)
+        assert (second.fetches > fetches) == (name == "second")
+        assert here.place.password() == published
 
 
 @pytest.mark.parametrize("forced", [False, True])

@@ -206,3 +206,23 @@ def test_what_is_pending_is_asked_about_soon() -> None:
         left = seconds_until(here.record.next_at, here.world)
         assert left == max(seconds, 1)
         here.after(left)
+
+
+def test_a_registry_that_rejects_everything_gets_fewer_and_fewer_credentials() -> None:
+    """With hours of life left, that a person has to act is a failure with its wait."""
+    here = slow(0)
+    here.cycle()
+    here.world.delay = 1_000_000  # type: ignore[attr-defined]
+    here.world.pass_time(7 * HOUR)
+    while here.source.fetches < 2 or here.record.pending[HOST].tries < 9:
+        here.wait_until(here.record.next_at)
+        report = here.cycle()
+    begin = here.world.now
+    while here.world.now < begin + timedelta(hours=1):
+        here.wait_until(here.record.next_at)
+        report = here.cycle()
+        if credential(report).outcome == "rejected":
+            failure = here.record.source("vault").failure
+            assert failure is not None
+            assert failure.retry_at > here.world.now + timedelta(minutes=1)
+    assert 3 <= here.source.fetches <= 8

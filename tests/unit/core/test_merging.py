@@ -106,7 +106,6 @@ def test_another_spelling_makes_way_beside_an_entry_that_stays() -> None:
     assert merge(config, [], stays=frozenset({HOST})).config.auths == {HOST: entry}
 
 
-@pytest.mark.xfail(strict=True, reason="an entry that stays is lost where its key is spelled so")
 @pytest.mark.parametrize("key", [f"https://{HOST}", HOST.upper()])
 def test_another_rotators_entry_stays_under_the_key_that_clients_find(key: str) -> None:
     """Whatever else is written: without the usual key no job can pull."""

@@ -818,7 +818,6 @@ def test_what_another_rotator_replaced_is_not_good_when_it_is_back() -> None:
     assert here.after(60).job_safe
 
 
-@pytest.mark.xfail(strict=True, reason="a neighbour that no client can decode does not count")
 def test_a_neighbour_that_no_client_can_decode_takes_all_with_it() -> None:
     """Docker then loses good hosts at random, and GitLab Runner the whole document."""
     here = published()
@@ -830,7 +829,6 @@ def test_a_neighbour_that_no_client_can_decode_takes_all_with_it() -> None:
     assert here.after(60).job_safe
 
 
-@pytest.mark.xfail(strict=True, reason="two repairs within an hour count where it is left out")
 def test_a_target_that_was_repaired_twice_is_good_where_it_is_left_out() -> None:
     """What was not read counts as at the last read, which found it there."""
     here = site(targets=[Place("one"), Place("two")])

@@ -14,6 +14,7 @@ import yaml
 from rotator.core.errors import Reason
 from rotator.kubernetes.access import Access
 from rotator.kubernetes.contexts import load
+from rotator.kubernetes.kubeconfig import KubeconfigError
 from tests.servers.kubectl import kubectl
 from tests.unit.kubernetes.cluster import error_of
 
@@ -109,3 +110,23 @@ def test_a_name_that_is_there_twice_in_one_file(tmp_path: Path) -> None:
     twice = [{"name": "c", "cluster": {"server": "https://a"}}] * 2
     path.write_text(yaml.safe_dump({"clusters": twice}))
     assert "the name 'c' twice" in error_of(Access(path)).detail
+
+
+BROKEN = {
+    "no mapping": ("[]", "is no kubeconfig"),
+    "a section that is no list": ("clusters: {a: b}", "`clusters` in"),
+    "an entry without a name": ("users: [{user: {}}]", "has no `name` or no `user`"),
+    "an entry that is no mapping": ("contexts: [a]", "has no `name` or no `context`"),
+    "a name twice": ("clusters: [{name: a}, {name: a}]", "has the name 'a' twice"),
+}
+
+
+@pytest.mark.parametrize(("text", "why"), BROKEN.values(), ids=BROKEN)
+def test_broken(tmp_path: Path, text: str, why: str) -> None:
+    """The file and the section are named, so that a person finds the place."""
+    path = tmp_path / "config"
+    path.write_text(text)
+    with pytest.raises(KubeconfigError) as caught:
+        load([path], None, must_exist=True)
+    assert why in str(caught.value)
+    assert str(path) in str(caught.value)

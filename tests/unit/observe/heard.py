@@ -66,7 +66,7 @@ class Watched:
     def hear(self, report: Report) -> None:
         """Let a cycle end."""
         self.report = report
-        self.metrics.hear(report)
+        self.metrics.add(report)
 
     def value(self, name: str, **labels: str) -> float | None:
         """Return a sample's value; None where there is no such sample."""

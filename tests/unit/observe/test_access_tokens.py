@@ -23,7 +23,7 @@ DAY = hours(24)
 
 @dataclass
 class Driver:
-    """As much of a driver as is looked at here."""
+    """As much of a driver as is used here."""
 
     name: str
     token_expires_at: datetime | None = None
@@ -74,7 +74,7 @@ class Site:
     def warnings(self) -> list[Any]:
         """Look, and return what was said."""
         with capture_logs() as said:
-            self.tokens.look()
+            self.tokens.ask()
         return [line for line in said if line["log_level"] == "warning"]
 
 
@@ -89,11 +89,11 @@ def test_gitlab_is_asked_once_a_day() -> None:
     """However many cycles end, in a thread of its own."""
     site = Site()
     for _ in range(3):
-        site.tokens.heard(None)
+        site.tokens.ask_daily()
     until(site.tokens.ends, what="the answer")
     assert site.variable.asked == 1
     site.now += DAY + hours(1)
-    site.tokens.heard(None)
+    site.tokens.ask_daily()
     until(lambda: site.variable.asked == 2, what="the next day's question")
 
 
@@ -124,7 +124,7 @@ def test_gitlab_that_does_not_answer() -> None:
     site.variable.error = None
     site.variable.end = NOW + 300 * DAY
     site.now += hours(1.1)
-    site.tokens.heard(None)
+    site.tokens.ask_daily()
     until(site.tokens.ends, what="the answer")
 
 

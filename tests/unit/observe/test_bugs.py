@@ -16,7 +16,8 @@ from rotator.config.schema import LogSettings
 from rotator.core.failure import Failure
 from rotator.core.report import TargetReport
 from rotator.observe.bugs import log_from_threads, without_values
-from rotator.observe.logs import ReportLog, configure
+from rotator.observe.logs import configure
+from rotator.observe.report_log import ReportLog
 from tests.support import MARKED
 from tests.unit.observe.heard import report
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import socket
-import struct
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -13,7 +10,8 @@ import pytest
 
 from rotator.observe.journald import JournaldLogger, as_event, encoded, fields
 from rotator.observe.lean_structlog import structlog
-from rotator.observe.log_line import log_line
+from rotator.observe.log_line import log_line, terminal_line
+from tests.unit.observe.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,34 +37,13 @@ def logger(tmp_path: Path) -> Iterator[JournaldLogger]:
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[socket.socket]:
+def journal(tmp_path: Path) -> Iterator[Journal]:
     """Give a socket that takes datagrams as the journal does."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as there:
-        there.bind(str(tmp_path / "socket"))
-        there.settimeout(5)
+    with Journal(tmp_path / "socket") as there:
         yield there
 
 
-def heard(journal: socket.socket) -> dict[str, str]:
-    """Return the fields of one event, as the journal reads them."""
-    data, ancillary, *_ = journal.recvmsg(1 << 20, socket.CMSG_SPACE(4))
-    if ancillary:
-        (file,) = struct.unpack("i", ancillary[0][2])
-        size = os.fstat(file).st_size
-        data = os.pread(file, size, 0)
-        os.close(file)
-    found = {}
-    while data:
-        line, _, data = data.partition(b"\n")
-        key, equals, value = line.partition(b"=")
-        if not equals:
-            length = struct.unpack("<Q", data[:8])[0]
-            value, data = data[8 : 8 + length], data[8 + length + 1 :]
-        found[key.decode()] = value.decode()
-    return found
-
-
-def test_a_line_and_fields(journal: socket.socket, logger: JournaldLogger) -> None:
+def test_a_line_and_fields(journal: Journal, logger: JournaldLogger) -> None:
     """Through structlog, as the daemon logs."""
     log = structlog.wrap_logger(
         logger,
@@ -76,7 +53,7 @@ def test_a_line_and_fields(journal: socket.socket, logger: JournaldLogger) -> No
     about = {key: value for key, value in FAILED.items() if key not in {"event", "level"}}
     log.error("fetch failed", **about)
     log.debug("not logged at all")
-    found = heard(journal)
+    found = journal.event()
     assert found["MESSAGE"] == (
         "dind: fetch failed: vault: login_rejected: https://vault.example.com refuses the secret "
         "id. To do: give the role a new one"
@@ -86,19 +63,19 @@ def test_a_line_and_fields(journal: socket.socket, logger: JournaldLogger) -> No
     assert found["ROTATOR_ROTATION"] == "dind"
 
 
-def test_several_lines(journal: socket.socket, logger: JournaldLogger) -> None:
+def test_several_lines(journal: Journal, logger: JournaldLogger) -> None:
     """A traceback keeps its lines, and forges no field."""
     logger.error(event="bug", detail="one\nPRIORITY=0\ntwo", exception="a\nb")
-    found = heard(journal)
+    found = journal.event()
     assert found["ROTATOR_EXCEPTION"] == "a\nb"
     assert found["PRIORITY"] == "6"
     assert encoded(fields({"event": "x\ny"}))
 
 
-def test_what_is_too_large(journal: socket.socket, logger: JournaldLogger) -> None:
+def test_what_is_too_large(journal: Journal, logger: JournaldLogger) -> None:
     """It goes as a file in memory."""
     logger.info(event="large", detail="x" * 600_000)
-    assert len(heard(journal)["ROTATOR_DETAIL"]) == 600_000
+    assert len(journal.event()["ROTATOR_DETAIL"]) == 600_000
 
 
 def test_without_a_journal(tmp_path: Path) -> None:
@@ -106,14 +83,26 @@ def test_without_a_journal(tmp_path: Path) -> None:
     stream = io.StringIO()
     with closing(JournaldLogger(stream, tmp_path / "nothing")) as logger:
         logger.info(**FAILED)
-    assert stream.getvalue() == f"{log_line(FAILED)}\n"
+    assert stream.getvalue() == f"<3>{log_line(FAILED)}\n"
 
 
 def test_lines() -> None:
     """What a person wants to know first comes first; what is not known is left out."""
     ended = {"rotation": "dind", "event": "cycle ended", "outcome": "fresh", "job_safe": True}
     assert log_line({**ended, "safe_until": None}) == (
-        "dind: cycle ended (outcome fresh, job_safe yes)"
+        "dind: cycle ended (outcome fresh, job_safe true)"
     )
     noticed = {"rotation": "dind", "event": "noticed", "note": "a\nb", "target": "file:/a"}
     assert log_line(noticed) == "dind: noticed: file:/a: a b"
+    problems = {"event": "not reloaded", "problems": ["a:1: b", "a:2: c"]}
+    assert log_line(problems) == "not reloaded (problems a:1: b; a:2: c)"
+    bug = {"event": "cycle failed", "reason": "bug", "exception": "File a\nKeyError"}
+    assert log_line(bug) == "cycle failed: bug\nFile a\nKeyError"
+
+
+def test_lines_on_a_terminal() -> None:
+    """The time of day, and the level where it matters; never by colour alone."""
+    assert terminal_line(FAILED, colours=False) == f"10:00:00Z error: {log_line(FAILED)}"
+    assert terminal_line(FAILED, colours=True).startswith("\x1b[1;31m10:00:00Z error: ")
+    calm = {**FAILED, "level": "info"}
+    assert terminal_line(calm, colours=True) == f"10:00:00Z {log_line(FAILED)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,11 +15,14 @@ from rotator.core.errors import Reason
 from rotator.core.failure import Failure
 from rotator.core.report import CredentialReport, TargetReport
 from rotator.core.situation import Change
-from rotator.observe.logs import ReportLog, configure
+from rotator.observe.logs import configure
+from rotator.observe.report_log import ReportLog
 from tests.unit.observe.heard import PROBLEM, report
+from tests.unit.observe.journal import Journal
 from tests.unit.observe.views import ECR, FILE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 CHANGE = Change(ECR, "hmac:111111111111", "hmac:222222222222", "renewed")
@@ -74,13 +78,6 @@ def test_a_problem_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
         ("a", "warning", "start it"),
         ("b", "error", "ask for it"),
     ]
-
-
-def test_a_note_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
-    """What a person can't change by reading it again does not fill the log."""
-    noted = report(notes=("look at this",), sources=(), targets=())
-    lines = reported(capsys, noted, noted, noted)
-    assert len([line for line in lines if line.get("note") == "look at this"]) == 1
 
 
 def test_a_quiet_cycle_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,3 +136,67 @@ def test_the_journal_learns_how_much_a_line_matters(
             assert found == {"<6>", "<4>", "<3>"}
             assert [line[:3] for line in lines if "KeyError" in line][-1] == "<3>"
             assert [line[:3] for line in lines if "start it" in line] == ["<4>"]
+
+
+@contextmanager
+def stderr_in_journal(folder: Path) -> Iterator[Path]:
+    """Lead standard error where systemd's journal takes lines; give the file that it is here."""
+    # Not in a fixture: pytest sets standard error again when a test begins.
+    path = folder / "stream"
+    with path.open("w+") as stream, pytest.MonkeyPatch.context() as patch:
+        about = os.fstat(stream.fileno())
+        patch.setattr(sys, "stderr", stream)
+        patch.setenv("JOURNAL_STREAM", f"{about.st_dev}:{about.st_ino}")
+        yield path
+
+
+def test_systemds_journal_gets_fields(tmp_path: Path) -> None:
+    """Under systemd each event is one line, with fields; no bug's text is in them."""
+    bug = Failure.of(KeyError("s3cr3t-key"))
+    targets = (
+        TargetReport(FILE, "written", changes=(CHANGE,)),
+        TargetReport("a", "failed", failure=bug, step="write"),
+    )
+    with Journal(tmp_path / "socket") as journal, stderr_in_journal(tmp_path) as stream:
+        log = configure(LogSettings(), journal.path)
+        ReportLog(log).write(report(sources=(), credentials=(), targets=targets))
+        published, failed, _ = (journal.event() for _ in range(3))
+    assert published["MESSAGE"].startswith(f"dind: published: {ECR}, {FILE} (")
+    assert published["ROTATOR_REGISTRY"] == ECR
+    assert published["ROTATOR_TARGET"] == FILE
+    assert published["PRIORITY"] == "6"
+    assert (failed["PRIORITY"], failed["ROTATOR_REASON"]) == ("3", "bug")
+    assert failed["ROTATOR_EXCEPTION"].endswith("KeyError")
+    assert "s3cr3t" not in f"{published}{failed}"
+    assert stream.read_text() == ""
+
+
+def test_a_journal_that_is_gone(tmp_path: Path) -> None:
+    """While its socket does not work, lines go to standard error, with their priorities."""
+    with stderr_in_journal(tmp_path) as stream:
+        with Journal(tmp_path / "socket") as journal:
+            log = configure(LogSettings(), journal.path)
+            log.info("one")
+            assert journal.event()["MESSAGE"] == "one"
+        journal.path.unlink()
+        log.warning("two", hint="start it")
+        assert stream.read_text() == "<4>two. To do: start it\n"
+        with Journal(tmp_path / "socket") as journal:
+            log.info("three")
+            assert journal.event()["MESSAGE"] == "three"
+
+
+@pytest.mark.parametrize(("form", "begins"), [("json", "<6>{"), ("console", "<6>")])
+def test_other_forms_in_the_journal(tmp_path: Path, form: str, begins: str) -> None:
+    """Who asks for JSON, or for lines, gets them as they are."""
+    with Journal(tmp_path / "socket") as journal, stderr_in_journal(tmp_path) as stream:
+        configure(LogSettings(format=form), journal.path).info("one")  # type: ignore[arg-type]
+        assert stream.read_text().startswith(begins)
+        assert journal.is_empty()
+
+
+def test_without_its_socket_it_is_json(tmp_path: Path) -> None:
+    """A container's standard error may lead to a journal that is not there."""
+    with stderr_in_journal(tmp_path) as stream:
+        configure(LogSettings(), tmp_path / "nothing").info("one")
+    assert stream.read_text().startswith('<6>{"event": "one"')

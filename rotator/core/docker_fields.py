@@ -10,10 +10,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rotator.clients.go_json import Members, folded
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """A JSON object's members in the order of the text, repeated names included."""
+
+    pairs: tuple[tuple[str, Any], ...]
+
+
+def folded(name: str) -> str:
+    """Return a field's name as Go compares it: without the case of its letters.
+
+    Two letters that are not ASCII fold to one in it: the long s and the Kelvin sign.
+    """
+    return name.replace("\u017f", "s").replace("\u212a", "k").lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +124,15 @@ FIELDS: Mapping[str, Kind] = {
 }
 """Every field that Docker knows at the top of a document, as it is spelt."""
 
-_BY_FOLDED_NAME = {folded(name): (name, kind) for name, kind in FIELDS.items()}
+_KINDS = {folded(name): kind for name, kind in FIELDS.items()}
 
 
-def known(name: str) -> str | None:
-    """Return the field that a name means to Docker, None where it means none."""
-    found = _BY_FOLDED_NAME.get(folded(name))
-    return found and found[0]
+def is_one_field(name: str, other: str) -> bool:
+    """Tell whether Docker takes two names for one field that it knows."""
+    return folded(name) == folded(other) and folded(name) in _KINDS
 
 
 def misfit(name: str, value: Any) -> str | None:
     """Return the type that Docker expects of a field, where the value has another one."""
-    found = _BY_FOLDED_NAME.get(folded(name))
-    return None if found is None or found[1].fits(value) else str(found[1])
+    kind = _KINDS.get(folded(name))
+    return None if kind is None or kind.fits(value) else str(kind)

@@ -1,0 +1,71 @@
+"""Which failures are logged again: at the first, at a change, each hour, at the end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rotator.observe.repeats import HOUR, Logged, News, news
+from tests.support import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SECOND = timedelta(seconds=1)
+
+
+def logged(*tries: tuple[timedelta, str | None]) -> list[News | None]:
+    """Return what each of these tries, at its time, is to the log."""
+    last, found = None, []
+    for at, what in tries:
+        because, last = news(last, what, NOW + at)
+        found.append(because)
+    return found
+
+
+def test_each_try_is_not_logged() -> None:
+    """It begins once, and its end is logged."""
+    tries: Iterable[tuple[timedelta, str | None]] = [(SECOND * n, "down") for n in range(100)]
+    assert logged(*tries, (SECOND * 100, None), (SECOND * 101, None)) == [
+        *(News.BEGAN, *[None] * 99),
+        *(News.ENDED, None),
+    ]
+
+
+def test_a_change() -> None:
+    """Another failure is logged; another number in the same one is not."""
+    first, same = "timeout: no answer in 9.8 s (127.0.0.1:41822)", "timeout: no answer in 10 s"
+    same = "timeout: no answer in 10.1 s (127.0.0.1:5000)"
+    request = "403: request 4f1c2ab0-77ad-4e0e"
+    again = "403: request 91cc2ab0-77ad-4e0f"
+    assert logged((SECOND, first), (SECOND, same), (SECOND, request), (SECOND, again)) == [
+        *(News.BEGAN, None, News.CHANGED, None)
+    ]
+
+
+def test_once_an_hour() -> None:
+    """What lasts is not forgotten, nor where the clock was set back."""
+    tries = [(HOUR / 2 * n, "down") for n in range(5)]
+    assert logged(*tries) == [News.BEGAN, None, News.LASTS, None, News.LASTS]
+    assert logged((HOUR * 9, "down"), (HOUR, "down")) == [News.BEGAN, News.LASTS]
+
+
+def test_what_is_remembered() -> None:
+    """Since when, and how often, over a change too."""
+    _, first = news(None, "one", NOW)
+    _, second = news(first, "two", NOW + SECOND)
+    assert second == Logged("two", since=NOW, at=NOW + SECOND, count=2)
+
+
+@given(st.lists(st.sampled_from(["one", "two", None]), max_size=50))
+def test_any_history(failures: list[str | None]) -> None:
+    """From what is logged alone, a reader knows at any time whether it fails, and how."""
+    last, known = None, None
+    for number, what in enumerate(failures):
+        because, last = news(last, what, NOW + SECOND * number)
+        if because is not None:
+            known = what
+        assert known == what
