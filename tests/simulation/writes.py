@@ -68,7 +68,8 @@ def _check_entry(
                 "nothing lost", f"{host.name} takes live {registry} out of {place.name}", place
             )
         return
-    if place.stale and _is_passed_on(watch, host, place, registry, after):
+    # What was read is passed on, where nobody notices what was written meanwhile.
+    if (place.stale or _raced(host, place)) and _is_passed_on(watch, host, place, registry, after):
         return
     _check_published(watch, host, registry, after, place)
     if before is None or not watch.world.accepts(before) or watch.world.accepts(after):
@@ -93,7 +94,7 @@ def _check_published(watch: Watch, host: Host, registry: str, after: Token, plac
 
 
 def _is_passed_on(watch: Watch, host: Host, place: Place, registry: str, token: Token) -> bool:
-    """Tell whether a late read returned this entry, so that a write only passes it on."""
+    """Tell whether the last read returned this entry, so that a write only passes it on."""
     login = document.read(host.looks.texts.get(place.name)).login(registry)
     return watch.world.token(registry, login) is token
 
