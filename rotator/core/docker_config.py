@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Mapping  # noqa: TC003  a Struct's field
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -49,7 +50,7 @@ _NOBODY = b"00000000-0000-0000-0000-000000000000:"
 _MOST_CUTS = 50
 
 
-class DockerConfig(Struct, frozen=True):
+class DockerConfig(Struct, frozen=True, dict=True):
     """The document as found: `auths` by their original keys, and every other top-level key."""
 
     auths: Mapping[str, Any] = {}
@@ -57,6 +58,14 @@ class DockerConfig(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return "DockerConfig(***)"
+
+    @cached_property
+    def _read(self) -> tuple[tuple[str, str, tuple[str, Secret] | None], ...]:
+        """Every key with its registry and its login: decoded once, as a cycle asks often."""
+        return tuple(
+            (key, registry_key(key), _login(entry) if _is_text(key) else None)
+            for key, entry in self.auths.items()
+        )
 
     def logins(self, *, exact: bool = False) -> dict[str, tuple[str, Secret]]:
         """Return username and password of every registry whose entry holds them.
@@ -66,11 +75,9 @@ class DockerConfig(Struct, frozen=True):
         unit of a surrogate pair is no registry's.
         """
         found: dict[str, tuple[str, Secret]] = {}
-        for key, entry in self.auths.items():
-            registry = registry_key(key)
+        for key, registry, pair in self._read:
             if exact and key != registry:
                 continue
-            pair = _login(entry) if _is_text(key) else None
             if pair is not None and (registry not in found or key == registry):
                 found[registry] = pair
         return found
@@ -80,11 +87,8 @@ class DockerConfig(Struct, frozen=True):
 
         Clients do not agree on which of them they take.
         """
-        ours = self.auths.get(registry)
-        return any(
-            key != registry and registry_key(key) == registry and _login(entry) != _login(ours)
-            for key, entry in self.auths.items()
-        )
+        same = {key: pair for key, meant, pair in self._read if meant == registry}
+        return any(pair != same.get(registry) for pair in same.values())
 
     @property
     def helpers(self) -> Mapping[str, Any]:

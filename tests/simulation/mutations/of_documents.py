@@ -79,8 +79,8 @@ MUTATIONS = (
         ),
         (
             "docker config: two spellings with one login are rivals",
-            "key != registry and registry_key(key) == registry and _login(entry) != _login(ours)",
-            "key != registry and registry_key(key) == registry",
+            "any(pair != same.get(registry) for pair in same.values())",
+            "len(same) > 1",
         ),
     ),
 )

@@ -273,7 +273,7 @@ def test_what_has_no_end_and_was_never_fetched_here_is_asked_for() -> None:
     assert here.source.fetches == 1
 
 
-def test_a_repair_claims_no_end_of_what_it_replaces() -> None:
+def test_a_repair_gives_no_end_of_what_it_replaces() -> None:
     """We remember another rotator's older entry, and the mark is of its newer one."""
     world = World()
     here = site(world)
