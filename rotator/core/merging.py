@@ -104,18 +104,16 @@ def foreign_entry_stays(s: Situation, registry: str, there: str | None) -> bool:
 
     One that ends sooner is left too where ours is only one that others published before.
     """
-    # Our own mark is on a document in which we left it alone.
-    was_left = there is not None and s.past.entries.get(registry) == there
-    if there is None or s.is_edited or (s.foreign_mark is None and not was_left):
+    if there is None or s.foreign_mark is None or s.is_edited:
         return False
     entry, ours = s.candidates.get((registry, there)), s.chosen[registry]
     if entry is None:  # it came after we proved what was there: it is proven in the next cycle
-        expires = s.foreign_mark.expires if s.foreign_mark is not None else {}
+        expires = s.foreign_mark.expires
         return registry in expires and (expires[registry] or FOREVER) >= ours.end
     if not entry.foreign or entry.superseded or entry.rejected:
         return False
     if not entry.end_known:
-        return not ours.fetched
+        return not ours.end_known
     if ours.foreign or entry.end >= ours.end:
         return True
     # The claimed end decides between two that are good, so that all rotators agree on one of them.

@@ -40,6 +40,9 @@ def check(watch: Watch, host: Host, target: SimTarget, text: str) -> None:
     after = document.read(text)
     ours = watch.registries_of(host.in_use)
     for registry in sorted(filter(target.policy.wants, ours)):
+        entry = place.document.auths.get(registry)
+        if entry is not None and after.auths.get(registry) == entry:
+            continue  # it stays, whatever stood in its way and was taken out
         token = watch.world.token(registry, after.login(registry))
         _check_entry(watch, host, target, registry, token)
     _check_others(watch, host, target, after, ours)

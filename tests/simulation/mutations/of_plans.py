@@ -165,16 +165,15 @@ MUTATIONS = (
         (
             "plan: another rotator's good entry is replaced",
             (
-                "    if there is None or s.is_edited or "
-                "(s.foreign_mark is None and not was_left):\n"
+                "    if there is None or s.foreign_mark is None or s.is_edited:\n"
                 "        return False"
             ),
             "    return False",
         ),
         (
             "plan: another rotator's entry stays though somebody edited the document",
-            "if there is None or s.is_edited or (s.foreign_mark is None and not was_left):",
-            "if there is None or (s.foreign_mark is None and not was_left):",
+            "if there is None or s.foreign_mark is None or s.is_edited:",
+            "if there is None or s.foreign_mark is None:",
         ),
         (
             "plan: another rotator's entry stays though it is rejected",
@@ -208,13 +207,8 @@ MUTATIONS = (
         ),
         (
             "plan: ours stays away for an entry whose end nobody knows",
-            ("    if not entry.end_known:\n        return not ours.fetched\n"),
+            ("    if not entry.end_known:\n        return not ours.end_known\n"),
             ("    if not entry.end_known:\n        return True\n"),
-        ),
-        (
-            "plan: an entry whose end nobody knows makes way for an old one of ours",
-            ("    if not entry.end_known:\n        return not ours.fetched\n"),
-            ("    if not entry.end_known:\n        return False\n"),
         ),
         (
             "plan: what another rotator wrote meanwhile is replaced",

@@ -9,7 +9,6 @@ import pytest
 from msgspec.structs import replace
 
 from tests.simulation.world import MemoryJournal, World, WorldSource
-from tests.support import MARKED
 from tests.unit.core.builders import (
     HOST,
     HOUR,
@@ -88,7 +87,7 @@ def test_what_another_rotator_published_without_an_end_is_not_relied_on() -> Non
         pytest.param(13 * HOUR, True, id="a later end wins"),
         pytest.param(12 * HOUR - 300, True, id="a tie stays"),
         pytest.param(6 * HOUR, False, id="a sooner end loses"),
-        pytest.param(None, True, id="one without a known end stays until ours is fresh"),
+        pytest.param(None, False, id="one without a known end loses"),
     ],
 )
 def test_a_later_known_end_wins(*, marked: float | None, stays: bool) -> None:
@@ -106,15 +105,15 @@ def test_a_later_known_end_wins(*, marked: float | None, stays: bool) -> None:
     assert here.source.fetches == 1
 
 
-def test_a_fresh_credential_replaces_one_without_a_known_end() -> None:
-    """At the next renewal the target can promise something again."""
+def test_ours_replaces_one_without_a_known_end() -> None:
+    """Else the target could promise nothing until the next renewal."""
     here = site()
     here.cycle()
+    mine = here.place.password()
     theirs(here, 13 * HOUR, marked=None)
-    assert here.cycle().job_safe is False
-    report = here.after(7 * HOUR)
-    assert here.place.password() == f"{MARKED}3"
-    assert report.job_safe
+    assert here.cycle().job_safe
+    assert here.place.password() == mine
+    assert here.source.fetches == 1
 
 
 def test_another_rotators_entry_that_is_rejected_is_replaced() -> None:

@@ -141,6 +141,8 @@ def test_a_plan_that_was_carried_out_is_the_last(s: Situation) -> None:
     decision = plan(s)
     event(type(decision).__name__)
     if isinstance(decision, Write):
+        # Another rotator's entry that stayed may make way under our own mark, once.
+        assume(all(decision.entries.get(r) == one.fingerprint for r, one in s.chosen.items()))
         again = plan(carried_out(s, decision))
         assert isinstance(again, Keep)
 
