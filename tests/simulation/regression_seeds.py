@@ -45,7 +45,7 @@ SEEDS = {
 
 OPEN = {
     178: "two rotators write in turn where a job is longer than any life, after a race",
-    213: "an end on a clock that was a day ahead is believed after a crash, for a hidden value",
+    213: "an end on a clock that was a day ahead is believed after a crash",
     288: "a lease that an old journal calls pending is revoked while its target can't be read",
 }
 """Seeds that still break a promise; `--first SEED --seeds 1 --trace` shows each."""

@@ -45,6 +45,7 @@ def test_a_source_needs_nothing_but_a_fetch() -> None:
     assert source.login_stamp() is None
     assert source.changes_early is False
     assert source.revoke_after is None
+    assert source.token_expires_at is None
     with pytest.raises(NotImplementedError):
         source.revoke(Lease("lease/1", NOW + timedelta(hours=1), renewable=True))
 
@@ -54,6 +55,7 @@ def test_a_target_compares_unless_it_says_otherwise() -> None:
     shelf = Shelf("shelf", Policy())
     assert (shelf.name, shelf.policy, shelf.compares) == ("shelf", Policy(), True)
     assert shelf.login_stamp() is None
+    assert shelf.token_expires_at is None
 
 
 @pytest.mark.parametrize("port", [Source, Target])
