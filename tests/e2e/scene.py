@@ -111,8 +111,9 @@ class Scene:
         self.daemon.__exit__()
 
     def record(self) -> Record:
-        """Return what the journal says."""
-        return Record.parse((self.place / "state" / "scene.json").read_text())
+        """Return what the journal says; nothing before the first cycle begins."""
+        journal = self.place / "state" / "scene.json"
+        return Record.parse(journal.read_text()) if journal.exists() else Record()
 
     def is_over(self) -> bool:
         """Tell whether the life of what was published has ended."""
