@@ -94,13 +94,14 @@ class KubernetesGroup(Target):
         found: list[str] = []
         while True:
             page = connection.send("GET", "/api/v1/namespaces", accept=_NAMES_ONLY, **query)
-            items = page.get("items")
+            # A page on which nothing fits has `"items": null`, and there may be another one.
+            items = page["items"] or [] if "items" in page else None
             if not isinstance(items, list):
                 raise NoObjectError
             found += [name for one in items if (name := _living(one)) and self._fits(name)]
             metadata = page.get("metadata")
             following = metadata.get("continue") if isinstance(metadata, dict) else None
-            if not following or not items:
+            if not following or following == query.get("continue"):
                 return found
             query["continue"] = str(following)
 

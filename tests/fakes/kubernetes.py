@@ -198,7 +198,8 @@ class FakeKubernetes:
         found = self.objects.in_namespaces(query.get("labelSelector", [""])[0])
         first, size = int(query.get("continue", ["0"])[0]), int(query.get("limit", ["500"])[0])
         rest = {"continue": str(first + size)} if first + size < len(found) else {}
-        return {"kind": "NamespaceList", "metadata": rest, "items": found[first : first + size]}
+        items = found[first : first + size] or None  # as Go writes a list without any
+        return {"kind": "PartialObjectMetadataList", "metadata": rest, "items": items}
 
     def _change(
         self, request: _Handler, account: Account, query: Mapping[str, str], key: tuple[str, ...]

@@ -55,6 +55,14 @@ def test_patterns(group: Callable[..., Target]) -> None:
     assert names(group(namespaces=["*-a"])) == ["steam-a", "team-a"]
 
 
+def test_nothing_fits(fake: FakeKubernetes, group: Callable[..., Target]) -> None:
+    """A page without any namespace is an answer, the first one as well as the last."""
+    assert names(group(namespace_selector={"nobody": "has"})) == []
+    assert names(group(namespaces=["*"])) == ["ops", "steam-a", "team-a", "team-b"]
+    fake.objects.namespaces.clear()
+    assert names(group(namespaces=["*"])) == []
+
+
 def test_names_ask_for_no_list(fake: FakeKubernetes, group: Callable[..., Target]) -> None:
     """Where each namespace is named, no right beyond the object is needed."""
     assert names(group(namespaces=["ops", "team-a"])) == ["ops", "team-a"]
