@@ -137,8 +137,6 @@ class Site:
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
             "AWS_EC2_METADATA_DISABLED": "true",
             "PYTHONPATH": str(GUARD),
-            # Set where coverage is measured: that of the command counts too.
-            **{n: v for n, v in os.environ.items() if n.startswith("COVERAGE_PROCESS")},
             **self.environment,
         }
 
