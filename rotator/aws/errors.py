@@ -62,115 +62,76 @@ _GIVE = (
 )
 
 RULES = (
-    ErrorRule(
-        on(code={"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}),
-        Reason.FORBIDDEN, "allow it in the identity's IAM policy: {allow}", "{call} is denied{to}",
-    ),
-    ErrorRule(
-        on(code=_SIGNED, text=_OFF), Reason.EXPIRED,
+    ErrorRule(on(code={"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}),
+        Reason.FORBIDDEN, "allow it in the identity's IAM policy: {allow}", "{call} is denied{to}"),
+    ErrorRule(on(code=_SIGNED, text=_OFF), Reason.EXPIRED,
         "{times}: set this machine's clock: timedatectl set-ntp true",
-        "{call} is refused: the clocks disagree", TemporaryError,
-    ),
+        "{call} is refused: the clocks disagree", TemporaryError),
     ErrorRule(
         on(code={"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId"}),
         Reason.LOGIN_REJECTED,
         "see which one is used: aws sts get-caller-identity (a region that the account has not "
-        "enabled answers this too)",
-        "{call} is refused: AWS does not know this access key", LoginRejectedError,
-    ),
+        "enabled answers this too)", "{call} is refused: AWS does not know this access key",
+        LoginRejectedError),
     ErrorRule(
         on(code={"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature"}),
         Reason.LOGIN_REJECTED, f"correct the secret access key; {_LOOK}",
         "{call} is refused: the secret access key does not belong to the access key id",
-        LoginRejectedError,
-    ),
-    ErrorRule(
-        on(code={"InvalidIdentityToken", "IDPRejectedClaim"}), Reason.LOGIN_REJECTED,
-        "compare the token's issuer, audience and subject with the role's trust policy: "
-        "aws iam get-role --role-name NAME",
-        "{call} is refused: the identity token is not accepted", LoginRejectedError,
-    ),
-    ErrorRule(
-        on(code={"ExpiredTokenException", "ExpiredToken"}), Reason.EXPIRED,
+        LoginRejectedError),
+    ErrorRule(on(code={"InvalidIdentityToken", "IDPRejectedClaim"}), Reason.LOGIN_REJECTED,
+        "compare the token's issuer, audience and subject with the role's trust policy: aws iam "
+        "get-role --role-name NAME", "{call} is refused: the identity token is not accepted",
+        LoginRejectedError),
+    ErrorRule(on(code={"ExpiredTokenException", "ExpiredToken"}), Reason.EXPIRED,
         "log in again (aws sso login), or give rotator a role that renews itself",
-        "{call} is refused: the AWS session or the identity token has expired",
-    ),
-    ErrorRule(
-        on(code={"RequestExpired", "RequestTimeTooSkewed"}), Reason.EXPIRED,
+        "{call} is refused: the AWS session or the identity token has expired"),
+    ErrorRule(on(code={"RequestExpired", "RequestTimeTooSkewed"}), Reason.EXPIRED,
         "set this machine's clock: timedatectl set-ntp true",
-        "{call} is refused: the clocks disagree", TemporaryError,
-    ),
+        "{call} is refused: the clocks disagree", TemporaryError),
     ErrorRule(
         on(code={"ThrottlingException", "Throttling", "ThrottledException",
                "TooManyRequestsException", "RequestLimitExceeded", "LimitExceededException"}),
         Reason.THROTTLED, _WAIT, "{call} is throttled", TemporaryError,
     ),
-    ErrorRule(
-        on(code={"IDPCommunicationError", "ServerException", "InternalFailure"}),
-        Reason.UNAVAILABLE, _DOWN_HINT, "{call} failed on AWS's side", TemporaryError,
-    ),
-    ErrorRule(
-        on(code="RegionDisabledException"), Reason.FORBIDDEN,
+    ErrorRule(on(code={"IDPCommunicationError", "ServerException", "InternalFailure"}),
+        Reason.UNAVAILABLE, _DOWN_HINT, "{call} failed on AWS's side", TemporaryError),
+    ErrorRule(on(code="RegionDisabledException"), Reason.FORBIDDEN,
         "enable it: IAM console, account settings, STS endpoints",
-        "{call} is refused: the account has not enabled STS in this region",
-    ),
-    ErrorRule(
-        on(status={401, 403, 407}), Reason.FORBIDDEN,
+        "{call} is refused: the account has not enabled STS in this region"),
+    ErrorRule(on(status={401, 403, 407}), Reason.FORBIDDEN,
         "let this machine reach AWS, or set endpoint_url to the VPC endpoint",
-        "{call} is refused, and not in AWS's format: by a proxy or firewall?",
-    ),
+        "{call} is refused, and not in AWS's format: by a proxy or firewall?"),
     ErrorRule(on(status=429), Reason.THROTTLED, _WAIT, "{call} is throttled", TemporaryError),
-    ErrorRule(
-        on(status=range(500, 600)), Reason.UNAVAILABLE, _DOWN_HINT,
-        "{call} failed on AWS's side", TemporaryError,
-    ),
-    ErrorRule(
-        on(raised=sdk.ClientError), Reason.INVALID,
+    ErrorRule(on(status=range(500, 600)), Reason.UNAVAILABLE, _DOWN_HINT,
+        "{call} failed on AWS's side", TemporaryError),
+    ErrorRule(on(raised=sdk.ClientError), Reason.INVALID,
         "compare region, role_arn, external_id and endpoint_url with the account's",
-        "{call} is not accepted as it was asked",
-    ),
-    ErrorRule(
-        on(raised=(sdk.NoCredentialsError, sdk.NoAuthTokenError)), Reason.NOT_FOUND, _GIVE,
-        "{call} can't be signed: no AWS credentials are found",
-    ),
-    ErrorRule(
-        on(raised=(sdk.ProfileNotFound, sdk.ConfigNotFound)), Reason.NOT_FOUND,
+        "{call} is not accepted as it was asked"),
+    ErrorRule(on(raised=(sdk.NoCredentialsError, sdk.NoAuthTokenError)), Reason.NOT_FOUND, _GIVE,
+        "{call} can't be signed: no AWS credentials are found"),
+    ErrorRule(on(raised=(sdk.ProfileNotFound, sdk.ConfigNotFound)), Reason.NOT_FOUND,
         "see which ones there are: aws configure list-profiles (as rotator's user)",
-        "{call} can't be made: the AWS profile is not there",
-    ),
-    ErrorRule(
-        on(raised=sdk.PartialCredentialsError), Reason.FIELD_MISSING, _GIVE,
-        "{call} can't be signed: the AWS credentials are not whole",
-    ),
-    ErrorRule(
-        on(raised=(sdk.SSOError, sdk.TokenRetrievalError, sdk.LoginError)), Reason.LOGIN_REJECTED,
+        "{call} can't be made: the AWS profile is not there"),
+    ErrorRule(on(raised=sdk.PartialCredentialsError), Reason.FIELD_MISSING, _GIVE,
+        "{call} can't be signed: the AWS credentials are not whole"),
+    ErrorRule(on(raised=(sdk.SSOError, sdk.TokenRetrievalError, sdk.LoginError)),
+        Reason.LOGIN_REJECTED,
         "log in again as rotator's user: aws sso login (aws login for a console login); better, "
         "give rotator a role that renews itself",
-        "{call} can't be signed: the SSO or login session has ended", LoginRejectedError,
-    ),
-    ErrorRule(
-        on(raised=(sdk.CredentialRetrievalError, sdk.MetadataRetrievalError)),
+        "{call} can't be signed: the SSO or login session has ended", LoginRejectedError),
+    ErrorRule(on(raised=(sdk.CredentialRetrievalError, sdk.MetadataRetrievalError)),
         Reason.UNAVAILABLE, _ASK_AWS,
-        "{call} can't be signed: where the AWS credentials come from gives none", TemporaryError,
-    ),
-    ErrorRule(
-        on(raised=(sdk.ConnectTimeoutError, sdk.ReadTimeoutError)), Reason.TIMEOUT, _REACH,
-        "{call} has no answer in time", TemporaryError,
-    ),
-    ErrorRule(
-        on(raised=sdk.SSLError), Reason.UNREACHABLE,
+        "{call} can't be signed: where the AWS credentials come from gives none", TemporaryError),
+    ErrorRule(on(raised=(sdk.ConnectTimeoutError, sdk.ReadTimeoutError)), Reason.TIMEOUT, _REACH,
+        "{call} has no answer in time", TemporaryError),
+    ErrorRule(on(raised=sdk.SSLError), Reason.UNREACHABLE,
         "set ca_file to the certificate of the proxy or endpoint that answers",
-        "{call} is not made: the server's TLS certificate is not trusted",
-    ),
-    ErrorRule(
-        on(raised=(sdk.ConnectionError, sdk.HTTPClientError, sdk.IncompleteReadError)),
-        Reason.UNREACHABLE, _REACH, "{call} finds nobody who answers", TemporaryError,
-    ),
-    ErrorRule(
-        on(raised=sdk.RefreshWithMFAUnsupportedError), Reason.INVALID,
+        "{call} is not made: the server's TLS certificate is not trusted"),
+    ErrorRule(on(raised=(sdk.ConnectionError, sdk.HTTPClientError, sdk.IncompleteReadError)),
+        Reason.UNREACHABLE, _REACH, "{call} finds nobody who answers", TemporaryError),
+    ErrorRule(on(raised=sdk.RefreshWithMFAUnsupportedError), Reason.INVALID,
         "take a profile without mfa_serial: nobody is there to type a code",
-        "{call} can't be made: the AWS profile wants a second factor",
-    ),
+        "{call} can't be made: the AWS profile wants a second factor"),
     ErrorRule(
         on(raised=(
             sdk.InvalidConfigError, sdk.ConfigParseError, sdk.EndpointProviderError,

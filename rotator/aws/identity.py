@@ -48,48 +48,32 @@ _SOURCES = (
 )
 # The details are sentences about {where}: the profile and its file.
 _RULES = (
-    ErrorRule(
-        on(raised=FileNotFoundError), Reason.LOGIN_REJECTED,
+    ErrorRule(on(raised=FileNotFoundError), Reason.LOGIN_REJECTED,
         "let it be written there, or correct {named}; for a pod: kubectl describe pod shows "
-        "whether the token is mounted",
-        "the file {file}, which {named} names, is not there", LoginRejectedError,
-    ),
-    ErrorRule(
-        on(raised=(PermissionError, IsADirectoryError)), Reason.UNREADABLE,
+        "whether the token is mounted", "the file {file}, which {named} names, is not there",
+        LoginRejectedError),
+    ErrorRule(on(raised=(PermissionError, IsADirectoryError)), Reason.UNREADABLE,
         "make it readable for the user that runs rotator: ls -l {file}",
-        "cannot read {file}, which {named} names: {why}",
-    ),
-    ErrorRule(
-        on(raised=RefreshWithMFAUnsupportedError), Reason.INVALID,
+        "cannot read {file}, which {named} names: {why}"),
+    ErrorRule(on(raised=RefreshWithMFAUnsupportedError), Reason.INVALID,
         "use a profile or role without mfa_serial, or keys that somebody keeps fresh",
-        "{where} wants a second factor (mfa_serial), and nobody is there to type a code",
-    ),
-    ErrorRule(
-        on(raised=ProgramError, text="can't be started"), Reason.NOT_FOUND,
+        "{where} wants a second factor (mfa_serial), and nobody is there to type a code"),
+    ErrorRule(on(raised=ProgramError, text="can't be started"), Reason.NOT_FOUND,
         "install it, or correct credential_process",
-        "the credential_process {program} of {where} {why}",
-    ),
-    ErrorRule(
-        on(raised=ProgramError), Reason.INVALID,
+        "the credential_process {program} of {where} {why}"),
+    ErrorRule(on(raised=ProgramError), Reason.INVALID,
         "run it yourself as rotator's user, without a terminal: it has to print the keys as JSON",
-        "the credential_process {program} of {where} {why}",
-    ),
-    ErrorRule(
-        on(raised=InfiniteLoopConfigError), Reason.INVALID,
+        "the credential_process {program} of {where} {why}"),
+    ErrorRule(on(raised=InfiniteLoopConfigError), Reason.INVALID,
         "let source_profile name a profile that has keys of its own",
-        "{where} refers to itself (source_profile)",
-    ),
-    ErrorRule(
-        on(raised=(CredentialRetrievalError, json.JSONDecodeError, UnicodeDecodeError)),
+        "{where} refers to itself (source_profile)"),
+    ErrorRule(on(raised=(CredentialRetrievalError, json.JSONDecodeError, UnicodeDecodeError)),
         Reason.INVALID, "ask it yourself, as rotator's user: aws sts get-caller-identity",
-        "where {where} takes its keys from gives none that can be used",
-    ),
+        "where {where} takes its keys from gives none that can be used"),
     *RULES,
-    ErrorRule(
-        on(), Reason.INVALID,
+    ErrorRule(on(), Reason.INVALID,
         "look at {config} and the AWS_ variables of the process ({names}): aws configure list",
-        "the AWS SDK can't use its own settings ({type}), with {where}",
-    ),
+        "the AWS SDK can't use its own settings ({type}), with {where}"),
 )  # fmt: skip
 
 

@@ -61,8 +61,7 @@ def variant_of(
     if endpoint_url is not None:
         host = urlsplit(endpoint_url).hostname or ""
         otherwise = Variant(
-            any(part.endswith("-fips") for part in host.split(".")),
-            host.endswith(_DUAL_STACK_APIS),
+            any(part.endswith("-fips") for part in host.split(".")), host.endswith(_DUAL_STACK_APIS)
         )
     elif fips is None or dual_stack is None:
         otherwise = Variant(

@@ -69,142 +69,86 @@ _WAIT = "nothing to do if it passes; else ask those who run {url}"
 _BARE = r'"message": ?"403 Forbidden"'
 
 RULES = (
-    ErrorRule(
-        on(status=range(300, 400)), Reason.NOT_FOUND,
+    ErrorRule(on(status=range(300, 400)), Reason.NOT_FOUND,
         "set `url`, `group` or `project` to where it is now",
-        "the answer is a redirect to {location}, which is not followed with a token",
-    ),
-    ErrorRule(
-        on(status=400, text="has already been taken"), Reason.CONFLICT, "",
+        "the answer is a redirect to {location}, which is not followed with a token"),
+    ErrorRule(on(status=400, text="has already been taken"), Reason.CONFLICT, "",
         "somebody created it since it was read, or this GitLab keeps no environment scopes on "
-        "groups (they need Premium)", ConflictError,
-    ),
-    ErrorRule(
-        on(status=400, text="Maximum number of"), Reason.TOO_LARGE,
+        "groups (they need Premium)", ConflictError),
+    ErrorRule(on(status=400, text="Maximum number of"), Reason.TOO_LARGE,
         "delete variables that nobody uses, or have an administrator raise the limit",
-        "it has as many variables as GitLab allows",
-    ),
-    ErrorRule(
-        on(status=400, text="is too long"), Reason.TOO_LARGE,
+        "it has as many variables as GitLab allows"),
+    ErrorRule(on(status=400, text="is too long"), Reason.TOO_LARGE,
         "publish fewer registries in it (`registries:`), or mount a file into the jobs",
-        "GitLab takes no value of this length",
-    ),
+        "GitLab takes no value of this length"),
     ErrorRule(on(status=400), Reason.INVALID, _SEE, "GitLab does not take it"),
-    ErrorRule(
-        on(status=401), Reason.LOGIN_REJECTED, _ANOTHER,
-        "the access token is wrong, revoked or expired", LoginRejectedError,
-    ),
-    ErrorRule(
-        on(status=403, text="insufficient_granular_scope"), Reason.FORBIDDEN, _GRANT,
-        "the fine-grained access token may not do this", GranularError,
-    ),
-    ErrorRule(
-        on(status=403, text="insufficient_scope"), Reason.FORBIDDEN, _ANOTHER,
-        "the access token lacks the scope api",
-    ),
-    ErrorRule(
-        on(status=403, text="read-only"), Reason.READ_ONLY, _WAIT,
-        "this GitLab is read-only for now", TemporaryError,
-    ),
-    ErrorRule(
-        on(status=403, text="<html"), Reason.FORBIDDEN, "ask those who run {url} or its proxy",
-        "something before GitLab forbids it",
-    ),
-    ErrorRule(
-        on(status=403, text="blocked|deactivated|banned|pending approval"), Reason.FORBIDDEN,
+    ErrorRule(on(status=401), Reason.LOGIN_REJECTED, _ANOTHER,
+        "the access token is wrong, revoked or expired", LoginRejectedError),
+    ErrorRule(on(status=403, text="insufficient_granular_scope"), Reason.FORBIDDEN, _GRANT,
+        "the fine-grained access token may not do this", GranularError),
+    ErrorRule(on(status=403, text="insufficient_scope"), Reason.FORBIDDEN, _ANOTHER,
+        "the access token lacks the scope api"),
+    ErrorRule(on(status=403, text="read-only"), Reason.READ_ONLY, _WAIT,
+        "this GitLab is read-only for now", TemporaryError),
+    ErrorRule(on(status=403, text="<html"), Reason.FORBIDDEN,
+        "ask those who run {url} or its proxy", "something before GitLab forbids it"),
+    ErrorRule(on(status=403, text="blocked|deactivated|banned|pending approval"), Reason.FORBIDDEN,
         "have an administrator of {url} let the token's user in again, or use another's token",
-        "the access token's user may not sign in",
-    ),
-    ErrorRule(
-        on(status=403, text="terms of service"), Reason.FORBIDDEN,
+        "the access token's user may not sign in"),
+    ErrorRule(on(status=403, text="terms of service"), Reason.FORBIDDEN,
         "sign in to {url} as the token's user and accept them; an access token of the group or "
         "project has a user of its own, which need not",
-        "the access token's user has not accepted the terms of service",
-    ),
-    ErrorRule(
-        on(status=403, text=r"\bip\b"), Reason.FORBIDDEN,
+        "the access token's user has not accepted the terms of service"),
+    ErrorRule(on(status=403, text=r"\bip\b"), Reason.FORBIDDEN,
         "let this machine's address in: Settings > General > Permissions and group features of "
-        "the top-level group",
-        "GitLab lets only some addresses in",
-    ),
-    ErrorRule(
-        on(status=403, text=r"\bsso\b|saml|single sign"), Reason.FORBIDDEN,
+        "the top-level group", "GitLab lets only some addresses in"),
+    ErrorRule(on(status=403, text=r"\bsso\b|saml|single sign"), Reason.FORBIDDEN,
         "sign in there once as the token's user, or use an access token of the group or project "
-        "({tokens_page}), which needs none",
-        "GitLab wants a session of single sign-on",
-    ),
-    ErrorRule(
-        on(status=403, text="archived|deletion|being deleted"), Reason.FORBIDDEN,
+        "({tokens_page}), which needs none", "GitLab wants a session of single sign-on"),
+    ErrorRule(on(status=403, text="archived|deletion|being deleted"), Reason.FORBIDDEN,
         "restore {place}, or take this target out of the configuration",
-        "{place} is archived or about to be deleted",
-    ),
-    ErrorRule(
-        on(status=403, text=_BARE), Reason.FORBIDDEN, _ANOTHER,
-        "the access token's role is too low: variables of {place} need {role}",
-    ),
+        "{place} is archived or about to be deleted"),
+    ErrorRule(on(status=403, text=_BARE), Reason.FORBIDDEN, _ANOTHER,
+        "the access token's role is too low: variables of {place} need {role}"),
     ErrorRule(on(status=403), Reason.FORBIDDEN, _SEE, "GitLab forbids it"),
-    ErrorRule(
-        on(status=404, text=r"404 (Group|Instance)?Variable Not Found"), Reason.CONFLICT, "",
-        "it was deleted since it was read", VariableMissingError,
-    ),
-    ErrorRule(
-        on(status=404, text="404 (Group|Project) Not Found"), Reason.NOT_FOUND,
+    ErrorRule(on(status=404, text=r"404 (Group|Instance)?Variable Not Found"), Reason.CONFLICT, "",
+        "it was deleted since it was read", VariableMissingError),
+    ErrorRule(on(status=404, text="404 (Group|Project) Not Found"), Reason.NOT_FOUND,
         "correct `{owner}: {path}` (its path after {url}/, or its id), or let the token's user in",
-        "there is no such {owner}, or the access token may not see it",
-    ),
-    ErrorRule(
-        on(status=404), Reason.NOT_FOUND, _NOT_GITLAB, "there is no GitLab API at this address"
-    ),
-    ErrorRule(
-        on(status=405, text="moved"), Reason.NOT_FOUND,
-        "set `{owner}` to its new path, or to its id, which never changes", "the {owner} has moved",
-    ),
-    ErrorRule(
-        on(status=409, text="multiple variables"), Reason.CONFLICT,
+        "there is no such {owner}, or the access token may not see it"),
+    ErrorRule(on(status=404), Reason.NOT_FOUND, _NOT_GITLAB,
+        "there is no GitLab API at this address"),
+    ErrorRule(on(status=405, text="moved"), Reason.NOT_FOUND,
+        "set `{owner}` to its new path, or to its id, which never changes",
+        "the {owner} has moved"),
+    ErrorRule(on(status=409, text="multiple variables"), Reason.CONFLICT,
         "delete all but one of them: {variables_page}",
-        "several variables have this key, and this GitLab can't tell them apart by scope",
-    ),
-    ErrorRule(
-        on(status=413), Reason.TOO_LARGE, "publish fewer registries in it (`registries:`)",
-        "the value is larger than the server takes",
-    ),
-    ErrorRule(
-        on(status=429), Reason.THROTTLED,
+        "several variables have this key, and this GitLab can't tell them apart by scope"),
+    ErrorRule(on(status=413), Reason.TOO_LARGE, "publish fewer registries in it (`registries:`)",
+        "the value is larger than the server takes"),
+    ErrorRule(on(status=429), Reason.THROTTLED,
         "nothing to do if it passes; else lengthen `poll` or raise the limit", "too many requests",
-        TemporaryError,
-    ),
+        TemporaryError),
     ErrorRule(on(status=range(400, 500)), Reason.INVALID, _SEE, "GitLab refuses the request"),
-    ErrorRule(
-        on(status=range(500, 600)), Reason.UNAVAILABLE, _WAIT, "GitLab is in trouble",
-        TemporaryError,
-    ),
-    ErrorRule(
-        on(), Reason.MALFORMED, _NOT_GITLAB,
-        "the answer is not GitLab's (a login page or a proxy?)",
-    ),
+    ErrorRule(on(status=range(500, 600)), Reason.UNAVAILABLE, _WAIT, "GitLab is in trouble",
+        TemporaryError),
+    ErrorRule(on(), Reason.MALFORMED, _NOT_GITLAB,
+        "the answer is not GitLab's (a login page or a proxy?)"),
 )  # fmt: skip
 
 SILENCE = (
-    ErrorRule(
-        on(text="not trusted"), Reason.UNREACHABLE,
-        "set `ca_file` to the PEM file of the authority that signed it; "
-        "the system's own is often /etc/ssl/certs/ca-certificates.crt",
-        "its certificate is not trusted ({why})",
-    ),
-    ErrorRule(
-        on(raised=(InvalidURL, InvalidSchema)), Reason.INVALID, _NOT_GITLAB, "this is no address"
-    ),
+    ErrorRule(on(text="not trusted"), Reason.UNREACHABLE,
+        "set `ca_file` to the PEM file of the authority that signed it; the system's own is often "
+        "/etc/ssl/certs/ca-certificates.crt", "its certificate is not trusted ({why})"),
+    ErrorRule(on(raised=(InvalidURL, InvalidSchema)), Reason.INVALID, _NOT_GITLAB,
+        "this is no address"),
     ErrorRule(on(raised=Timeout), Reason.TIMEOUT, _WAIT, "no answer in time", TemporaryError),
-    ErrorRule(
-        on(raised=RequestException), Reason.UNREACHABLE,
+    ErrorRule(on(raised=RequestException), Reason.UNREACHABLE,
         "see whether this machine reaches it: curl -i {url}/api/v4/version",
-        "no connection ({why})", TemporaryError,
-    ),
-    ErrorRule(
-        on(), Reason.UNREADABLE,
+        "no connection ({why})", TemporaryError),
+    ErrorRule(on(), Reason.UNREADABLE,
         "put PEM certificates there, readable for rotator: ls -l {trusted}",
-        "cannot read the certificates to trust in {trusted}",
-    ),
+        "cannot read the certificates to trust in {trusted}"),
 )  # fmt: skip
 """What it means that no answer came."""
 

@@ -41,10 +41,7 @@ def describe(mark: Mark) -> str:
 
     The ends keep their precision. A rotation's name is cut after 100 characters.
     """
-    entries = sorted(
-        mark.expires.items(),
-        key=lambda entry: (entry[1] or _NEVER, entry[0]),
-    )
+    entries = sorted(mark.expires.items(), key=lambda entry: (entry[1] or _NEVER, entry[0]))
     writable = [entry for entry in entries if _NAME.fullmatch(entry[0])]
     for count in range(len(writable), 0, -1):
         text = _sentence(mark, writable[:count], left_out=len(entries) - count)

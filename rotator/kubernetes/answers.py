@@ -38,28 +38,20 @@ _STRANGER = "check the server's address and proxies: {verbose}"
 _SERVER_ERRORS = range(500, 600)
 
 ANSWERS = (
-    ErrorRule(
-        on(text=_POLICY), Reason.FORBIDDEN,
-        "change what it objects to, or ask who runs the cluster; its policies:"
-        " {get_all} validatingadmissionpolicies,validatingwebhookconfigurations",
-        "an admission policy forbids it",
-    ),
-    ErrorRule(
-        on(status=_SERVER_ERRORS, text=_WEBHOOK), Reason.UNAVAILABLE,
-        "ask who runs the cluster to start it, or to let it fail open (`failurePolicy`):"
-        " {get_all} validatingwebhookconfigurations,mutatingwebhookconfigurations",
-        "the server can't reach its admission webhook {webhook}", TemporaryError,
-    ),
-    ErrorRule(
-        on(status=403, text=_QUOTA), Reason.FORBIDDEN,
+    ErrorRule(on(text=_POLICY), Reason.FORBIDDEN,
+        "change what it objects to, or ask who runs the cluster; its policies: {get_all} "
+        "validatingadmissionpolicies,validatingwebhookconfigurations",
+        "an admission policy forbids it"),
+    ErrorRule(on(status=_SERVER_ERRORS, text=_WEBHOOK), Reason.UNAVAILABLE,
+        "ask who runs the cluster to start it, or to let it fail open (`failurePolicy`): "
+        "{get_all} validatingwebhookconfigurations,mutatingwebhookconfigurations",
+        "the server can't reach its admission webhook {webhook}", TemporaryError),
+    ErrorRule(on(status=403, text=_QUOTA), Reason.FORBIDDEN,
         "delete what is not needed there, or have it raised: {quota_shown}",
-        "the quota {quota} is used up",
-    ),
-    ErrorRule(
-        on(status=403, text=r"\ncause=NamespaceTerminating "), Reason.NOT_FOUND,
+        "the quota {quota} is used up"),
+    ErrorRule(on(status=403, text=r"\ncause=NamespaceTerminating "), Reason.NOT_FOUND,
         "wait until it is gone, then: {create_namespace}",
-        "the namespace {namespace} is being deleted",
-    ),
+        "the namespace {namespace} is being deleted"),
     ErrorRule(
         on(
             status={401, 403},
@@ -69,15 +61,12 @@ ANSWERS = (
         "give the kubeconfig's context a `user` with a token, a certificate or `exec`: {config}",
         "no login was sent, as the kubeconfig has none",
     ),
-    ErrorRule(
-        on(status=401), Reason.LOGIN_REJECTED, "renew it; whom the server takes you for: {whoami}",
-        "it does not accept the token or certificate",
-    ),
-    ErrorRule(
-        on(status=403, text=rf'is forbidden: User "{_ANONYMOUS}"'), Reason.LOGIN_REJECTED,
+    ErrorRule(on(status=401), Reason.LOGIN_REJECTED,
+        "renew it; whom the server takes you for: {whoami}",
+        "it does not accept the token or certificate"),
+    ErrorRule(on(status=403, text=rf'is forbidden: User "{_ANONYMOUS}"'), Reason.LOGIN_REJECTED,
         "renew it, and see whether something before the server ends TLS: {whoami}",
-        "it does not accept the login that was sent, and takes us for nobody",
-    ),
+        "it does not accept the login that was sent, and takes us for nobody"),
     ErrorRule(
         on(status=403, text=r"is forbidden: user \"[^\"]*\" cannot impersonate(-on:\S+)? resource"),
         Reason.FORBIDDEN,
@@ -86,115 +75,70 @@ ANSWERS = (
         ' "serviceaccounts"], verbs: ["impersonate"]}}',
         "{user} may not impersonate anybody, as the kubeconfig's `as` asks for",
     ),
-    ErrorRule(
-        on(status=403, text=_RBAC), Reason.FORBIDDEN, "{rule}; then: {may_i}",
-        "{user} lacks the verb {verb} on {what}",
-    ),
-    ErrorRule(
-        on(status=403, code="Forbidden"), Reason.FORBIDDEN,
-        "ask who runs the cluster; its policies and quotas: {get_all}"
-        " validatingadmissionpolicies,resourcequotas -A",
-        "an admission plugin of the cluster forbids it",
-    ),
-    ErrorRule(
-        on(status=404, text=r"\nkind=namespaces\n"), Reason.NOT_FOUND,
-        "make it: {create_namespace}", "the namespace {namespace} does not exist",
-    ),
-    ErrorRule(
-        on(status=404, text=r"\nkind=\w"), Reason.CONFLICT, "", "it was deleted since it was read",
-        ConflictError,
-    ),
+    ErrorRule(on(status=403, text=_RBAC), Reason.FORBIDDEN, "{rule}; then: {may_i}",
+        "{user} lacks the verb {verb} on {what}"),
+    ErrorRule(on(status=403, code="Forbidden"), Reason.FORBIDDEN,
+        "ask who runs the cluster; its policies and quotas: {get_all} "
+        "validatingadmissionpolicies,resourcequotas -A",
+        "an admission plugin of the cluster forbids it"),
+    ErrorRule(on(status=404, text=r"\nkind=namespaces\n"), Reason.NOT_FOUND,
+        "make it: {create_namespace}", "the namespace {namespace} does not exist"),
+    ErrorRule(on(status=404, text=r"\nkind=\w"), Reason.CONFLICT, "",
+        "it was deleted since it was read", ConflictError),
     ErrorRule(on(status=404), Reason.INVALID, _STRANGER, "no Kubernetes API server says that"),
-    ErrorRule(
-        on(status=409), Reason.CONFLICT, "", "somebody else wrote it since it was read",
-        ConflictError,
-    ),
-    ErrorRule(
-        on(status=413), Reason.TOO_LARGE,
+    ErrorRule(on(status=409), Reason.CONFLICT, "", "somebody else wrote it since it was read",
+        ConflictError),
+    ErrorRule(on(status=413), Reason.TOO_LARGE,
         "publish fewer registries here (`registries`); what is in it: {show}",
-        "the request is larger than the server, or a proxy before it, takes",
-    ),
-    ErrorRule(
-        on(status=422, text=rf"{_TOO_LONG}metadata\.annotations"), Reason.TOO_LARGE,
+        "the request is larger than the server, or a proxy before it, takes"),
+    ErrorRule(on(status=422, text=rf"{_TOO_LONG}metadata\.annotations"), Reason.TOO_LARGE,
         "make the target's `annotations` shorter, or take others out of the object: {show}",
-        f"all annotations of an object may have {LARGEST_ANNOTATIONS} bytes together",
-    ),
-    ErrorRule(
-        on(status=422, text=_TOO_LONG), Reason.TOO_LARGE,
-        "publish fewer registries here (`registries`), or use an object of its own; what is in it:"
-        " {show}",
-        f"all values of an object may have {LARGEST} bytes together",
-    ),
-    ErrorRule(
-        on(status=422, text=r"\ncause=\w+ type\n"), Reason.IMMUTABLE, "{keep_type}",
-        "the Secret that is there has another type, and a type can't change",
-    ),
-    ErrorRule(
-        on(status=422, text=r"immutable(?s:.)*\ncause=FieldValueForbidden "), Reason.IMMUTABLE,
-        "{replace_it}", "it is immutable",
-    ),
-    ErrorRule(
-        on(status=422, text=r"\ncause=\w* (\[\]|)\n|^(?!(?s:.)*\ncause=)"), Reason.INVALID,
+        f"all annotations of an object may have {LARGEST_ANNOTATIONS} bytes together"),
+    ErrorRule(on(status=422, text=_TOO_LONG), Reason.TOO_LARGE,
+        "publish fewer registries here (`registries`), or use an object of its own; what is in "
+        "it: {show}", f"all values of an object may have {LARGEST} bytes together"),
+    ErrorRule(on(status=422, text=r"\ncause=\w+ type\n"), Reason.IMMUTABLE, "{keep_type}",
+        "the Secret that is there has another type, and a type can't change"),
+    ErrorRule(on(status=422, text=r"immutable(?s:.)*\ncause=FieldValueForbidden "),
+        Reason.IMMUTABLE, "{replace_it}", "it is immutable"),
+    ErrorRule(on(status=422, text=r"\ncause=\w* (\[\]|)\n|^(?!(?s:.)*\ncause=)"), Reason.INVALID,
         "check the target's labels, annotations, key and type; what is there: {show}",
-        "it objects to the request",
-    ),
-    ErrorRule(
-        on(status=422), Reason.INVALID,
+        "it objects to the request"),
+    ErrorRule(on(status=422), Reason.INVALID,
         "check the target's labels, annotations, key and type; what is there: {show}",
-        "it objects to {fields}",
-    ),
-    ErrorRule(
-        on(status=400, text="sent an HTTP request to an HTTPS server"), Reason.INVALID,
+        "it objects to {fields}"),
+    ErrorRule(on(status=400, text="sent an HTTP request to an HTTPS server"), Reason.INVALID,
         "write https:// in the kubeconfig's `server`: {config}",
-        "it speaks TLS, and the kubeconfig's `server` begins with http://",
-    ),
-    ErrorRule(
-        on(status=400), Reason.INVALID,
+        "it speaks TLS, and the kubeconfig's `server` begins with http://"),
+    ErrorRule(on(status=400), Reason.INVALID,
         "check the target's labels, annotations, key and type; what is there: {show}",
-        "it objects to the request",
-    ),
+        "it objects to the request"),
     ErrorRule(on(status=429), Reason.THROTTLED, _WAIT, "too many requests", TemporaryError),
-    ErrorRule(
-        on(status=_SERVER_ERRORS), Reason.UNAVAILABLE, _WAIT, "it is not able to answer now",
-        TemporaryError,
-    ),
+    ErrorRule(on(status=_SERVER_ERRORS), Reason.UNAVAILABLE, _WAIT, "it is not able to answer now",
+        TemporaryError),
     ErrorRule(on(), Reason.INVALID, _STRANGER, "no Kubernetes API server says that"),
 )  # fmt: skip
 """What each answer other than success means; the first that matches decides."""
 
 SILENCE = (
-    ErrorRule(
-        on(raised=requests.Timeout), Reason.TIMEOUT, "see whether it is up: {ready}",
-        "it did not answer in time", TemporaryError,
-    ),
-    ErrorRule(
-        on(raised=requests.exceptions.ProxyError), Reason.UNREACHABLE,
+    ErrorRule(on(raised=requests.Timeout), Reason.TIMEOUT, "see whether it is up: {ready}",
+        "it did not answer in time", TemporaryError),
+    ErrorRule(on(raised=requests.exceptions.ProxyError), Reason.UNREACHABLE,
         "see the kubeconfig's `proxy-url`, or $HTTPS_PROXY and $NO_PROXY: {ready}",
-        "the proxy does not let it through", TemporaryError,
-    ),
+        "the proxy does not let it through", TemporaryError),
     ErrorRule(
         on(raised=requests.exceptions.SSLError, text="WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE"),
         Reason.UNREACHABLE,
         "correct the kubeconfig's `server`: its port may speak plain HTTP: {config}",
-        "what answers there speaks no TLS",
-    ),
-    ErrorRule(
-        on(raised=requests.exceptions.SSLError), Reason.UNREACHABLE,
-        "check the kubeconfig's `certificate-authority`, `tls-server-name` and client certificate:"
-        " {ready}",
-        "no TLS connection: {why}",
-    ),
-    ErrorRule(
-        on(raised=requests.ConnectionError), Reason.UNREACHABLE, "see whether it is up: {ready}",
-        "it is out of reach: {why}", TemporaryError,
-    ),
-    ErrorRule(
-        on(raised=(AnswerTooLongError, NoObjectError)), Reason.MALFORMED, _STRANGER,
-        "its answer is no {kind}, so it is no Kubernetes API server",
-    ),
-    ErrorRule(
-        on(raised=requests.RequestException), Reason.INVALID, "correct it: {config}",
-        "the kubeconfig's `server` is no address that can be asked",
-    ),
+        "what answers there speaks no TLS"),
+    ErrorRule(on(raised=requests.exceptions.SSLError), Reason.UNREACHABLE,
+        "check the kubeconfig's `certificate-authority`, `tls-server-name` and client "
+        "certificate: {ready}", "no TLS connection: {why}"),
+    ErrorRule(on(raised=requests.ConnectionError), Reason.UNREACHABLE,
+        "see whether it is up: {ready}", "it is out of reach: {why}", TemporaryError),
+    ErrorRule(on(raised=(AnswerTooLongError, NoObjectError)), Reason.MALFORMED, _STRANGER,
+        "its answer is no {kind}, so it is no Kubernetes API server"),
+    ErrorRule(on(raised=requests.RequestException), Reason.INVALID, "correct it: {config}",
+        "the kubeconfig's `server` is no address that can be asked"),
 )  # fmt: skip
 """The meaning of no answer, or of one that can't be understood."""

@@ -192,8 +192,7 @@ def _show(context: ssl.SSLContext, login: Login) -> None:
             context.load_cert_chain(certificate, key, password="")
     except ssl.SSLError:
         raise TrustError(
-            Reason.MALFORMED,
-            "its client certificate and key are no PEM, or don't belong together",
+            Reason.MALFORMED, "its client certificate and key are no PEM, or don't belong together"
         ) from None
     except OSError as error:
         names = [str(one) for one in (login.certificate, login.key) if isinstance(one, Path)]

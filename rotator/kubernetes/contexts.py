@@ -28,12 +28,7 @@ class Selected(Struct, frozen=True):
 
     def files(self) -> list[Path]:
         """Return the files that it names."""
-        named = (
-            self.cluster.authority,
-            self.user.token_file,
-            self.user.certificate,
-            self.user.key,
-        )
+        named = (self.cluster.authority, self.user.token_file, self.user.certificate, self.user.key)
         return [path for path in named if isinstance(path, Path)]
 
 

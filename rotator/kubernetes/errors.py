@@ -37,10 +37,7 @@ _MOST_FIELDS = 10
 
 
 def ask(
-    place: Place,
-    verb: str,
-    request: Callable[[Connection], Got],
-    hidden: Iterable[str] = (),
+    place: Place, verb: str, request: Callable[[Connection], Got], hidden: Iterable[str] = ()
 ) -> Got:
     """Return what `request` gets from the API server of a place; raise a `DriverError` else.
 

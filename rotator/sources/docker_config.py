@@ -34,18 +34,12 @@ LIMIT = 1 << 20
 # As `registry_key` has them.
 _WEB_LOGIN = frozenset(registry_key(f"{DOCKER_HUB}{name}-token") for name in ("access", "refresh"))
 _READ_ERRORS = (
-    ErrorRule(
-        on(errno=errno.ENOENT), Reason.NOT_FOUND,
-        "log in there: docker --config {folder} login REGISTRY",
-    ),
-    ErrorRule(
-        on(errno=errno.EISDIR), Reason.UNREADABLE,
-        "Docker makes a directory of a missing file that a job mounts: rmdir {path}, then log in",
-    ),
-    ErrorRule(
-        on(), Reason.UNREADABLE,
-        "make it readable for the user that runs rotator: ls -l {path}",
-    ),
+    ErrorRule(on(errno=errno.ENOENT), Reason.NOT_FOUND,
+        "log in there: docker --config {folder} login REGISTRY"),
+    ErrorRule(on(errno=errno.EISDIR), Reason.UNREADABLE,
+        "Docker makes a directory of a missing file that a job mounts: rmdir {path}, then log in"),
+    ErrorRule(on(), Reason.UNREADABLE,
+        "make it readable for the user that runs rotator: ls -l {path}"),
 )  # fmt: skip
 
 

@@ -23,67 +23,40 @@ _LOOK = "look at it, then move it away: mv {path} {path}.old"
 
 
 RULES = (
-    ErrorRule(
-        on(code=OPEN, errno=errno.ENOENT), Reason.NOT_FOUND,
-        "make the directory: mkdir -p -m 755 {directory}", kind=GoneError,
-    ),
-    ErrorRule(
-        on(code=OPEN, errno=errno.ENOTDIR), Reason.INVALID,
-        "something in this path is no directory: namei -l {directory}", kind=GoneError,
-    ),
-    ErrorRule(
-        on(code=OPEN, errno=errno.EACCES), Reason.FORBIDDEN,
-        "let {user} into the directory: namei -l {directory}",
-    ),
-    ErrorRule(
-        on(code=READ, errno={errno.EACCES, errno.EPERM}), Reason.UNREADABLE,
-        "make it readable for {user}: ls -l {path}",
-    ),
-    ErrorRule(
-        on(code=WRITE, errno={errno.EACCES, errno.EPERM}), Reason.FORBIDDEN,
-        "let {user} write in the directory and own the file, or run rotator as root: "
-        "ls -ld {directory} {path}; lsattr -d {directory} {path}",
-    ),
-    ErrorRule(
-        on(code=WRITE, errno={errno.ENOSPC, errno.EDQUOT}), Reason.NO_SPACE,
+    ErrorRule(on(code=OPEN, errno=errno.ENOENT), Reason.NOT_FOUND,
+        "make the directory: mkdir -p -m 755 {directory}", kind=GoneError),
+    ErrorRule(on(code=OPEN, errno=errno.ENOTDIR), Reason.INVALID,
+        "something in this path is no directory: namei -l {directory}", kind=GoneError),
+    ErrorRule(on(code=OPEN, errno=errno.EACCES), Reason.FORBIDDEN,
+        "let {user} into the directory: namei -l {directory}"),
+    ErrorRule(on(code=READ, errno={errno.EACCES, errno.EPERM}), Reason.UNREADABLE,
+        "make it readable for {user}: ls -l {path}"),
+    ErrorRule(on(code=WRITE, errno={errno.EACCES, errno.EPERM}), Reason.FORBIDDEN,
+        "let {user} write in the directory and own the file, or run rotator as root: ls -ld "
+        "{directory} {path}; lsattr -d {directory} {path}"),
+    ErrorRule(on(code=WRITE, errno={errno.ENOSPC, errno.EDQUOT}), Reason.NO_SPACE,
         "free some space or raise the quota: df -h {directory}; df -i {directory}; quota -v",
-        kind=TemporaryError,
-    ),
-    ErrorRule(
-        on(code=WRITE, errno=errno.EROFS), Reason.READ_ONLY,
-        "mount it writable for rotator (a systemd unit needs ReadWritePaths={directory}): "
-        "findmnt -T {directory}",
-    ),
-    ErrorRule(
-        on(code=WRITE, errno=errno.EBUSY), Reason.MOUNT_POINT,
-        "the file is a mount of its own, which can't be replaced: mount the directory "
-        "{directory} instead; where you can't, set `write: in_place`, which is not atomic",
-    ),
-    ErrorRule(
-        on(code=WRITE, errno=errno.ENAMETOOLONG), Reason.INVALID, "choose a shorter file name",
-    ),
-    ErrorRule(
-        on(code={READ, WRITE}, errno=errno.ENOTEMPTY), Reason.INVALID,
-        f"a directory with files in it is in the file's place: {_LOOK}", kind=GoneError,
-    ),
-    ErrorRule(
-        on(errno=errno.ENOENT), Reason.CONFLICT,
+        kind=TemporaryError),
+    ErrorRule(on(code=WRITE, errno=errno.EROFS), Reason.READ_ONLY,
+        "mount it writable for rotator (a systemd unit needs ReadWritePaths={directory}): findmnt "
+        "-T {directory}"),
+    ErrorRule(on(code=WRITE, errno=errno.EBUSY), Reason.MOUNT_POINT,
+        "the file is a mount of its own, which can't be replaced: mount the directory {directory} "
+        "instead; where you can't, set `write: in_place`, which is not atomic"),
+    ErrorRule(on(code=WRITE, errno=errno.ENAMETOOLONG), Reason.INVALID,
+        "choose a shorter file name"),
+    ErrorRule(on(code={READ, WRITE}, errno=errno.ENOTEMPTY), Reason.INVALID,
+        f"a directory with files in it is in the file's place: {_LOOK}", kind=GoneError),
+    ErrorRule(on(errno=errno.ENOENT), Reason.CONFLICT,
         "somebody removed it at the same time: nothing to do, unless this stays",
-        kind=TemporaryError,
-    ),
-    ErrorRule(
-        on(errno={errno.EIO, errno.ESTALE}), Reason.UNAVAILABLE,
+        kind=TemporaryError),
+    ErrorRule(on(errno={errno.EIO, errno.ESTALE}), Reason.UNAVAILABLE,
         "the disk or the server of this mount is in trouble: dmesg | tail; findmnt -T {directory}",
-        kind=TemporaryError,
-    ),
-    ErrorRule(
-        on(errno=errno.ELOOP), Reason.UNSAFE_PATH, "remove the symbolic link: rm {path}",
-        kind=GoneError,
-    ),
-    ErrorRule(
-        on(errno=errno.ENXIO), Reason.UNSAFE_PATH, f"a socket is in the file's place: {_LOOK}",
-        kind=GoneError,
-    ),
+        kind=TemporaryError),
+    ErrorRule(on(errno=errno.ELOOP), Reason.UNSAFE_PATH, "remove the symbolic link: rm {path}",
+        kind=GoneError),
+    ErrorRule(on(errno=errno.ENXIO), Reason.UNSAFE_PATH,
+        f"a socket is in the file's place: {_LOOK}", kind=GoneError),
 )  # fmt: skip
 """The first rule that matches decides."""
 

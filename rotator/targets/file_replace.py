@@ -159,12 +159,7 @@ def tidy(place: Place, name: str, trust: access.Trust, *, locked: bool) -> None:
 
 
 def _fill(
-    file: int,
-    document: bytes,
-    mark: Mark | None,
-    wanted: Wanted,
-    old: Found | None,
-    place: Place,
+    file: int, document: bytes, mark: Mark | None, wanted: Wanted, old: Found | None, place: Place
 ) -> tuple[Mark | None, list[str]]:
     """Write the document and all that goes with it; return the mark that is there, and notes."""
     atomic_file.write_all(file, document)

@@ -94,9 +94,7 @@ def _problem(path: Path, *, in_place: bool, mounted: bool) -> int:
 
 
 def _mode(
-    settings: FileTargetSettings,
-    status: os.stat_result | None,
-    daemon: Path = DOCKER_DAEMON,
+    settings: FileTargetSettings, status: os.stat_result | None, daemon: Path = DOCKER_DAEMON
 ) -> Iterator[Found]:
     """Say who may read the file by its mode, as far as that matters to jobs."""
     mode = settings.mode or access.NEW_FILE_MODE

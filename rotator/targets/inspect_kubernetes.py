@@ -103,10 +103,7 @@ def _wrong_with(asked: list[KubernetesTarget], settings: Settings, case: Case) -
     def look(member: KubernetesTarget) -> list[Finding]:
         found: list[Finding] = []
         alone = structs.replace(
-            settings,
-            namespace=member.place.namespace,
-            namespaces=None,
-            namespace_selector=None,
+            settings, namespace=member.place.namespace, namespaces=None, namespace_selector=None
         )
         try:
             for one in _object(member, settings, case):

@@ -151,10 +151,7 @@ def find_engine(session: VaultSession, path: str, wanted: Kind | Literal["auto"]
 
 
 def find(
-    session: VaultSession,
-    path: str,
-    wanted: Kind | Literal["auto"],
-    version: int | None = None,
+    session: VaultSession, path: str, wanted: Kind | Literal["auto"], version: int | None = None
 ) -> tuple[Engine, Stored | None]:
     """Return what answers at `path`, and what it holds if that had to be read to find out.
 

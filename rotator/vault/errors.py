@@ -44,73 +44,42 @@ _NO_HEADER = "the login token or namespace holds characters that no header can c
 
 # The messages themselves are not shown: they hold URLs with logins of proxies, and header values.
 SILENCE = (
-    ErrorRule(
-        on(raised=http.ProxyError), Reason.UNREACHABLE,
+    ErrorRule(on(raised=http.ProxyError), Reason.UNREACHABLE,
         "check HTTPS_PROXY and HTTP_PROXY, or name the server in NO_PROXY",
-        "the proxy does not let us through", TemporaryError,
-    ),
-    ErrorRule(
-        on(raised=http.SSLError, text="(Hostname|IP address) mismatch"), Reason.UNREACHABLE,
-        "set `tls_server_name` to the name in it", "its certificate is for another name",
-    ),
-    ErrorRule(
-        on(raised=http.SSLError, text="certificate has expired"), Reason.UNREACHABLE,
+        "the proxy does not let us through", TemporaryError),
+    ErrorRule(on(raised=http.SSLError, text="(Hostname|IP address) mismatch"), Reason.UNREACHABLE,
+        "set `tls_server_name` to the name in it", "its certificate is for another name"),
+    ErrorRule(on(raised=http.SSLError, text="certificate has expired"), Reason.UNREACHABLE,
         "renew the server's certificate, or correct this machine's clock",
-        "its certificate has expired",
-    ),
-    ErrorRule(
-        on(raised=http.SSLError, text="CERTIFICATE_VERIFY_FAILED"), Reason.UNREACHABLE, _TRUST,
-        "its certificate is not trusted",
-    ),
-    ErrorRule(
-        on(raised=http.SSLError, text="WRONG_VERSION_NUMBER"), Reason.UNREACHABLE,
-        "write `http://` in `address`, or the port that speaks TLS", "it does not speak TLS there",
-    ),
-    ErrorRule(
-        on(raised=http.SSLError, text="ALERT"), Reason.UNREACHABLE,
+        "its certificate has expired"),
+    ErrorRule(on(raised=http.SSLError, text="CERTIFICATE_VERIFY_FAILED"), Reason.UNREACHABLE,
+        _TRUST, "its certificate is not trusted"),
+    ErrorRule(on(raised=http.SSLError, text="WRONG_VERSION_NUMBER"), Reason.UNREACHABLE,
+        "write `http://` in `address`, or the port that speaks TLS", "it does not speak TLS there"),
+    ErrorRule(on(raised=http.SSLError, text="ALERT"), Reason.UNREACHABLE,
         "set `client_cert_file` and `client_key_file` if it asks for a client certificate",
-        "it does not accept our TLS connection",
-    ),
-    ErrorRule(
-        on(raised=http.SSLError), Reason.UNREACHABLE, _REACH, "the TLS connection broke",
-        TemporaryError,
-    ),
-    ErrorRule(
-        on(raised=http.ConnectTimeout), Reason.TIMEOUT, _REACH, "no connection in time",
-        TemporaryError,
-    ),
-    ErrorRule(
-        on(raised=http.Timeout), Reason.TIMEOUT,
-        "see whether the server is overloaded: vault status", "no answer in time", TemporaryError,
-    ),
-    ErrorRule(
-        on(raised=(http.InvalidHeader, UnicodeError)), Reason.MALFORMED,
-        "write the token alone on one line of its file", _NO_HEADER,
-    ),
-    ErrorRule(
-        on(raised=AnswerTooLongError), Reason.MALFORMED,
-        "set `address` to Vault itself: it never says that much", "its answer does not end",
-    ),
-    ErrorRule(
-        on(raised=UnsafeRedirectError), Reason.UNREACHABLE,
+        "it does not accept our TLS connection"),
+    ErrorRule(on(raised=http.SSLError), Reason.UNREACHABLE, _REACH, "the TLS connection broke",
+        TemporaryError),
+    ErrorRule(on(raised=http.ConnectTimeout), Reason.TIMEOUT, _REACH, "no connection in time",
+        TemporaryError),
+    ErrorRule(on(raised=http.Timeout), Reason.TIMEOUT,
+        "see whether the server is overloaded: vault status", "no answer in time", TemporaryError),
+    ErrorRule(on(raised=(http.InvalidHeader, UnicodeError)), Reason.MALFORMED,
+        "write the token alone on one line of its file", _NO_HEADER),
+    ErrorRule(on(raised=AnswerTooLongError), Reason.MALFORMED,
+        "set `address` to Vault itself: it never says that much", "its answer does not end"),
+    ErrorRule(on(raised=UnsafeRedirectError), Reason.UNREACHABLE,
         "set `address` to where it redirects, or correct its `api_addr`",
-        "it redirects from TLS to plain HTTP, where no secret is sent",
-    ),
-    ErrorRule(
-        on(raised=http.TooManyRedirects), Reason.INVALID,
-        "set `address` to the Vault server itself", "it redirects in a circle",
-    ),
-    ErrorRule(
-        on(raised=(http.InvalidURL, http.MissingSchema)), Reason.INVALID, "correct `address`",
-        "this is no URL",
-    ),
-    ErrorRule(
-        on(raised=http.ConnectionError, text="Failed to resolve"), Reason.UNREACHABLE,
-        "check the host in `address`, and DNS", "its name is not found", TemporaryError,
-    ),
-    ErrorRule(
-        on(raised=http.RequestException), Reason.UNREACHABLE, _REACH, "{why}", TemporaryError
-    ),
+        "it redirects from TLS to plain HTTP, where no secret is sent"),
+    ErrorRule(on(raised=http.TooManyRedirects), Reason.INVALID,
+        "set `address` to the Vault server itself", "it redirects in a circle"),
+    ErrorRule(on(raised=(http.InvalidURL, http.MissingSchema)), Reason.INVALID,
+        "correct `address`", "this is no URL"),
+    ErrorRule(on(raised=http.ConnectionError, text="Failed to resolve"), Reason.UNREACHABLE,
+        "check the host in `address`, and DNS", "its name is not found", TemporaryError),
+    ErrorRule(on(raised=http.RequestException), Reason.UNREACHABLE, _REACH, "{why}",
+        TemporaryError),
 )  # fmt: skip
 """What it means that no answer came."""
 
@@ -130,62 +99,39 @@ SOON = (
     # A standby that is behind, or that does not know the active node.
     ErrorRule(on(status={412, 473}), Reason.UNAVAILABLE, _STANDBY, kind=TemporaryError),
     ErrorRule(on(status=472), Reason.UNAVAILABLE, _ACTIVE, kind=TemporaryError),
-    ErrorRule(
-        on(code=_VAULTS, text=_NOT_ACTIVE),
-        Reason.UNAVAILABLE, _STANDBY, kind=TemporaryError,
-    ),
-    ErrorRule(
-        on(code=_VAULTS, text="dr secondary|disaster recovery"), Reason.UNAVAILABLE, _ACTIVE,
-        kind=TemporaryError,
-    ),
-    ErrorRule(
-        on(status=429), Reason.THROTTLED,
+    ErrorRule(on(code=_VAULTS, text=_NOT_ACTIVE), Reason.UNAVAILABLE, _STANDBY,
+        kind=TemporaryError),
+    ErrorRule(on(code=_VAULTS, text="dr secondary|disaster recovery"), Reason.UNAVAILABLE, _ACTIVE,
+        kind=TemporaryError),
+    ErrorRule(on(status=429), Reason.THROTTLED,
         "nothing to do: it is tried again; if this stays, raise the quota: vault list sys/quotas",
-        kind=TemporaryError,
-    ),
+        kind=TemporaryError),
 )  # fmt: skip
 """What passes within seconds: the server has done nothing, and is asked again in the same call."""
 
 ANSWERS = (
     *SOON,
-    ErrorRule(
-        on(status=400, text="sent an http request to an https server"), Reason.INVALID,
-        "write `https://` in `address`",
-    ),
-    ErrorRule(
-        on(code=_VAULTS, text=_NETWORK), Reason.UNAVAILABLE,
-        "let the server reach whom it asks: the answer says whom", kind=TemporaryError,
-    ),
+    ErrorRule(on(status=400, text="sent an http request to an https server"), Reason.INVALID,
+        "write `https://` in `address`"),
+    ErrorRule(on(code=_VAULTS, text=_NETWORK), Reason.UNAVAILABLE,
+        "let the server reach whom it asks: the answer says whom", kind=TemporaryError),
     ErrorRule(on(status={408, 504}), Reason.TIMEOUT, _LATER, kind=TemporaryError),
-    ErrorRule(
-        on(status=501), Reason.UNAVAILABLE, "initialize the server: vault operator init",
-        kind=TemporaryError,
-    ),
-    ErrorRule(
-        on(status=503, text="sealed"), Reason.UNAVAILABLE,
-        "unseal the server: vault operator unseal", kind=TemporaryError,
-    ),
+    ErrorRule(on(status=501), Reason.UNAVAILABLE, "initialize the server: vault operator init",
+        kind=TemporaryError),
+    ErrorRule(on(status=503, text="sealed"), Reason.UNAVAILABLE,
+        "unseal the server: vault operator unseal", kind=TemporaryError),
     ErrorRule(on(status=413), Reason.TOO_LARGE, _SHORTEN),
     ErrorRule(on(status=500, code=_VAULTS, text="too large"), Reason.TOO_LARGE, _SHORTEN),
     ErrorRule(on(status=range(500, 1000)), Reason.UNAVAILABLE, _LATER, kind=TemporaryError),
     # From here on the status alone says nothing: only an answer that is Vault's counts.
-    ErrorRule(
-        on(code=_ANOTHERS), Reason.UNAVAILABLE,
+    ErrorRule(on(code=_ANOTHERS), Reason.UNAVAILABLE,
         "see what stands before Vault and answers for it (load balancer, firewall, proxy), or set "
-        "`address` to Vault itself",
-        "; it is not Vault that answers", TemporaryError,
-    ),
-    ErrorRule(
-        on(status={400, FORBIDDEN}, text="missing client token"), Reason.FORBIDDEN,
-        "let the Agent or Proxy add its token: api_proxy {{ use_auto_auth_token = true }}",
-    ),
-    ErrorRule(
-        on(status=FORBIDDEN), Reason.FORBIDDEN, "a policy of the login must have: {policy}"
-    ),
-    ErrorRule(
-        on(status=NOT_FOUND, text="no handler for route"), Reason.NOT_FOUND,
-        "correct the mount in `path` (vault secrets list), or set `namespace`",
-    ),
+        "`address` to Vault itself", "; it is not Vault that answers", TemporaryError),
+    ErrorRule(on(status={400, FORBIDDEN}, text="missing client token"), Reason.FORBIDDEN,
+        "let the Agent or Proxy add its token: api_proxy {{ use_auto_auth_token = true }}"),
+    ErrorRule(on(status=FORBIDDEN), Reason.FORBIDDEN, "a policy of the login must have: {policy}"),
+    ErrorRule(on(status=NOT_FOUND, text="no handler for route"), Reason.NOT_FOUND,
+        "correct the mount in `path` (vault secrets list), or set `namespace`"),
     ErrorRule(on(status=NOT_FOUND), Reason.NOT_FOUND, "correct `path`, or set `namespace`"),
     ErrorRule(on(status=405), Reason.INVALID, "set `method` to the other of `read` and `write`"),
     ErrorRule(on(), Reason.INVALID, "correct what the server names"),

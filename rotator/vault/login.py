@@ -169,10 +169,7 @@ def unwrap_hint(given: SecretInput) -> str:
 
 
 def _not_logged_in(
-    server: Server,
-    method: _Posted,
-    connection: Connection,
-    answer: Answer,
+    server: Server, method: _Posted, connection: Connection, answer: Answer
 ) -> Exception:
     error = answer.error()
     if isinstance(error, TemporaryError):

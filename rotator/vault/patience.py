@@ -50,9 +50,7 @@ class Patience:
         self._end = self._clock() + self._seconds
 
     def answer(
-        self,
-        send: Callable[[], Answer],
-        is_early: Callable[[Answer], bool] = lambda _: False,
+        self, send: Callable[[], Answer], is_early: Callable[[Answer], bool] = lambda _: False
     ) -> Answer:
         """Return the answer to a request, sent again while the server asks for patience.
 
