@@ -21,8 +21,8 @@ from botocore.exceptions import (
     RefreshWithMFAUnsupportedError,
 )
 
+from rotator.aws.environment import config_file
 from rotator.aws.errors import RULES, Call, explain
-from rotator.aws.identity_files import config_file
 from rotator.aws.session import ProgramError, unattended
 from rotator.core.errors import (
     DriverError,

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
 
-from rotator.aws.variants import Variant, private_registry, public_registry, variant_of
+from rotator.aws.environment import Variant, private_registry, public_registry, variant_of
 from rotator.config.aws import Accounts, Region, RoleArn, SessionName
 from rotator.config.places import FilePath, InputFile, Registry, ServerAddress, Url
 from rotator.config.rules import OneOf, Rule, When

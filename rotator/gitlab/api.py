@@ -10,13 +10,14 @@ Facts: https://docs.gitlab.com/api/rest/, https://docs.gitlab.com/api/personal_a
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from threading import Semaphore
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import gitlab
 import requests
-from gitlab.utils import get_content_type
+from gitlab.utils import EncodedId, get_content_type
 
 from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.gitlab.errors import RefusedError, no_answer, refused, unreadable
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rotator.core.ports import Clock
-    from rotator.gitlab.asked import Asked
     from rotator.system.secret_input import SecretInput
 
 Got = TypeVar("Got")
@@ -160,3 +160,67 @@ def _document(response: requests.Response) -> object:
     if get_content_type(response.headers.get("Content-Type")) != "application/json":
         return None
     return json_in(response.content)
+
+
+ANY_SCOPE = "*"
+INSTANCE = "instance"
+_ROLES = {"group": "the role Owner", "project": "the role Maintainer", INSTANCE: "an administrator"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A variable of a group, a project or the instance, and the access token that is used for it.
+
+    `owner` is one of these three, `path` its path or id (empty for the instance), `token` the
+    file or variable that the access token is read from.
+    """
+
+    url: str
+    owner: Literal["group", "project", "instance"]
+    path: str
+    key: str
+    scope: str
+    token: str
+
+    @property
+    def place(self) -> str:
+        """Whose variable it is: `group team`, `the instance`."""
+        return f"{self.owner} {self.path}" if self.path else f"the {self.owner}"
+
+    @property
+    def role(self) -> str:
+        """What the token's user needs to write CI/CD variables there."""
+        return _ROLES[self.owner]
+
+    @property
+    def api(self) -> str:
+        """The variables' address in GitLab's API."""
+        if self.owner == INSTANCE:
+            return "/admin/ci/variables"
+        return f"/{self.owner}s/{EncodedId(self.path)}/variables"
+
+    @property
+    def tokens_page(self) -> str:
+        """Where a new access token is made."""
+        if self.owner == INSTANCE:
+            return f"{self.url}/-/user_settings/personal_access_tokens, as an administrator"
+        if self.path.isdigit():
+            return f"{self.url}, {self.place}, Settings > Access tokens"
+        return f"{self.url}/{self._page}/-/settings/access_tokens"
+
+    @property
+    def variables_page(self) -> str:
+        """Where a person sees the variable."""
+        if self.owner == INSTANCE:
+            return f"{self.url}/admin/application_settings/ci_cd, Variables"
+        if self.path.isdigit():
+            return f"{self.url}, {self.place}, Settings > CI/CD > Variables"
+        return f"{self.url}/{self._page}/-/settings/ci_cd, Variables"
+
+    @property
+    def _page(self) -> str:
+        return f"groups/{self.path}" if self.owner == "group" else self.path
+
+    def __str__(self) -> str:
+        scope = "" if self.scope == ANY_SCOPE else f" (scope {self.scope})"
+        return f"variable {self.key}{scope} of {self.place} at {self.url}"

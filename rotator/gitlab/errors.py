@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     import requests
 
-    from rotator.gitlab.asked import Asked
+    from rotator.gitlab.api import Asked
 
 _LONGEST_MESSAGE = 300
 

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
     from rotator.core.ports import Clock
     from rotator.gitlab.access_token import AccessToken
-    from rotator.gitlab.api import GitlabApi
-    from rotator.gitlab.asked import Asked
+    from rotator.gitlab.api import Asked, GitlabApi
     from rotator.gitlab.token_file import TokenFile
 
 LONGEST_LIFE = timedelta(days=365)

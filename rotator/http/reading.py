@@ -65,6 +65,16 @@ def json_in(data: bytes | str) -> Any:
     return value if _is_shallow(value) else None
 
 
+def object_in(value: Any) -> dict[str, Any]:
+    """Return a JSON object as it is, and an empty one in the place of any other value."""
+    return value if isinstance(value, dict) else {}
+
+
+def list_in(value: Any) -> list[Any]:
+    """Return a JSON array as it is, and an empty one in the place of any other value."""
+    return value if isinstance(value, list) else []
+
+
 def _is_shallow(value: Any) -> bool:
     """Tell whether it is nested so little that nobody who walks through it runs out of stack."""
     level = [value] if isinstance(value, dict | list) else []

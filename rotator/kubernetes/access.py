@@ -19,10 +19,9 @@ from threading import Lock
 
 from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.kubernetes.connection import Connection, TrustError, is_loopback
-from rotator.kubernetes.contexts import Selected, load
-from rotator.kubernetes.kubeconfig import Cluster, KubeconfigError
+from rotator.kubernetes.contexts import Cluster, Selected, User, load
+from rotator.kubernetes.kubeconfig import KubeconfigError
 from rotator.kubernetes.login import Login, log_in
-from rotator.kubernetes.users import User
 from rotator.system.cache import Cache
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")

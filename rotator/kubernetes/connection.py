@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from rotator.core.model import Secret
-    from rotator.kubernetes.contexts import Selected
-    from rotator.kubernetes.kubeconfig import Cluster
+    from rotator.kubernetes.contexts import Cluster, Selected
     from rotator.kubernetes.login import Login
 
 _SUCCESS = range(200, 300)

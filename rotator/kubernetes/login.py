@@ -23,8 +23,7 @@ from rotator.system.secret_input import SecretInput
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rotator.kubernetes.kubeconfig import Cluster
-    from rotator.kubernetes.users import Plugin, User
+    from rotator.kubernetes.contexts import Cluster, Plugin, User
 
 _PLUGIN_OUTPUT = 1024 * 1024
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from rotator.core.errors import DriverError, GoneError, PermanentError, Reason
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rotator.kubernetes.access import Access
 
 LARGEST = 1024 * 1024
@@ -90,50 +89,66 @@ class Place:
             f"{self.show()}"
         )
 
-    def too_large(self, size: int) -> DriverError:
-        """Return the error for a document that fits into no object."""
-        return PermanentError(
-            Reason.TOO_LARGE,
-            f"the document has {size} bytes, and all values of {self} may have {LARGEST} bytes "
-            "together",
-            f"publish fewer registries here (`registries`), or use an object of its own; "
-            f"what is in it: {self.show()}",
+    def manager_advice(self, manager: str) -> str:
+        """Return what makes another manager leave the key alone."""
+        name = manager.lower()
+        kind = "Secret" if self.kind == "secret" else "ConfigMap"
+        pointer = self.key.replace("~", "~0").replace("/", "~1")
+        if "argocd" in name:
+            return (
+                "in the Argo CD Application: spec.ignoreDifferences: [{kind: "
+                f"{kind}, namespace: {self.namespace}, name: {self.object_name}, jsonPointers: "
+                f"[/data/{pointer}]}}], and spec.syncPolicy.syncOptions: "
+                "[RespectIgnoreDifferences=true]"
+            )
+        if name.startswith("kustomize-controller"):
+            return (
+                f"in Git, on this {kind}: metadata.annotations: "
+                "{kustomize.toolkit.fluxcd.io/ssa: IfNotPresent}, so that Flux creates it and then "
+                "leaves it alone"
+            )
+        if name.startswith("helm"):
+            return (
+                f"take this {kind} out of the chart; first, so that Helm does not delete it: "
+                f"{self.kubectl('annotate KIND NAME helm.sh/resource-policy=keep')}"
+            )
+        return (
+            f"find what writes as `{manager}` and let it leave `data.{self.key}` alone; it is in: "
+            f"{self.kubectl('get KIND NAME -o yaml --show-managed-fields')}"
         )
 
-    def not_text(self) -> DriverError:
-        """Return the error for a value that is no text, such as a file that Windows has written."""
-        field = "data" if self.kind == "secret" else "binaryData"
-        remove = shlex.quote(json.dumps({field: {self.key: None}}, separators=(",", ":")))
-        return GoneError(
-            Reason.MALFORMED,
-            f"{self.key} in {self} is no UTF-8 text",
-            f"take it out: {self.kubectl(f'patch KIND NAME --type merge -p {remove}')}",
-        )
 
-    def being_deleted(self, finalizers: str) -> DriverError:
-        """Return the error for an object that goes as soon as nothing holds it back."""
-        held = f"; its finalizers hold it back: {finalizers}" if finalizers else ""
-        return GoneError(
-            Reason.DELETED,
-            f"{self} is being deleted{held}",
-            f"wait until it is gone, then rotator makes it again; what is left: {self.show()}",
-        )
+Rule = dict[str, Any]
 
-    def no_account(self) -> DriverError:
-        """Return the error for a service account that there is not."""
-        return PermanentError(
-            Reason.NOT_FOUND,
-            f"there is no {self}",
-            "correct the target's `service_accounts`, or make it: "
-            + self.access.kubectl_of_others(
-                f"-n {self.namespace} create serviceaccount {self.object_name}"
-            ),
-        )
 
-    def no_object(self) -> DriverError:
-        """Return the error for an answer that is no object of this kind."""
-        return PermanentError(
-            Reason.MALFORMED,
-            f"the server of {self} is no Kubernetes API server: its answer is no {self.kind}",
-            f"check the server's address and proxies: {self.kubectl('get KIND NAME -v 6')}",
-        )
+def rules(
+    plural: str, name: str, service_accounts: Sequence[str] = (), *, lists: bool = False
+) -> list[Rule]:
+    """Return the rules for an object of this name; `lists`: namespaces have to be listed."""
+    found = [
+        _rule(plural, ["get", "patch"], [name]),
+        # A create names nothing when it is judged, so no rule can restrict it to a name.
+        _rule(plural, ["create"]),
+    ]
+    if service_accounts:
+        found.append(_rule("serviceaccounts", ["get", "patch"], list(service_accounts)))
+    if lists:
+        found.append(_rule("namespaces", ["list"]))
+    return found
+
+
+def _rule(resource: str, verbs: list[str], names: list[str] | None = None) -> Rule:
+    named = {"resourceNames": names} if names else {}
+    return {"apiGroups": [""], "resources": [resource], **named, "verbs": verbs}
+
+
+def manifest(kind: str, namespace: str, found: Sequence[Rule]) -> str:
+    """Return a Role or a ClusterRole on one line, as `kubectl apply -f -` takes it."""
+    metadata = {"name": "rotator", **({"namespace": namespace} if kind == "Role" else {})}
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": kind,
+        "metadata": metadata,
+        "rules": list(found),
+    }
+    return json.dumps(role, separators=(",", ":"))

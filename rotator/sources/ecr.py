@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from rotator.aws.environment import aws_files, aws_stamp
 from rotator.aws.errors import Call, explain, server_time
 from rotator.aws.identity import keys_for, of_identity
-from rotator.aws.identity_files import aws_files, aws_stamp
 from rotator.aws.session import SECONDS, Access, new_session
 from rotator.core.docker_config import registry_key
 from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError

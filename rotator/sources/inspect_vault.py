@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rotator.core.model import Lease
     from rotator.inspection import Case, Finding, Found
     from rotator.vault.engines import Engine
-    from rotator.vault.inspect_login import CheckSession
+    from rotator.vault.inspect import CheckSession
 
 _REVOKE, _RENEW = "sys/leases/revoke", "sys/leases/renew"
 

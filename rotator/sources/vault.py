@@ -18,8 +18,8 @@ from rotator.core.errors import DriverError, LoginRejectedError, PermanentError,
 from rotator.core.model import Credential, Lease
 from rotator.core.ports import Source
 from rotator.vault.engines import Engine, find, read_kv
+from rotator.vault.errors import whole_number
 from rotator.vault.fields import credentials_in, end_in
-from rotator.vault.reply import whole_number
 from rotator.vault.session import FETCH_PATIENCE, VaultSession, open_session
 
 if TYPE_CHECKING:

@@ -20,8 +20,7 @@ from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Content, Held, Mark, Policy, Secret
 from rotator.core.ports import Target
 from rotator.gitlab import access_token
-from rotator.gitlab.api import CONNECT_SECONDS, READ_SECONDS, GitlabApi
-from rotator.gitlab.asked import INSTANCE, Asked
+from rotator.gitlab.api import CONNECT_SECONDS, INSTANCE, READ_SECONDS, Asked, GitlabApi
 from rotator.gitlab.errors import VariableMissingError
 from rotator.gitlab.mark import describe, parse
 from rotator.gitlab.own_token import shared

@@ -10,8 +10,7 @@ from rotator.core.errors import DriverError
 from rotator.gitlab import token_file
 from rotator.gitlab.access_token import API
 from rotator.gitlab.errors import GranularError, new_token
-from rotator.gitlab.overruling import overruling
-from rotator.gitlab.shadows import Shadows, has_key
+from rotator.gitlab.overruling import Shadows, has_key, overruling
 from rotator.inspection import TIMEOUTS, failed, failure, ok, warning
 from rotator.observe.times import relative
 from rotator.targets.gitlab_variable import GitlabVariableTarget

@@ -12,8 +12,7 @@ from rotator.core.model import Content, Held, Mark, Secret
 from rotator.inspection import SECONDS, TIMEOUTS, Finding, Level, failed, failure, ok, warning
 from rotator.kubernetes.access import Access
 from rotator.kubernetes.errors import ask
-from rotator.kubernetes.place import Place
-from rotator.kubernetes.role import manifest, rules
+from rotator.kubernetes.place import Place, manifest, rules
 from rotator.system.each import ThreadedEach
 from rotator.targets.kubernetes import KubernetesTarget, build
 from rotator.targets.kubernetes_group import KubernetesGroup

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rotator.config.targets import VaultKvTargetSettings
     from rotator.inspection import Case, Found
     from rotator.vault.engines import Engine
-    from rotator.vault.inspect_login import CheckSession
+    from rotator.vault.inspect import CheckSession
 
 
 def inspect(settings: VaultKvTargetSettings, case: Case) -> Iterator[Found]:

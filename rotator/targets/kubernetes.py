@@ -33,10 +33,18 @@ from rotator.core.mark import to_annotations
 from rotator.core.model import Held, Secret
 from rotator.core.ports import Target
 from rotator.kubernetes.access import Access
-from rotator.kubernetes.managers import advice
-from rotator.kubernetes.objects import Body, NoDryRunError, Objects
+from rotator.kubernetes.objects import (
+    Body,
+    NoDryRunError,
+    Objects,
+    Version,
+    held,
+    no_object,
+    secrets_in,
+    stored,
+    text_in,
+)
 from rotator.kubernetes.place import LARGEST, Place
-from rotator.kubernetes.stored import Version, held, secrets_in, stored, text_in
 from rotator.targets.kubernetes_group import KubernetesGroup
 
 if TYPE_CHECKING:
@@ -221,7 +229,7 @@ class KubernetesTarget(Target):
 
     def manager_advice(self, manager: str) -> str:
         """Return what makes another manager leave the key alone."""
-        return advice(manager, self.place)
+        return self.place.manager_advice(manager)
 
     def _let_accounts_pull(self, *, dry: bool) -> None:
         """Add the Secret's name at the end of a list without it; nothing is removed or reordered.
@@ -235,10 +243,16 @@ class KubernetesTarget(Target):
             accounts = Objects(place)
             account = accounts.get()
             if account is None:
-                raise place.no_account()
+                create = f"-n {place.namespace} create serviceaccount {name}"
+                raise PermanentError(
+                    Reason.NOT_FOUND,
+                    f"there is no {place}",
+                    "correct the target's `service_accounts`, or make it: "
+                    + place.access.kubectl_of_others(create),
+                )
             names, metadata = account.get("imagePullSecrets") or [], account.get("metadata")
             if not isinstance(names, list) or not isinstance(metadata, dict):
-                raise place.no_object()
+                raise no_object(place)
             if mine not in names:
                 version = {"resourceVersion": metadata.get("resourceVersion")}
                 changes = {"metadata": version, "imagePullSecrets": [*names, mine]}
@@ -250,7 +264,13 @@ class KubernetesTarget(Target):
     def _send(self, text: Secret, mark: Mark, replacing: Held, *, dry: bool) -> Body:
         value = text.reveal().encode()
         if len(value) > LARGEST:
-            raise self.place.too_large(len(value))
+            raise PermanentError(
+                Reason.TOO_LARGE,
+                f"the document has {len(value)} bytes, and all values of {self.place} may have "
+                f"{LARGEST} bytes together",
+                "publish fewer registries here (`registries`), or use an object of its own; "
+                f"what is in it: {self.place.show()}",
+            )
         metadata: Body = {"annotations": {**self._annotations, **to_annotations(mark)}}
         content: Body = {"metadata": metadata, "data": {self.place.key: stored(self.place, value)}}
         if self._secret_type:

@@ -16,7 +16,7 @@ from rotator.core.mark import from_annotations, to_annotations
 from rotator.core.model import Held, Mark, Policy, Secret
 from rotator.core.ports import Target
 from rotator.vault.engines import Engine, Stored, find, read_kv
-from rotator.vault.reply import whole_number
+from rotator.vault.errors import whole_number
 from rotator.vault.session import TARGET_PATIENCE, VaultSession, open_session
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from rotator.core.errors import PermanentError, Reason
-from rotator.vault.reply import whole_number
+from rotator.vault.errors import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,17 +12,19 @@ from __future__ import annotations
 
 import html
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from requests import exceptions as http
 
 from rotator.core.errors import DriverError, Reason, TemporaryError
 from rotator.http.causes import system_message
 from rotator.http.error_rules import ErrorRule, Evidence, classify, on
+from rotator.http.reading import json_in
 from rotator.http.retry_after import retry_after
 from rotator.http.server_text import shown
 from rotator.http.session import AnswerTooLongError
-from rotator.vault.reply import json_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -211,3 +213,25 @@ def _texts(response: requests.Response) -> list[str]:
     page = response.content[:_LONGEST_PAGE].decode("utf-8", "replace")
     page = re.sub(r"(?is)<(script|style|!--).*?(</\1>|-->|$)", " ", page)
     return [html.unescape(re.sub(r"<[^>]*>", " ", page))]
+
+
+_LARGEST = 2**31
+
+
+def json_object(response: requests.Response) -> Mapping[str, Any] | None:
+    """Return the JSON object in an answer; None where something else is in it."""
+    document = json_in(response.content)
+    return document if isinstance(document, Mapping) else None
+
+
+def whole_number(value: Any) -> int:
+    """Return a count as servers give it (seconds, a version): 0 where it is none, 2^31 at most."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return 0
+    return min(max(value, 0), _LARGEST)
+
+
+def duration(value: Any) -> timedelta | None:
+    """Return a number of seconds as a duration; None where it is none, or 0."""
+    count = whole_number(value)
+    return timedelta(seconds=count) if count else None

@@ -22,15 +22,21 @@ from rotator.core.errors import LoginRejectedError, PermanentError, Reason, Temp
 from rotator.core.model import Secret
 from rotator.decoding import load
 from rotator.system.secret_input import SecretInput
-from rotator.vault.errors import FORBIDDEN, NOT_FOUND, is_vaults, token_is_bad
-from rotator.vault.reply import duration, whole_number
+from rotator.vault.errors import (
+    FORBIDDEN,
+    NOT_FOUND,
+    duration,
+    is_vaults,
+    token_is_bad,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from rotator.core.ports import Clock
     from rotator.vault.connection import Answer, Ask, Connection, Server
-    from rotator.vault.patience import Patience
+    from rotator.vault.session import Patience
 
 _REFUSED = frozenset({400, 401, FORBIDDEN})
 _TOKEN_SHAPES = ("s.", "hvs.", "b.", "hvb.", "r.", "hvr.")

@@ -10,7 +10,7 @@ from weakref import WeakSet, WeakValueDictionary
 
 from msgspec import Struct
 
-from rotator.aws.identity_files import aws_stamp
+from rotator.aws.environment import aws_stamp
 from rotator.config.vault_auth import AgentAuthSettings, AwsAuthSettings, TokenAuthSettings
 from rotator.core.errors import DriverError, LoginRejectedError
 from rotator.system.secret_input import digest
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from rotator.core.ports import Clock
     from rotator.vault.connection import VaultSettings
-    from rotator.vault.patience import Patience
+    from rotator.vault.session import Patience
 
 # A token that ends while a request is under way would be refused.
 _MARGIN = timedelta(seconds=5)

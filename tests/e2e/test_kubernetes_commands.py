@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from rotator.kubernetes.role import rules
+from rotator.kubernetes.place import rules
 from tests.e2e.watched import REGISTRY, Watched
 from tests.support import MARKED, until
 

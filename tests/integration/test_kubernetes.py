@@ -12,7 +12,7 @@ from rotator.config.targets import KubernetesSecretTargetSettings
 from rotator.core.errors import DriverError, GoneError, PermanentError, Reason
 from rotator.core.failure import Failure
 from rotator.core.model import Policy, Secret
-from rotator.kubernetes.role import rules
+from rotator.kubernetes.place import rules
 from rotator.targets.kubernetes import build
 from tests.fakes.certificates import Pki
 from tests.integration.cluster import MARK, PULL_SECRET, TEXT, Cluster, error_of_write

@@ -14,7 +14,7 @@ import pytest
 from rotator.core.errors import ConflictError, DriverError, PermanentError, Reason, TemporaryError
 from rotator.core.model import Secret
 from rotator.kubernetes.access import Access
-from rotator.kubernetes.role import rules
+from rotator.kubernetes.place import rules
 from tests.integration.cluster import MARK, PASSWORD, PULL_SECRET, TEXT, Cluster, error_of_write
 from tests.servers.kubectl import kubectl
 from tests.support import until

@@ -12,8 +12,7 @@ import yaml
 from rotator.core.errors import PermanentError, Reason
 from rotator.kubernetes.access import Access
 from rotator.kubernetes.connection import Connection, RefusedError, _context
-from rotator.kubernetes.contexts import Selected
-from rotator.kubernetes.kubeconfig import Cluster
+from rotator.kubernetes.contexts import Cluster, Selected
 from rotator.kubernetes.login import Login
 from tests.fakes.certificates import Pki
 from tests.fakes.kubernetes import ADMIN, FakeKubernetes

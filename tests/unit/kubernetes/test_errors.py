@@ -15,7 +15,7 @@ from rotator.core.errors import (
 )
 from rotator.core.model import Held, Secret
 from rotator.kubernetes.access import Access
-from rotator.kubernetes.stored import secrets_in
+from rotator.kubernetes.objects import secrets_in
 from tests.fakes.kubernetes import FakeKubernetes
 from tests.fakes.kubernetes_world import (
     LATER,

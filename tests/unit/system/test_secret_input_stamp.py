@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotator.aws.identity_files import aws_stamp
+from rotator.aws.environment import aws_stamp
 from rotator.config.sources import VaultSourceSettings
 from rotator.system.secret_input import SecretInput, digest
 from rotator.vault.shared_login import shared_login

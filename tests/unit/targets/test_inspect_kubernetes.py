@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotator.kubernetes.role import rules
+from rotator.kubernetes.place import rules
 from tests.fakes.kubernetes import Canned
 from tests.unit.checks.room import bad, levels, login_file, look, rotation, the
 

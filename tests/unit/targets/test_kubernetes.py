@@ -11,7 +11,7 @@ import pytest
 from rotator.config.targets import KubernetesConfigMapTargetSettings, KubernetesSecretTargetSettings
 from rotator.core.errors import ConflictError, GoneError, PermanentError, Reason
 from rotator.core.model import Held, Secret
-from rotator.kubernetes.stored import Version
+from rotator.kubernetes.objects import Version
 from rotator.targets.kubernetes import build
 from tests.fakes.kubernetes import Canned, FakeKubernetes
 from tests.fakes.kubernetes_rules import StatusError

@@ -11,7 +11,7 @@ import requests
 
 from rotator.config.sources import VaultSourceSettings
 from rotator.core.record import Record, SourceRecord
-from rotator.vault.inspect_login import CheckSession, token
+from rotator.vault.inspect import CheckSession, token
 from rotator.vault.login import Token
 from tests.fakes.rabbitmq import RabbitMq
 from tests.fakes.registry import BasicRegistry

@@ -1,7 +1,8 @@
-"""Which kind of AWS endpoint is used (FIPS, dual stack), and the ECR registries that go with it.
+"""What AWS's own variables and files say: where an identity is, and which endpoints are used.
 
 Loads nothing of the SDK, as the configuration asks it too. The pages that it follows:
 
+- where identities are: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 - the settings, and that a variable goes before the profile:
   https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html
 - the registries of ECR, for FIPS and dual stack too:
@@ -17,10 +18,11 @@ Loads nothing of the SDK, as the configuration asks it too. The pages that it fo
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from rotator.aws.identity_files import config_file
+from rotator.system.secret_input import SecretInput
 
 PUBLIC_REGISTRY = "public.ecr.aws"
 _PUBLIC_DUAL_STACK = "ecr-public.aws.com"
@@ -112,3 +114,45 @@ def _profile_says(key: str, profile: str) -> str:
         return ""  # the SDK says at the fetch what is wrong with the file
     sections = (f"profile {profile}", profile)
     return next((parser.get(one, key, fallback="") for one in sections if one in parser), "")
+
+
+_VARIABLES = (
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    *("AWS_PROFILE", "AWS_ROLE_ARN"),
+)
+_CACHES = ("sso/cache", "login/cache")
+
+
+def aws_stamp(*files: str | Path | None) -> str:
+    """Return what changes when the AWS SDK may find another identity in a file or a variable.
+
+    `files`: what else it reads. The roles of an instance or a container leave no trace here.
+    """
+    stamps = [SecretInput(file).stamp() for file in [*aws_files(*files), *_cached_logins()]]
+    return " ".join([*stamps, *(SecretInput(env=name).stamp() for name in _VARIABLES)])
+
+
+def aws_files(*files: str | Path | None) -> list[Path]:
+    """Return the files in which the AWS SDK searches for an identity, and these."""
+    home = _home()
+    found = (
+        os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or f"{home}/credentials",
+        os.environ.get("AWS_CONFIG_FILE") or f"{home}/config",
+        os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"),
+        *files,
+    )
+    return [Path(file) for file in found if file]
+
+
+def config_file() -> str:
+    """Return the file in which the SDK searches for profiles."""
+    return os.environ.get("AWS_CONFIG_FILE") or f"{_home()}/config"
+
+
+def _cached_logins() -> list[Path]:
+    """Return what `aws sso login` and `aws login` left behind."""
+    return [path for cache in _CACHES for path in sorted(Path(_home(), cache).glob("*.json"))]
+
+
+def _home() -> str:
+    return os.path.expanduser("~/.aws")  # noqa: PTH111  Path.expanduser raises where there is no home

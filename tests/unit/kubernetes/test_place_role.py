@@ -11,15 +11,14 @@ import yaml
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Mark, Policy, Secret
 from rotator.kubernetes.access import Access
-from rotator.kubernetes.place import Place
-from rotator.kubernetes.role import rules
+from rotator.kubernetes.place import Place, rules
 from rotator.targets.kubernetes import KubernetesTarget
 from tests.fakes.kubernetes import FakeKubernetes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rotator.kubernetes.role import Rule
+    from rotator.kubernetes.place import Rule
 
 POLICIES = Path(__file__).parents[3] / "deploy/policies"
 MANIFEST = POLICIES / "kubernetes-role.yaml"
