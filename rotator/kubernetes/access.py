@@ -55,9 +55,9 @@ class Access:
         hangs.
         """
         with _locks.setdefault(self, Lock()):
-            selected = _selected.get(self, self._files(), self._select)
-            trusted = Path(os.environ.get("SSL_CERT_FILE", "/"))
-            named = [trusted, *selected.files()]
+            of_pod = map(self.service_account.joinpath, ("token", "ca.crt"))
+            selected = _selected.get(self, [*of_pod, *self._kubeconfigs()], self._select)
+            named = [Path(os.environ.get("SSL_CERT_FILE", "/")), *selected.files()]
             if (last := _last.get(self)) is not None and last.is_over():
                 self.forget()
             make = partial(self._connect, selected)
@@ -81,10 +81,6 @@ class Access:
         """Return such a command line, which our own account has no right to by its Role."""
         return f"(as an account that may) {self.kubectl(command)}"
 
-    def _files(self) -> list[Path]:
-        """Return the files that may say where the server is and who we are."""
-        return [*map(self.service_account.joinpath, ("token", "ca.crt")), *self._kubeconfigs()]
-
     def _kubeconfigs(self) -> list[Path]:
         if self.kubeconfig:
             return [self.kubeconfig]
@@ -92,8 +88,7 @@ class Access:
         return [Path(name).expanduser() for name in dict.fromkeys(names or [DEFAULT_KUBECONFIG])]
 
     def _select(self) -> Selected:
-        in_pod = self._in_pod()
-        if in_pod is not None:
+        if in_pod := self._in_pod():
             return in_pod
         paths = self._kubeconfigs()
         try:
@@ -103,8 +98,9 @@ class Access:
         except KubeconfigError as error:
             raise self._unusable(Reason.MALFORMED, str(error)) from None
         except OSError as error:
-            why = f"{error.strerror}: {error.filename}"
-            raise self._unusable(Reason.UNREADABLE, why) from error
+            raise self._unusable(
+                Reason.UNREADABLE, f"{error.strerror}: {error.filename}"
+            ) from error
 
     def _in_pod(self) -> Selected | None:
         """Return what a pod's service account gives; None where there is none, or it isn't used.
@@ -117,9 +113,8 @@ class Access:
         if self.kubeconfig or self.context or not (host and port) or not token.exists():
             return None
         address = f"[{host}]" if ":" in host else host
-        cluster = Cluster(
-            f"https://{address}:{port}", authority=authority if authority.exists() else None
-        )
+        trusted = authority if authority.exists() else None
+        cluster = Cluster(f"https://{address}:{port}", authority=trusted)
         return Selected(cluster, User(token_file=token))
 
     def _connect(self, selected: Selected) -> Connection:
@@ -138,12 +133,13 @@ class Access:
             raise self._unusable(error.reason, str(error)) from None
 
     def _unusable(self, reason: Reason, why: str) -> DriverError:
+        paths = self._kubeconfigs()
         correct = f"correct it, then try: {self.kubectl('config view --minify')}"
-        if not (self.kubeconfig or any(path.exists() for path in self._kubeconfigs())):
+        if not (self.kubeconfig or any(path.exists() for path in paths)):
             correct = (
                 "run rotator in a pod with a service account, or set the target's `kubeconfig`"
             )
-        where = ":".join(map(str, self._kubeconfigs()))
+        where = ":".join(map(str, paths))
         return PermanentError(reason, f"cannot use the kubeconfig {where}: {why}", correct)
 
 

@@ -72,11 +72,10 @@ class Connection:
         self.server = cluster.server
         self.login = login
         self._timeout = (connect, read)
+        trust = _trust(cluster)
+        _show(trust, login)  # without TLS too, so that a broken certificate is reported
         self._adapter = BoundedAdapter(
-            2 * read,
-            trust=_trust(cluster, login),
-            name=cluster.tls_server_name,
-            pool_maxsize=AT_ONCE,
+            2 * read, trust=trust, name=cluster.tls_server_name, pool_maxsize=AT_ONCE
         )
         self._proxies = _proxies(cluster)
         # One name can stand for several values (`Impersonate-Group`).
@@ -144,34 +143,22 @@ def is_loopback(server: str) -> bool:
         return host == "localhost"
 
 
-def _trust(cluster: Cluster, login: Login) -> ssl.SSLContext:
-    """Return the TLS context of a cluster; a broken certificate is reported without TLS, too."""
-    is_tls = cluster.server.startswith("https:")
-    context = _context(cluster) if is_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    _show(context, login)
-    return context
-
-
-def _context(cluster: Cluster) -> ssl.SSLContext:
+def _trust(cluster: Cluster) -> ssl.SSLContext:
+    """Return the TLS context of a cluster."""
+    if not cluster.server.startswith("https:"):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    data = cluster.authority_data.decode(errors="replace") if cluster.authority_data else None
+    named = f"`certificate-authority` {cluster.authority}"
     try:
-        context = ssl.create_default_context(
-            cafile=cluster.authority,
-            cadata=cluster.authority_data.decode() if cluster.authority_data else None,
-        )
-    except FileNotFoundError:
-        raise TrustError(
-            Reason.UNREADABLE, f"its `certificate-authority` {cluster.authority} does not exist"
-        ) from None
-    except (OSError, ValueError) as error:
-        where = cluster.authority or ""
-        why = None
-        if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
-            why = error.strerror
-        raise TrustError(
-            Reason.UNREADABLE if why else Reason.MALFORMED,
-            f"its `certificate-authority{'' if where else '-data'}` {where}"
-            f"{' ' if where else ''}{f'is unreadable: {why}' if why else 'holds no certificate'}",
-        ) from None
+        context = ssl.create_default_context(cafile=cluster.authority, cadata=data)
+    except (ssl.SSLError, ValueError):
+        what = "`certificate-authority-data`" if data else named
+        raise TrustError(Reason.MALFORMED, f"its {what} holds no certificate") from None
+    except OSError as error:
+        why = f"is unreadable: {error.strerror}"
+        if isinstance(error, FileNotFoundError):
+            why = "does not exist"
+        raise TrustError(Reason.UNREADABLE, f"its {named} {why}") from None
     # From Python 3.13 on: many clusters' authorities lack an extension that it asks for, and
     # neither kubectl nor the server does.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
+from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.core.model import Secret
 from rotator.system import program
 from rotator.system.program_environment import passed_on
@@ -27,11 +27,8 @@ if TYPE_CHECKING:
 
 _PLUGIN_OUTPUT = 1024 * 1024
 
-_WITHOUT_END = 60.0
-"""Seconds that a plugin's login counts where it does not say how long."""
-
-_EARLY = 5.0
-"""Seconds before its end at which a login is made again."""
+_WITHOUT_END = 60.0  # seconds that a plugin's login counts where it does not say how long
+_EARLY = 5.0  # seconds before its end at which a login is made again
 
 
 class Login(Struct, frozen=True):
@@ -62,26 +59,26 @@ def log_in(user: User, cluster: Cluster, plugin_seconds: float, hint: str) -> Lo
     `hint`: how a person sees what the plugin says. Raises `PermanentError`, or `TemporaryError`
     (timeout) where the plugin does not end.
     """
-    token, certificate, key, until = user.token, user.certificate, user.key, None
+    token, given = user.token, Login()
     if user.token_file is not None:
         token = SecretInput(user.token_file).read()
     elif user.plugin is not None and token is None:
         given = _run(user.plugin, cluster, plugin_seconds, hint)
         token = given.authorization
-        certificate, key = given.certificate or certificate, given.key or key
-        until = given.until
+    authorization = None
     if token is not None:
         text = token.reveal()
         if not (text.isascii() and text.isprintable()):
             raise PermanentError(
                 Reason.MALFORMED, "its token holds characters that no header can carry", hint
             )
-        return Login(Secret(f"Bearer {text}"), certificate, key, until)
-    if user.username or user.password is not None:
+        authorization = Secret(f"Bearer {text}")
+    elif user.username or user.password is not None:
         password = user.password.reveal() if user.password is not None else ""
         basic = base64.b64encode(f"{user.username}:{password}".encode()).decode()
-        return Login(Secret(f"Basic {basic}"), certificate, key, until)
-    return Login(None, certificate, key, until)
+        authorization = Secret(f"Basic {basic}")
+    certificate, key = given.certificate or user.certificate, given.key or user.key
+    return Login(authorization, certificate, key, given.until)
 
 
 def _run(plugin: Plugin, cluster: Cluster, seconds: float, hint: str) -> Login:
@@ -90,28 +87,25 @@ def _run(plugin: Plugin, cluster: Cluster, seconds: float, hint: str) -> Login:
         **dict(plugin.env),
         "KUBERNETES_EXEC_INFO": json.dumps(_request(plugin, cluster)),
     }
-    command = plugin.command
+    what = f"the kubeconfig's login plugin {plugin.command}"
+    command = [plugin.command, *plugin.args]
     try:
-        code, output = program.run(
-            [command, *plugin.args], b"", environment, seconds, _PLUGIN_OUTPUT
-        )
+        code, output = program.run(command, b"", environment, seconds, _PLUGIN_OUTPUT)
     except OSError as error:
         install = plugin.install_hint or "install it where rotator runs"
-        raise _failed(command, Reason.NOT_FOUND, error.strerror or "not found", install) from error
+        why = f"{what}: {error.strerror or 'not found'}"
+        raise PermanentError(Reason.NOT_FOUND, why, install) from error
     except program.ProgramTimeoutError:
-        raise TemporaryError(
-            Reason.TIMEOUT,
-            f"the kubeconfig's login plugin {command} did not end in {seconds:g} s",
-            hint,
-        ) from None
+        why = f"{what} did not end in {seconds:g} s"
+        raise TemporaryError(Reason.TIMEOUT, why, hint) from None
     except program.ProgramOutputError:
         code, output = 0, b""
     if code != 0:
-        raise _failed(command, Reason.LOGIN_REJECTED, f"ended with code {code}", hint)
+        raise PermanentError(Reason.LOGIN_REJECTED, f"{what}: ended with code {code}", hint)
     login = _login_in(output, plugin.version)
     if login is None:
-        why = f"gave no token and no certificate of {plugin.version}"
-        raise _failed(command, Reason.MALFORMED, why, hint)
+        why = f"{what}: gave no token and no certificate of {plugin.version}"
+        raise PermanentError(Reason.MALFORMED, why, hint)
     return login
 
 
@@ -119,9 +113,7 @@ def _request(plugin: Plugin, cluster: Cluster) -> dict[str, Any]:
     """Return what a plugin gets to know: nobody is there; and the cluster, if it asks for that."""
     spec: dict[str, Any] = {"interactive": False}
     if plugin.wants_cluster:
-        data = cluster.authority_data
-        if cluster.authority is not None:
-            data = _read(cluster.authority)
+        data = _read(cluster.authority) if cluster.authority else cluster.authority_data
         known = {
             "server": cluster.server,
             "tls-server-name": cluster.tls_server_name,
@@ -165,7 +157,3 @@ def _login_in(output: bytes, version: str) -> Login | None:
         )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
         return None
-
-
-def _failed(command: str, reason: Reason, why: str, hint: str) -> DriverError:
-    return PermanentError(reason, f"the kubeconfig's login plugin {command}: {why}", hint)

@@ -11,12 +11,9 @@ if TYPE_CHECKING:
 
     from rotator.kubernetes.access import Access
 
-LARGEST = 1024 * 1024
-"""Bytes that all values of one object may have together.
-https://kubernetes.io/docs/concepts/configuration/configmap/#motivation"""
-
-LARGEST_ANNOTATIONS = 256 * 1024
-"""Bytes that all annotations of one object may have together."""
+# Bytes that all values, and all annotations, of one object may have together.
+# https://kubernetes.io/docs/concepts/configuration/configmap/#motivation
+LARGEST, LARGEST_ANNOTATIONS = 1024 * 1024, 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +90,12 @@ class Place:
         """Return what makes another manager leave the key alone."""
         name = manager.lower()
         kind = "Secret" if self.kind == "secret" else "ConfigMap"
-        pointer = self.key.replace("~", "~0").replace("/", "~1")
         if "argocd" in name:
+            pointer = self.key.replace("~", "~0").replace("/", "~1")
             return (
-                "in the Argo CD Application: spec.ignoreDifferences: [{kind: "
-                f"{kind}, namespace: {self.namespace}, name: {self.object_name}, jsonPointers: "
-                f"[/data/{pointer}]}}], and spec.syncPolicy.syncOptions: "
-                "[RespectIgnoreDifferences=true]"
+                f"in the Argo CD Application: spec.ignoreDifferences: [{{kind: {kind}, namespace: "
+                f"{self.namespace}, name: {self.object_name}, jsonPointers: [/data/{pointer}]}}], "
+                "and spec.syncPolicy.syncOptions: [RespectIgnoreDifferences=true]"
             )
         if name.startswith("kustomize-controller"):
             return (
@@ -142,13 +138,12 @@ def _rule(resource: str, verbs: list[str], names: list[str] | None = None) -> Ru
     return {"apiGroups": [""], "resources": [resource], **named, "verbs": verbs}
 
 
-def manifest(kind: str, namespace: str, found: Sequence[Rule]) -> str:
-    """Return a Role or a ClusterRole on one line, as `kubectl apply -f -` takes it."""
-    metadata = {"name": "rotator", **({"namespace": namespace} if kind == "Role" else {})}
+def cluster_role(found: Sequence[Rule]) -> str:
+    """Return a ClusterRole with these rules on one line, as `kubectl apply -f -` takes it."""
     role = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": kind,
-        "metadata": metadata,
-        "rules": list(found),
+        "kind": "ClusterRole",
+        "metadata": {"name": "rotator"},
+        "rules": found,
     }
     return json.dumps(role, separators=(",", ":"))

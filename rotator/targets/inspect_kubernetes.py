@@ -9,10 +9,11 @@ from msgspec import structs
 
 from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.model import Content, Held, Mark, Secret
+from rotator.http.reading import object_in
 from rotator.inspection import SECONDS, TIMEOUTS, Finding, Level, failed, failure, ok, warning
 from rotator.kubernetes.access import Access
 from rotator.kubernetes.errors import ask
-from rotator.kubernetes.place import Place, manifest, rules
+from rotator.kubernetes.place import Place, cluster_role, rules
 from rotator.system.each import ThreadedEach
 from rotator.targets.kubernetes import KubernetesTarget, build
 from rotator.targets.kubernetes_group import KubernetesGroup
@@ -28,9 +29,7 @@ if TYPE_CHECKING:
 
     Settings = KubernetesConfigMapTargetSettings | KubernetesSecretTargetSettings
 
-VERBS = ("get", "create", "patch")
-MOST_MEMBERS = 16
-"""Members of a group that are asked; the others have the same Role and the same settings."""
+_MOST_MEMBERS = 16  # that are asked of a group; the others have the same Role and settings
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
@@ -39,12 +38,9 @@ def inspect(settings: Settings, case: Case) -> Iterator[Found]:
     """Ask the API server what we may do with the object, read it, and try a write as a dry run."""
     connect, read = TIMEOUTS
     access = Access(
-        settings.kubeconfig,
-        settings.context,
-        connect_seconds=connect,
-        read_seconds=read,
-        plugin_seconds=read,
-    )
+        settings.kubeconfig, settings.context,
+        connect_seconds=connect, read_seconds=read, plugin_seconds=read,
+    )  # fmt: skip
     target = build(settings, settings.policy(), case.clock, access)
     if isinstance(target, KubernetesGroup):
         yield from _group(target, settings, case)
@@ -75,7 +71,7 @@ def _group(group: KubernetesGroup, settings: Settings, case: Case) -> Iterator[F
             f"see which there are: {group.place.access.kubectl('get namespaces --show-labels')}",
         )
         return
-    asked = members[:MOST_MEMBERS]
+    asked = members[:_MOST_MEMBERS]
     bad = _wrong_with(asked, settings, case)
     for one, count in _distinct(bad):
         more = f" (and {count - 1} more like it)" if count > 1 else ""
@@ -86,8 +82,7 @@ def _group(group: KubernetesGroup, settings: Settings, case: Case) -> Iterator[F
         yield failure(
             "its account lacks rights in some of the namespaces",
             "the least that it needs, for a ClusterRoleBinding, as an account that may: "
-            f"echo '{manifest('ClusterRole', '', needed)}' | "
-            + group.place.access.kubectl("apply -f -"),
+            f"echo '{cluster_role(needed)}' | " + group.place.access.kubectl("apply -f -"),
         )
     elif not bad:
         yield ok(
@@ -134,39 +129,32 @@ def _distinct(bad: list[Finding]) -> list[tuple[Finding, int]]:
 
 def _object(target: KubernetesTarget, settings: Settings, case: Case) -> Iterator[Found]:
     place = target.place
-    refused = [verb for verb in VERBS if not _may(place, verb)]
-    for verb in refused:
-        yield failure(
-            f"we may not {verb} {place}"
-            + (", so it can't be made, now or after somebody deletes it" * (verb == "create")),
-            place.rule(verb),
-        )
-    for name in target.service_accounts:
-        account = Place("serviceaccount", place.namespace, name, "", place.access)
-        for verb in ("get", "patch"):
-            if not _may(account, verb):
-                refused.append(f"{verb} {account}")
-                yield failure(f"we may not {verb} {account}", account.rule(verb))
-    if "get" in refused:
+    accounts = [
+        Place("serviceaccount", place.namespace, name, "", place.access)
+        for name in target.service_accounts
+    ]
+    wanted = [(place, verb) for verb in ("get", "create", "patch")]
+    wanted += [(account, verb) for account in accounts for verb in ("get", "patch")]
+    refused = [(one, verb) for one, verb in wanted if not _may(one, verb)]
+    for one, verb in refused:
+        so = ", so it can't be made, now or after somebody deletes it" * (verb == "create")
+        yield failure(f"we may not {verb} {one}{so}", one.rule(verb))
+    if (place, "get") in refused:
         return
     held = target.read()
     for note in held.notes:
         todo = place.replace_it() if "immutable" in note else place.keep_type()
         yield failure(f"{place}: {note}", todo)
     if not refused and not held.notes:
-        yield _tried(target, settings, case, held)
+        stand_in = '{"auths":{}}' if settings.content is Content.DOCKER_CONFIG else "check"
+        mark = held.mark or Mark({}, "hmac:000000000000", case.rotation.name)
+        try:
+            target.probe_write(held.text or Secret(stand_in), mark, held)
+        except DriverError as error:
+            yield failure(f"a write would fail: {error.detail}", error.hint)
+        else:
+            yield ok(f"{place} can be read, made and changed")
     yield held
-
-
-def _tried(target: KubernetesTarget, settings: Settings, case: Case, held: Held) -> Finding:
-    """Ask the server whether it would take a write; nothing is changed."""
-    stand_in = '{"auths":{}}' if settings.content is Content.DOCKER_CONFIG else "check"
-    mark = held.mark or Mark({}, "hmac:000000000000", case.rotation.name)
-    try:
-        target.probe_write(held.text or Secret(stand_in), mark, held)
-    except DriverError as error:
-        return failure(f"a write would fail: {error.detail}", error.hint)
-    return ok(f"{target.place} can be read, made and changed")
 
 
 def _may(place: Place, verb: str) -> bool:
@@ -176,17 +164,11 @@ def _may(place: Place, verb: str) -> bool:
     """
     # A create or list names nothing when it is judged.
     named = {"name": place.object_name} if verb in ("get", "patch") else {}
-    attributes = {
-        "group": "",
-        "namespace": place.namespace,
-        "resource": place.plural,
-        "verb": verb,
-        **named,
-    }
+    about = {"group": "", "namespace": place.namespace, "resource": place.plural, "verb": verb}
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": attributes},
+        "spec": {"resourceAttributes": about | named},
     }
     try:
         answer = ask(place, verb, lambda connection: connection.send("POST", _REVIEWS, review))
@@ -194,5 +176,4 @@ def _may(place: Place, verb: str) -> bool:
         if error.reason is not Reason.FORBIDDEN:
             raise
         return True
-    status = answer.get("status")
-    return not isinstance(status, dict) or bool(status.get("allowed", True))
+    return bool(object_in(answer.get("status")).get("allowed", True))

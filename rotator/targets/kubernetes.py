@@ -1,17 +1,13 @@
 """Publishes in one key of a ConfigMap or a Secret.
 
-Written is with a JSON merge patch that carries the `metadata.resourceVersion` of the read, because
-of the three ways to change an object it is the one that has all that is needed here:
+Written is with a POST, or a merge patch that carries the `metadata.resourceVersion` of the read:
 
 - *Compare-and-set.* The server refuses a patch with another resource version than the stored one
-  (409). A server-side apply does so too, but its creation does not: it would merge into an object
-  that somebody else made meanwhile, while a POST fails.
-- *Only our own fields.* A patch names the key, the mark and the configured labels and annotations,
-  nothing else can change. An apply also takes away what its manager applied before and leaves out
-  now: two rotators with other labels would undo each other's again and again. A PUT sends all back
-  as this client understood it.
-- *Least privilege.* `get` and `patch` on the one name, and `create`, which no rule can restrict to
-  a name. Not `update`, `list` or `watch`.
+  (409). A server-side apply would merge into an object that somebody else made meanwhile.
+- *Only our own fields.* A patch names the key, the mark and the configured labels and annotations.
+  An apply also takes away what its manager applied before and leaves out now: two rotators with
+  other labels would undo each other's again and again.
+- *Least privilege.* `get` and `patch` on the one name, and `create`. Not `update`, `list`, `watch`.
 
 A namespace that is being deleted keeps its objects until its last pod has ended, and takes changes
 of them, but no job starts there any more. The only request of these that the server refuses then is
@@ -32,6 +28,7 @@ from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.mark import to_annotations
 from rotator.core.model import Held, Secret
 from rotator.core.ports import Target
+from rotator.http.reading import object_in
 from rotator.kubernetes.access import Access
 from rotator.kubernetes.objects import (
     Body,
@@ -54,11 +51,7 @@ if TYPE_CHECKING:
     from rotator.core.model import Mark, Policy
     from rotator.core.ports import Clock
 
-MANAGED_BY = {"app.kubernetes.io/managed-by": "rotator"}
-"""The label of an object that rotator has created."""
-
-SET_ASIDE = ".broken"
-"""What the key of a text that was set aside ends in."""
+_MANAGED_BY = {"app.kubernetes.io/managed-by": "rotator"}  # of an object that rotator created
 
 
 def build(
@@ -147,25 +140,31 @@ class KubernetesTarget(Target):
         self._listed = listed
 
     def read(self) -> Held:
-        """Return what the key holds, and the object's version, with one GET.
+        """Return what the key holds, and the object's version: a GET, and a POST as a dry run.
 
-        And with one POST where there is an object, which changes nothing. Raises `TemporaryError`
-        (unreachable, timeout, throttled, unavailable), `GoneError` (deleted: it is being deleted;
-        malformed: no text) or `PermanentError` (login_rejected, forbidden, malformed, unreadable,
-        invalid; not_found: the namespace is being deleted).
+        Raises `TemporaryError` (unreachable, timeout, throttled, unavailable), `GoneError`
+        (deleted: it is being deleted; malformed: no text) or `PermanentError` (login_rejected,
+        forbidden, malformed, unreadable, invalid; not_found: the namespace is being deleted).
         """
         found = self._objects.get()
         if found is None:
             return Held(None)
         held = self._held(found)
         if not self._listed:
-            self._ask_namespace()
+            try:
+                self._objects.create({"metadata": {"name": self.place.object_name}}, dry=True)
+            except NoDryRunError:
+                pass
+            except DriverError as error:
+                # That the object exists, or that we may not create, says nothing here.
+                if error.reason is Reason.NOT_FOUND:
+                    raise
         return held
 
     def write(self, text: Secret, mark: Mark, replacing: Held) -> Held:
-        """Put text and mark into the object with one POST or PATCH, and return what it answers.
+        """Put text and mark into the object with one POST or PATCH, then complete it.
 
-        Then completes it. Raises `ConflictError` where the object was written, created or deleted
+        Raises `ConflictError` where the object was written, created or deleted
         since `replacing`, and besides what `read` raises `PermanentError` (not_found: the
         namespace; too_large; immutable: the object, or its type).
         """
@@ -191,18 +190,6 @@ class KubernetesTarget(Target):
                 )
             self._let_accounts_pull(dry=True)
 
-    def _ask_namespace(self) -> None:
-        """Raise `PermanentError` (not_found) where the namespace is being deleted.
-
-        That the object exists, that there is no room for another one or that we may not create
-        says nothing here.
-        """
-        try:
-            self._objects.create({"metadata": {"name": self.place.object_name}}, dry=True)
-        except (DriverError, NoDryRunError) as error:
-            if getattr(error, "reason", None) is Reason.NOT_FOUND:
-                raise
-
     def set_aside(self, replacing: Held) -> Held:
         """Keep the text that is there under a key of its own, `KEY.broken`, with one PATCH.
 
@@ -211,15 +198,12 @@ class KubernetesTarget(Target):
         text = replacing.text or Secret("")
         changes = {
             "metadata": {"resourceVersion": _resource_version(replacing)},
-            "data": {f"{self.place.key}{SET_ASIDE}": stored(self.place, text.reveal().encode())},
+            "data": {f"{self.place.key}.broken": stored(self.place, text.reveal().encode())},
         }
         return self._held(self._objects.patch(changes, secrets_in(text)))
 
     def complete(self, held: Held) -> None:
-        """Let the service accounts' `imagePullSecrets` name this Secret: a GET each, and a PATCH.
-
-        `held` is what the object holds now.
-        """
+        """Let the accounts' `imagePullSecrets` name this Secret: a GET each, and a PATCH."""
         if held.version is not None:
             self._let_accounts_pull(dry=False)
 
@@ -250,13 +234,13 @@ class KubernetesTarget(Target):
                     "correct the target's `service_accounts`, or make it: "
                     + place.access.kubectl_of_others(create),
                 )
-            names, metadata = account.get("imagePullSecrets") or [], account.get("metadata")
-            if not isinstance(names, list) or not isinstance(metadata, dict):
+            names = account.get("imagePullSecrets") or []
+            if not isinstance(names, list):
                 raise no_object(place)
             if mine not in names:
-                version = {"resourceVersion": metadata.get("resourceVersion")}
-                changes = {"metadata": version, "imagePullSecrets": [*names, mine]}
-                accounts.patch(changes, dry=dry)
+                version = object_in(account.get("metadata")).get("resourceVersion")
+                metadata = {"resourceVersion": version}
+                accounts.patch({"metadata": metadata, "imagePullSecrets": [*names, mine]}, dry=dry)
 
     def _held(self, found: Body) -> Held:
         return held(found, self.place, self._secret_type)
@@ -277,7 +261,7 @@ class KubernetesTarget(Target):
             content["type"] = self._secret_type
         if replacing.version is None:
             metadata["name"] = self.place.object_name
-            metadata["labels"] = {**MANAGED_BY, **self._labels}
+            metadata["labels"] = {**_MANAGED_BY, **self._labels}
             return self._objects.create(content, secrets_in(text), dry=dry)
         metadata["resourceVersion"] = _resource_version(replacing)
         metadata["labels"] = self._labels

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rotator.core.ports import Target
+from rotator.http.reading import object_in
 from rotator.kubernetes.connection import NoObjectError, RefusedError
 from rotator.kubernetes.errors import ask
 from rotator.kubernetes.place import Place
@@ -99,8 +100,7 @@ class KubernetesGroup(Target):
             if not isinstance(items, list):
                 raise NoObjectError
             found += [name for one in items if (name := _living(one)) and self._fits(name)]
-            metadata = page.get("metadata")
-            following = metadata.get("continue") if isinstance(metadata, dict) else None
+            following = object_in(page.get("metadata")).get("continue")
             if not following or following == query.get("continue"):
                 return found
             query["continue"] = str(following)
@@ -111,8 +111,6 @@ class KubernetesGroup(Target):
 
 def _living(namespace: Any) -> str | None:
     """Return a namespace's name unless it is being deleted."""
-    metadata = namespace.get("metadata") if isinstance(namespace, dict) else None
-    if not isinstance(metadata, dict) or metadata.get("deletionTimestamp"):
-        return None
+    metadata = object_in(object_in(namespace).get("metadata"))
     name = metadata.get("name")
-    return name if isinstance(name, str) else None
+    return name if isinstance(name, str) and not metadata.get("deletionTimestamp") else None

@@ -11,7 +11,7 @@ import yaml
 
 from rotator.core.errors import PermanentError, Reason
 from rotator.kubernetes.access import Access
-from rotator.kubernetes.connection import Connection, RefusedError, _context
+from rotator.kubernetes.connection import Connection, RefusedError, _trust
 from rotator.kubernetes.contexts import Cluster, Selected
 from rotator.kubernetes.login import Login
 from tests.fakes.certificates import Pki
@@ -302,7 +302,7 @@ def test_the_environment_s_proxy(
 
 def test_an_authority_without_extensions_is_trusted() -> None:
     """Newer Pythons refuse many clusters' authorities, which kubectl takes."""
-    context = _context(Cluster("https://kube.example.com"))
+    context = _trust(Cluster("https://kube.example.com"))
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
     assert context.verify_mode is ssl.CERT_REQUIRED
 
