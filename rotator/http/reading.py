@@ -10,6 +10,7 @@ import json
 import math
 import time
 import zlib
+from datetime import UTC, datetime
 from http.client import HTTPResponse
 from typing import Any
 
@@ -73,6 +74,15 @@ def object_in(value: Any) -> dict[str, Any]:
 def list_in(value: Any) -> list[Any]:
     """Return a JSON array as it is, and an empty one in the place of any other value."""
     return value if isinstance(value, list) else []
+
+
+def time_in(value: Any) -> datetime | None:
+    """Return the point in time in a text (RFC 3339, UTC where it names no zone); None else."""
+    try:
+        time = datetime.fromisoformat(value)
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _is_shallow(value: Any) -> bool:

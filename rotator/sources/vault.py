@@ -20,7 +20,7 @@ from rotator.core.ports import Source
 from rotator.vault.engines import Engine, find, read_kv
 from rotator.vault.errors import whole_number
 from rotator.vault.fields import credentials_in, end_in
-from rotator.vault.session import FETCH_PATIENCE, VaultSession, open_session
+from rotator.vault.session import FETCH_PATIENCE, VaultSession, WithLogin, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ def build(settings: VaultSourceSettings, clock: Clock) -> VaultSource:
     return VaultSource(settings, clock, open_session(settings, clock, FETCH_PATIENCE))
 
 
-class VaultSource(Source):
+class VaultSource(WithLogin, Source):
     """One secret of a Vault server: a login, a whole docker config, or logins made on request."""
 
     def __init__(self, settings: VaultSourceSettings, clock: Clock, session: VaultSession) -> None:
@@ -56,15 +56,6 @@ class VaultSource(Source):
         self._turn = Lock()
         self.changes_early = settings.engine in ("kv1", "kv2")
         self.revoke_after = settings.revoke_after
-
-    @property
-    def token_expires_at(self) -> datetime | None:
-        """When the login token ends; None where it has no known end, or there is none yet."""
-        return self._session.login.token_expires_at
-
-    def login_stamp(self) -> str:
-        """Return what changes when the secret that logs in changes, or how it is configured."""
-        return self._session.login.login_stamp()
 
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:
         """Return what the secret holds now, or the previous credentials with a lengthened lease."""
@@ -167,7 +158,7 @@ class VaultSource(Source):
 
     def _end(self, end: datetime) -> datetime:
         """Return the earlier of a lease's end and the end of the token that it dies with."""
-        return min(end, self._session.login.token_expires_at or end)
+        return min(end, self.token_expires_at or end)
 
     def _renewed(self, previous: Sequence[Credential]) -> list[Credential]:
         """Return the previous credentials with a later end; none where one can't be had."""

@@ -17,11 +17,10 @@ from rotator.core.model import Held, Mark, Policy, Secret
 from rotator.core.ports import Target
 from rotator.vault.engines import Engine, Stored, find, read_kv
 from rotator.vault.errors import whole_number
-from rotator.vault.session import TARGET_PATIENCE, VaultSession, open_session
+from rotator.vault.session import TARGET_PATIENCE, VaultSession, WithLogin, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from rotator.config.targets import VaultKvTargetSettings
     from rotator.core.ports import Clock
@@ -42,7 +41,7 @@ class _Version:
     fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-class VaultKvTarget(Target):
+class VaultKvTarget(WithLogin, Target):
     """One field of a secret in KV 2 or KV 1; its other fields stay as they are.
 
     KV 1 has no versions, so `compares` is false there; it is known after the first read.
@@ -56,15 +55,6 @@ class VaultKvTarget(Target):
         self._session = session
         self._engine: Engine | None = None
         self.compares = settings.engine != "kv1"
-
-    @property
-    def token_expires_at(self) -> datetime | None:
-        """When the login token ends; None where it has no known end, or there is none yet."""
-        return self._session.login.token_expires_at
-
-    def login_stamp(self) -> str:
-        """Return what changes when the secret that logs in changes, or how it is configured."""
-        return self._session.login.login_stamp()
 
     def read(self) -> Held:
         """Return the field and the mark beside it; a deleted secret reads as nothing."""

@@ -18,8 +18,9 @@ from msgspec import Struct
 from rotator.config.places import UNIX
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Secret
+from rotator.http.reading import json_in, object_in
 from rotator.http.session import BoundedAdapter
-from rotator.vault.errors import UnsafeRedirectError, failed, json_object, policy_line, refused
+from rotator.vault.errors import UnsafeRedirectError, failed, policy_line, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,10 +35,9 @@ if TYPE_CHECKING:
 
 Timeouts = tuple[float, float]
 
-TIMEOUTS: Timeouts = (5.0, 15.0)
-"""Seconds for connecting, and for each wait for the server's next bytes."""
-
+TIMEOUTS: Timeouts = (5.0, 15.0)  # seconds to connect, and for each wait for the next bytes
 _INDEX_LASTS = 60.0
+_SOCKET = "http://localhost"  # what requests over a Unix socket are for; it is never resolved
 
 
 class Server(Struct, frozen=True):
@@ -54,15 +54,8 @@ class Server(Struct, frozen=True):
     @classmethod
     def of(cls, settings: VaultSettings) -> Server:
         """Return what the settings of a source or target say; `namespace` is the login's."""
-        return cls(
-            settings.address,
-            settings.auth,
-            settings.auth.namespace or settings.namespace,
-            settings.ca_file,
-            settings.client_cert_file,
-            settings.client_key_file,
-            settings.tls_server_name,
-        )
+        fields = {name: getattr(settings, name) for name in cls.__struct_fields__}
+        return cls(**{**fields, "namespace": settings.auth.namespace or settings.namespace})
 
     @property
     def name(self) -> str:
@@ -95,8 +88,8 @@ class Answer:
 
         Raises `PermanentError` (malformed) where it is no JSON object.
         """
-        document = json_object(self.response) if self.response.content else {}
-        if document is None:
+        document = json_in(self.response.content) if self.response.content else {}
+        if not isinstance(document, dict):
             raise PermanentError(
                 Reason.MALFORMED,
                 f"{self.what}: the answer is not Vault's",
@@ -107,8 +100,7 @@ class Answer:
     @property
     def data(self) -> Mapping[str, Any]:
         """What was asked for; empty where there is none."""
-        data = self.document.get("data")
-        return data if isinstance(data, Mapping) else {}
+        return object_in(self.document.get("data"))
 
     def error(self) -> DriverError:
         """Return the error for an answer that is no success."""
@@ -130,23 +122,19 @@ class Connection:
     """
 
     def __init__(self, server: Server, timeouts: Timeouts = TIMEOUTS) -> None:
-        session = _Session()
+        self._session = session = _Session()
         session.verify = str(server.ca_file) if server.ca_file else True
         most = 2 * timeouts[1]
-        url = server.address
-        session.mount("http://", BoundedAdapter(most))
-        if url.startswith(UNIX):
-            session.mount("http://", UnixAdapter(url.removeprefix(UNIX), most))
-            url = ORIGIN
-        if url.lower().startswith("https:"):
-            adapter = BoundedAdapter(most, trust=_context(server), name=server.tls_server_name)
-            session.mount("https://", adapter)
-        else:  # reading the system's authorities takes a tenth of a short run
-            session.mount("https://", BoundedAdapter(most))
-        self._session = session
-        self._url = url
+        self._url = self._address = server.address
+        plain = BoundedAdapter(most)
+        if server.address.startswith(UNIX):
+            plain = _UnixAdapter(server.address.removeprefix(UNIX), most)
+            self._url = _SOCKET
+        session.mount("http://", plain)
+        # Reading the system's authorities takes a tenth of a short run: only where they count.
+        trust = _context(server) if server.address.lower().startswith("https:") else None
+        session.mount("https://", BoundedAdapter(most, trust=trust, name=server.tls_server_name))
         self._timeouts = timeouts
-        self._address = server.address
         self._secrets: set[str] = set()
         self._index: tuple[str, float] = ("", 0.0)
 
@@ -181,18 +169,21 @@ class Connection:
         )
         adapter: _Adapter = client.adapter
         adapter.reveal, adapter.extra = self._revealed, self._position()
+        answered: requests.Response | Exception
         try:
-            response = ask(client)
+            answered = ask(client)
         except Exception as error:  # noqa: BLE001  `failed` raises again what it does not know
-            failure = failed(error, self._sentence(what, adapter, namespace))
-        else:
-            if index := response.headers.get("X-Vault-Index"):
+            answered = error
+        does = "read" if adapter.method == "GET" else "write"
+        what = what.replace("{does}", does).replace("{path}", adapter.path)
+        what = f"{what} at {server_name(self._address, namespace)}"
+        if isinstance(answered, requests.Response):
+            if index := answered.headers.get("X-Vault-Index"):
                 self._index = (index, time.monotonic())
-            what = self._sentence(what, adapter, namespace)
-            return Answer(response, what, adapter.method, adapter.path, frozenset(self._secrets))
+            return Answer(answered, what, adapter.method, adapter.path, frozenset(self._secrets))
         # Raised out here, so that the library's error does not come along as its context: it may
         # hold a proxy's login or a header's value.
-        raise failure
+        raise failed(answered, what)
 
     def close(self) -> None:
         """Close its sockets."""
@@ -207,11 +198,6 @@ class Connection:
         if index and time.monotonic() - since < _INDEX_LASTS:
             return {"X-Vault-Index": index, "X-Vault-Inconsistent": "forward-active-node"}
         return {}
-
-    def _sentence(self, what: str, adapter: _Adapter, namespace: str | None) -> str:
-        does = "read" if adapter.method == "GET" else "write"
-        what = what.replace("{does}", does).replace("{path}", adapter.path)
-        return f"{what} at {server_name(self._address, namespace)}"
 
     def _revealed(self, value: Any) -> Any:
         """Return what is sent; remember the secrets in it, as the server may repeat them."""
@@ -278,10 +264,11 @@ def _context(server: Server) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=str(file) if file else None)
         file = server.client_cert_file
         if file:
-            context.load_cert_chain(file, server.client_key_file, password=_no_passphrase)
+            # An empty passphrase, as OpenSSL would ask for one on the terminal.
+            context.load_cert_chain(file, server.client_key_file, password="")
     except (OSError, ValueError) as error:
-        why = "not a PEM file with what it should hold"
-        if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and error.strerror:
+        why: str | None = "not a PEM file with what it should hold"
+        if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
             why = error.strerror
         raise PermanentError(
             Reason.UNREADABLE,
@@ -291,17 +278,11 @@ def _context(server: Server) -> ssl.SSLContext:
     return context
 
 
-def _no_passphrase() -> str:
-    # Without this OpenSSL would ask on the terminal.
-    raise ValueError("the key has a passphrase")
+class _UnixAdapter(BoundedAdapter):
+    """Connects to a socket, as an Agent or Proxy listens on one, whatever host a request names.
 
-
-ORIGIN = "http://localhost"
-"""What requests over the socket are for: the socket says where, the name is never resolved."""
-
-
-class UnixAdapter(BoundedAdapter):
-    """Connects to the socket at `path`, whatever host a request names and whatever the proxies."""
+    https://developer.hashicorp.com/vault/docs/agent-and-proxy/agent#listener-stanza
+    """
 
     def __init__(self, path: str, seconds: float) -> None:
         self._path = path

@@ -5,8 +5,6 @@ https://developer.hashicorp.com/vault/api-docs/secret/kv
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 from urllib.parse import quote
@@ -14,19 +12,19 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from rotator.core.errors import PermanentError, Reason
-from rotator.vault.errors import whole_number
+from rotator.http.reading import object_in, time_in
+from rotator.vault.errors import FORBIDDEN, NOT_FOUND, whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from rotator.vault.connection import Answer, Ask
     from rotator.vault.session import VaultSession
 
 Kind = Literal["kv1", "kv2", "dynamic"]
 
-_FORBIDDEN = 403
-_NOT_FOUND = 404
-_NOTHING = (_FORBIDDEN, _NOT_FOUND)
+_NOTHING = (FORBIDDEN, NOT_FOUND)
 _LONGEST_WAIT = 5.0
 
 
@@ -72,14 +70,14 @@ class Engine(Struct, frozen=True):
 class Stored(Struct, frozen=True):
     """What a key/value engine holds at a path.
 
-    `data` is None where there is nothing; `gone` says why, where it was there once. `version` is 0
-    where nothing was ever written, or where the engine has no versions.
+    `data` is None where there is nothing; `gone` says whether it was "deleted" or "destroyed".
+    `version` is 0 where nothing was ever written, or where the engine has no versions.
     """
 
     data: Mapping[str, Any] | None
     version: int = 0
     created_at: datetime | None = None
-    gone: Literal["", "deleted", "destroyed"] = ""
+    gone: str = ""
 
     def __repr__(self) -> str:
         return f"Stored(***, version={self.version}, gone={self.gone!r})"
@@ -97,10 +95,8 @@ class Mounts:
 
     def get(self, path: str) -> Mapping[str, Any] | None:
         """Return what the server said of the mount above a path; None where it was not asked."""
-        return next(
-            (data for mount, data in self._known.copy().items() if path.startswith(f"{mount}/")),
-            None,
-        )
+        known = self._known.copy().items()
+        return next((data for mount, data in known if path.startswith(f"{mount}/")), None)
 
     def ask(self, path: str, ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         """Return what the server says of the mount above a path, asked once for all.
@@ -172,7 +168,7 @@ def find(
     if stored.data is not None or stored.gone:
         return tried, stored
     engine = find_engine(session, path, wanted)
-    return engine, stored if engine == tried and reply.status == _NOT_FOUND else None
+    return engine, stored if engine == tried and reply.status == NOT_FOUND else None
 
 
 def read_kv(session: VaultSession, engine: Engine, version: int | None = None) -> Stored:
@@ -180,7 +176,7 @@ def read_kv(session: VaultSession, engine: Engine, version: int | None = None) -
 
     Raises what a request raises; a missing secret is an answer.
     """
-    return _stored(engine, session.call(_reading(engine, version), (_NOT_FOUND,)))
+    return _stored(engine, session.call(_reading(engine, version), (NOT_FOUND,)))
 
 
 def _reading(engine: Engine, version: int | None) -> Ask:
@@ -196,15 +192,13 @@ def _stored(engine: Engine, reply: Answer) -> Stored:
         return Stored(None)  # made on request: another engine has been mounted there
     if engine.kind == "kv1":
         return Stored(reply.data if reply.status not in _NOTHING else None)
-    metadata = reply.data.get("metadata")
-    metadata = metadata if isinstance(metadata, Mapping) else {}
-    data = reply.data.get("data")
-    deleted: Literal["", "deleted"] = "deleted" if metadata.get("deletion_time") else ""
+    data, metadata = reply.data.get("data"), object_in(reply.data.get("metadata"))
+    gone = "deleted" if metadata.get("deletion_time") else ""
     return Stored(
-        data if isinstance(data, Mapping) else None,
+        data if isinstance(data, dict) else None,
         whole_number(metadata.get("version")),
-        _time(metadata.get("created_time")),
-        "destroyed" if metadata.get("destroyed") else deleted,
+        time_in(metadata.get("created_time")),
+        "destroyed" if metadata.get("destroyed") else gone,
     )
 
 
@@ -216,19 +210,9 @@ def _mount_in(data: Mapping[str, Any], path: str) -> str:
 
 
 def _kind(data: Mapping[str, Any]) -> Kind:
-    options = data.get("options")
-    version = options.get("version") if isinstance(options, Mapping) else None
     if data.get("type") not in ("kv", "generic", "cubbyhole"):
         return "dynamic"
-    return "kv2" if str(version) == "2" else "kv1"
-
-
-def _time(text: Any) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(text)
-        return time.astimezone(UTC) if time.tzinfo else None
-    except (TypeError, ValueError, OverflowError):
-        return None
+    return "kv2" if str(object_in(data.get("options")).get("version")) == "2" else "kv1"
 
 
 def _no_right(path: str, error: PermanentError) -> PermanentError:

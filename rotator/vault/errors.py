@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ from requests import exceptions as http
 from rotator.core.errors import DriverError, Reason, TemporaryError
 from rotator.http.causes import system_message
 from rotator.http.error_rules import ErrorRule, Evidence, classify, on
-from rotator.http.reading import json_in
+from rotator.http.reading import json_in, list_in, object_in
 from rotator.http.retry_after import retry_after
 from rotator.http.server_text import shown
 from rotator.http.session import AnswerTooLongError
@@ -166,13 +165,12 @@ def refused(
 
 def evidence_in(response: requests.Response) -> Evidence:
     """Return what the rules look at in an answer."""
+    headers = response.headers
     return Evidence(
         response.status_code,
         _VAULTS if is_vaults(response) else _ANOTHERS,
         " ".join(_texts(response)),
-        retry_after=retry_after(
-            response.headers.get("Retry-After"), None, response.headers.get("Date")
-        ),
+        retry_after=retry_after(headers.get("Retry-After"), None, headers.get("Date")),
     )
 
 
@@ -186,8 +184,8 @@ def policy_line(method: str, path: str) -> str:
 
 def is_vaults(response: requests.Response) -> bool:
     """Return whether an answer is written as Vault writes: JSON with `errors`, or with `data`."""
-    document = json_object(response)
-    return document is not None and (isinstance(document.get("errors"), list) or "data" in document)
+    document = object_in(json_in(response.content))
+    return isinstance(document.get("errors"), list) or "data" in document
 
 
 def token_is_bad(response: requests.Response) -> bool:
@@ -197,31 +195,21 @@ def token_is_bad(response: requests.Response) -> bool:
     "invalid token" or "bad token"; a policy's refusal begins with "1 error occurred".
     """
     text = "; ".join(_texts(response))
-    return is_vaults(response) and (
-        text == "permission denied" or "invalid token" in text or "bad token" in text
-    )
+    is_bad = text == "permission denied" or "invalid token" in text or "bad token" in text
+    return is_bad and is_vaults(response)
 
 
 def _texts(response: requests.Response) -> list[str]:
     """Return the error texts of Vault's answer, or what a person would read on a page."""
-    document = json_object(response)
-    if document is not None:
-        errors = document.get("errors")
-        return (
-            [each for each in errors if isinstance(each, str)] if isinstance(errors, list) else []
-        )
+    document = json_in(response.content)
+    if isinstance(document, dict):
+        return [each for each in list_in(document.get("errors")) if isinstance(each, str)]
     page = response.content[:_LONGEST_PAGE].decode("utf-8", "replace")
     page = re.sub(r"(?is)<(script|style|!--).*?(</\1>|-->|$)", " ", page)
     return [html.unescape(re.sub(r"<[^>]*>", " ", page))]
 
 
 _LARGEST = 2**31
-
-
-def json_object(response: requests.Response) -> Mapping[str, Any] | None:
-    """Return the JSON object in an answer; None where something else is in it."""
-    document = json_in(response.content)
-    return document if isinstance(document, Mapping) else None
 
 
 def whole_number(value: Any) -> int:

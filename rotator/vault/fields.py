@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rotator.config.sources import VaultSourceSettings
 
 _MOST_NAMES = 20
+_KINDS = {dict: "an object", list: "a list", bool: "true or false"}
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 # Seconds since 1970: September 2001, when they got ten digits, and the year 5138.
@@ -39,8 +40,11 @@ def credentials_in(
     `place` names the secret in messages. Raises `PermanentError`: field_missing where a field is
     not there or empty, malformed where it is not what it should be.
     """
+    ends: Mapping[str, datetime | None] = {}
     if settings.docker_config_field:
         logins = _logins(data, settings.docker_config_field, place)
+        mark = from_annotations(data)  # where a rotator published it
+        ends = mark.expires if mark and expires_at is None else {}
     else:
         username = settings.username or _text(
             data, settings.username_field, place, "username_field"
@@ -59,9 +63,7 @@ def credentials_in(
                 "as `auth` in a docker config is",
                 "write the password itself into it",
             )
-        password = Secret(text)
-        logins = {settings.registry or "": (username, password)}
-    ends = _marked_ends(data) if settings.docker_config_field and expires_at is None else {}
+        logins = {settings.registry or "": (username, Secret(text))}
     return [
         Credential(registry, username, password, issued_at, ends.get(registry, expires_at), lease)
         for registry, (username, password) in sorted(logins.items())
@@ -84,25 +86,15 @@ def end_in(data: Mapping[str, Any], settings: VaultSourceSettings, place: str) -
         raise _not_there(data, name, place, "expires_at_field")
     try:
         return _end(data[name])
-    except _TooSmallError:
+    except (ValueError, TypeError, OverflowError, OSError) as error:
+        what = "is no point in time"
+        if isinstance(error, _TooSmallError):
+            what = "is a number too small to be a time since 1970, and looks like a duration"
         raise PermanentError(
             Reason.MALFORMED,
-            f"the field `{name}` of {place} is a number too small to be a time since 1970, and "
-            "looks like a duration",
+            f"the field `{name}` of {place} {what}",
             "write the point in time: 2030-01-31T12:00:00Z, or the seconds since 1970",
         ) from None
-    except (ValueError, TypeError, OverflowError, OSError):
-        raise PermanentError(
-            Reason.MALFORMED,
-            f"the field `{name}` of {place} is no point in time",
-            "write it as 2030-01-31T12:00:00Z, or as seconds since 1970",
-        ) from None
-
-
-def _marked_ends(data: Mapping[str, Any]) -> Mapping[str, datetime | None]:
-    """Return the end of each registry's login where a rotator published the docker config."""
-    mark = from_annotations(data)
-    return mark.expires if mark else {}
 
 
 class _TooSmallError(ValueError):
@@ -110,23 +102,17 @@ class _TooSmallError(ValueError):
 
 
 def _end(value: Any) -> datetime | None:
-    if isinstance(value, bool):
-        raise TypeError
-    if isinstance(value, str):
-        value = value.strip()
-    if value is None or value == "":
+    text = value.strip() if isinstance(value, str) else value
+    if text is None or text == "":
         return None
-    if isinstance(value, str) and not _NUMBER.fullmatch(value):
-        end = datetime.fromisoformat(value)
-        if end.year == 1:
-            return None
-        if end.tzinfo is None:
+    if isinstance(text, bool):
+        raise TypeError
+    if isinstance(text, str) and not _NUMBER.fullmatch(text):
+        end = datetime.fromisoformat(text)
+        if end.tzinfo is None and end.year != 1:
             raise ValueError
-        return end.astimezone(UTC)
-    return _end_in_number(float(value))
-
-
-def _end_in_number(number: float) -> datetime | None:
+        return None if end.year == 1 else end.astimezone(UTC)
+    number = float(text)
     if not math.isfinite(number):
         raise ValueError
     if number <= 0:
@@ -145,17 +131,12 @@ def _logins(data: Mapping[str, Any], name: str, place: str) -> dict[str, tuple[s
     try:
         logins = decode(text).logins()
     except PermanentError as error:
+        why = f": {error.detail}"
+        hint = "write a whole docker config into it: the JSON document with `auths`"
         if _base64_of(text).lstrip().startswith("{"):
-            raise PermanentError(
-                error.reason,
-                f"the field `{name}` of {place} is base64 of JSON, as a Kubernetes Secret has it",
-                "write the document itself into it: base64 -d makes it",
-            ) from None
-        raise PermanentError(
-            error.reason,
-            f"the field `{name}` of {place}: {error.detail}",
-            "write a whole docker config into it: the JSON document with `auths`",
-        ) from None
+            why = " is base64 of JSON, as a Kubernetes Secret has it"
+            hint = "write the document itself into it: base64 -d makes it"
+        raise PermanentError(error.reason, f"the field `{name}` of {place}{why}", hint) from None
     if not logins:
         raise PermanentError(
             Reason.MALFORMED,
@@ -171,12 +152,9 @@ def _text(data: Mapping[str, Any], name: str, place: str, key: str) -> str:
 
 def _checked(value: Any, name: str, place: str) -> str:
     if not isinstance(value, str):
-        kind = {dict: "an object", list: "a list", bool: "true or false"}.get(
-            type(value), "a number"
-        )
         raise PermanentError(
             Reason.MALFORMED,
-            f"the field `{name}` of {place} is {kind}, not text",
+            f"the field `{name}` of {place} is {_KINDS.get(type(value), 'a number')}, not text",
             "write it as a text: in JSON, between quotation marks",
         )
     return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rotator.config.vault_auth import AgentAuthSettings, ApproleAuthSettings, TokenAuthSettings
 from rotator.core.errors import DriverError
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    import requests
-
-    from rotator.core.model import Secret
     from rotator.core.ports import Clock
     from rotator.inspection import Case, Finding, Found
     from rotator.vault.connection import VaultSettings
@@ -93,7 +90,6 @@ def _allowed(session: CheckSession, method: str, path: str) -> bool:
     return "root" in able or _NEEDED[method] <= able
 
 
-_OK = 200
 _DOWN = frozenset({501, 503})
 _SERVER_FAULT = 500
 _NEW_TOKEN = "vault token create -period=24h -policy=NAME"  # noqa: S105  a command
@@ -128,12 +124,16 @@ def readiness(settings: VaultSettings) -> Finding:
     server = Server.of(settings).name
     connection = Connection(Server.of(settings), TIMEOUTS)
     try:
-        answer = connection.send(_health, "cannot ask how it is")
+        answer = connection.send(
+            lambda vault: vault.sys.read_health_status(
+                standby_ok=True, performance_standby_code=200, method="GET"
+            ),
+            "cannot ask how it is",
+        )
         is_json = "json" in answer.response.headers.get("Content-Type", "")
         if answer.status >= _SERVER_FAULT and not is_json:
             raise answer.error()
-        has_state = answer.response.ok or answer.status in _DOWN
-        state = answer.document if has_state else {}
+        state = answer.document if answer.response.ok or answer.status in _DOWN else {}
     finally:
         connection.close()
     if state.get("initialized") is False:
@@ -150,7 +150,12 @@ def why_not_log_in(settings: VaultSettings, case: Case) -> Finding | None:
     if given is None or not isinstance(settings.auth, ApproleAuthSettings | TokenAuthSettings):
         return None
     secret = given.read()
-    if _is_wrapped(settings, secret):
+    connection = Connection(Server.of(settings), TIMEOUTS)
+    try:
+        is_wrapped = is_wrapping_token(connection, secret, Server.of(settings).namespace)
+    finally:
+        connection.close()
+    if is_wrapped:
         return failure(
             f"{given.file or f'${given.env}'} holds a wrapping token, good for one use, not the "
             "secret itself; it was not touched",
@@ -208,19 +213,3 @@ def _end(mine: Token, now: datetime) -> Finding:
     if mine.periodic:
         return ok(f"{ends}; it is periodic: rotator renews it without end")
     return ok(f"{ends}; rotator renews it until its last end, which a periodic token has not")
-
-
-def _health(vault: Any) -> requests.Response:
-    response: requests.Response = vault.sys.read_health_status(
-        standby_ok=True, performance_standby_code=_OK, method="GET"
-    )
-    return response
-
-
-def _is_wrapped(settings: VaultSettings, secret: Secret) -> bool:
-    server = Server.of(settings)
-    connection = Connection(server, TIMEOUTS)
-    try:
-        return is_wrapping_token(connection, secret, server.namespace)
-    finally:
-        connection.close()

@@ -10,8 +10,7 @@ page, a standby or a quota that would be the wrong conclusion.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, assert_never
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -21,6 +20,7 @@ from rotator.config import vault_auth as auth
 from rotator.core.errors import LoginRejectedError, PermanentError, Reason, TemporaryError
 from rotator.core.model import Secret
 from rotator.decoding import load
+from rotator.http.reading import list_in, object_in
 from rotator.system.secret_input import SecretInput
 from rotator.vault.errors import (
     FORBIDDEN,
@@ -41,6 +41,11 @@ if TYPE_CHECKING:
 _REFUSED = frozenset({400, 401, FORBIDDEN})
 _TOKEN_SHAPES = ("s.", "hvs.", "b.", "hvb.", "r.", "hvr.")
 
+# The key of the configuration that holds a method's secret, without `_file` or `_env`.
+_SECRETS = {
+    "token": "token", "approle": "secret_id", "kubernetes": "jwt", "jwt": "jwt",
+    "userpass": "password",
+}  # fmt: skip
 _HINTS = {
     "approle": "make a new secret id (vault write -f auth/{mount}/role/ROLE/secret-id) and write "
     "it where `auth` says, or correct `role_id`",
@@ -53,17 +58,6 @@ _HINTS = {
     "aws": "bind the AWS role to the Vault role (vault read auth/{mount}/role/ROLE), or correct "
     "`role` and `region`",
 }
-
-
-_Posted = (
-    auth.ApproleAuthSettings
-    | auth.KubernetesAuthSettings
-    | auth.JwtAuthSettings
-    | auth.CertAuthSettings
-    | auth.UserpassAuthSettings
-    | auth.AwsAuthSettings
-)
-"""The methods that are a POST to `auth/MOUNT/login`."""
 
 
 class Token(Struct, frozen=True):
@@ -86,22 +80,11 @@ class Token(Struct, frozen=True):
 
 def secret_input(server: Server) -> SecretInput | None:
     """Return where the secret that logs in stands; None where no file or variable holds it."""
-    method = server.auth
-    match method:
-        case auth.TokenAuthSettings():
-            file, env = method.token_file, method.token_env
-        case auth.ApproleAuthSettings():
-            file, env = method.secret_id_file, method.secret_id_env
-        case auth.KubernetesAuthSettings() | auth.JwtAuthSettings():
-            file, env = method.jwt_file, None
-        case auth.UserpassAuthSettings():
-            file, env = method.password_file, None
-        case auth.CertAuthSettings():
-            file, env = server.client_key_file or server.client_cert_file, None
-        case auth.AwsAuthSettings() | auth.AgentAuthSettings():
-            file, env = None, None
-        case _:
-            assert_never(method)
+    if isinstance(server.auth, auth.CertAuthSettings):
+        file, env = server.client_key_file or server.client_cert_file, None
+    else:
+        key = _SECRETS.get(server.auth.method)
+        file, env = (getattr(server.auth, f"{key}_{kind}", None) for kind in ("file", "env"))
     return SecretInput(file, env) if file or env else None
 
 
@@ -113,15 +96,19 @@ def log_in(server: Server, connection: Connection, clock: Clock, patience: Patie
     """
     if isinstance(server.auth, auth.AgentAuthSettings):
         return Token()
+    text, what = None, "cannot log in ({path})"
     if isinstance(server.auth, auth.TokenAuthSettings):
-        return _look_up(server, server.auth, connection, clock, patience)
-    ask = _asked(server, server.auth, connection)
+        text = SecretInput(server.auth.token_file, server.auth.token_env).read()
+        what = f"cannot use the token from {server.auth.token_file or server.auth.token_env}"
+    ask = _asked(server, connection)
     now = clock()
     answer = patience.answer(
-        lambda: connection.send(ask, "cannot log in ({path})", namespace=server.namespace)
+        lambda: connection.send(ask, what, namespace=server.namespace, token=text)
     )
+    if text is not None:
+        return _given(answer, text, now)
     if not answer.response.ok:
-        raise _not_logged_in(server, server.auth, connection, answer)
+        raise _not_logged_in(server, connection, answer)
     return _granted(answer, now)
 
 
@@ -174,10 +161,8 @@ def unwrap_hint(given: SecretInput) -> str:
     )
 
 
-def _not_logged_in(
-    server: Server, method: _Posted, connection: Connection, answer: Answer
-) -> Exception:
-    error = answer.error()
+def _not_logged_in(server: Server, connection: Connection, answer: Answer) -> Exception:
+    error, method = answer.error(), server.auth
     if isinstance(error, TemporaryError):
         return error
     if answer.status == NOT_FOUND:
@@ -187,37 +172,22 @@ def _not_logged_in(
         return error
     given = secret_input(server)
     if (
-        isinstance(method, auth.ApproleAuthSettings)
+        method.method == "approle"
         and given is not None
         and is_wrapping_token(connection, given.read(), server.namespace)
     ):
         where = given.file or f"${given.env}"
         detail = f"{error.detail}: {where} holds a wrapping token, not the secret id itself"
         return LoginRejectedError(detail, unwrap_hint(given))
-    hint = _HINTS[method.method].format(mount=method.mount)
+    hint = _HINTS[method.method].format(mount=getattr(method, "mount", ""))
     if answer.status == FORBIDDEN:
         # The server says no more than that, also where nothing is mounted.
         hint += "; or correct `mount` or `namespace` if this login is elsewhere"
     return LoginRejectedError(error.detail, hint)
 
 
-def _look_up(
-    server: Server,
-    method: auth.TokenAuthSettings,
-    connection: Connection,
-    clock: Clock,
-    patience: Patience,
-) -> Token:
-    text = SecretInput(method.token_file, method.token_env).read()
-    now = clock()
-    answer = patience.answer(
-        lambda: connection.send(
-            lambda vault: vault.auth.token.lookup_self(),
-            f"cannot use the token from {method.token_file or method.token_env}",
-            namespace=server.namespace,
-            token=text,
-        )
-    )
+def _given(answer: Answer, text: Secret, now: datetime) -> Token:
+    """Return what the server says of a token that somebody else made."""
     if not answer.response.ok:
         error = answer.error()
         if answer.status != FORBIDDEN or not is_vaults(answer.response):
@@ -230,8 +200,7 @@ def _look_up(
             )
         # Its policies don't let it look at itself. It may still read; its end is not known then.
         return Token(text)
-    data = answer.document.get("data")
-    data = data if isinstance(data, Mapping) else {}
+    data = answer.data
     left = duration(data.get("ttl"))
     return Token(
         text,
@@ -241,13 +210,12 @@ def _look_up(
         uses=whole_number(data.get("num_uses")),
         periodic=bool(data.get("period")),
         batch=data.get("type") == "batch",
-        policies=_names(data.get("policies")),
+        policies=tuple(map(str, list_in(data.get("policies")))),
     )
 
 
 def _granted(answer: Answer, now: datetime) -> Token:
-    auth = answer.document.get("auth")
-    auth = auth if isinstance(auth, Mapping) else {}
+    auth = object_in(answer.document.get("auth"))
     text = auth.get("client_token")
     if not isinstance(text, str) or not text:
         raise PermanentError(
@@ -262,29 +230,28 @@ def _granted(answer: Answer, now: datetime) -> Token:
         ttl,
         now + ttl if ttl else None,
         batch=auth.get("token_type") == "batch",
-        policies=_names(auth.get("policies")),
+        policies=tuple(map(str, list_in(auth.get("policies")))),
     )
 
 
-def _asked(server: Server, method: _Posted, connection: Connection) -> Ask:
-    """Return what asks for a login; the secret is read now."""
+def _asked(server: Server, connection: Connection) -> Ask:
+    """Return what asks for a login, or about a token; the secret is read now."""
+    method = server.auth
+    if isinstance(method, auth.TokenAuthSettings | auth.AgentAuthSettings):
+        return lambda vault: vault.auth.token.lookup_self()
     given = secret_input(server)
+    secret = given.read() if given and not isinstance(method, auth.CertAuthSettings) else None
     mount = method.mount
     there = {"mount_point": mount, "use_token": False}
     match method:
-        case auth.ApproleAuthSettings():
-            role_id, secret_id = method.role_id, given.read() if given else None
-            return lambda vault: vault.auth.approle.login(role_id, secret_id, **there)
-        case auth.KubernetesAuthSettings() | auth.JwtAuthSettings():
-            role, jwt = method.role, SecretInput(method.jwt_file).read()
-            if isinstance(method, auth.JwtAuthSettings):
-                return lambda vault: vault.auth.jwt.jwt_login(
-                    role, jwt, path=mount, use_token=False
-                )
-            return lambda vault: vault.auth.kubernetes.login(role, jwt, **there)
-        case auth.UserpassAuthSettings():
-            name, password = quote(method.username), SecretInput(method.password_file).read()
-            return lambda vault: vault.auth.userpass.login(name, password, **there)
+        case auth.ApproleAuthSettings(role_id=role_id):
+            return lambda vault: vault.auth.approle.login(role_id, secret, **there)
+        case auth.KubernetesAuthSettings(role=role):
+            return lambda vault: vault.auth.kubernetes.login(role, secret, **there)
+        case auth.JwtAuthSettings(role=role):
+            return lambda vault: vault.auth.jwt.jwt_login(role, secret, path=mount, use_token=False)
+        case auth.UserpassAuthSettings(username=name):
+            return lambda vault: vault.auth.userpass.login(quote(name), secret, **there)
         case auth.CertAuthSettings():
             # hvac's method reads certificate files again; the connection shows the certificate.
             fields: dict[str, str | Secret] = {"name": method.role} if method.role else {}
@@ -300,7 +267,3 @@ def _asked(server: Server, method: _Posted, connection: Connection) -> Ask:
     return lambda vault: vault.adapter.login(
         f"v1/auth/{quote(mount)}/login", use_token=False, json=fields
     )
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    return tuple(map(str, value)) if isinstance(value, list) else ()

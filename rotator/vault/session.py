@@ -13,17 +13,72 @@ from rotator.vault.shared_login import Granted, SharedLogin, shared_login
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from datetime import datetime
 
     from rotator.core.ports import Clock
     from rotator.vault.connection import Answer, Ask, VaultSettings
     from rotator.vault.engines import Mounts
 
+# Seconds for which quotas and standbys are waited for: a fetch has a minute, a read 20 seconds.
 FETCH_PATIENCE, TARGET_PATIENCE = 30.0, 12.0
-"""Seconds for which quotas and standbys are waited for: a fetch has a minute, a read 20 seconds."""
 
 # A standby may not know a token yet that was just made on the active node.
 _NEW_TOKEN_SECONDS = 2.0
+_SHORTEST, _LONGEST = 0.25, 4.0
 _AGENT_TOKEN = "the token is the Agent's or Proxy's own: api_proxy { use_auto_auth_token = true }"  # noqa: S105  a hint
+
+
+class Patience:
+    """Waits within one piece of work (a fetch, a read) for quotas and standbys, for `seconds`.
+
+    Drivers do one thing and raise; this is the one place where a driver of Vault waits. The reason:
+    a rate quota of 5 requests a second lets 30 sources through within seconds if each waits a
+    little, and none, time after time, if all fail and come back together. A standby that is behind
+    its active node knows a new token some milliseconds later.
+
+    Only what the table `SOON` has (see `errors`) is waited for: the server then has not done what
+    it was asked. The server's own `Retry-After` counts; without one the waits double, and are
+    spread so that those who wait do not come back together. A wait that would end after the bound
+    is not begun: the answer then is the error, with `Retry-After` in it for the schedule.
+
+    `clock` gives seconds that only grow, `chance` a number in [0, 1).
+    """
+
+    def __init__(
+        self,
+        seconds: float,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._seconds, self._sleep, self._clock, self._chance = seconds, sleep, clock, chance
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a piece of work: the bound counts from now."""
+        self._end = self._clock() + self._seconds
+
+    def answer(
+        self, send: Callable[[], Answer], is_early: Callable[[Answer], bool] = lambda _: False
+    ) -> Answer:
+        """Return the answer to a request, sent again while the server asks for patience.
+
+        `is_early` says of another answer whether it too may change within seconds.
+        """
+        wait = _SHORTEST
+        while True:
+            answer = send()
+            evidence = evidence_in(answer.response)
+            waits = any(rule.matches(evidence) for rule in SOON) or is_early(answer)
+            if answer.response.ok or not waits:
+                return answer
+            pause = evidence.retry_after
+            if pause is None:
+                pause = wait * (0.5 + 0.5 * self._chance())
+            if self._clock() + pause >= self._end:
+                return answer
+            self._sleep(pause)
+            wait = min(2 * wait, _LONGEST)
 
 
 class VaultSession:
@@ -86,10 +141,14 @@ class VaultSession:
         granted = self._granted
         if granted is None:
             raise RuntimeError("open() comes first")
-        connection, token = granted.connection, granted.token.text
+        token = granted.token.text
+
+        def is_early(answer: Answer) -> bool:
+            is_new = time.monotonic() - granted.at < _NEW_TOKEN_SECONDS
+            return is_new and not self.login.is_given and token_is_bad(answer.response)
+
         answer = self._patience.answer(
-            lambda: connection.send(ask, namespace=self._namespace, token=token),
-            self._may_not_be_known_yet,
+            lambda: granted.connection.send(ask, namespace=self._namespace, token=token), is_early
         )
         if answer.response.ok or answer.status in accept:
             _ = answer.document  # raises where something else sent it
@@ -99,15 +158,6 @@ class VaultSession:
         if error.reason is Reason.FORBIDDEN and token is None:
             error.hint += f"; {_AGENT_TOKEN}"
         raise error
-
-    def _may_not_be_known_yet(self, answer: Answer) -> bool:
-        granted = self._granted
-        return (
-            granted is not None
-            and not self.login.is_given
-            and token_is_bad(answer.response)
-            and time.monotonic() - granted.at < _NEW_TOKEN_SECONDS
-        )
 
 
 def open_session(
@@ -120,60 +170,17 @@ def open_session(
     return VaultSession(settings, shared_login(settings, clock, timeouts), Patience(patience))
 
 
-_SHORTEST, _LONGEST = 0.25, 4.0
+class WithLogin:
+    """What a source or target says of the login that its session shares."""
 
+    _session: VaultSession
 
-class Patience:
-    """Waits within one piece of work (a fetch, a read) for quotas and standbys, for `seconds`.
+    @property
+    def token_expires_at(self) -> datetime | None:
+        """When the login token ends; None where it has no known end, or there is none yet."""
+        token = self._session.login.token
+        return token.expires_at if token else None
 
-    Drivers do one thing and raise; this is the one place where a driver of Vault waits. The reason:
-    a rate quota of 5 requests a second lets 30 sources through within seconds if each waits a
-    little, and none, time after time, if all fail and come back together. A standby that is behind
-    its active node knows a new token some milliseconds later.
-
-    Only what the table `SOON` has (see `errors`) is waited for: the server then has not done what
-    it was asked. The server's own `Retry-After` counts; without one the waits double, and are
-    spread so that those who wait do not come back together. A wait that would end after the bound
-    is not begun: the answer then is the error, with `Retry-After` in it for the schedule.
-
-    `clock` gives seconds that only grow, `chance` a number in [0, 1).
-    """
-
-    def __init__(
-        self,
-        seconds: float,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
-        chance: Callable[[], float] = random.random,
-    ) -> None:
-        self._seconds = seconds
-        self._sleep = sleep
-        self._clock = clock
-        self._chance = chance
-        self._end = clock() + seconds
-
-    def begin(self) -> None:
-        """Begin a piece of work: the bound counts from now."""
-        self._end = self._clock() + self._seconds
-
-    def answer(
-        self, send: Callable[[], Answer], is_early: Callable[[Answer], bool] = lambda _: False
-    ) -> Answer:
-        """Return the answer to a request, sent again while the server asks for patience.
-
-        `is_early` says of another answer whether it too may change within seconds.
-        """
-        wait = _SHORTEST
-        while True:
-            answer = send()
-            if answer.response.ok:
-                return answer
-            evidence = evidence_in(answer.response)
-            if not (any(rule.matches(evidence) for rule in SOON) or is_early(answer)):
-                return answer
-            asked = evidence.retry_after
-            pause = wait * (0.5 + 0.5 * self._chance()) if asked is None else asked
-            if self._clock() + pause >= self._end:
-                return answer
-            self._sleep(pause)
-            wait = min(2 * wait, _LONGEST)
+    def login_stamp(self) -> str:
+        """Return what changes when the secret that logs in changes, or how it is configured."""
+        return self._session.login.login_stamp()

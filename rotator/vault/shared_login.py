@@ -19,8 +19,6 @@ from rotator.vault.engines import Mounts
 from rotator.vault.login import Token, log_in, renew, secret_input
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from rotator.core.ports import Clock
     from rotator.vault.connection import VaultSettings
     from rotator.vault.session import Patience
@@ -74,11 +72,6 @@ class SharedLogin:
     def token(self) -> Token | None:
         """The login token in use; None where there is none yet."""
         return self._granted.token if self._granted else None
-
-    @property
-    def token_expires_at(self) -> datetime | None:
-        """When the login token ends; None where it has no known end, or there is none yet."""
-        return self.token.expires_at if self.token else None
 
     def mounts_in(self, namespace: str | None) -> Mounts:
         """Return what is known of the mounts in a namespace."""
