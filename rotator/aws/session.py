@@ -1,5 +1,9 @@
 """A session of the AWS SDK that never prompts, ends in time, and asks the configured STS.
 
+What is read of an answer is bounded, as the SDK reads it whole, however long it is. It asks the
+listeners of its event `before-send` for an answer, and else gets it itself:
+https://docs.aws.amazon.com/boto3/latest/guide/events.html
+
 The SDK's descriptions of AWS and its handlers are loaded once: that is most of the work of a fetch,
 and none of it depends on who we are.
 """
@@ -12,14 +16,12 @@ import os
 import subprocess
 import time
 import zlib
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
 from botocore import credentials
 from botocore import exceptions as sdk
-from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import InvalidConfigError, RefreshWithMFAUnsupportedError
 from botocore.hooks import HierarchicalEmitter
@@ -37,13 +39,10 @@ from rotator.system.cache import Cache
 from rotator.system.program import ProgramOutputError, ProgramTimeoutError, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-SECONDS = (5.0, 15.0)
-"""To connect, and for one read."""
-
-_PROCESS_SECONDS = 20.0
-_PROCESS_BYTES = 64 * 1024
+SECONDS = (5.0, 15.0)  # to connect, and for one read
+_PROCESS_SECONDS, _PROCESS_BYTES = 20.0, 64 * 1024
 
 
 class Access(Struct, frozen=True):
@@ -66,8 +65,7 @@ class Session(botocore.session.Session):  # type: ignore[misc]  # published with
     """The SDK's session; its own calls to STS, for roles of profiles and pods, go to ours too."""
 
     sts_endpoint_url: str | None = None
-    last_call: str | None = None
-    """The call that was made last, for people: the SDK's own calls are not ours to name."""
+    last_call: str | None = None  # for people: the SDK's own calls are not ours to name
 
     def create_client(self, service_name: str, *args: Any, **options: Any) -> Any:
         """Return a client; the SDK's own providers of credentials make theirs here too."""
@@ -178,14 +176,10 @@ def _handlers() -> HierarchicalEmitter:
     return hooks
 
 
-@functools.cache
-def _descriptions() -> Loader:
-    """Return the process's one loader, which keeps what it has read."""
-    return Loader()
+# The process's one loader, which keeps what it has read.
+_descriptions = functools.cache(Loader)
 
-
-LIMIT = 256 * 1024
-"""Bytes. A token has a few thousand."""
+LIMIT = 256 * 1024  # bytes; a token has a few thousand
 
 # As the SDK's own clients have it: else a body waits 40 ms until its head is acknowledged.
 _AT_ONCE = HTTPConnection.default_socket_options
@@ -216,7 +210,7 @@ def bound(session: Session, ca_file: Path | None, seconds: tuple[float, float]) 
     """
     bundle = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
     verify = str(ca_file) if ca_file else bundle or True
-    session.register("before-send", partial(_answer, verify, seconds))
+    session.register("before-send", functools.partial(_answer, verify, seconds))
 
 
 def _answer(verify: str | bool, seconds: tuple[float, float], request: Any, **_: Any) -> Any:  # noqa: FBT001  as the SDK has it
@@ -224,16 +218,17 @@ def _answer(verify: str | bool, seconds: tuple[float, float], request: Any, **_:
     http = _sessions.get(
         (verify, seconds, *sorted(proxies.items())),
         [Path(verify)] if isinstance(verify, str) else [],
-        partial(_Http, verify, proxies, timeout=seconds, socket_options=_AT_ONCE),
+        functools.partial(_Http, verify, proxies, timeout=seconds, socket_options=_AT_ONCE),
     )
     request.stream_output = True
     answer = http.send(request)
     try:
-        body = _Body(_whole(answer, request.url, time.monotonic() + 2 * seconds[1]))
+        # Where the SDK keeps a body that it has read.
+        answer._content = _whole(answer, request.url, time.monotonic() + 2 * seconds[1])  # noqa: SLF001
     except BaseException:
         answer.raw.close()
         raise
-    return AWSResponse(request.url, answer.status_code, answer.headers, body)
+    return answer
 
 
 def _whole(answer: Any, url: str, deadline: float) -> bytes:
@@ -248,14 +243,3 @@ def _whole(answer: Any, url: str, deadline: float) -> bytes:
     if len(data) > LIMIT:
         raise ResponseParserError("it is too long")
     return data
-
-
-class _Body:
-    """A body that was read, as the SDK takes one."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def stream(self) -> Iterator[bytes]:
-        """Give it in one piece."""
-        yield self._data

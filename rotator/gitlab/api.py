@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 
 Got = TypeVar("Got")
 
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 15.0
+TIMEOUTS = (5.0, 15.0)  # seconds to connect, and for each wait for an answer
 _TURN_SECONDS = 60.0
 _SUCCESS = range(200, 300)
 
@@ -51,7 +50,7 @@ class GitlabApi:
         clock: Clock,
         timeouts: tuple[float, float],
     ) -> None:
-        self._asked = asked
+        self.asked = asked
         self._token = token
         self.ca_file = str(ca_file) if ca_file else None
         self._clock = clock
@@ -64,29 +63,29 @@ class GitlabApi:
         that `gitlab/errors.py` has for the answer or its absence.
         """
         token = self._readable_token()  # before its turn: the file may be on a mount that hangs
-        turns = _turns(self._asked.url)
+        turns = _turns(self.asked.url)
         if not turns.acquire(timeout=_TURN_SECONDS):
             raise TemporaryError(
                 Reason.TIMEOUT,
-                f"{self._asked}: not asked, as {AT_ONCE} calls at once took up GitLab for "
+                f"{self.asked}: not asked, as {AT_ONCE} calls at once took up GitLab for "
                 f"{_TURN_SECONDS:g} s",
                 "nothing to do if it passes; else see how fast GitLab answers",
             )
         try:
             return do(
                 gitlab.Gitlab(
-                    self._asked.url,
+                    self.asked.url,
                     private_token=token,
                     ssl_verify=self.ca_file or True,
                     session=_session(self._timeouts),
                 )
             )
         except RefusedError as error:
-            raise refused(error.response, self._asked, self._clock()) from None
+            raise refused(error.response, self.asked, self._clock()) from None
         except OSError as error:  # requests' exceptions are among them
-            raise no_answer(error, self._asked, self.ca_file) from None
+            raise no_answer(error, self.asked, self.ca_file) from None
         except gitlab.GitlabParsingError:
-            raise unreadable(self._asked) from None
+            raise unreadable(self.asked) from None
         finally:
             turns.release()
 
@@ -96,8 +95,8 @@ class GitlabApi:
             # requests would quote it in its own error
             raise PermanentError(
                 Reason.MALFORMED,
-                f"the access token in {self._asked.token} is not one line of plain characters",
-                f"write the token alone into {self._asked.token}, as GitLab showed it (glpat-…)",
+                f"the access token in {self.asked.token} is not one line of plain characters",
+                f"write the token alone into {self.asked.token}, as GitLab showed it (glpat-…)",
             )
         return token
 
@@ -185,7 +184,7 @@ class Asked:
     @property
     def place(self) -> str:
         """Whose variable it is: `group team`, `the instance`."""
-        return f"{self.owner} {self.path}" if self.path else f"the {self.owner}"
+        return f"{self.owner} {self.path}" if self.path else "the instance"
 
     @property
     def role(self) -> str:
@@ -204,22 +203,21 @@ class Asked:
         """Where a new access token is made."""
         if self.owner == INSTANCE:
             return f"{self.url}/-/user_settings/personal_access_tokens, as an administrator"
-        if self.path.isdigit():
-            return f"{self.url}, {self.place}, Settings > Access tokens"
-        return f"{self.url}/{self._page}/-/settings/access_tokens"
+        return self._page("access_tokens", "Access tokens")
 
     @property
     def variables_page(self) -> str:
         """Where a person sees the variable."""
         if self.owner == INSTANCE:
             return f"{self.url}/admin/application_settings/ci_cd, Variables"
-        if self.path.isdigit():
-            return f"{self.url}, {self.place}, Settings > CI/CD > Variables"
-        return f"{self.url}/{self._page}/-/settings/ci_cd, Variables"
+        return self._page("ci_cd, Variables", "CI/CD > Variables")
 
-    @property
-    def _page(self) -> str:
-        return f"groups/{self.path}" if self.owner == "group" else self.path
+    def _page(self, address: str, name: str) -> str:
+        """Return a page of the settings: by its name where only an id is known."""
+        if self.path.isdigit():
+            return f"{self.url}, {self.place}, Settings > {name}"
+        groups = "groups/" if self.owner == "group" else ""
+        return f"{self.url}/{groups}{self.path}/-/settings/{address}"
 
     def __str__(self) -> str:
         scope = "" if self.scope == ANY_SCOPE else f" (scope {self.scope})"

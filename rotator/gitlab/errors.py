@@ -21,7 +21,7 @@ from rotator.core.errors import (
 )
 from rotator.http.causes import distrust, system_message
 from rotator.http.error_rules import ErrorRule, Evidence, classify, on
-from rotator.http.reading import json_in
+from rotator.http.reading import json_in, object_in
 from rotator.http.retry_after import retry_after
 from rotator.http.server_text import shown
 from rotator.http.session import AnswerTooLongError
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     import requests
 
     from rotator.gitlab.api import Asked
-
-_LONGEST_MESSAGE = 300
 
 
 class RefusedError(Exception):
@@ -197,21 +195,18 @@ def _given(asked: Asked) -> dict[str, str]:
 
 def _said(response: requests.Response, body: str) -> str:
     """Return the status and GitLab's own message; the body of a proxy's page says nothing."""
-    answer = json_in(body)
-    message: object = None
-    if isinstance(answer, dict):
-        message = answer.get("error_description") or answer.get("message") or answer.get("error")
-    elif "text/plain" in response.headers.get("Content-Type", ""):
+    answer = object_in(json_in(body))
+    message = answer.get("error_description") or answer.get("message") or answer.get("error")
+    if not answer and "text/plain" in response.headers.get("Content-Type", ""):
         message = body.strip()
     text = message if isinstance(message, str) else json.dumps(message) if message else ""
     hidden = _sent(response)
     status = shown(f"{response.status_code} {response.reason}", hidden)
-    return f"{status}: {shown(text, hidden)[:_LONGEST_MESSAGE]}" if text else status
+    return f"{status}: {shown(text, hidden)}" if text else status
 
 
 def _sent(response: requests.Response) -> list[str]:
     """Return what was sent and may not be shown, though the answer may repeat it."""
     request = response.request
-    sent = json_in(request.body or b"")
-    value = sent.get("value") if isinstance(sent, dict) else None
+    value = object_in(json_in(request.body or b"")).get("value")
     return [str(each) for each in (request.headers.get("PRIVATE-TOKEN"), value) if each]

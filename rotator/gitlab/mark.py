@@ -18,12 +18,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rotator.core.model import Mark
+from rotator.http.reading import time_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LIMIT = 255
-"""Characters in a description. https://docs.gitlab.com/api/group_level_variables/"""
+LIMIT = 255  # characters in a description: https://docs.gitlab.com/api/group_level_variables/
 
 _LONGEST_ROTATION = 100
 _BEGINNING = "Kept fresh by rotator ("
@@ -68,7 +68,7 @@ def parse(description: str | None) -> Mark | None:
             fingerprint = value.partition(" ")[0]
         elif title == _ENDLESS:
             expires |= dict.fromkeys(_NAME.findall(names))
-        elif word == "until" and (end := _time(value)):
+        elif word == "until" and (end := time_in(value)):
             expires |= dict.fromkeys(_NAME.findall(names), end)
     return Mark(expires, fingerprint, head["rotation"])
 
@@ -90,11 +90,3 @@ def _title(end: datetime | None) -> str:
     if end is None:
         return _ENDLESS
     return "until " + end.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(text)
-        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None

@@ -34,7 +34,7 @@ KEY = "DOCKER_AUTH_CONFIG"
 WINS = "Docker 28.3 or newer and GitLab Runner take its logins before those that rotator publishes"
 
 
-def overruling(api: GitlabApi, asked: Asked, case: Case) -> Iterator[Found]:
+def overruling(api: GitlabApi, case: Case) -> Iterator[Found]:
     """Ask GitLab for such a variable at a target's group or project, above it, and the instance."""
     if not any(map(_is_beaten, configured(case))):
         return
@@ -42,12 +42,12 @@ def overruling(api: GitlabApi, asked: Asked, case: Case) -> Iterator[Found]:
         (target.owner, target.owner_path)
         for target in configured(case)
         if isinstance(target, GitlabVariableTargetSettings)
-        and target.url == asked.url
+        and target.url == api.asked.url
         and target.key == KEY
         and target.enabled
     }
     found, unknown = [], []
-    for owner, path in _above(asked):
+    for owner, path in _above(api.asked):
         if (owner, path) in ours:
             continue
         name = f"{owner} {shown(path)}" if path else "the instance"
@@ -91,9 +91,7 @@ def _above(asked: Asked) -> Iterator[Space]:
         yield "instance", ""
 
 
-MOST_ASKED = 100
-"""Sub-groups and projects, each of them one request."""
-
+MOST_ASKED = 100  # sub-groups and projects, each of them one request
 SECONDS = 2.0
 _AT_ONCE = 10
 _PER_PAGE = 100
@@ -118,65 +116,53 @@ class Below:
 
     @property
     def cut(self) -> bool:
-        """Tell whether some were not counted at."""
+        """Tell whether some were not asked."""
         return self.more or self.counted < self.known
 
 
-class Shadows:
-    """One look below a group."""
+def shadows(api: GitlabApi) -> Below:
+    """Look for variables that shadow a group's: those of its sub-groups and projects win.
 
-    def __init__(self, api: GitlabApi, asked: Asked) -> None:
-        self._api = api
-        self._asked = asked
+    There can be thousands, so this asks sub-groups first and then the busiest projects, and stops
+    after a number of requests and after a time. Raises `DriverError` where the lists can't be had.
+    """
+    deadline = time.monotonic() + SECONDS
+    groups, projects = _below(api, "descendant_groups"), _below(api, "projects")
+    spaces: list[Space] = [("group", path) for path in groups]
+    spaces += [("project", path) for path in projects]
+    waiting = spaces[:MOST_ASKED]
+    found: list[str] = []
+    counted = hidden = 0
+    while waiting and time.monotonic() < deadline:
+        turn, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
+        answers = ThreadedEach()(
+            lambda space: has_key(api, *space, api.asked.key), turn, _TURN_SECONDS
+        )
+        for (_, path), answer in zip(turn, answers, strict=True):
+            if isinstance(answer, Exception) and not isinstance(answer, DriverError):
+                raise answer
+            hidden += isinstance(answer, PermanentError)
+            counted += not isinstance(answer, Exception)
+            found += [path] if answer in ("one", "several") else []
+        if any(isinstance(answer, TemporaryError) for answer in answers):
+            break  # it is asked too much of GitLab
+    more = _PER_PAGE in (len(groups), len(projects))
+    return Below(tuple(found), counted, len(spaces), more, hidden)
 
-    def look(self) -> Below:
-        """Ask sub-groups first and then projects, the busiest first; 2 requests and one for each.
 
-        Raises `DriverError` where the lists can't be had.
-        """
-        deadline = time.monotonic() + SECONDS
-        groups, projects = self._list("descendant_groups"), self._list("projects")
-        spaces: list[Space] = [("group", path) for path in groups]
-        spaces += [("project", path) for path in projects]
-        waiting = spaces[:MOST_ASKED]
-        found: list[str] = []
-        counted = hidden = 0
-
-        def has_our_key(space: Space) -> str:
-            return has_key(self._api, *space, self._asked.key)
-
-        while waiting and time.monotonic() < deadline:
-            turn, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
-            answers = ThreadedEach()(has_our_key, turn, _TURN_SECONDS)
-            for (_, path), answer in zip(turn, answers, strict=True):
-                if isinstance(answer, Exception) and not isinstance(answer, DriverError):
-                    raise answer
-                hidden += isinstance(answer, PermanentError)
-                counted += not isinstance(answer, Exception)
-                found += [path] if answer in ("one", "several") else []
-            if any(isinstance(answer, TemporaryError) for answer in answers):
-                break  # it is asked too much of GitLab
-        more = _PER_PAGE in (len(groups), len(projects))
-        return Below(tuple(found), counted, len(spaces), more, hidden)
-
-    def _list(self, what: Literal["descendant_groups", "projects"]) -> list[str]:
-        """Return the paths on the first page of what is below the group."""
-        asked: dict[str, Any] = {"per_page": _PER_PAGE, "page": 1, "get_all": False}
-        if what == "projects":
-            asked |= {
-                "include_subgroups": True,
-                "archived": False,
-                "simple": True,
-                "order_by": "last_activity_at",
-            }
-
-        def get(client: gitlab.Gitlab) -> list[Any]:
-            group = client.groups.get(self._asked.path, lazy=True)
-            below = group.projects if what == "projects" else group.descendant_groups
-            return list(below.list(**asked))
-
-        name = "path_with_namespace" if what == "projects" else "full_path"
-        return [str(each.attributes.get(name, each.get_id())) for each in self._api.call(get)]
+def _below(api: GitlabApi, what: Literal["descendant_groups", "projects"]) -> list[str]:
+    """Return the paths on the first page of what is below the group."""
+    asked: dict[str, Any] = {"per_page": _PER_PAGE, "page": 1, "get_all": False}
+    name = "full_path"
+    if what == "projects":
+        asked |= {"include_subgroups": True, "archived": False, "simple": True}
+        asked |= {"order_by": "last_activity_at"}
+        name = "path_with_namespace"
+    group = api.asked.path
+    listed = api.call(
+        lambda client: list(getattr(client.groups.get(group, lazy=True), what).list(**asked))
+    )
+    return [str(each.attributes.get(name, each.get_id())) for each in listed]
 
 
 def has_key(api: GitlabApi, owner: str, path: str, key: str) -> Literal["none", "one", "several"]:

@@ -1,22 +1,25 @@
-"""Renews rotator's own access token by self-rotation, before it ends (`rotate_before`).
+"""Rotator's own access token: what GitLab says of it, and its renewal (`rotate_before`).
 
-The old token is dead once GitLab answers, and a second try with a dead token revokes every token
-that came from it. So a rotation is noted on the disk first, its answer is put there at once, and
-where the answer was lost the old token is tried, not rotated, before anything else.
+It is renewed by self-rotation. The old token is dead once GitLab answers, and a second try with a
+dead token revokes every token that came from it. So a rotation is noted on the disk first, its
+answer is put there at once, and where the answer was lost the old token is tried, not rotated.
 
-https://docs.gitlab.com/api/personal_access_tokens/#rotate-a-personal-access-token
+https://docs.gitlab.com/api/personal_access_tokens/#rotate-a-personal-access-token,
+https://docs.gitlab.com/auth/tokens/fine_grained_access_tokens/
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from rotator.core.errors import DriverError, LoginRejectedError, Reason
-from rotator.gitlab import access_token, token_file
+from rotator.gitlab import token_file
 from rotator.gitlab.errors import new_token
+from rotator.http.reading import list_in, object_in, time_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,38 +29,80 @@ if TYPE_CHECKING:
     from gitlab.mixins import RotateMixin
 
     from rotator.core.ports import Clock
-    from rotator.gitlab.access_token import AccessToken
-    from rotator.gitlab.api import Asked, GitlabApi
+    from rotator.gitlab.api import GitlabApi
     from rotator.gitlab.token_file import TokenFile
 
-LONGEST_LIFE = timedelta(days=365)
-AGAIN = timedelta(hours=1)
-"""How long a lost answer, or a refusal, is left alone: GitLab may still be at work on the call."""
+API = "api"
+_PERMISSIONS = {
+    "create_variable": "CI/CD Variable: Create",
+    "read_variable": "CI/CD Variable: Read",
+    "update_variable": "CI/CD Variable: Update",
+}
+"""What a fine-grained token needs, as the API and as GitLab's pages name it."""
 
-_CLEAR = frozenset(
-    {Reason.FORBIDDEN, Reason.INVALID, Reason.NOT_FOUND, Reason.LOGIN_REJECTED, Reason.THROTTLED}
-)
-"""What GitLab says before it does anything; any other failure may come after it has rotated."""
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """What GitLab says of one access token; a field that it leaves out is not known.
+
+    `expires_at` is the midnight (UTC) at which it ends, None where it never does. A classic token
+    needs `api` among its `scopes`; a fine-grained one has `permissions` in its place.
+    """
+
+    name: str
+    created_at: datetime | None
+    expires_at: datetime | None
+    scopes: tuple[str, ...]
+    permissions: frozenset[str]
+
+    @property
+    def is_fine_grained(self) -> bool:
+        """Tell whether permissions count; a classic token may list `granular` beside `api`."""
+        return API not in self.scopes and "granular" in self.scopes
+
+    @property
+    def missing(self) -> list[str]:
+        """The permissions that a fine-grained token lacks everywhere, as GitLab names them."""
+        return [title for name, title in _PERMISSIONS.items() if name not in self.permissions]
+
+
+def read_token(api: GitlabApi) -> AccessToken:
+    """Return what GitLab says of the token in use; one call. Raises as `GitlabApi.call`."""
+    answer = api.call(lambda client: client.personal_access_tokens.get("self").attributes)
+    grants = map(object_in, list_in(answer.get("granular_scopes")))
+    return AccessToken(
+        str(answer.get("name", "")),
+        time_in(answer.get("created_at")),
+        time_in(answer.get("expires_at")),
+        tuple(map(str, list_in(answer.get("scopes")))),
+        frozenset(str(name) for grant in grants for name in list_in(grant.get("permissions"))),
+    )
+
+
+LONGEST_LIFE = timedelta(days=365)
+# How long a lost answer, or a refusal, is left alone: GitLab may still be at work on the call.
+AGAIN = timedelta(hours=1)
+# What GitLab says before it does anything; any other failure may come after it has rotated.
+_CLEAR = (
+    Reason.FORBIDDEN, Reason.INVALID, Reason.NOT_FOUND, Reason.LOGIN_REJECTED, Reason.THROTTLED
+)  # fmt: skip
 
 _BOT = re.compile(r"(group|project)_(\d+)_bot")
 _LOCK = Lock()
 _SHARED: dict[tuple[object, ...], OwnToken] = {}
 
 
-def shared(api: GitlabApi, asked: Asked, path: Path, before: timedelta, clock: Clock) -> OwnToken:
+def shared(api: GitlabApi, path: Path, before: timedelta, clock: Clock) -> OwnToken:
     """Return the process's one for this file, so that a thousand targets ask about it once."""
-    key = (asked.url, path, before, api.ca_file, clock)
-    return _SHARED.setdefault(key, OwnToken(api, asked, path, before, clock))
+    key = (api.asked.url, path, before, api.ca_file, clock)
+    return _SHARED.setdefault(key, OwnToken(api, path, before, clock))
 
 
 class OwnToken:
     """The access token in one file, which any number of targets use."""
 
-    def __init__(
-        self, api: GitlabApi, asked: Asked, path: Path, rotate_before: timedelta, clock: Clock
-    ) -> None:
+    def __init__(self, api: GitlabApi, path: Path, rotate_before: timedelta, clock: Clock) -> None:
         self._api = api
-        self._asked = asked
         self._path = path
         self._before = rotate_before
         self._clock = clock
@@ -145,7 +190,7 @@ class OwnToken:
     def _read(self) -> AccessToken:
         stamp = self._stamp()
         if self._token is None or self._token[0] != stamp:
-            self._token = (stamp, access_token.read(self._api))
+            self._token = (stamp, read_token(self._api))
         return self._token[1]
 
     def _life(self, token: AccessToken) -> timedelta:
@@ -174,8 +219,8 @@ class OwnToken:
         return self._path.with_name(f".{self._path.name}.new")
 
     def _lost(self, what: str) -> LoginRejectedError:
-        hint = f"{new_token(self._asked)}; then: rm -f {self._beside}"
-        return LoginRejectedError(f"{self._asked}: {what} ({self._path})", hint)
+        hint = f"{new_token(self._api.asked)}; then: rm -f {self._beside}"
+        return LoginRejectedError(f"{self._api.asked}: {what} ({self._path})", hint)
 
     def _stamp(self) -> object:
         status = self._path.stat()

@@ -37,16 +37,12 @@ class BusyError(Exception):
 
 @dataclass(slots=True)
 class TokenFile:
-    """A place that is open and tried for a new token."""
+    """A place that is open and tried for a new token; `name`: of the file beside the token's."""
 
     path: Path
+    name: str
     opened: int
     new: int
-
-    @property
-    def name(self) -> str:
-        """The name of the file beside the token's."""
-        return _new_name(self.path)
 
     def left(self) -> str:
         """Return the token that an earlier process received and could not put in its place."""
@@ -88,16 +84,16 @@ def replacing(path: Path) -> Iterator[TokenFile]:
     Raises `CannotReplaceError` where a new token could not be put there, and `BusyError`.
     """
     check(path)
+    name = f".{path.name}.new"
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         with directory(path.parent) as opened:
-            new = os.open(
-                _new_name(path), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600,
-                dir_fd=opened,
-            )  # fmt: skip
+            place = TokenFile(path, name, opened, os.open(name, flags, 0o600, dir_fd=opened))
             try:
-                yield _locked(path, opened, new)
+                _lock(place)
+                yield place
             finally:
-                os.close(new)
+                os.close(place.new)
     except OSError as error:
         raise CannotReplaceError(f"{path} can't be replaced: {error.strerror}") from error
 
@@ -124,25 +120,17 @@ def check(path: Path, proc: Path = PROC) -> None:
         raise CannotReplaceError(f"{path} is on a {below} file system, which hosts may share")
 
 
-def _locked(path: Path, opened: int, new: int) -> TokenFile:
+def _lock(place: TokenFile) -> None:
+    """Lock out other processes, and give the new file the old one's owner and mode."""
+    new = os.fstat(place.new)
     try:
-        fcntl.flock(new, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+        fcntl.flock(place.new, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        named = os.stat(place.name, dir_fd=place.opened, follow_symlinks=False)
+    except (BlockingIOError, FileNotFoundError) as error:
         raise BusyError from error
-    try:
-        same = os.path.samestat(
-            os.fstat(new), os.stat(_new_name(path), dir_fd=opened, follow_symlinks=False)
-        )
-    except FileNotFoundError as error:
-        raise BusyError from error  # the lock's holder has just put it in the token's place
-    if not same:
-        raise BusyError
-    old = path.stat()
-    if (old.st_uid, old.st_gid) != (os.fstat(new).st_uid, os.fstat(new).st_gid):
-        os.fchown(new, old.st_uid, old.st_gid)
-    os.fchmod(new, stat.S_IMODE(old.st_mode))
-    return TokenFile(path, opened, new)
-
-
-def _new_name(path: Path) -> str:
-    return f".{path.name}.new"
+    if not os.path.samestat(new, named):
+        raise BusyError  # the lock's holder has just put it in the token's place
+    old = place.path.stat()
+    if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+        os.fchown(place.new, old.st_uid, old.st_gid)
+    os.fchmod(place.new, stat.S_IMODE(old.st_mode))

@@ -19,8 +19,7 @@ from rotator.core.docker_config import shown as shown_key
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Content, Held, Mark, Policy, Secret
 from rotator.core.ports import Target
-from rotator.gitlab import access_token
-from rotator.gitlab.api import CONNECT_SECONDS, INSTANCE, READ_SECONDS, Asked, GitlabApi
+from rotator.gitlab.api import INSTANCE, TIMEOUTS, Asked, GitlabApi
 from rotator.gitlab.errors import VariableMissingError
 from rotator.gitlab.mark import describe, parse
 from rotator.gitlab.own_token import shared
@@ -30,17 +29,13 @@ from rotator.system.secret_input import SecretInput
 if TYPE_CHECKING:
     from rotator.config.targets import GitlabVariableTargetSettings
     from rotator.core.ports import Clock
-    from rotator.gitlab.access_token import AccessToken
 
 _SHORTEST_MASKED = 8
+# What GitLab masks where it does not expand `$` (Ci::Maskable in its source).
 _MASKABLE = re.compile(rf"\S{{{_SHORTEST_MASKED},}}", re.ASCII)
-r"""What GitLab masks where it does not expand `$`: `\A\S{8,}\z` (Ci::Maskable in its source)."""
-
-_INSTANCE_CHARACTERS = 10_000
-"""The longest value of an instance's variable (Ci::InstanceVariable in GitLab's source)."""
-
+_INSTANCE_CHARACTERS = 10_000  # in an instance's variable (Ci::InstanceVariable there)
+# Linux starts no program with a longer `KEY=value` (MAX_ARG_STRLEN, the last zero byte counts).
 _ENVIRONMENT_BYTES = 128 * 1024
-"""Linux starts no program with a longer `KEY=value` (MAX_ARG_STRLEN, the last zero byte counts)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +62,7 @@ class GitlabVariableTarget(Target):
         settings: GitlabVariableTargetSettings,
         policy: Policy,
         clock: Clock,
-        timeouts: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
+        timeouts: tuple[float, float] = TIMEOUTS,
     ) -> None:
         super().__init__(settings.name, policy)
         self.server = settings.url
@@ -83,7 +78,7 @@ class GitlabVariableTarget(Target):
         )
         self.api = GitlabApi(self.asked, self._token, settings.ca_file, clock, timeouts)
         self._own_token = (
-            shared(self.api, self.asked, settings.token_file, settings.rotate_before, clock)
+            shared(self.api, settings.token_file, settings.rotate_before, clock)
             if settings.rotate_before is not None and settings.token_file is not None
             else None
         )
@@ -123,15 +118,8 @@ class GitlabVariableTarget(Target):
             return self._held(
                 self.api.call(lambda client: client.http_post(self.asked.api, post_data=wanted))
             )
-        return self._held(
-            self.api.call(
-                lambda client: client.http_put(self._path, post_data=wanted, **self._filter)
-            )
-        )
-
-    def access_token(self) -> AccessToken:
-        """Return what GitLab says of our own access token; one request."""
-        return access_token.read(self.api)
+        put = {"post_data": wanted, **self._filter}
+        return self._held(self.api.call(lambda client: client.http_put(self._path, **put)))
 
     def login_stamp(self) -> str:
         """Return what changes when the access token is replaced."""
@@ -153,21 +141,22 @@ class GitlabVariableTarget(Target):
 
     def check_value(self, value: str, *, masked: bool) -> None:
         """Raise `PermanentError` (invalid, too_large) for a value that GitLab would refuse."""
-        fewer = "publish fewer registries in it (`registries:`), or mount a file into the jobs"
-        size = len(f"{self.asked.key}={value}\0".encode())
+        size, too_large = len(f"{self.asked.key}={value}\0".encode()), ""
         if size > _ENVIRONMENT_BYTES:
-            raise PermanentError(
-                Reason.TOO_LARGE,
-                f"{self.asked}: the value needs {size} bytes in a job's environment, "
-                f"where Linux allows {_ENVIRONMENT_BYTES}",
-                fewer,
+            too_large = (
+                f"needs {size} bytes in a job's environment, where Linux allows "
+                f"{_ENVIRONMENT_BYTES}"
             )
-        if self.asked.owner == INSTANCE and len(value) > _INSTANCE_CHARACTERS:
+        elif self.asked.owner == INSTANCE and len(value) > _INSTANCE_CHARACTERS:
+            too_large = (
+                f"has {len(value)} characters, and GitLab allows {_INSTANCE_CHARACTERS:,} in an "
+                "instance's variable"
+            )
+        if too_large:
             raise PermanentError(
                 Reason.TOO_LARGE,
-                f"{self.asked}: the value has {len(value)} characters, and GitLab allows "
-                f"{_INSTANCE_CHARACTERS:,} in an instance's variable",
-                fewer,
+                f"{self.asked}: the value {too_large}",
+                "publish fewer registries in it (`registries:`), or mount a file into the jobs",
             )
         if masked and not _MASKABLE.fullmatch(value):
             short = len(value) < _SHORTEST_MASKED

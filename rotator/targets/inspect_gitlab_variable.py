@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from rotator.core.docker_config import shown
 from rotator.core.errors import DriverError
 from rotator.gitlab import token_file
-from rotator.gitlab.access_token import API
 from rotator.gitlab.errors import GranularError, new_token
-from rotator.gitlab.overruling import Shadows, has_key, overruling
+from rotator.gitlab.overruling import has_key, overruling, shadows
+from rotator.gitlab.own_token import API, read_token
 from rotator.inspection import TIMEOUTS, failed, failure, ok, warning
 from rotator.observe.times import relative
 from rotator.targets.gitlab_variable import GitlabVariableTarget
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rotator.config.targets import GitlabVariableTargetSettings
     from rotator.core.model import Held
-    from rotator.gitlab.access_token import AccessToken
+    from rotator.gitlab.own_token import AccessToken
     from rotator.inspection import Case, Finding, Found
 
 _SOON = timedelta(days=30)
@@ -46,7 +46,7 @@ def inspect(settings: GitlabVariableTargetSettings, case: Case) -> Iterator[Foun
         )
     if settings.group is not None:
         yield from _shadows(target)
-    yield from overruling(target.api, asked, case)
+    yield from overruling(target.api, case)
     yield held
 
 
@@ -69,7 +69,7 @@ def _token(target: GitlabVariableTarget, case: Case) -> Iterator[Found]:
     if settings.rotate_before is not None and settings.token_file is not None:
         yield from _own_rotation(settings.token_file)
     try:
-        token = target.access_token()
+        token = read_token(target.api)
     except GranularError as error:
         yield ok(
             f"the access token is a fine-grained one that may not read itself, so its end is not "
@@ -157,7 +157,7 @@ def _variable(
 def _shadows(target: GitlabVariableTarget) -> Iterator[Found]:
     asked = target.asked
     try:
-        below = Shadows(target.api, asked).look()
+        below = shadows(target.api)
     except GranularError as error:
         yield ok(f"variables {asked.key} below the group can't be listed: {error}")
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotator.gitlab import shadows
+from rotator.gitlab import overruling
 from tests.fakes.gitlab import Answer, FakeGitlab
 from tests.fakes.gitlab_access import DEVELOPER, OWNER, Namespace, Token, Variable
 from tests.unit.checks.room import bad, file_target, levels, login_file, look, rotation, the
@@ -172,7 +172,7 @@ def test_many_projects(rig: Rig) -> None:
     assert "of the 130+ sub-groups and projects" in found.found
     looked_at = rig.server.count("GET", f"/{GROUP}/team-") + rig.server.count("GET", "%2Fteam-")
     assert looked_at > 30, "sub-groups alone"
-    assert looked_at <= shadows.MOST_ASKED
+    assert looked_at <= overruling.MOST_ASKED
 
 
 def test_throttled_below(rig: Rig) -> None:
