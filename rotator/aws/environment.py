@@ -55,11 +55,7 @@ def variant_of(
     endpoint_url: str | None,
     profile: str | None,
 ) -> Variant:
-    """Return the kind of endpoint that is wanted.
-
-    The configuration decides; else the name in `endpoint_url`; else AWS's own environment and
-    profile.
-    """
+    """Return the kind that the configuration wants, else `endpoint_url`, else AWS's settings."""
     if endpoint_url is not None:
         host = urlsplit(endpoint_url).hostname or ""
         otherwise = Variant(
@@ -124,10 +120,7 @@ _CACHES = ("sso/cache", "login/cache")
 
 
 def aws_stamp(*files: str | Path | None) -> str:
-    """Return what changes when the AWS SDK may find another identity in a file or a variable.
-
-    `files`: what else it reads. The roles of an instance or a container leave no trace here.
-    """
+    """Return what changes when the SDK may find another identity in a file or a variable."""
     stamps = [SecretInput(file).stamp() for file in [*aws_files(*files), *_cached_logins()]]
     return " ".join([*stamps, *(SecretInput(env=name).stamp() for name in _VARIABLES)])
 

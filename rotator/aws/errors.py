@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore import exceptions as sdk
+from botocore.parsers import ResponseParserError
 
 from rotator.core.errors import DriverError, LoginRejectedError, Reason, TemporaryError
 from rotator.http.error_rules import ErrorRule, Evidence, classify, on
@@ -28,6 +29,13 @@ _TIME = "%Y-%m-%d %H:%M:%SZ"
 # A signature is good for five minutes either way.
 _SIGNATURE_LIFE = timedelta(minutes=5)
 _ARN = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:[\w+=,.@/-]+")
+
+
+# What the SDK's parser lets through when an answer does not fit its description.
+UNPARSED = (
+    ResponseParserError, AttributeError, LookupError, OverflowError, RuntimeError, TypeError,
+    ValueError,
+)  # fmt: skip
 
 
 class Call(NamedTuple):
@@ -158,10 +166,7 @@ def explain(
     rules: Sequence[ErrorRule] = RULES,
     given: Mapping[str, str] | None = None,
 ) -> DriverError:
-    """Return our error for what the SDK raised; re-raise what we do not know: that is a bug.
-
-    `given`: what these rules name in braces besides the call.
-    """
+    """Return our error for what the SDK raised; raise again what no rule knows: that is a bug."""
     answer: Mapping[str, Any] = error.response if isinstance(error, sdk.ClientError) else {}
     details = answer.get("Error", {})
     code, message = str(details.get("Code", "")), str(details.get("Message", ""))

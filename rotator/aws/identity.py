@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -22,7 +22,7 @@ from botocore.exceptions import (
 )
 
 from rotator.aws.environment import config_file
-from rotator.aws.errors import RULES, Call, explain
+from rotator.aws.errors import RULES, UNPARSED, Call, explain
 from rotator.aws.session import ProgramError, unattended
 from rotator.core.errors import (
     DriverError,
@@ -36,9 +36,12 @@ from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 from rotator.system.secret_input import SecretInput
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from rotator.aws.session import Access, Session
+
+Got = TypeVar("Got")
 
 _SESSION_NAME = "rotator"
 _SOURCES = (
@@ -95,10 +98,7 @@ class Keys(NamedTuple):
 
 
 def keys_for(access: Access, session: Session, now: datetime) -> Keys:
-    """Return the keys to sign with: of the role where one is configured, else the SDK's own.
-
-    Raises `DriverError`; STS is named in it where STS was asked.
-    """
+    """Return the keys of the role where one is configured, else the SDK's own."""
     if access.role_arn is None and access.web_identity_token_file is None:
         return own_keys(access, session, now)
     role = access.role_arn or os.environ.get("AWS_ROLE_ARN", "")
@@ -124,28 +124,40 @@ def keys_for(access: Access, session: Session, now: datetime) -> Keys:
 def own_keys(access: Access, session: Session, now: datetime) -> Keys:
     """Return the keys of the SDK's own identity: environment, profile, container or instance."""
     call = Call(f"a request to AWS in {access.region}", ())
-    try:
+
+    def keys() -> Keys:
         unattended(session)
         found = session.get_credentials()
         frozen = found.get_frozen_credentials() if found else None
-    except Exception as error:  # noqa: BLE001  whatever the SDK raises for odd settings
-        if session.last_call:
-            call = Call(f"{session.last_call} in {access.region}", ())
-        failure = of_identity(error, access, call, now)
-    else:
         if frozen is None or not frozen.access_key or not frozen.secret_key:
             raise explain(NoCredentialsError(), call, now)
         token = Secret(frozen.token) if frozen.token else None
         return Keys(frozen.access_key, Secret(frozen.secret_key), token, found.method)
+
+    return tried(keys, access, call, now, session)
+
+
+def tried(
+    do: Callable[[], Got], access: Access, call: Call, now: datetime, session: Session | None = None
+) -> Got:
+    """Return what `do` gives; whatever the SDK raises meanwhile is about our identity.
+
+    `session`: it knows the SDK's last call, which is then the one that failed.
+    """
+    try:
+        return do()
+    except DriverError:
+        raise
+    except Exception as error:  # noqa: BLE001  whatever the SDK raises for odd settings
+        if session and session.last_call:
+            call = Call(f"{session.last_call} in {access.region}", ())
+        failure = _of_identity(error, access, call, now)
     # Raised out here: the SDK's texts repeat signed headers and what a program printed.
     raise failure
 
 
-def of_identity(error: Exception, access: Access, call: Call, now: datetime) -> DriverError:
-    """Return the error for what was raised while the SDK searched for an identity.
-
-    No error is a bug here: the person who set up the identity has to look at each.
-    """
+def _of_identity(error: Exception, access: Access, call: Call, now: datetime) -> DriverError:
+    """Return the error for whatever was raised while the SDK searched for an identity."""
     profile = access.profile or os.environ.get("AWS_PROFILE") or "default"
     names = ", ".join(sorted(name for name in os.environ if name.startswith("AWS_"))) or "none set"
     given = {
@@ -177,23 +189,17 @@ def _assumed(
 ) -> Keys:
     name = operation.title().replace("_", "")
     call = Call(f"{name} of sts in {access.region}", (f"sts:{name}",), access.role_arn)
-    given: Any = None
+    failure, names = None, ("AccessKeyId", "SecretAccessKey", "SessionToken")
     try:
         client = session.create_client("sts", region_name=access.region, **keys)
-        given = getattr(client, operation)(**asked).get("Credentials")
+        given = getattr(client, operation)(**asked)["Credentials"]
+        key_id, secret_key, token = (given[name] for name in names)
+        if all(isinstance(each, str) for each in (key_id, secret_key, token)):
+            return Keys(key_id, Secret(secret_key), Secret(token), None)
     except (BotoCoreError, ClientError) as error:
-        failure: DriverError | None = explain(error, call, now)
-    except (ValueError, TypeError, AttributeError, RuntimeError, OverflowError):
-        failure = None  # what the SDK's parser lets through when an answer does not fit
-    else:
-        match given:
-            case {
-                "AccessKeyId": str(key_id),
-                "SecretAccessKey": str(secret_key),
-                "SessionToken": str(token),
-            }:
-                return Keys(key_id, Secret(secret_key), Secret(token), None)
-        failure = None
+        failure = explain(error, call, now)
+    except UNPARSED:
+        pass
     raise failure or TemporaryError(
         Reason.MALFORMED,
         f"sts in {access.region} gave no keys for the role",

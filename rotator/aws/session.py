@@ -56,9 +56,15 @@ class Access(Struct, frozen=True):
     web_identity_token_file: Path | None = None
     sts_endpoint_url: str | None = None
     ca_file: Path | None = None
-    fips: bool | None = None
-    dual_stack: bool | None = None
+    use_fips_endpoint: bool | None = None
+    use_dualstack_endpoint: bool | None = None
     seconds: tuple[float, float] = SECONDS
+
+    @classmethod
+    def of(cls, settings: Any, seconds: tuple[float, float]) -> Access:
+        """Return what a source's settings say."""
+        keys = [name for name in cls.__struct_fields__ if name != "seconds"]
+        return cls(**{name: getattr(settings, name) for name in keys}, seconds=seconds)
 
 
 class Session(botocore.session.Session):  # type: ignore[misc]  # published without type information
@@ -87,10 +93,9 @@ def new_session(access: Access) -> Session:
     session.register_component("data_loader", _descriptions())
     session.sts_endpoint_url = access.sts_endpoint_url
     session.set_config_variable("region", access.region)
-    if access.fips is not None:
-        session.set_config_variable("use_fips_endpoint", access.fips)
-    if access.dual_stack is not None:
-        session.set_config_variable("use_dualstack_endpoint", access.dual_stack)
+    for name in ("use_fips_endpoint", "use_dualstack_endpoint"):
+        if (wanted := getattr(access, name)) is not None:
+            session.set_config_variable(name, wanted)
     session.set_default_client_config(
         Config(
             connect_timeout=access.seconds[0],

@@ -57,11 +57,7 @@ class GitlabApi:
         self._timeouts = timeouts
 
     def call(self, do: Callable[[gitlab.Gitlab], Got]) -> Got:
-        """Return what `do` gets from GitLab.
-
-        A server gets 16 calls at once, whatever the number of rotations. Raises the `DriverError`
-        that `gitlab/errors.py` has for the answer or its absence.
-        """
+        """Return what `do` gets from GitLab, which has 16 calls at once. Raises `DriverError`."""
         token = self._readable_token()  # before its turn: the file may be on a mount that hangs
         turns = _turns(self.asked.url)
         if not turns.acquire(timeout=_TURN_SECONDS):
@@ -141,11 +137,7 @@ class _Session(requests.Session):
 
 @functools.cache
 def _session(timeouts: tuple[float, float]) -> _Session:
-    """Return the process's one session, so that a thousand targets share connections.
-
-    Each target is built alone and none can know the others, so there is one for all; requests keeps
-    its connections apart by server and certificates. It holds no token.
-    """
+    """Return the one session of all targets, so that a thousand share connections."""
     return _Session(timeouts)
 
 

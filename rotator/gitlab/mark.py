@@ -37,10 +37,7 @@ _Entry = tuple[str, datetime | None]
 
 
 def describe(mark: Mark) -> str:
-    """Return the description for this mark, at most `LIMIT` characters.
-
-    The ends keep their precision. A rotation's name is cut after 100 characters.
-    """
+    """Return the description for this mark, at most `LIMIT` characters."""
     entries = sorted(mark.expires.items(), key=lambda entry: (entry[1] or _NEVER, entry[0]))
     writable = [entry for entry in entries if _NAME.fullmatch(entry[0])]
     for count in range(len(writable), 0, -1):

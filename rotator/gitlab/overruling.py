@@ -103,10 +103,7 @@ Space = tuple[Literal["group", "project", "instance"], str]
 
 @dataclass(frozen=True, slots=True)
 class Below:
-    """What was found: the paths that have the key; how far was counted, of how many.
-
-    `more`: there are more than are counted in `known`. `hidden`: the token may not look there.
-    """
+    """The paths that have the key; how far was counted of how many, more, and not readable."""
 
     found: tuple[str, ...]
     counted: int

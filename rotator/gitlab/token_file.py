@@ -79,10 +79,7 @@ class TokenFile:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[TokenFile]:
-    """Open and try the place of a new token.
-
-    Raises `CannotReplaceError` where a new token could not be put there, and `BusyError`.
-    """
+    """Open and try the place of a new token; raise `CannotReplaceError` or `BusyError`."""
     check(path)
     name = f".{path.name}.new"
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC

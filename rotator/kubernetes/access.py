@@ -103,10 +103,7 @@ class Access:
             ) from error
 
     def _in_pod(self) -> Selected | None:
-        """Return what a pod's service account gives; None where there is none, or it isn't used.
-
-        Follows client-go's `rest.InClusterConfig`.
-        """
+        """Return what the pod's service account gives, as client-go's `rest.InClusterConfig`."""
         host = os.environ.get("KUBERNETES_SERVICE_HOST")
         port = os.environ.get("KUBERNETES_SERVICE_PORT")
         token, authority = (self.service_account / name for name in ("token", "ca.crt"))

@@ -44,11 +44,7 @@ class TrustError(Exception):
 
 
 class RefusedError(Exception):
-    """The answer is something else than success.
-
-    `body` is the answer's JSON, {} where it is none; `text` its first characters. The text of this
-    error is empty, as an answer may quote a whole object.
-    """
+    """The answer is no success. It has no text, as an answer may quote a whole object."""
 
     def __init__(self, method: str, response: requests.Response) -> None:
         super().__init__()
@@ -192,10 +188,7 @@ def _show(context: ssl.SSLContext, login: Login) -> None:
 
 @contextmanager
 def _named(pem: Path | bytes | Secret) -> Iterator[str]:
-    """Give a certificate or key by a name: its own, or one that leads to memory.
-
-    A file below /tmp would stay there after a crash.
-    """
+    """Give a certificate or key by a name: its own, or one that leads to memory, not to a disk."""
     if isinstance(pem, Path):
         yield str(pem)
         return

@@ -23,10 +23,7 @@ _EXEC_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.
 
 
 class Cluster(Struct, frozen=True):
-    """Where the API server is and what proves that it is that one.
-
-    `plugin_config` is what the cluster's extensions hold for a login plugin.
-    """
+    """Where the API server is, what proves that, and what its extensions hold for a plugin."""
 
     server: str
     tls_server_name: str | None = None

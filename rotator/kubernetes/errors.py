@@ -169,10 +169,7 @@ _MOST_FIELDS = 10
 def ask(
     place: Place, verb: str, request: Callable[[Connection], Got], hidden: Iterable[str] = ()
 ) -> Got:
-    """Return what `request` gets from the API server of a place; raise a `DriverError` else.
-
-    `verb`: what a Role has to allow. `hidden`: what was sent and may not appear in an error.
-    """
+    """Return what `request` gets; `verb`: a Role has to allow it; `hidden`: in no error."""
     connection = place.access.open()
     try:
         return request(connection)

@@ -202,10 +202,7 @@ def _other_manager(entries: object, key: str) -> str | None:
 
 
 def secrets_in(text: Secret) -> Iterator[str]:
-    """Yield the secrets of a document that was sent: a policy can decode and quote it.
-
-    Its keys are none, as registries are among them. Any other text is one as a whole.
-    """
+    """Yield the secrets of a document that was sent, which a policy can decode and quote."""
     document = json_in(text.reveal())
     if not isinstance(document, dict):
         yield text.reveal()

@@ -18,10 +18,7 @@ LARGEST, LARGEST_ANNOTATIONS = 1024 * 1024, 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One key of one object, and how its cluster is reached.
-
-    `kind`: configmap, secret, serviceaccount, or namespace (which has no `namespace`).
-    """
+    """One key of one object, and how its cluster is reached; a namespace has no `namespace`."""
 
     kind: str
     namespace: str
@@ -46,10 +43,7 @@ class Place:
         return self.access.kubectl(where + command)
 
     def show(self) -> str:
-        """Return the command line that shows the object, of a Secret the keys and sizes alone.
-
-        Events have rights of their own.
-        """
+        """Return the command line that shows the object, of a Secret the keys and sizes alone."""
         return self.kubectl("describe KIND NAME --show-events=false")
 
     def rule(self, verb: str) -> str:
@@ -68,10 +62,7 @@ class Place:
         return self.kubectl(f"auth can-i {verb} {named}")
 
     def replace_it(self) -> str:
-        """Return what to do about an object that is immutable.
-
-        Deleting it and waiting for rotator would lose other keys, and other people's registries.
-        """
+        """Return what to do about an immutable object, so that no other key of it is lost."""
         copy, replace = self.kubectl("get KIND NAME -o yaml"), self.kubectl("replace --force -f -")
         return (
             "replace it by a copy without the line `immutable: true`, as an account that may "

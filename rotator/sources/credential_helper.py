@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from rotator.config.sources import CredentialHelperSourceSettings
     from rotator.core.ports import Clock
 
-LARGEST_ANSWER = 64 * 1024
-"""Bytes. The largest tokens in use (Azure, ECR) have a few thousand."""
+LARGEST_ANSWER = 64 * 1024  # bytes; the largest tokens in use (Azure, ECR) have a few thousand
 
 _PACKAGES = {
     "ecr-login": "apt-get install amazon-ecr-credential-helper (or use the source type ecr)",
@@ -65,9 +64,7 @@ _FAILURES = (
     _says("no credentials server URL", Reason.INVALID, _TRY),
     _says("no credentials username", Reason.FIELD_MISSING, _LOG_IN),
     # docker-credential-pass, and then Go's network code, which most helpers are built on.
-    _says(
-        "pass not initialized", Reason.NOT_FOUND, "set it up first: pass init KEY", PermanentError
-    ),
+    _says("pass not initialized", Reason.NOT_FOUND, "set it up first: pass init KEY"),
     _says("decryption failed", Reason.FORBIDDEN, _UNLOCK),
     _says("no such host", Reason.UNREACHABLE, _REACH, TemporaryError),
     _says("connection refused", Reason.UNREACHABLE, _REACH, TemporaryError),
@@ -76,8 +73,8 @@ _FAILURES = (
 )
 """What a helper's text means; nothing of it is repeated but what is searched for."""
 
-_BUSY = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ETXTBSY})
-"""Errors of starting a program that pass: the machine lacks something for a short time."""
+# Errors of starting a program that pass: the machine lacks something for a short time.
+_BUSY = (errno.EAGAIN, errno.ENOMEM, errno.ETXTBSY)
 
 
 class CredentialHelperSource(Source):
@@ -94,23 +91,16 @@ class CredentialHelperSource(Source):
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         super().__init__(settings.name, settings.known_registries())
-        self._helper = settings.helper
-        self._wanted = sorted(settings.registries)
+        self._settings = settings
         self._clock = clock
-        self._timeout = settings.timeout
-        self._lifetime = settings.lifetime
         self._environment = environment
         self._program = f"docker-credential-{settings.helper}"
 
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:  # noqa: ARG002  a helper can't renew
-        """Return what the helper says for each registry.
-
-        Raises `PermanentError` (not_found, invalid, field_missing, malformed, too_large,
-        forbidden) and `TemporaryError` (timeout, unreachable, unavailable).
-        """
+        """Return what the helper says for each registry; raises `DriverError`."""
         path = self._find()
-        deadline = time.monotonic() + self._timeout.total_seconds()
-        return [self._get(path, registry, deadline) for registry in self._wanted]
+        deadline = time.monotonic() + self._settings.timeout.total_seconds()
+        return [self._get(path, each, deadline) for each in sorted(self._settings.registries)]
 
     def _find(self) -> str:
         """Return the helper's path, searched each time because it may be installed meanwhile."""
@@ -123,7 +113,7 @@ class CredentialHelperSource(Source):
             raise PermanentError(
                 Reason.INVALID, f"{found} is not executable", f"make it so: chmod +x {found}"
             )
-        how = _PACKAGES.get(self._helper, f"install {self._program} where PATH finds it")
+        how = _PACKAGES.get(self._settings.helper, f"install {self._program} where PATH finds it")
         raise PermanentError(
             Reason.NOT_FOUND,
             f"the credential helper {self._program} is not installed: it is not in {folders}",
@@ -135,22 +125,20 @@ class CredentialHelperSource(Source):
         issued_at = self._clock()
         output = self._run(path, registry, deadline)
         username, password = self._parse(output, registry)
-        expires_at = None if self._lifetime is None else issued_at + self._lifetime
+        lifetime = self._settings.lifetime
+        expires_at = None if lifetime is None else issued_at + lifetime
         return Credential(registry, username, Secret(password), issued_at, expires_at)
 
     def _run(self, path: str, registry: str, deadline: float) -> bytes:
         seconds = max(0, deadline - time.monotonic())
         where, hint = f"{self._program} for {registry}", self._hint(_TRY, registry)
         try:
+            environment = passed_on(self._environment)
             code, output = run(
-                [path, "get"],
-                registry.encode(),
-                passed_on(self._environment),
-                seconds,
-                LARGEST_ANSWER,
+                [path, "get"], registry.encode(), environment, seconds, LARGEST_ANSWER
             )
         except ProgramTimeoutError:
-            took = f"{self._timeout.total_seconds():g} s"
+            took = f"{self._settings.timeout.total_seconds():g} s"
             detail = f"{where} did not end within {took} and was killed"
             hint += "; if it is only slow, raise timeout"
             raise TemporaryError(Reason.TIMEOUT, detail, hint) from None
@@ -163,14 +151,11 @@ class CredentialHelperSource(Source):
                 raise TemporaryError(Reason.UNAVAILABLE, detail, hint) from error
             raise PermanentError(Reason.INVALID, detail, hint) from error
         if code:
-            raise self._failed(code, output, registry)
+            how = f"exit code {code}" if code > 0 else f"signal {-code} ({signal.strsignal(-code)})"
+            given = {"how": how, "url": registry, "program": self._program}
+            evidence = Evidence(text=output.decode("utf-8", "replace"))
+            raise classify(_FAILURES, evidence, f"{self._program} failed for {registry}", given)
         return output
-
-    def _failed(self, code: int, output: bytes, registry: str) -> DriverError:
-        how = f"exit code {code}" if code > 0 else f"signal {-code} ({signal.strsignal(-code)})"
-        evidence = Evidence(text=output.decode("utf-8", "replace"))
-        given = {"how": how, "url": registry, "program": self._program}
-        return classify(_FAILURES, evidence, f"{self._program} failed for {registry}", given)
 
     def _parse(self, output: bytes, registry: str) -> tuple[str, str]:
         """Return username and secret as docker would read them: the first JSON value, any case."""
@@ -184,8 +169,7 @@ class CredentialHelperSource(Source):
             raise PermanentError(Reason.MALFORMED, f"{where} {what}", hint)
         fields = {key.lower(): value for key, value in answer.items()}
         username, secret = fields.get("username") or "", fields.get("secret") or ""
-        problem = _problem(username, secret)
-        if problem is not None:
+        if problem := _problem(username, secret):
             reason, what, hint = problem
             raise PermanentError(reason, f"{where} {what}", self._hint(hint, registry))
         return username, secret

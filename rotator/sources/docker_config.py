@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 
 from rotator.core.docker_config import DOCKER_HUB, decode, registry_key
 from rotator.core.errors import PermanentError, Reason, TemporaryError
-from rotator.core.model import Credential, Secret
+from rotator.core.model import Credential
 from rotator.core.ports import Source
 from rotator.http.error_rules import ErrorRule, Evidence, classify, on
+from rotator.http.reading import object_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,9 +28,7 @@ if TYPE_CHECKING:
     from rotator.core.docker_config import DockerConfig
     from rotator.core.ports import Clock
 
-LIMIT = 1 << 20
-"""Characters: a docker config is some kilobytes, and what is longer is some other file."""
-
+LIMIT = 1 << 20  # characters: a docker config is some kilobytes; what is longer is another file
 
 # As `registry_key` has them.
 _WEB_LOGIN = frozenset(registry_key(f"{DOCKER_HUB}{name}-token") for name in ("access", "refresh"))
@@ -68,7 +67,7 @@ class DockerConfigSource(Source):
                 f"{self._path}: {error.detail}",
                 f"correct it or log in again: python3 -m json.tool {self._path} shows the place",
             ) from None
-        logins = _logins(config)
+        logins = {key: login for key, login in config.logins().items() if key not in _WEB_LOGIN}
         wanted = logins.keys() if self.registries is None else self.registries
         lacking = sorted(wanted - logins.keys())
         if lacking or not wanted:
@@ -107,34 +106,24 @@ class DockerConfigSource(Source):
     def _no_login(self, config: DockerConfig, lacking: Sequence[str]) -> PermanentError:
         """Say why these registries (none: any) have no username and password in the file."""
         registries = ", ".join(lacking) or "any registry"
-        helper = _helper(config, lacking)
-        if helper is not None:
+        why = "there is no entry"
+        hint = f"log in there: docker --config {self._path.parent} login REGISTRY"
+        if helper := _helper(config, lacking):
             why = f"the file leaves that to the credential helper {helper}"
             hint = f"make the helper the source: type: credential_helper, helper: {helper}"
         elif any(registry_key(key) in lacking or not lacking for key in config.auths):
             why = "its entry holds no login that clients can decode"
-            hint = f"log in again: docker --config {self._path.parent} login REGISTRY"
-        else:
-            why = "there is no entry"
-            hint = f"log in there: docker --config {self._path.parent} login REGISTRY"
+            hint = hint.replace("there", "again", 1)
         return PermanentError(
             Reason.FIELD_MISSING, f"{self._path} has no login for {registries}: {why}", hint
         )
 
 
-def _logins(config: DockerConfig) -> dict[str, tuple[str, Secret]]:
-    """Return user name and password of every registry, or `<token>` and its identity token."""
-    return {
-        registry: login for registry, login in config.logins().items() if registry not in _WEB_LOGIN
-    }
-
-
 def _helper(config: DockerConfig, registries: Sequence[str]) -> str | None:
     """Return the credential helper that the file names for one of these registries, or for all."""
-    listed = config.rest.get("credHelpers")
     named = [
         name
-        for key, name in (listed if isinstance(listed, dict) else {}).items()
+        for key, name in object_in(config.rest.get("credHelpers")).items()
         if not registries or registry_key(key) in registries
     ]
     candidates = [*named, config.rest.get("credsStore")]

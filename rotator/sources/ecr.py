@@ -18,14 +18,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
 from rotator.aws.environment import aws_files, aws_stamp
-from rotator.aws.errors import Call, explain, server_time
-from rotator.aws.identity import keys_for, of_identity
+from rotator.aws.errors import UNPARSED, Call, explain, server_time
+from rotator.aws.identity import keys_for, tried
 from rotator.aws.session import SECONDS, Access, new_session
 from rotator.core.docker_config import registry_key
-from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
+from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.core.model import Credential, Secret
 from rotator.core.ports import Source
 from rotator.system.cache import Cache
@@ -41,15 +40,6 @@ _CLOCKS_AGREE = timedelta(minutes=1)
 _HOST = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?")
 # As the SDK names where it found keys.
 _FROM_FILES = frozenset({"env", "shared-credentials-file", "config-file"})
-# What the SDK's parser lets through when an answer does not fit its description.
-_UNPARSED = (
-    ResponseParserError,
-    AttributeError,
-    OverflowError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 class Api(NamedTuple):
@@ -71,10 +61,7 @@ _APIS = {
 
 
 class EcrSource(Source):
-    """Fetches the token with the identity that the settings describe, in one call to ECR.
-
-    `registries` None: the registry is the host that the answer names.
-    """
+    """Fetches the token with the identity that the settings describe, in one call to ECR."""
 
     def __init__(
         self,
@@ -85,23 +72,10 @@ class EcrSource(Source):
         super().__init__(settings.name, settings.known_registries())
         self._settings = settings
         self._api = _APIS[settings.type]
-        self._region = settings.region
         self._clock = clock
         self._further = settings.registries or ()
         self._clients: Cache[tuple[Any, str | None]] = Cache()
-        self._access = Access(
-            settings.region,
-            profile=settings.profile,
-            role_arn=settings.role_arn,
-            external_id=settings.external_id,
-            session_name=settings.session_name,
-            web_identity_token_file=settings.web_identity_token_file,
-            sts_endpoint_url=settings.sts_endpoint_url,
-            ca_file=settings.ca_file,
-            fips=settings.use_fips_endpoint,
-            dual_stack=settings.use_dualstack_endpoint,
-            seconds=seconds,
-        )
+        self._access = Access.of(settings, seconds)
 
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:  # noqa: ARG002  a token can't be lengthened
         """Return one credential a registry, all with the same token.
@@ -109,9 +83,7 @@ class EcrSource(Source):
         `expires_at` is in terms of our clock: where it and AWS's are more than a minute apart,
         the end that AWS names is moved by the difference.
 
-        Raises `PermanentError` (forbidden, not_found, field_missing, expired, invalid,
-        unreachable), `LoginRejectedError`, and `TemporaryError` (unreachable, timeout, throttled,
-        unavailable, malformed, expired).
+        Raises `DriverError`.
         """
         if self._api.registry and self._settings.variant().fips:
             raise PermanentError(
@@ -134,10 +106,7 @@ class EcrSource(Source):
         ]
 
     def identity(self) -> str:
-        """Return the ARN of our identity for AWS; raises as `fetch` does.
-
-        Nobody needs a permission to ask (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
-        """
+        """Return the ARN of our identity; to ask for it needs no permission. Raises as `fetch`."""
         answer = self._call("sts", "get_caller_identity")
         return str(answer.get("Arn", ""))
 
@@ -149,14 +118,14 @@ class EcrSource(Source):
     def _call(self, service: str, operation: str) -> dict[str, Any]:
         name = operation.title().replace("_", "")
         actions = (f"sts:{name}",) if service == "sts" else self._api.actions
-        call = Call(f"{name} of {service} in {self._region}", actions)
+        call = Call(f"{name} of {service} in {self._settings.region}", actions)
         client = self._client(service, call)
         try:
             answer: dict[str, Any] = getattr(client, operation)()
         except (BotoCoreError, ClientError) as error:
             # Not `from error`: the SDK's texts repeat signed headers and what a helper printed.
             raise explain(error, call, self._clock()) from None
-        except _UNPARSED:
+        except UNPARSED:
             raise self._malformed("what the AWS SDK can't read", service) from None
         return answer
 
@@ -171,24 +140,21 @@ class EcrSource(Source):
 
     def _new_client(self, service: str, call: Call) -> tuple[Any, str | None]:
         """Return a client, and the SDK's word for where its keys are from; None: from a role."""
-        settings = self._settings
-        try:
+        settings, now = self._settings, self._clock()
+
+        def made() -> tuple[Any, str | None]:
             session = new_session(self._access)
-            keys = keys_for(self._access, session, self._clock())
+            keys = keys_for(self._access, session, now)
             client = session.create_client(
                 service,
-                region_name=self._region,
+                region_name=settings.region,
                 endpoint_url=None if service == "sts" else settings.endpoint_url,
                 verify=None if settings.ca_file is None else str(settings.ca_file),
                 **keys.options(),
             )
-        except DriverError:
-            raise
-        except Exception as error:  # noqa: BLE001  whatever the SDK raises for odd settings
-            failure = of_identity(error, self._access, call, self._clock())
-        else:
             return client, keys.source
-        raise failure
+
+        return tried(made, self._access, call, now)
 
     def _login(self, data: Mapping[str, Any]) -> tuple[str, Secret]:
         try:
@@ -216,7 +182,7 @@ class EcrSource(Source):
         if end <= now:
             raise TemporaryError(
                 Reason.EXPIRED,
-                f"{self._api.service} in {self._region} gave a token that ended at "
+                f"{self._api.service} in {self._settings.region} gave a token that ended at "
                 f"{named:%Y-%m-%d %H:%M:%SZ}; it is {theirs:%Y-%m-%d %H:%M:%SZ} there "
                 f"and {now:%Y-%m-%d %H:%M:%SZ} here",
                 "compare the clocks: timedatectl; if they agree, look at endpoint_url",
@@ -233,7 +199,7 @@ class EcrSource(Source):
     def _malformed(self, what: str, service: str | None = None) -> TemporaryError:
         return TemporaryError(
             Reason.MALFORMED,
-            f"{service or self._api.service} in {self._region} gave {what}",
+            f"{service or self._api.service} in {self._settings.region} gave {what}",
             "see what answers there: is the endpoint_url (or a proxy) really AWS's?",
         )
 

@@ -5,7 +5,6 @@ The check fetches a real token: that uses nothing up, and there is nothing to re
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from rotator.core.errors import DriverError
@@ -29,7 +28,7 @@ def inspect(settings: EcrSourceSettings | EcrPublicSourceSettings, case: Case) -
     """Ask STS who we are and ECR for a token, both at once."""
     source = EcrSource(settings, case.clock, TIMEOUTS)
     asked: list[Callable[[], Sequence[Credential] | str]] = [
-        partial(source.fetch, ()),
+        lambda: source.fetch(()),
         source.identity,
     ]
     token, identity = ThreadedEach()(lambda ask: ask(), asked, _SECONDS)
@@ -42,4 +41,4 @@ def inspect(settings: EcrSourceSettings | EcrPublicSourceSettings, case: Case) -
     if isinstance(token, Exception):
         raise token
     yield ok(f"ecr gives a token in {settings.region}")
-    yield Given([each for each in token if not isinstance(each, str)])
+    yield Given(token)

@@ -63,10 +63,7 @@ class VaultSource(WithLogin, Source):
             return self._fetch(previous)
 
     def revoke(self, lease: Lease) -> None:
-        """End a lease; one that has ended already is no error.
-
-        Raises `PermanentError` (forbidden): the policy `default` does not allow it.
-        """
+        """End a lease; one that has ended already is no error. The policy `default` forbids it."""
         with self._turn:
             self._session.open()
             self._session.call(lambda vault: vault.sys.revoke_lease(lease.id))

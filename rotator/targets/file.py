@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from rotator.targets.file_path import Place
     from rotator.targets.file_replace import Found
 
-BROKEN = ".broken"
-"""Follows the name of the file, for a text that can't be decoded."""
-
 _LOCK_WAIT = 3.0
 
 
@@ -53,18 +50,16 @@ class FileTarget(Target):
 
     def __init__(self, settings: FileTargetSettings, policy: Policy) -> None:
         super().__init__(settings.name, policy)
+        self._settings = settings
         self._path = self.watched = settings.path
-        self._mode = settings.mode
-        self._owner = settings.owner
-        self._group = settings.group
         self._in_place = settings.write == "in_place"
-        self._durable = settings.durable
         # `$(cat FILE)` with a user name or password in it drops line ends, but no spaces.
         self._padding = " " if policy.content is Content.DOCKER_CONFIG else "\n"
 
     def read(self) -> Held:
         """Return the document without the line end that files have; see `Target.read`."""
-        with self._place() as place, explaining(place.path, READ):
+        trust = self._trust()
+        with file_path.opened(self._path, trust) as place, explaining(place.path, READ):
             status = place.status()
             if status is None:
                 return Held(None)
@@ -73,7 +68,8 @@ class FileTarget(Target):
                 return Held(None)
             with open(place.path.name, "rb", buffering=0, opener=place.open) as stream:
                 status = os.fstat(stream.fileno())
-                self._check_file(place, status)
+                access.check_file(place.path, status, trust, owners_link=place.owners_link)
+                access.check_entry(place.path, status, os.fstat(place.directory), trust)
                 found = found_in(stream.fileno())
                 mark = file_mark.attached(stream.fileno())
         wanted = self._wanted()
@@ -100,15 +96,11 @@ class FileTarget(Target):
 
     def set_aside(self, replacing: Held) -> Held:
         """Keep the text that is there as `PATH.broken`, with the same mode and owner."""
-        name = f"{self._path.name}{BROKEN}"
+        name = f"{self._path.name}.broken"
         with self._locked_place() as place:
             tidy(place, name, self._trust(), locked=False)
-            copy(
-                place,
-                self._still(look(place, place.path.name), replacing),
-                name,
-                durable=self._durable,
-            )
+            old = self._still(look(place, place.path.name), replacing)
+            copy(place, old, name, durable=self._settings.durable)
             note = f"the text that nobody can decode is now in {place.path.with_name(name)}"
         return Held(replacing.text, replacing.mark, replacing.version, notes=(note,))
 
@@ -131,20 +123,15 @@ class FileTarget(Target):
                 _write_at(file, padding * (len(data) - size), size)
                 _write_at(file, data, 0)
                 marked = mark if file_mark.attach(file, mark) else None
-            if self._durable:
+            if self._settings.durable:
                 os.fsync(file)
             return Held(text, marked, exchange.version(os.fstat(file)))
-
-    @contextmanager
-    def _place(self) -> Iterator[Place]:
-        with file_path.opened(self._path, self._trust()) as place:
-            yield place
 
     @contextmanager
     def _locked_place(self) -> Iterator[Place]:
         """Open the place for a write, with other rotators locked out and nothing left of them."""
         with (
-            self._place() as place,
+            file_path.opened(self._path, self._trust()) as place,
             explaining(place.path, WRITE),
             directory_lock(place.directory, _LOCK_WAIT) as locked,
         ):
@@ -152,29 +139,20 @@ class FileTarget(Target):
             yield place
 
     def _trust(self) -> access.Trust:
-        return access.Trust(access.uid_of(self._owner))
+        return access.Trust(access.uid_of(self._settings.owner))
 
     def _wanted(self) -> Wanted:
-        mode = access.AS_IT_IS if self._mode is None else self._mode
-        uid, gid = access.uid_of(self._owner), access.gid_of(self._group)
-        return Wanted(mode, uid, gid, self._durable)
-
-    def _check_file(self, place: Place, status: os.stat_result) -> None:
-        trust, directory = self._trust(), os.fstat(place.directory)
-        access.check_file(place.path, status, trust, owners_link=place.owners_link)
-        access.check_entry(place.path, status, directory, trust)
+        settings = self._settings
+        mode = access.AS_IT_IS if settings.mode is None else settings.mode
+        uid, gid = access.uid_of(settings.owner), access.gid_of(settings.group)
+        return Wanted(mode, uid, gid, settings.durable)
 
     def _still(self, found: Found | None, replacing: Held) -> Found:
         """Return what was found if it is what was read, which was a plain file and ours."""
-        if (
-            found is None
-            or found.version != replacing.version
-            or (
-                replacing.text is not None
-                and self._stripped(found.text.reveal())
-                != self._stripped(f"{replacing.text.reveal()}\n")
-            )
-        ):
+        if found is None or found.version != replacing.version:
+            raise self._conflict()
+        before = f"{replacing.text.reveal()}\n" if replacing.text is not None else None
+        if before and self._stripped(found.text.reveal()) != self._stripped(before):
             raise self._conflict()
         return found
 

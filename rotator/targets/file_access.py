@@ -15,17 +15,17 @@ from rotator.core.errors import GoneError, PermanentError, Reason
 from rotator.targets.file_errors import quoted, user_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-AS_IT_IS = -1
-"""What `chown(2)` takes for a uid or gid that it leaves alone; here for a mode, too."""
-
+AS_IT_IS = -1  # what `chown(2)` takes for an id that it leaves alone; here for a mode, too
 NEW_FILE_MODE = 0o600
-
-MODES = 0o775
-"""What stays of a mode: a file that everybody can write is no place for a credential."""
-
+MODES = 0o775  # what stays of a mode: not that everybody can write
 _UNITS_USER = "rotator"
+_KINDS = {
+    stat.S_IFIFO: "pipe", stat.S_IFLNK: "symbolic link", stat.S_IFSOCK: "socket",
+    stat.S_IFDIR: "directory",
+}  # fmt: skip
 
 
 class Trust(Struct, frozen=True):
@@ -57,10 +57,7 @@ def is_sticky(status: os.stat_result) -> bool:
 
 
 def check_directory(path: Path, status: os.stat_result, trust: Trust, *, last: bool) -> None:
-    """Refuse a directory in which somebody untrusted could put something in our way.
-
-    `last`: the file itself is in it, else the next directory or link on the way.
-    """
+    """Refuse a directory where a stranger could get in our way; `last`: the file is in it."""
     what = "file in the place of this one" if last else "directory or a link in our way"
     if not trust.covers(status.st_uid):
         theirs = user_name(status.st_uid)
@@ -79,8 +76,8 @@ def check_directory(path: Path, status: os.stat_result, trust: Trust, *, last: b
         below = " and publish in a directory of your own below it" if last else ""
         raise PermanentError(
             Reason.UNSAFE_PATH,
-            f"others can write in the directory {path} (mode {_octal(status)}), and put another "
-            f"{what}",
+            f"others can write in the directory {path} (mode {stat.S_IMODE(status.st_mode):04o}), "
+            f"and put another {what}",
             f"chmod {who}-w {quoted(path)}; where that can't be: chmod +t {quoted(path)}{below}",
         )
 
@@ -104,7 +101,7 @@ def check_file(path: Path, status: os.stat_result, trust: Trust, *, owners_link:
     if not stat.S_ISREG(status.st_mode):
         raise GoneError(
             Reason.UNSAFE_PATH,
-            f"{path} is no plain file but a {_kind(status.st_mode)}",
+            f"{path} is no plain file but a {_KINDS.get(stat.S_IFMT(status.st_mode), 'device')}",
             f"look at it, then move it away: mv {quoted(path)} {quoted(path)}.old",
         )
     if trust.owner in (AS_IT_IS, status.st_uid):
@@ -137,29 +134,29 @@ def differences(path: Path, status: os.stat_result, mode: int, uid: int, gid: in
 
 def uid_of(owner: str | None) -> int:
     """Return the uid of a name or number, -1 where none is configured."""
-    if owner is None or owner.isdecimal():
-        return AS_IT_IS if owner is None else int(owner)
-    try:
-        return pwd.getpwnam(owner).pw_uid
-    except KeyError:
-        raise _unknown("user", "owner", "passwd", owner) from None
+    return _id_of(owner, lambda name: pwd.getpwnam(name).pw_uid, "user", "owner", "passwd")
 
 
 def gid_of(group: str | None) -> int:
     """Return the gid of a name or number, -1 where none is configured."""
-    if group is None or group.isdecimal():
-        return AS_IT_IS if group is None else int(group)
+    return _id_of(group, lambda name: grp.getgrnam(name).gr_gid, "group", "group", "group")
+
+
+def _id_of(name: str | None, find: Callable[[str], int], what: str, key: str, database: str) -> int:
+    if name is None or name.isdecimal():
+        return AS_IT_IS if name is None else int(name)
     try:
-        return grp.getgrnam(group).gr_gid
+        return find(name)
     except KeyError:
-        raise _unknown("group", "group", "group", group) from None
+        raise PermanentError(
+            Reason.INVALID,
+            f"there is no {what} {name} on this machine",
+            f"make it, or write a number: `{key}: 1000`; getent {database} {shlex.quote(name)}",
+        ) from None
 
 
 def _is_private_group(status: os.stat_result, trust: Trust) -> bool:
-    """Tell whether a directory is shared with a group that nobody untrusted is in.
-
-    Many systems give each user such a group, and make their directories writable for it.
-    """
+    """Tell whether the directory's group is only the owner's own, as many systems make one."""
     if status.st_mode & stat.S_IWOTH:
         return False
     try:
@@ -168,25 +165,3 @@ def _is_private_group(status: os.stat_result, trust: Trust) -> bool:
         return False
     members += [user.pw_uid for user in pwd.getpwall() if user.pw_gid == status.st_gid]
     return all(trust.covers(uid) for uid in members)
-
-
-def _unknown(what: str, key: str, database: str, name: str) -> PermanentError:
-    return PermanentError(
-        Reason.INVALID,
-        f"there is no {what} {name} on this machine",
-        f"make it, or write a number: `{key}: 1000`; getent {database} {shlex.quote(name)}",
-    )
-
-
-def _octal(status: os.stat_result) -> str:
-    return f"{stat.S_IMODE(status.st_mode):04o}"
-
-
-def _kind(mode: int) -> str:
-    kinds = {
-        stat.S_IFIFO: "pipe",
-        stat.S_IFLNK: "symbolic link",
-        stat.S_IFSOCK: "socket",
-        stat.S_IFDIR: "directory",
-    }
-    return kinds.get(stat.S_IFMT(mode), "device")

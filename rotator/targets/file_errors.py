@@ -63,10 +63,7 @@ RULES = (
 
 @contextmanager
 def explaining(path: Path, doing: str) -> Iterator[None]:
-    """Raise what a system's error means while `doing` (`OPEN`, `READ`, `WRITE`) that to the path.
-
-    An error without a rule goes through as it is.
-    """
+    """Raise what a system's error means while `doing` that: `OPEN`, `READ` or `WRITE`."""
     try:
         yield
     except OSError as error:

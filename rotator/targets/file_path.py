@@ -34,10 +34,7 @@ _SAFELY = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Place(Struct, frozen=True):
-    """An open directory and the name of a file in it. Nothing here follows a link.
-
-    `path` is for people. `owners_link`: a link that the owner could have made has led here.
-    """
+    """An open directory and a name in it. `owners_link`: a link of the owner may have led here."""
 
     path: Path
     directory: int

@@ -25,11 +25,8 @@ if TYPE_CHECKING:
     from rotator.system.exchange import Version
     from rotator.targets.file_path import Place
 
-LIMIT = 1 << 20
-"""Bytes: a docker config is some kilobytes, and what is larger is some other file."""
-
-_WRITERS_GET = 0.2
-"""Seconds that somebody who has the file open for writing gets to close it."""
+LIMIT = 1 << 20  # bytes: a docker config is some kilobytes; what is larger is another file
+_WRITERS_GET = 0.2  # seconds, for somebody who has the file open for writing to close it
 
 _RESTORE = {
     attributes.ACCESS_LIST: "setfacl -m u:USER:r {path}",
@@ -116,7 +113,6 @@ def replace(
                 draft, name, old.version, lambda name: look(place, name) == old
             )
         else:
-            published = True
             status = place.status()
             if status is not None and stat.S_ISDIR(status.st_mode):
                 os.rmdir(name, dir_fd=place.directory)
@@ -126,6 +122,7 @@ def replace(
                 )
             try:
                 draft.create(name)
+                published = True
             except FileExistsError:
                 published = False
         if published and wanted.durable:
@@ -163,7 +160,6 @@ def _fill(
 ) -> tuple[Mark | None, list[str]]:
     """Write the document and all that goes with it; return the mark that is there, and notes."""
     atomic_file.write_all(file, document)
-    notes: list[str] = []
     mode, uid, gid = wanted.mode, wanted.uid, wanted.gid
     copied: dict[str, bytes] = {}
     if old is not None:
@@ -184,9 +180,7 @@ def _fill(
     os.fchmod(file, access.NEW_FILE_MODE if mode == access.AS_IT_IS else mode)
     if wanted.durable:
         os.fsync(file)
-    if old is not None:
-        notes = _what_is_lost(place, old, mode, refused)
-    return marked, notes
+    return marked, _what_is_lost(place, old, mode, refused) if old is not None else []
 
 
 def _what_is_lost(place: Place, old: Found, mode: int, refused: dict[str, str]) -> list[str]:

@@ -102,11 +102,7 @@ class GitlabVariableTarget(Target):
         return self._held(answer, notes)
 
     def write(self, text: Secret, mark: Mark, replacing: Held) -> Held:
-        """Update the variable, or create it where `replacing` is nothing; one request.
-
-        Raises `PermanentError` (invalid, too_large) before any request for a value that GitLab
-        would refuse, and `ConflictError` where the variable came or went since it was read.
-        """
+        """Update the variable, or create it where `replacing` is nothing; one request."""
         found = replacing.version if isinstance(replacing.version, _Found) else None
         value = text.reveal()
         self.check_value(value, masked=self.settings.masked or (found is not None and found.hidden))

@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from rotator.inspection import Case, Found
     from rotator.system.mounts import Holder
 
-_ROOM = 64 * 1024
-"""Bytes that have to be free for a new document beside the old one."""
-
+_ROOM = 64 * 1024  # bytes that have to be free for a new document beside the old one
 _MOST_NAMES = 3
 _EVERYBODY, _OTHERS, _GROUP = 0o044, 0o004, 0o040
 DOCKER_DAEMON = Path("/etc/docker/daemon.json")
@@ -104,8 +102,7 @@ def _mode(
         who = "everybody on this machine" if mode & _OTHERS else "its group"
         yield ok(f"mode {mode:04o}: {who} can read it")
         return
-    remapped = _remapped(daemon)
-    if remapped:
+    if remapped := _remapped(daemon):
         yield warning(
             f"mode {mode:04o}, and {daemon} has `userns-remap: {remapped}`: root in a job is "
             "another user here, who can't read it",

@@ -158,10 +158,7 @@ def _object(target: KubernetesTarget, settings: Settings, case: Case) -> Iterato
 
 
 def _may(place: Place, verb: str) -> bool:
-    """Ask for one verb; where even asking is forbidden, yes is assumed until it is tried.
-
-    https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
-    """
+    """Ask for one verb; where even asking is forbidden, yes is assumed until it is tried."""
     # A create or list names nothing when it is judged.
     named = {"name": place.object_name} if verb in ("get", "patch") else {}
     about = {"group": "", "namespace": place.namespace, "resource": place.plural, "verb": verb}

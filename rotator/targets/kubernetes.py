@@ -60,10 +60,7 @@ def build(
     clock: Clock,  # noqa: ARG001  every driver's builder gets one
     access: Access | None = None,
 ) -> Target:
-    """Return the target for these settings. Nothing is read or asked before its first use.
-
-    `access`: how the cluster is reached; default: as the settings say.
-    """
+    """Return the target for these settings. Nothing is read or asked before its first use."""
     access = access or Access(settings.kubeconfig, settings.context)
     if settings.namespace is not None:
         return one(settings, policy, access, settings.namespace)
@@ -216,11 +213,7 @@ class KubernetesTarget(Target):
         return self.place.manager_advice(manager)
 
     def _let_accounts_pull(self, *, dry: bool) -> None:
-        """Add the Secret's name at the end of a list without it; nothing is removed or reordered.
-
-        The PATCH carries the whole list, which the server does not merge, and the version that was
-        read, so that nobody's change is lost: raises `ConflictError` where there was one meanwhile.
-        """
+        """Add the Secret's name at the end of each account's list, at the version that was read."""
         mine = {"name": self.place.object_name}
         for name in self.service_accounts:
             place = Place("serviceaccount", self.place.namespace, name, "", self.place.access)

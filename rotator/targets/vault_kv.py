@@ -42,10 +42,7 @@ class _Version:
 
 
 class VaultKvTarget(WithLogin, Target):
-    """One field of a secret in KV 2 or KV 1; its other fields stay as they are.
-
-    KV 1 has no versions, so `compares` is false there; it is known after the first read.
-    """
+    """One field of a secret in KV 2, or in KV 1, which has no versions to compare."""
 
     def __init__(
         self, settings: VaultKvTargetSettings, policy: Policy, session: VaultSession
@@ -118,10 +115,7 @@ class VaultKvTarget(WithLogin, Target):
         return Held(text, mark, _Version(number, fields), notes=self._destroy_old(engine, number))
 
     def _destroy_old(self, engine: Engine, newest: int) -> tuple[str, ...]:
-        """Destroy what `keep_versions` no longer keeps; return notes for a person.
-
-        The document is published by now, so what goes wrong here is no failure of the write.
-        """
+        """Destroy what `keep_versions` no longer keeps. A failure is a note: the write is done."""
         keep = self._settings.keep_versions
         if keep is None or newest <= keep:
             return ()

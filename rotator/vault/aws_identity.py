@@ -15,9 +15,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 
 from rotator.aws.errors import Call
-from rotator.aws.identity import keys_for, of_identity
+from rotator.aws.identity import Keys, keys_for, tried
 from rotator.aws.session import Access, new_session
-from rotator.core.errors import DriverError
 from rotator.core.model import Secret
 
 if TYPE_CHECKING:
@@ -43,22 +42,17 @@ def signed_identity(settings: AwsAuthSettings) -> tuple[dict[str, str | Secret],
         role_arn=settings.role_arn,
         sts_endpoint_url=settings.sts_endpoint_url,
     )
-    url = settings.sts_endpoint_url or _GLOBAL_URL
-    try:
+
+    def keys_and_url() -> tuple[Keys, str]:
         session = new_session(access)
         keys = keys_for(access, session, now)
-        if settings.sts_endpoint_url is None and region != _GLOBAL_REGION:
-            # The client knows the domain of every partition.
-            made = session.create_client("sts", region_name=region, **keys.options())
-            url = made.meta.endpoint_url
-    except DriverError:
-        raise
-    except Exception as error:  # noqa: BLE001  whatever the SDK raises for odd settings
-        failure: DriverError | None = of_identity(error, access, Call("the AWS login", ()), now)
-    else:
-        failure = None
-    if failure is not None:  # raised out here: the SDK's texts repeat what a program printed
-        raise failure
+        if settings.sts_endpoint_url or region == _GLOBAL_REGION:
+            return keys, settings.sts_endpoint_url or _GLOBAL_URL
+        # The client knows the domain of every partition.
+        client = session.create_client("sts", region_name=region, **keys.options())
+        return keys, str(client.meta.endpoint_url)
+
+    keys, url = tried(keys_and_url, access, Call("the AWS login", ()), now)
     headers = {"Content-Type": _FORM}
     if settings.header_value is not None:
         headers["X-Vault-AWS-IAM-Server-ID"] = settings.header_value

@@ -84,10 +84,7 @@ class Answer:
 
     @cached_property
     def document(self) -> Mapping[str, Any]:
-        """The JSON object in it, empty where it has no body.
-
-        Raises `PermanentError` (malformed) where it is no JSON object.
-        """
+        """The JSON object in it, empty without a body; raises `PermanentError` (malformed)."""
         document = json_in(self.response.content) if self.response.content else {}
         if not isinstance(document, dict):
             raise PermanentError(
@@ -190,10 +187,7 @@ class Connection:
         self._session.close()
 
     def _position(self) -> dict[str, str]:
-        """Return headers that say how far a standby must have got to answer: else it answers 412.
-
-        An old index is not sent: a cluster that was restored from a backup would never get there.
-        """
+        """Return how far a standby must be to answer: a restored one never gets to an old index."""
         index, since = self._index
         if index and time.monotonic() - since < _INDEX_LASTS:
             return {"X-Vault-Index": index, "X-Vault-Inconsistent": "forward-active-node"}
@@ -235,10 +229,7 @@ def server_name(address: str, namespace: str | None) -> str:
 
 
 class _Session(requests.Session):
-    """Follows redirects, as a standby sends to the active node, but never from TLS to plain HTTP.
-
-    `requests` would take the token along: it only knows the header `Authorization`.
-    """
+    """Follows redirects, as standbys send, but never with a token from TLS to plain HTTP."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """Return where a redirect leads; raise `InvalidURL` where that is nowhere."""

@@ -99,10 +99,7 @@ class Mounts:
         return next((data for mount, data in known if path.startswith(f"{mount}/")), None)
 
     def ask(self, path: str, ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-        """Return what the server says of the mount above a path, asked once for all.
-
-        A caller that has waited long enough for another one's question asks too.
-        """
+        """Return what the server says of the mount above a path; all who wait ask once."""
         waited = self._asking.acquire(timeout=_LONGEST_WAIT)
         try:
             known = self.get(path)
@@ -172,10 +169,7 @@ def find(
 
 
 def read_kv(session: VaultSession, engine: Engine, version: int | None = None) -> Stored:
-    """Return what a KV engine holds at a path, the newest version or the one given.
-
-    Raises what a request raises; a missing secret is an answer.
-    """
+    """Return what a KV engine holds, the newest version or the one given; it may be nothing."""
     return _stored(engine, session.call(_reading(engine, version), (NOT_FOUND,)))
 
 

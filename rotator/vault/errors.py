@@ -141,10 +141,7 @@ ANSWERS = (
 
 
 def failed(error: Exception, what: str) -> DriverError:
-    """Return the error for a request that got no answer; raise it again where it is a bug.
-
-    `what` says what was asked of whom ("cannot read secret/data/x at https://vault:8200").
-    """
+    """Return the error for a request that got no answer; raise it again where it is a bug."""
     why = system_message(error) or "no connection"
     return classify(SILENCE, Evidence(error=error), f"{what}: ", {"why": why})
 
@@ -152,11 +149,7 @@ def failed(error: Exception, what: str) -> DriverError:
 def refused(
     response: requests.Response, what: str, policy: str, hidden: Iterable[str]
 ) -> DriverError:
-    """Return the error for an answer that is no success.
-
-    `policy` is the policy line that would allow it, `hidden` are secrets that the server may have
-    repeated in it.
-    """
+    """Return the error for no success; `policy` would allow it, `hidden` may be repeated in it."""
     text = re.sub(r"\d+ errors? occurred:", "", "; ".join(_texts(response))).replace("*", " ")
     text = shown(text, hidden)
     what = f"{what}: {response.status_code}{f' ({text})' if text else ''}"

@@ -79,10 +79,7 @@ def lacking(session: CheckSession, path: str, otherwise: str) -> Iterator[Findin
 
 
 def _allowed(session: CheckSession, method: str, path: str) -> bool:
-    """Ask the server; a login that may not even ask is taken at its word when it tries.
-
-    https://developer.hashicorp.com/vault/api-docs/system/capabilities-self
-    """
+    """Ask the server; a login that may not even ask is believed until it tries."""
     reply = session.ask(lambda vault: vault.sys.get_capabilities([path]), (FORBIDDEN,))
     if reply.status == FORBIDDEN:
         return True
@@ -117,10 +114,7 @@ class CheckSession(VaultSession):
 
 
 def readiness(settings: VaultSettings) -> Finding:
-    """Return whether the server answers and is unsealed.
-
-    https://developer.hashicorp.com/vault/api-docs/system/health
-    """
+    """Return whether the server answers and is unsealed."""
     server = Server.of(settings).name
     connection = Connection(Server.of(settings), TIMEOUTS)
     try:

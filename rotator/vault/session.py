@@ -61,10 +61,7 @@ class Patience:
     def answer(
         self, send: Callable[[], Answer], is_early: Callable[[Answer], bool] = lambda _: False
     ) -> Answer:
-        """Return the answer to a request, sent again while the server asks for patience.
-
-        `is_early` says of another answer whether it too may change within seconds.
-        """
+        """Return the answer; `is_early`: whether another answer, too, may change within seconds."""
         wait = _SHORTEST
         while True:
             answer = send()
@@ -82,10 +79,7 @@ class Patience:
 
 
 class VaultSession:
-    """Sends requests with a login that others may share, in the namespace of one secret.
-
-    Not for two threads at once.
-    """
+    """Sends one thread's requests with a shared login, in the namespace of one secret."""
 
     def __init__(self, settings: VaultSettings, login: SharedLogin, patience: Patience) -> None:
         self.server = server_name(settings.address, settings.namespace)
@@ -107,10 +101,7 @@ class VaultSession:
         return self.login.mounts_in(self._namespace)
 
     def open(self) -> None:
-        """Make sure that there is a token that lasts; call it before each piece of work.
-
-        Raises what `SharedLogin.open` raises.
-        """
+        """Make sure that there is a token that lasts; call it before each piece of work."""
         before = self.number
         self._patience.begin()
         self._granted = self.login.open(self._patience, self)
@@ -163,10 +154,7 @@ class VaultSession:
 def open_session(
     settings: VaultSettings, clock: Clock, patience: float, timeouts: Timeouts = TIMEOUTS
 ) -> VaultSession:
-    """Return a session with the login that these settings share; nobody is asked yet.
-
-    `patience`: for how many seconds one piece of work waits for quotas and standbys.
-    """
+    """Return a session that shares its login and waits `patience` seconds; nobody is asked yet."""
     return VaultSession(settings, shared_login(settings, clock, timeouts), Patience(patience))
 
 

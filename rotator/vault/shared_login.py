@@ -35,10 +35,7 @@ _REJECTED_FOR, _FAILED_FOR = 300.0, 1.0
 
 
 class Granted(Struct, frozen=True):
-    """A login that worked: its token, its number (1 for the first), and the way to the server.
-
-    `at`: the seconds of a clock that only grows, when it was granted.
-    """
+    """A login that worked: its token, number (from 1), way to the server, and when on our clock."""
 
     token: Token
     number: int
