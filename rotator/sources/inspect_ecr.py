@@ -5,7 +5,7 @@ The check fetches a real token: that uses nothing up, and there is nothing to re
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rotator.core.errors import DriverError
 from rotator.core.failure import Failure
@@ -14,10 +14,9 @@ from rotator.sources.ecr import EcrSource
 from rotator.system.each import ThreadedEach
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from rotator.config.sources import EcrPublicSourceSettings, EcrSourceSettings
-    from rotator.core.model import Credential
     from rotator.inspection import Case, Found
 
 # Leaves time for the proof.
@@ -27,10 +26,7 @@ _SECONDS = 2.8
 def inspect(settings: EcrSourceSettings | EcrPublicSourceSettings, case: Case) -> Iterator[Found]:
     """Ask STS who we are and ECR for a token, both at once."""
     source = EcrSource(settings, case.clock, TIMEOUTS)
-    asked: list[Callable[[], Sequence[Credential] | str]] = [
-        lambda: source.fetch(()),
-        source.identity,
-    ]
+    asked: list[Callable[[], Any]] = [lambda: source.fetch(()), source.identity]
     token, identity = ThreadedEach()(lambda ask: ask(), asked, _SECONDS)
     if isinstance(identity, str):
         yield ok(f"AWS takes us for {identity}")
