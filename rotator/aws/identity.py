@@ -23,7 +23,7 @@ from botocore.exceptions import (
 
 from rotator.aws.environment import config_file
 from rotator.aws.errors import RULES, UNPARSED, Call, explain
-from rotator.aws.session import ProgramError, unattended
+from rotator.aws.session import Access, ProgramError, Session, unattended
 from rotator.core.errors import (
     DriverError,
     LoginRejectedError,
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from rotator.aws.session import Access, Session
 
 Got = TypeVar("Got")
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from rotator.config.targets import GitlabVariableTargetSettings
 from rotator.core.docker_config import shown
 from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
-from rotator.gitlab.api import INSTANCE
+from rotator.gitlab.api import INSTANCE, Asked, GitlabApi
 from rotator.gitlab.errors import VariableMissingError
-from rotator.inspection import ok, warning
+from rotator.inspection import Case, Found, ok, warning
 from rotator.system.each import ThreadedEach
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     import gitlab
 
     from rotator.config.target_common import TargetSettings
-    from rotator.gitlab.api import Asked, GitlabApi
-    from rotator.inspection import Case, Found
 
 KEY = "DOCKER_AUTH_CONFIG"
 WINS = "Docker 28.3 or newer and GitLab Runner take its logins before those that rotator publishes"

@@ -19,22 +19,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import requests
 from urllib3.exceptions import HTTPError
 
-from rotator.core.errors import ConflictError, Reason, TemporaryError
+from rotator.core.errors import ConflictError, DriverError, Reason, TemporaryError
 from rotator.http.causes import causes, distrust, system_message
 from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 from rotator.http.reading import list_in, object_in
 from rotator.http.retry_after import retry_after
 from rotator.http.server_text import shown
 from rotator.http.session import AnswerTooLongError
-from rotator.kubernetes.connection import NoObjectError, RefusedError
-from rotator.kubernetes.place import LARGEST, LARGEST_ANNOTATIONS
+from rotator.kubernetes.connection import Connection, NoObjectError, RefusedError
+from rotator.kubernetes.place import LARGEST, LARGEST_ANNOTATIONS, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from rotator.core.errors import DriverError
-    from rotator.kubernetes.connection import Connection
-    from rotator.kubernetes.place import Place
 
 _POLICY = (
     r"^(\S+ \"[^\"]*\" is forbidden: )?(?P<policy>ValidatingAdmissionPolicy '[^']*' with binding "

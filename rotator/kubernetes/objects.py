@@ -17,13 +17,12 @@ from rotator.core.mark import from_annotations
 from rotator.core.model import Held, Secret
 from rotator.http.reading import json_in, list_in, object_in
 from rotator.http.server_text import shown
-from rotator.kubernetes.connection import RefusedError
+from rotator.kubernetes.connection import Connection, RefusedError
 from rotator.kubernetes.errors import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from rotator.kubernetes.connection import Connection
     from rotator.kubernetes.place import Place
 
 Body = dict[str, Any]

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
 from rotator.core.model import Credential, Secret
-from rotator.core.ports import Source
+from rotator.core.ports import Clock, Source
 from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 from rotator.system.program import ProgramOutputError, ProgramTimeoutError, run
 from rotator.system.program_environment import passed_on
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rotator.config.sources import CredentialHelperSourceSettings
-    from rotator.core.ports import Clock
 
 LARGEST_ANSWER = 64 * 1024  # bytes; the largest tokens in use (Azure, ECR) have a few thousand
 

@@ -14,10 +14,10 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from rotator.core.docker_config import DOCKER_HUB, decode, registry_key
+from rotator.core.docker_config import DOCKER_HUB, DockerConfig, decode, registry_key
 from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.core.model import Credential
-from rotator.core.ports import Source
+from rotator.core.ports import Clock, Source
 from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 from rotator.http.reading import object_in
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rotator.config.sources import DockerConfigSourceSettings
-    from rotator.core.docker_config import DockerConfig
-    from rotator.core.ports import Clock
 
 LIMIT = 1 << 20  # characters: a docker config is some kilobytes; what is longer is another file
 

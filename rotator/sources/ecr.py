@@ -26,7 +26,7 @@ from rotator.aws.session import SECONDS, Access, new_session
 from rotator.core.docker_config import registry_key
 from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.core.model import Credential, Secret
-from rotator.core.ports import Source
+from rotator.core.ports import Clock, Source
 from rotator.system.cache import Cache
 from rotator.system.secret_input import digest
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rotator.config.sources import EcrPublicSourceSettings, EcrSourceSettings
-    from rotator.core.ports import Clock
 
 _CLOCKS_AGREE = timedelta(minutes=1)
 _HOST = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rotator.inspection import Given, ok
+from rotator.inspection import Case, Found, Given, ok
 from rotator.sources.docker_config import build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rotator.config.sources import DockerConfigSourceSettings
-    from rotator.inspection import Case, Found
 
 
 def inspect(settings: DockerConfigSourceSettings, case: Case) -> Iterator[Found]:

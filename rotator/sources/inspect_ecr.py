@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rotator.core.errors import DriverError
 from rotator.core.failure import Failure
-from rotator.inspection import TIMEOUTS, Given, ok
+from rotator.inspection import TIMEOUTS, Case, Found, Given, ok
 from rotator.sources.ecr import EcrSource
 from rotator.system.each import ThreadedEach
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rotator.config.sources import EcrPublicSourceSettings, EcrSourceSettings
-    from rotator.inspection import Case, Found
 
 # Leaves time for the proof.
 _SECONDS = 2.8

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from rotator.core.errors import Reason, TemporaryError
-from rotator.inspection import Given, ok, warning
+from rotator.inspection import Case, Found, Given, ok, warning
 from rotator.sources.credential_helper import build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rotator.config.sources import CredentialHelperSourceSettings
-    from rotator.inspection import Case, Found
 
 _LONGEST = timedelta(seconds=2.5)
 

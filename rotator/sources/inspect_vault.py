@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rotator.core.errors import DriverError
-from rotator.inspection import Given, ok, warning
+from rotator.inspection import Case, Finding, Found, Given, ok, warning
 from rotator.observe.times import relative
 from rotator.sources.vault import VaultSource
-from rotator.vault.inspect import lacking, logged_in, refused
+from rotator.vault.inspect import CheckSession, lacking, logged_in, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rotator.config.sources import VaultSourceSettings
     from rotator.core.model import Lease
-    from rotator.inspection import Case, Finding, Found
     from rotator.vault.engines import Engine
-    from rotator.vault.inspect import CheckSession
 
 _REVOKE, _RENEW = "sys/leases/revoke", "sys/leases/renew"
 

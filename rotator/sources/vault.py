@@ -7,7 +7,7 @@ https://developer.hashicorp.com/vault/docs/concepts/lease
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -16,20 +16,17 @@ from msgspec.structs import replace
 
 from rotator.core.errors import DriverError, LoginRejectedError, PermanentError, Reason
 from rotator.core.model import Credential, Lease
-from rotator.core.ports import Source
-from rotator.vault.engines import Engine, find, read_kv
+from rotator.core.ports import Clock, Source
+from rotator.vault.engines import Engine, Stored, find, read_kv
 from rotator.vault.errors import whole_number
 from rotator.vault.fields import credentials_in, end_in
 from rotator.vault.session import FETCH_PATIENCE, VaultSession, WithLogin, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from rotator.config.sources import VaultSourceSettings
-    from rotator.core.ports import Clock
     from rotator.vault.connection import Answer
-    from rotator.vault.engines import Stored
 
 # Servers count whole seconds, and a request takes its time.
 _ROUNDING = timedelta(seconds=2)

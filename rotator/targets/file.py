@@ -16,23 +16,20 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rotator.core.errors import ConflictError, GoneError, PermanentError, Reason
-from rotator.core.model import Content, Held, Secret
-from rotator.core.ports import Target
+from rotator.core.model import Content, Held, Mark, Policy, Secret
+from rotator.core.ports import Clock, Target
 from rotator.system import exchange, file_mark, lease
 from rotator.system.lock import directory_lock
 from rotator.targets import file_access as access
 from rotator.targets import file_path
 from rotator.targets.file_errors import READ, WRITE, explaining, quoted
-from rotator.targets.file_replace import LIMIT, Wanted, copy, found_in, look, replace, tidy
+from rotator.targets.file_replace import LIMIT, Found, Wanted, copy, found_in, look, replace, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rotator.config.targets import FileTargetSettings
-    from rotator.core.model import Mark, Policy
-    from rotator.core.ports import Clock
     from rotator.targets.file_path import Place
-    from rotator.targets.file_replace import Found
 
 _LOCK_WAIT = 3.0
 

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from rotator.core.model import Secret
+from rotator.core.model import Mark, Secret
 from rotator.system import atomic_file, attributes, exchange, file_mark
 from rotator.system.lease import wait_for_writers
 from rotator.targets import file_access as access
 from rotator.targets.file_errors import quoted
 
 if TYPE_CHECKING:
-    from rotator.core.model import Mark
     from rotator.system.exchange import Version
     from rotator.targets.file_path import Place
 

@@ -18,7 +18,7 @@ from rotator.clients.lookups import Consumer
 from rotator.core.docker_config import shown as shown_key
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Content, Held, Mark, Policy, Secret
-from rotator.core.ports import Target
+from rotator.core.ports import Clock, Target
 from rotator.gitlab.api import INSTANCE, TIMEOUTS, Asked, GitlabApi
 from rotator.gitlab.errors import VariableMissingError
 from rotator.gitlab.mark import describe, parse
@@ -28,7 +28,6 @@ from rotator.system.secret_input import SecretInput
 
 if TYPE_CHECKING:
     from rotator.config.targets import GitlabVariableTargetSettings
-    from rotator.core.ports import Clock
 
 _SHORTEST_MASKED = 8
 # What GitLab masks where it does not expand `$` (Ci::Maskable in its source).

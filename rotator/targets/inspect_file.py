@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rotator.core.errors import DriverError
-from rotator.inspection import failed, failure, ok, warning
+from rotator.inspection import Case, Found, failed, failure, ok, warning
 from rotator.observe.times import duration_text
 from rotator.system import mounts
 from rotator.targets import file_access as access
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rotator.config.targets import FileTargetSettings
-    from rotator.inspection import Case, Found
     from rotator.system.mounts import Holder
 
 _ROOM = 64 * 1024  # bytes that have to be free for a new document beside the old one

@@ -10,8 +10,8 @@ from rotator.core.errors import DriverError
 from rotator.gitlab import token_file
 from rotator.gitlab.errors import GranularError, new_token
 from rotator.gitlab.overruling import has_key, overruling, shadows
-from rotator.gitlab.own_token import API, read_token
-from rotator.inspection import TIMEOUTS, failed, failure, ok, warning
+from rotator.gitlab.own_token import API, AccessToken, read_token
+from rotator.inspection import TIMEOUTS, Case, Finding, Found, failed, failure, ok, warning
 from rotator.observe.times import relative
 from rotator.targets.gitlab_variable import GitlabVariableTarget
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from rotator.config.targets import GitlabVariableTargetSettings
     from rotator.core.model import Held
-    from rotator.gitlab.own_token import AccessToken
-    from rotator.inspection import Case, Finding, Found
 
 _SOON = timedelta(days=30)
 _MOST_NAMES = 5

@@ -10,7 +10,18 @@ from msgspec import structs
 from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.model import Content, Held, Mark, Secret
 from rotator.http.reading import object_in
-from rotator.inspection import SECONDS, TIMEOUTS, Finding, Level, failed, failure, ok, warning
+from rotator.inspection import (
+    SECONDS,
+    TIMEOUTS,
+    Case,
+    Finding,
+    Found,
+    Level,
+    failed,
+    failure,
+    ok,
+    warning,
+)
 from rotator.kubernetes.access import Access
 from rotator.kubernetes.errors import ask
 from rotator.kubernetes.place import Place, cluster_role, rules
@@ -25,7 +36,6 @@ if TYPE_CHECKING:
         KubernetesConfigMapTargetSettings,
         KubernetesSecretTargetSettings,
     )
-    from rotator.inspection import Case, Found
 
     Settings = KubernetesConfigMapTargetSettings | KubernetesSecretTargetSettings
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rotator.inspection import ok
+from rotator.inspection import Case, Found, ok
 from rotator.targets.vault_kv import VaultKvTarget
-from rotator.vault.inspect import lacking, logged_in, refused
+from rotator.vault.inspect import CheckSession, lacking, logged_in, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rotator.config.targets import VaultKvTargetSettings
-    from rotator.inspection import Case, Found
     from rotator.vault.engines import Engine
-    from rotator.vault.inspect import CheckSession
 
 
 def inspect(settings: VaultKvTargetSettings, case: Case) -> Iterator[Found]:

@@ -23,11 +23,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from rotator.config.targets import KubernetesSecretTargetSettings
+from rotator.config.targets import KubernetesConfigMapTargetSettings, KubernetesSecretTargetSettings
 from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.mark import to_annotations
-from rotator.core.model import Held, Secret
-from rotator.core.ports import Target
+from rotator.core.model import Held, Mark, Policy, Secret
+from rotator.core.ports import Clock, Target
 from rotator.http.reading import object_in
 from rotator.kubernetes.access import Access
 from rotator.kubernetes.objects import (
@@ -47,9 +47,6 @@ from rotator.targets.kubernetes_group import KubernetesGroup
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rotator.config.targets import KubernetesConfigMapTargetSettings
-    from rotator.core.model import Mark, Policy
-    from rotator.core.ports import Clock
 
 _MANAGED_BY = {"app.kubernetes.io/managed-by": "rotator"}  # of an object that rotator created
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from rotator.core.ports import Target
 from rotator.http.reading import object_in
-from rotator.kubernetes.connection import NoObjectError, RefusedError
+from rotator.kubernetes.connection import Connection, NoObjectError, RefusedError
 from rotator.kubernetes.errors import ask
 from rotator.kubernetes.place import Place
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from rotator.core.model import Policy
     from rotator.kubernetes.access import Access
-    from rotator.kubernetes.connection import Connection
 
 # Names and deletion times are all that is wanted of a namespace.
 _NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rotator.core.errors import ConflictError, DriverError, GoneError, PermanentError, Reason
 from rotator.core.mark import from_annotations, to_annotations
 from rotator.core.model import Held, Mark, Policy, Secret
-from rotator.core.ports import Target
+from rotator.core.ports import Clock, Target
 from rotator.vault.engines import Engine, Stored, find, read_kv
 from rotator.vault.errors import whole_number
 from rotator.vault.session import TARGET_PATIENCE, VaultSession, WithLogin, open_session
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rotator.config.targets import VaultKvTargetSettings
-    from rotator.core.ports import Clock
 
 _CAS_FAILED = "check-and-set"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -16,23 +16,20 @@ import requests
 from msgspec import Struct
 
 from rotator.config.places import UNIX
-from rotator.core.errors import PermanentError, Reason
+from rotator.config.sources import VaultSourceSettings
+from rotator.config.targets import VaultKvTargetSettings
+from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.model import Secret
 from rotator.http.reading import json_in, object_in
 from rotator.http.session import BoundedAdapter
 from rotator.vault.errors import UnsafeRedirectError, failed, policy_line, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
-    from rotator.config.sources import VaultSourceSettings
-    from rotator.config.targets import VaultKvTargetSettings
     from rotator.config.vault_auth import Auth
-    from rotator.core.errors import DriverError
 
-    VaultSettings = VaultSourceSettings | VaultKvTargetSettings
-
+VaultSettings = VaultSourceSettings | VaultKvTargetSettings
 Timeouts = tuple[float, float]
 
 TIMEOUTS: Timeouts = (5.0, 15.0)  # seconds to connect, and for each wait for the next bytes

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from rotator.config.vault_auth import AgentAuthSettings, ApproleAuthSettings, TokenAuthSettings
 from rotator.core.errors import DriverError
-from rotator.inspection import TIMEOUTS, Level, failure, ok, warning
+from rotator.inspection import TIMEOUTS, Case, Finding, Found, Level, failure, ok, warning
 from rotator.observe.times import duration_text, relative
-from rotator.vault.connection import Connection, Server
-from rotator.vault.engines import find_engine
+from rotator.vault.connection import Connection, Server, VaultSettings
+from rotator.vault.engines import Engine, find_engine
 from rotator.vault.errors import FORBIDDEN, policy_line
-from rotator.vault.login import is_wrapping_token, secret_input, unwrap_hint
+from rotator.vault.login import Token, is_wrapping_token, secret_input, unwrap_hint
 from rotator.vault.session import Patience, VaultSession
 from rotator.vault.shared_login import SharedLogin
 
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rotator.core.ports import Clock
-    from rotator.inspection import Case, Finding, Found
-    from rotator.vault.connection import VaultSettings
-    from rotator.vault.engines import Engine
-    from rotator.vault.login import Token
 
 _NEEDED = {"GET": {"read"}, "POST": {"update"}}
 

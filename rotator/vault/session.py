@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from rotator.core.errors import PermanentError, Reason
-from rotator.vault.connection import TIMEOUTS, Timeouts, server_name
+from rotator.vault.connection import TIMEOUTS, Answer, Ask, Timeouts, VaultSettings, server_name
 from rotator.vault.errors import SOON, evidence_in, token_is_bad
 from rotator.vault.shared_login import Granted, SharedLogin, shared_login
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rotator.core.ports import Clock
-    from rotator.vault.connection import Answer, Ask, VaultSettings
     from rotator.vault.engines import Mounts
 
 # Seconds for which quotas and standbys are waited for: a fetch has a minute, a read 20 seconds.

@@ -14,13 +14,12 @@ from rotator.aws.environment import aws_stamp
 from rotator.config.vault_auth import AgentAuthSettings, AwsAuthSettings, TokenAuthSettings
 from rotator.core.errors import DriverError, LoginRejectedError
 from rotator.system.secret_input import digest
-from rotator.vault.connection import TIMEOUTS, Connection, Server, Timeouts
+from rotator.vault.connection import TIMEOUTS, Connection, Server, Timeouts, VaultSettings
 from rotator.vault.engines import Mounts
 from rotator.vault.login import Token, log_in, renew, secret_input
 
 if TYPE_CHECKING:
     from rotator.core.ports import Clock
-    from rotator.vault.connection import VaultSettings
     from rotator.vault.session import Patience
 
 # A token that ends while a request is under way would be refused.
