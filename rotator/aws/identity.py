@@ -12,14 +12,7 @@ import json
 import os
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    InfiniteLoopConfigError,
-    NoCredentialsError,
-    RefreshWithMFAUnsupportedError,
-)
+from botocore import exceptions as sdk
 
 from rotator.aws.environment import config_file
 from rotator.aws.errors import RULES, UNPARSED, Call, explain
@@ -57,7 +50,7 @@ _RULES = (
     ErrorRule(on(raised=(PermissionError, IsADirectoryError)), Reason.UNREADABLE,
         "make it readable for the user that runs rotator: ls -l {file}",
         "cannot read {file}, which {named} names: {why}"),
-    ErrorRule(on(raised=RefreshWithMFAUnsupportedError), Reason.INVALID,
+    ErrorRule(on(raised=sdk.RefreshWithMFAUnsupportedError), Reason.INVALID,
         "use a profile or role without mfa_serial, or keys that somebody keeps fresh",
         "{where} wants a second factor (mfa_serial), and nobody is there to type a code"),
     ErrorRule(on(raised=ProgramError, text="can't be started"), Reason.NOT_FOUND,
@@ -66,10 +59,10 @@ _RULES = (
     ErrorRule(on(raised=ProgramError), Reason.INVALID,
         "run it yourself as rotator's user, without a terminal: it has to print the keys as JSON",
         "the credential_process {program} of {where} {why}"),
-    ErrorRule(on(raised=InfiniteLoopConfigError), Reason.INVALID,
+    ErrorRule(on(raised=sdk.InfiniteLoopConfigError), Reason.INVALID,
         "let source_profile name a profile that has keys of its own",
         "{where} refers to itself (source_profile)"),
-    ErrorRule(on(raised=(CredentialRetrievalError, json.JSONDecodeError, UnicodeDecodeError)),
+    ErrorRule(on(raised=(sdk.CredentialRetrievalError, json.JSONDecodeError, UnicodeDecodeError)),
         Reason.INVALID, "ask it yourself, as rotator's user: aws sts get-caller-identity",
         "where {where} takes its keys from gives none that can be used"),
     *RULES,
@@ -113,11 +106,10 @@ def keys_for(access: Access, session: Session, now: datetime) -> Keys:
             given = {"file": str(token_file), "named": "web_identity_token_file"}
             raise classify(_RULES, Evidence(error=FileNotFoundError()), given=given)
         asked["WebIdentityToken"] = SecretInput(token_file).read().reveal()
-        return _assumed(access, session, "assume_role_with_web_identity", asked, {}, now)
+        return _assumed(access, session, now, asked, None)
     if access.external_id is not None:
         asked["ExternalId"] = access.external_id
-    mine = own_keys(access, session, now).options()
-    return _assumed(access, session, "assume_role", asked, mine, now)
+    return _assumed(access, session, now, asked, own_keys(access, session, now))
 
 
 def own_keys(access: Access, session: Session, now: datetime) -> Keys:
@@ -129,7 +121,7 @@ def own_keys(access: Access, session: Session, now: datetime) -> Keys:
         found = session.get_credentials()
         frozen = found.get_frozen_credentials() if found else None
         if frozen is None or not frozen.access_key or not frozen.secret_key:
-            raise explain(NoCredentialsError(), call, now)
+            raise explain(sdk.NoCredentialsError(), call, now)
         token = Secret(frozen.token) if frozen.token else None
         return Keys(frozen.access_key, Secret(frozen.secret_key), token, found.method)
 
@@ -172,30 +164,27 @@ def _of_identity(error: Exception, access: Access, call: Call, now: datetime) ->
         given["why"] = error.strerror or ""
     elif isinstance(error, ProgramError):
         given |= {"program": error.program, "why": error.what}
-    elif isinstance(error, ClientError):
+    elif isinstance(error, sdk.ClientError):
         name = f"{error.operation_name} of sts in {access.region}"
         call = Call(name, (f"sts:{error.operation_name}",), access.role_arn)
     return explain(error, call, now, _RULES, given)
 
 
 def _assumed(
-    access: Access,
-    session: Session,
-    operation: str,
-    asked: dict[str, str],
-    keys: dict[str, str | None],
-    now: datetime,
+    access: Access, session: Session, now: datetime, asked: dict[str, str], keys: Keys | None
 ) -> Keys:
+    operation = "assume_role" if keys else "assume_role_with_web_identity"
     name = operation.title().replace("_", "")
     call = Call(f"{name} of sts in {access.region}", (f"sts:{name}",), access.role_arn)
     failure, names = None, ("AccessKeyId", "SecretAccessKey", "SessionToken")
     try:
-        client = session.create_client("sts", region_name=access.region, **keys)
+        given_keys = keys.options() if keys else {}
+        client = session.create_client("sts", region_name=access.region, **given_keys)
         given = getattr(client, operation)(**asked)["Credentials"]
         key_id, secret_key, token = (given[name] for name in names)
         if all(isinstance(each, str) for each in (key_id, secret_key, token)):
             return Keys(key_id, Secret(secret_key), Secret(token), None)
-    except (BotoCoreError, ClientError) as error:
+    except (sdk.BotoCoreError, sdk.ClientError) as error:
         failure = explain(error, call, now)
     except UNPARSED:
         pass

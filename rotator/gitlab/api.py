@@ -51,10 +51,8 @@ class GitlabApi:
         timeouts: tuple[float, float],
     ) -> None:
         self.asked = asked
-        self._token = token
         self.ca_file = str(ca_file) if ca_file else None
-        self._clock = clock
-        self._timeouts = timeouts
+        self._token, self._clock, self._timeouts = token, clock, timeouts
 
     def call(self, do: Callable[[gitlab.Gitlab], Got]) -> Got:
         """Return what `do` gets from GitLab, which has 16 calls at once. Raises `DriverError`."""
@@ -68,14 +66,8 @@ class GitlabApi:
                 "nothing to do if it passes; else see how fast GitLab answers",
             )
         try:
-            return do(
-                gitlab.Gitlab(
-                    self.asked.url,
-                    private_token=token,
-                    ssl_verify=self.ca_file or True,
-                    session=_session(self._timeouts),
-                )
-            )
+            verify, session = self.ca_file or True, _session(self._timeouts)
+            return do(gitlab.Gitlab(self.asked.url, token, ssl_verify=verify, session=session))
         except RefusedError as error:
             raise refused(error.response, self.asked, self._clock()) from None
         except OSError as error:  # requests' exceptions are among them

@@ -11,14 +11,8 @@ from typing import TYPE_CHECKING
 
 from requests.exceptions import InvalidSchema, InvalidURL, RequestException, Timeout
 
-from rotator.core.errors import (
-    ConflictError,
-    DriverError,
-    LoginRejectedError,
-    PermanentError,
-    Reason,
-    TemporaryError,
-)
+from rotator.core import errors
+from rotator.core.errors import ConflictError, LoginRejectedError, Reason, TemporaryError
 from rotator.http.causes import distrust, system_message
 from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 from rotator.http.reading import json_in, object_in
@@ -46,7 +40,7 @@ class VariableMissingError(ConflictError):
     """There is no such variable: nothing to read, or gone since it was read."""
 
 
-class GranularError(PermanentError):
+class GranularError(errors.PermanentError):
     """A fine-grained access token may not do this; GitLab names the permission that it lacks."""
 
 
@@ -151,7 +145,7 @@ SILENCE = (
 """What it means that no answer came."""
 
 
-def refused(response: requests.Response, asked: Asked, now: datetime) -> DriverError:
+def refused(response: requests.Response, asked: Asked, now: datetime) -> errors.DriverError:
     """Return the error that this answer means."""
     body = response.content[:10_000].decode("utf-8", "replace")
     location = response.headers.get("Location", "").partition("?")[0]
@@ -165,7 +159,7 @@ def refused(response: requests.Response, asked: Asked, now: datetime) -> DriverE
     return classify(RULES, evidence, f"{asked}: ", given)
 
 
-def no_answer(error: OSError, asked: Asked, ca_file: str | None) -> DriverError:
+def no_answer(error: OSError, asked: Asked, ca_file: str | None) -> errors.DriverError:
     """Return the error for a request that got no answer."""
     if isinstance(error, AnswerTooLongError):
         return unreadable(asked)
@@ -177,10 +171,10 @@ def no_answer(error: OSError, asked: Asked, ca_file: str | None) -> DriverError:
     )
 
 
-def unreadable(asked: Asked) -> DriverError:
+def unreadable(asked: Asked) -> errors.DriverError:
     """Return the error for an answer that python-gitlab can't read."""
     hint = _NOT_GITLAB.format(**_given(asked))
-    return PermanentError(Reason.MALFORMED, f"{asked}: the answer is not GitLab's", hint)
+    return errors.PermanentError(Reason.MALFORMED, f"{asked}: the answer is not GitLab's", hint)
 
 
 def new_token(asked: Asked) -> str:

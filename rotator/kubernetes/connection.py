@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rotator.kubernetes.contexts import Cluster, Selected
     from rotator.kubernetes.login import Login
 
+_JSON = "application/json"
 _SUCCESS = range(200, 300)
 
 
@@ -92,15 +93,14 @@ class Connection:
         path: str,
         body: object = None,
         *,
-        kind: str = "application/json",
-        accept: str = "application/json",
+        kind: str = _JSON,
+        accept: str = _JSON,
         **query: str,
     ) -> dict[str, Any]:
         """Return the object that the server answers with.
 
         `path` begins with /api or /apis, and has quoted names; `kind` is the body's, `accept` the
-        answer's type. Raises `RefusedError`,
-        `NoObjectError`, and what `requests` and the adapter raise where there is no answer.
+        answer's type. Raises `RefusedError`, `NoObjectError`, and what `requests` raises.
         """
         url = f"{self.server}{path}{'?' if query else ''}{urlencode(query)}"
         request = requests.Request(method, url).prepare()

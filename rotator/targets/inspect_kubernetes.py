@@ -26,18 +26,12 @@ from rotator.kubernetes.access import Access
 from rotator.kubernetes.errors import ask
 from rotator.kubernetes.place import Place, cluster_role, rules
 from rotator.system.each import ThreadedEach
-from rotator.targets.kubernetes import KubernetesTarget, build
+from rotator.targets.kubernetes import KubernetesTarget, Settings, build
 from rotator.targets.kubernetes_group import KubernetesGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rotator.config.targets import (
-        KubernetesConfigMapTargetSettings,
-        KubernetesSecretTargetSettings,
-    )
-
-    Settings = KubernetesConfigMapTargetSettings | KubernetesSecretTargetSettings
 
 _MOST_MEMBERS = 16  # that are asked of a group; the others have the same Role and settings
 
@@ -48,9 +42,12 @@ def inspect(settings: Settings, case: Case) -> Iterator[Found]:
     """Ask the API server what we may do with the object, read it, and try a write as a dry run."""
     connect, read = TIMEOUTS
     access = Access(
-        settings.kubeconfig, settings.context,
-        connect_seconds=connect, read_seconds=read, plugin_seconds=read,
-    )  # fmt: skip
+        settings.kubeconfig,
+        settings.context,
+        connect_seconds=connect,
+        read_seconds=read,
+        plugin_seconds=read,
+    )
     target = build(settings, settings.policy(), case.clock, access)
     if isinstance(target, KubernetesGroup):
         yield from _group(target, settings, case)

@@ -29,30 +29,22 @@ from rotator.core.mark import to_annotations
 from rotator.core.model import Held, Mark, Policy, Secret
 from rotator.core.ports import Clock, Target
 from rotator.http.reading import object_in
+from rotator.kubernetes import objects
 from rotator.kubernetes.access import Access
-from rotator.kubernetes.objects import (
-    Body,
-    NoDryRunError,
-    Objects,
-    Version,
-    held,
-    no_object,
-    secrets_in,
-    stored,
-    text_in,
-)
+from rotator.kubernetes.objects import Body, NoDryRunError, Objects, Version
 from rotator.kubernetes.place import LARGEST, Place
 from rotator.targets.kubernetes_group import KubernetesGroup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+Settings = KubernetesConfigMapTargetSettings | KubernetesSecretTargetSettings
 
 _MANAGED_BY = {"app.kubernetes.io/managed-by": "rotator"}  # of an object that rotator created
 
 
 def build(
-    settings: KubernetesConfigMapTargetSettings | KubernetesSecretTargetSettings,
+    settings: Settings,
     policy: Policy,
     clock: Clock,  # noqa: ARG001  every driver's builder gets one
     access: Access | None = None,
@@ -60,33 +52,26 @@ def build(
     """Return the target for these settings. Nothing is read or asked before its first use."""
     access = access or Access(settings.kubeconfig, settings.context)
     if settings.namespace is not None:
-        return one(settings, policy, access, settings.namespace)
+        return _one(settings, policy, access, settings.namespace, listed=False)
     return KubernetesGroup(
-        settings.target_name,
+        settings,
         policy,
         access,
-        settings.namespaces or (),
-        settings.namespace_selector,
-        lambda namespace, listed: one(settings, policy, access, namespace, listed=listed),
+        lambda name, listed: _one(settings, policy, access, name, listed=listed),
     )
 
 
-def one(
-    settings: KubernetesConfigMapTargetSettings | KubernetesSecretTargetSettings,
-    policy: Policy,
-    access: Access,
-    namespace: str,
-    *,
-    listed: bool = False,
+def _one(
+    settings: Settings, policy: Policy, access: Access, namespace: str, *, listed: bool
 ) -> KubernetesTarget:
-    """Return the target for one namespace's object; `listed`: a list says whether it is going."""
     kind, secret_type, accounts = "configmap", None, None
     if isinstance(settings, KubernetesSecretTargetSettings):
         kind, secret_type, accounts = "secret", settings.secret_type, settings.service_accounts
+    place = Place(kind, namespace, settings.name, settings.key, access)
     target = KubernetesTarget(
         settings.name_in(namespace),
         policy,
-        Place(kind, namespace, settings.name, settings.key, access),
+        place,
         secret_type,
         settings.labels,
         settings.annotations,
@@ -174,7 +159,7 @@ class KubernetesTarget(Target):
         """
         with suppress(NoDryRunError):
             answer = self._send(text, mark, replacing, dry=True)
-            if text_in(answer, self.place) != text:
+            if objects.text_in(answer, self.place) != text:
                 raise PermanentError(
                     Reason.INVALID,
                     f"an admission policy or webhook of the cluster would change {self.place.key} "
@@ -192,9 +177,11 @@ class KubernetesTarget(Target):
         text = replacing.text or Secret("")
         changes = {
             "metadata": {"resourceVersion": _resource_version(replacing)},
-            "data": {f"{self.place.key}.broken": stored(self.place, text.reveal().encode())},
+            "data": {
+                f"{self.place.key}.broken": objects.stored(self.place, text.reveal().encode())
+            },
         }
-        return self._held(self._objects.patch(changes, secrets_in(text)))
+        return self._held(self._objects.patch(changes, objects.secrets_in(text)))
 
     def complete(self, held: Held) -> None:
         """Let the accounts' `imagePullSecrets` name this Secret: a GET each, and a PATCH."""
@@ -226,14 +213,14 @@ class KubernetesTarget(Target):
                 )
             names = account.get("imagePullSecrets") or []
             if not isinstance(names, list):
-                raise no_object(place)
+                raise objects.no_object(place)
             if mine not in names:
                 version = object_in(account.get("metadata")).get("resourceVersion")
                 metadata = {"resourceVersion": version}
                 accounts.patch({"metadata": metadata, "imagePullSecrets": [*names, mine]}, dry=dry)
 
     def _held(self, found: Body) -> Held:
-        return held(found, self.place, self._secret_type)
+        return objects.held(found, self.place, self._secret_type)
 
     def _send(self, text: Secret, mark: Mark, replacing: Held, *, dry: bool) -> Body:
         value = text.reveal().encode()
@@ -246,16 +233,19 @@ class KubernetesTarget(Target):
                 f"what is in it: {self.place.show()}",
             )
         metadata: Body = {"annotations": {**self._annotations, **to_annotations(mark)}}
-        content: Body = {"metadata": metadata, "data": {self.place.key: stored(self.place, value)}}
+        content: Body = {
+            "metadata": metadata,
+            "data": {self.place.key: objects.stored(self.place, value)},
+        }
         if self._secret_type:
             content["type"] = self._secret_type
         if replacing.version is None:
             metadata["name"] = self.place.object_name
             metadata["labels"] = {**_MANAGED_BY, **self._labels}
-            return self._objects.create(content, secrets_in(text), dry=dry)
+            return self._objects.create(content, objects.secrets_in(text), dry=dry)
         metadata["resourceVersion"] = _resource_version(replacing)
         metadata["labels"] = self._labels
-        return self._objects.patch(content, secrets_in(text), dry=dry)
+        return self._objects.patch(content, objects.secrets_in(text), dry=dry)
 
 
 def _resource_version(held: Held) -> str | None:

@@ -12,10 +12,11 @@ from rotator.kubernetes.errors import ask
 from rotator.kubernetes.place import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from rotator.core.model import Policy
     from rotator.kubernetes.access import Access
+    from rotator.targets.kubernetes import Settings
 
 # Names and deletion times are all that is wanted of a namespace.
 _NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
@@ -26,7 +27,6 @@ _GONE = 410
 class KubernetesGroup(Target):
     """Its members are the targets of the namespaces that fit now; it is never read or written.
 
-    `names`: namespaces, and patterns of them such as `team-*`. `selector`: labels that they have.
     `member`: makes the target of a namespace; True for one that was found by a list.
     """
 
@@ -34,19 +34,18 @@ class KubernetesGroup(Target):
 
     def __init__(
         self,
-        name: str,
+        settings: Settings,
         policy: Policy,
         access: Access,
-        names: Sequence[str],
-        selector: Mapping[str, str] | None,
         member: Callable[[str, bool], Target],
     ) -> None:
-        super().__init__(name, policy)
+        super().__init__(settings.target_name, policy)
+        names = settings.namespaces or ()
         self.server = str(access)
         self.place = Place("namespace", "", "", "", access)
         self._names = [one for one in names if "*" not in one]
         self._patterns = [one for one in names if "*" in one]
-        self._selector = selector
+        self._selector = settings.namespace_selector
         self._make = member
         self._members: dict[str, Target] = {}
 

@@ -140,7 +140,6 @@ class Connection:
         self,
         ask: Ask,
         what: str = "cannot {does} {path}",
-        *,
         namespace: str | None = None,
         token: Secret | None = None,
     ) -> Answer:
@@ -152,8 +151,8 @@ class Connection:
         # A client knows one token and one namespace, and is made in 35 µs. What is None hvac takes
         # from VAULT_TOKEN and the like, which no configuration names.
         client = hvac.Client(
-            url=self._url,
-            token=self._revealed(token) if token else "",
+            self._url,
+            self._revealed(token) if token else "",
             cert=(),
             verify=self._session.verify,
             timeout=self._timeouts,

@@ -10,7 +10,7 @@ page, a standby or a quota that would be the wrong conclusion.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -32,6 +32,7 @@ from rotator.vault.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime, timedelta
 
     from rotator.core.ports import Clock
@@ -102,9 +103,7 @@ def log_in(server: Server, connection: Connection, clock: Clock, patience: Patie
         what = f"cannot use the token from {server.auth.token_file or server.auth.token_env}"
     ask = _asked(server, connection)
     now = clock()
-    answer = patience.answer(
-        lambda: connection.send(ask, what, namespace=server.namespace, token=text)
-    )
+    answer = patience.answer(lambda: connection.send(ask, what, server.namespace, text))
     if text is not None:
         return _given(answer, text, now)
     if not answer.response.ok:
@@ -118,13 +117,10 @@ def renew(
     """Return the token with a later end, or as it is where the server does not lengthen it."""
     if not token.renewable:
         return token
-    now = clock()
+    now, what = clock(), "cannot renew the login token"
     answer = patience.answer(
         lambda: connection.send(
-            lambda vault: vault.auth.token.renew_self(),
-            "cannot renew the login token",
-            namespace=server.namespace,
-            token=token.text,
+            lambda vault: vault.auth.token.renew_self(), what, server.namespace, token.text
         )
     )
     if not answer.response.ok:
@@ -170,12 +166,8 @@ def _not_logged_in(server: Server, connection: Connection, answer: Answer) -> Ex
         return PermanentError(Reason.NOT_FOUND, error.detail, hint)
     if answer.status not in _REFUSED:
         return error
-    given = secret_input(server)
-    if (
-        method.method == "approle"
-        and given is not None
-        and is_wrapping_token(connection, given.read(), server.namespace)
-    ):
+    given = secret_input(server) if method.method == "approle" else None
+    if given and is_wrapping_token(connection, given.read(), server.namespace):
         where = given.file or f"${given.env}"
         detail = f"{error.detail}: {where} holds a wrapping token, not the secret id itself"
         return LoginRejectedError(detail, unwrap_hint(given))
@@ -201,16 +193,13 @@ def _given(answer: Answer, text: Secret, now: datetime) -> Token:
         # Its policies don't let it look at itself. It may still read; its end is not known then.
         return Token(text)
     data = answer.data
-    left = duration(data.get("ttl"))
-    return Token(
-        text,
-        bool(data.get("renewable")),
-        duration(data.get("creation_ttl")),
-        now + left if left else None,
+    token = _token(text, data, data.get("ttl"), now)
+    return replace(
+        token,
+        ttl=duration(data.get("creation_ttl")),
         uses=whole_number(data.get("num_uses")),
         periodic=bool(data.get("period")),
         batch=data.get("type") == "batch",
-        policies=tuple(map(str, list_in(data.get("policies")))),
     )
 
 
@@ -223,15 +212,15 @@ def _granted(answer: Answer, now: datetime) -> Token:
             f"{answer.what}: the answer holds no token",
             "use a role without multi-factor authentication",
         )
-    ttl = duration(auth.get("lease_duration"))
-    return Token(
-        Secret(text),
-        bool(auth.get("renewable")),
-        ttl,
-        now + ttl if ttl else None,
-        batch=auth.get("token_type") == "batch",
-        policies=tuple(map(str, list_in(auth.get("policies")))),
-    )
+    token = _token(Secret(text), auth, auth.get("lease_duration"), now)
+    return replace(token, batch=auth.get("token_type") == "batch")
+
+
+def _token(text: Secret, data: Mapping[str, Any], left: Any, now: datetime) -> Token:
+    ttl = duration(left)
+    end = now + ttl if ttl else None
+    policies = tuple(map(str, list_in(data.get("policies"))))
+    return Token(text, bool(data.get("renewable")), ttl, end, policies=policies)
 
 
 def _asked(server: Server, connection: Connection) -> Ask:
