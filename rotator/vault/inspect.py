@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from rotator.config.vault_auth import AgentAuthSettings, ApproleAuthSettings, TokenAuthSettings
@@ -112,20 +113,17 @@ class CheckSession(VaultSession):
 def readiness(settings: VaultSettings) -> Finding:
     """Return whether the server answers and is unsealed."""
     server = Server.of(settings).name
-    connection = Connection(Server.of(settings), TIMEOUTS)
-    try:
+    with closing(Connection(Server.of(settings), TIMEOUTS)) as connection:
         answer = connection.send(
             lambda vault: vault.sys.read_health_status(
                 standby_ok=True, performance_standby_code=200, method="GET"
             ),
             "cannot ask how it is",
         )
-        is_json = "json" in answer.response.headers.get("Content-Type", "")
-        if answer.status >= _SERVER_FAULT and not is_json:
-            raise answer.error()
-        state = answer.document if answer.response.ok or answer.status in _DOWN else {}
-    finally:
-        connection.close()
+    is_json = "json" in answer.response.headers.get("Content-Type", "")
+    if answer.status >= _SERVER_FAULT and not is_json:
+        raise answer.error()
+    state = answer.document if answer.response.ok or answer.status in _DOWN else {}
     if state.get("initialized") is False:
         return failure(f"{server} is not initialized", "vault operator init")
     if state.get("sealed"):
@@ -140,11 +138,9 @@ def why_not_log_in(settings: VaultSettings, case: Case) -> Finding | None:
     if given is None or not isinstance(settings.auth, ApproleAuthSettings | TokenAuthSettings):
         return None
     secret = given.read()
-    connection = Connection(Server.of(settings), TIMEOUTS)
-    try:
-        is_wrapped = is_wrapping_token(connection, secret, Server.of(settings).namespace)
-    finally:
-        connection.close()
+    server = Server.of(settings)
+    with closing(Connection(server, TIMEOUTS)) as connection:
+        is_wrapped = is_wrapping_token(connection, secret, server.namespace)
     if is_wrapped:
         return failure(
             f"{given.file or f'${given.env}'} holds a wrapping token, good for one use, not the "

@@ -60,11 +60,7 @@ class EcrBench:
             "unreachable": (self._nobody_listens, Reason.UNREACHABLE, True),
             "slow": (self._suffers("hang"), Reason.TIMEOUT, True),
             "throttled": (self._suffers(_throttled()), Reason.THROTTLED, True),
-            "down": (
-                self._suffers(_down()),
-                Reason.UNAVAILABLE,
-                True,
-            ),
+            "down": (self._suffers(_down()), Reason.UNAVAILABLE, True),
             "unknown key": (self.fake.keys.clear, Reason.LOGIN_REJECTED, False),
             "wrong key": (self._another_secret, Reason.LOGIN_REJECTED, False),
             "session over": (self._suffers(_session_over()), Reason.EXPIRED, False),

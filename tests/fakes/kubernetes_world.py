@@ -13,12 +13,12 @@ from rotator.core.model import Held, Mark, Policy, Secret
 from rotator.kubernetes.access import Access
 from rotator.kubernetes.place import Place
 from rotator.targets.kubernetes import KubernetesTarget
+from tests.fakes.kubernetes import FakeKubernetes
 from tests.support import NOW
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
-
-    from tests.fakes.kubernetes import FakeKubernetes
 
 PASSWORD = "s3cr3t-password"
 TEXT = Secret(json.dumps({"auths": {"registry.example.com": {"auth": PASSWORD}}}))
@@ -64,3 +64,9 @@ def error_of_write(target: KubernetesTarget, held: Held | None = None) -> Driver
         target.write(TEXT, MARK, held or target.read())
     assert PASSWORD not in f"{caught.value} {caught.value.detail} {caught.value.hint}"
     return caught.value
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with FakeKubernetes() as fake:
+        yield World(fake, tmp_path)

@@ -161,9 +161,7 @@ def test_an_error_of_sts_names_sts(
     profiles(tmp_path, "http://127.0.0.1:1", monkeypatch)
     if way == "environment":
         only_aws(
-            monkeypatch,
-            AWS_ROLE_ARN=ROLE,
-            AWS_WEB_IDENTITY_TOKEN_FILE=str(tmp_path / "token"),
+            monkeypatch, AWS_ROLE_ARN=ROLE, AWS_WEB_IDENTITY_TOKEN_FILE=str(tmp_path / "token")
         )
     settings = {"profile": "hop"} if way == "profile" else {}
     with pytest.raises(DriverError) as caught:

@@ -65,9 +65,7 @@ def certificate(key: rsa.RSAPrivateKey, name: str) -> str:
 def private_pem(key: rsa.RSAPrivateKey) -> str:
     """Return the key itself."""
     return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
 
 

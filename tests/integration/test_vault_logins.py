@@ -93,12 +93,7 @@ def approle_login(server: OpenBao, folder: Path, kv_policy: str, **role: Any) ->
     mount, role_id, secret_id = server.approle([kv_policy], **role)
     file = folder / "secret-id"
     file.write_text(f"{secret_id}\n")
-    return {
-        "method": "approle",
-        "mount": mount,
-        "role_id": role_id,
-        "secret_id_file": str(file),
-    }
+    return {"method": "approle", "mount": mount, "role_id": role_id, "secret_id_file": str(file)}
 
 
 def test_approle(openbao: OpenBao, kv_secret: str, kv_policy: str, tmp_path: Path) -> None:

@@ -52,10 +52,7 @@ class Place:
     def target(self) -> GitlabVariableTarget:
         """Build the target anew, as a new process does."""
         settings = GitlabVariableTargetSettings(
-            url=self.server.url,
-            group=GROUP,
-            token_file=self.file,
-            rotate_before=timedelta(days=14),
+            url=self.server.url, group=GROUP, token_file=self.file, rotate_before=timedelta(days=14)
         )
         return GitlabVariableTarget(settings, Policy(), lambda: self.now)
 

@@ -4,33 +4,13 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from rotator.core.errors import (
-    DriverError,
-    PermanentError,
-    Reason,
-    TemporaryError,
-)
-from tests.fakes.kubernetes import Canned, FakeKubernetes
-from tests.fakes.kubernetes_world import (
-    MARK,
-    PASSWORD,
-    TEXT,
-    World,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with FakeKubernetes() as fake:
-        yield World(fake, tmp_path)
+from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
+from tests.fakes.kubernetes import Canned
+from tests.fakes.kubernetes_world import MARK, PASSWORD, TEXT, World
 
 
 def _status(code: int, reason: str, **more: Any) -> str:
@@ -136,12 +116,7 @@ ANSWERS: dict[str, tuple[Canned, type[DriverError], Reason, str]] = {
         Reason.UNAVAILABLE,
         "get --raw /readyz",
     ),
-    "a proxy's 404": (
-        Canned(404, "<html>", HTML),
-        PermanentError,
-        Reason.INVALID,
-        "-v 6",
-    ),
+    "a proxy's 404": (Canned(404, "<html>", HTML), PermanentError, Reason.INVALID, "-v 6"),
     "another API's 404": (
         Canned(404, '{"detail": "not found"}'),
         PermanentError,
@@ -160,18 +135,8 @@ ANSWERS: dict[str, tuple[Canned, type[DriverError], Reason, str]] = {
         Reason.INVALID,
         "-v 6",
     ),
-    "a page": (
-        Canned(200, "<html>", HTML),
-        PermanentError,
-        Reason.MALFORMED,
-        "-v 6",
-    ),
-    "another object": (
-        Canned(200, '{"kind": "Pod"}'),
-        PermanentError,
-        Reason.MALFORMED,
-        "-v 6",
-    ),
+    "a page": (Canned(200, "<html>", HTML), PermanentError, Reason.MALFORMED, "-v 6"),
+    "another object": (Canned(200, '{"kind": "Pod"}'), PermanentError, Reason.MALFORMED, "-v 6"),
 }
 
 

@@ -232,12 +232,7 @@ def test_misbehaves(folder: Path, case: str, capfd: pytest.CaptureFixture[str]) 
             Reason.INVALID,
             f"echo {HOST} | docker-credential-spy get",
         ),
-        (
-            "no credentials username",
-            PermanentError,
-            Reason.FIELD_MISSING,
-            f"docker login {HOST}",
-        ),
+        ("no credentials username", PermanentError, Reason.FIELD_MISSING, f"docker login {HOST}"),
         (
             "pass not initialized: exit status 1: Error",
             PermanentError,

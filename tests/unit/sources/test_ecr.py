@@ -28,14 +28,7 @@ from rotator.core.model import Verdict
 from rotator.registry import RegistryProver
 from rotator.sources.ecr import EcrSource, build
 from tests.fakes.certificates import Pki
-from tests.fakes.ecr import (
-    ACCESS_KEY,
-    SECRET_KEY,
-    FakeEcr,
-    denied,
-    key_in_environment,
-    only_aws,
-)
+from tests.fakes.ecr import ACCESS_KEY, SECRET_KEY, FakeEcr, denied, key_in_environment, only_aws
 from tests.fakes.kubernetes import FakeKubernetes
 from tests.fakes.sigv4 import RefusalError
 from tests.support import NOW, aged

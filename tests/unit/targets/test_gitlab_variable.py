@@ -195,12 +195,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("text", "keys", "reason", "words"), REFUSED)
 def test_refused_before_any_request(
-    make: Make,
-    fake_gitlab: FakeGitlab,
-    text: str,
-    keys: dict[str, Any],
-    reason: Reason,
-    words: str,
+    make: Make, fake_gitlab: FakeGitlab, text: str, keys: dict[str, Any], reason: Reason, words: str
 ) -> None:
     """What GitLab or Linux would refuse is refused without asking, and not quoted."""
     with pytest.raises(PermanentError) as caught:

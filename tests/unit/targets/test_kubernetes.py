@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,26 +12,10 @@ from rotator.core.errors import ConflictError, GoneError, PermanentError, Reason
 from rotator.core.model import Held, Secret
 from rotator.kubernetes.objects import Version
 from rotator.targets.kubernetes import build
-from tests.fakes.kubernetes import Canned, FakeKubernetes
+from tests.fakes.kubernetes import Canned
 from tests.fakes.kubernetes_rules import StatusError
-from tests.fakes.kubernetes_world import (
-    LATER,
-    MARK,
-    PULL_SECRET,
-    TEXT,
-    World,
-)
+from tests.fakes.kubernetes_world import LATER, MARK, PULL_SECRET, TEXT, World
 from tests.support import NOW
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with FakeKubernetes() as fake:
-        yield World(fake, tmp_path)
 
 
 @pytest.mark.parametrize("secret_type", [None, "Opaque", PULL_SECRET])
@@ -145,11 +128,7 @@ def test_two_writers_lose_nothing(world: World, meanwhile: str) -> None:
             "configmaps",
             "config.json",
         ),
-        (
-            KubernetesSecretTargetSettings(namespace="ci", name="docker"),
-            "secrets",
-            "config.json",
-        ),
+        (KubernetesSecretTargetSettings(namespace="ci", name="docker"), "secrets", "config.json"),
         (
             KubernetesSecretTargetSettings(
                 namespace="ci", name="docker", secret_type="kubernetes.io/dockerconfigjson"

@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotator.core.errors import (
-    LoginRejectedError,
-    PermanentError,
-    Reason,
-    TemporaryError,
-)
+from rotator.core.errors import LoginRejectedError, PermanentError, Reason, TemporaryError
 from tests.fakes.vault_door import VaultDoor, refusal
 from tests.integration.vault_tools import token_login, vault_source
 from tests.support import free_port

@@ -48,12 +48,7 @@ ANSWERS: dict[str, tuple[Answer, type[DriverError], Reason, str]] = {
     "404": (refusal(404, "no {}"), PermanentError, Reason.NOT_FOUND, "vault auth list"),
     "429": (refusal(429, "slow {}"), TemporaryError, Reason.THROTTLED, "quotas"),
     "500": (refusal(500, "oh {}"), TemporaryError, Reason.UNAVAILABLE, "tried again"),
-    "503": (
-        refusal(503, "sealed {}"),
-        TemporaryError,
-        Reason.UNAVAILABLE,
-        "vault operator unseal",
-    ),
+    "503": (refusal(503, "sealed {}"), TemporaryError, Reason.UNAVAILABLE, "vault operator unseal"),
     "a load balancer's 400": (
         Answer(400, "<html><title>Bad Request</title>nginx {}</html>"),
         TemporaryError,

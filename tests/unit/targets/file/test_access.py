@@ -190,10 +190,7 @@ def test_a_link_that_comes_at_the_worst_time(folder: Path, path: Path) -> None:
         path.replace(elsewhere)
         path.symlink_to(elsewhere)
 
-    with (
-        before(swap, frozenset({"open"}), opening(path)),
-        pytest.raises(DriverError) as caught,
-    ):
+    with before(swap, frozenset({"open"}), opening(path)), pytest.raises(DriverError) as caught:
         target(path).read()
     assert caught.value.reason == Reason.UNSAFE_PATH
 

@@ -106,11 +106,7 @@ def test_the_same_text_written_again(path: Path, how: str) -> None:
 
 @pytest.mark.parametrize(
     "instead",
-    [
-        lambda path: path.symlink_to("/nowhere"),
-        lambda path: path.mkdir(),
-        os.mkfifo,
-    ],
+    [lambda path: path.symlink_to("/nowhere"), lambda path: path.mkdir(), os.mkfifo],
     ids=["link", "directory", "pipe"],
 )
 def test_something_else_in_the_last_gap(path: Path, instead: Callable[[Path], None]) -> None:
