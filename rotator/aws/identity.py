@@ -182,8 +182,7 @@ def _assumed(
         client = session.create_client("sts", region_name=access.region, **given_keys)
         given = getattr(client, operation)(**asked)["Credentials"]
         key_id, secret_key, token = (given[name] for name in names)
-        if all(isinstance(each, str) for each in (key_id, secret_key, token)):
-            return Keys(key_id, Secret(secret_key), Secret(token), None)
+        return Keys(key_id, Secret(secret_key), Secret(token), None)
     except (sdk.BotoCoreError, sdk.ClientError) as error:
         failure = explain(error, call, now)
     except UNPARSED:

@@ -151,9 +151,8 @@ def _trust(cluster: Cluster) -> ssl.SSLContext:
         what = "`certificate-authority-data`" if data else named
         raise TrustError(Reason.MALFORMED, f"its {what} holds no certificate") from None
     except OSError as error:
-        why = f"is unreadable: {error.strerror}"
-        if isinstance(error, FileNotFoundError):
-            why = "does not exist"
+        missing = isinstance(error, FileNotFoundError)
+        why = "does not exist" if missing else f"is unreadable: {error.strerror}"
         raise TrustError(Reason.UNREADABLE, f"its {named} {why}") from None
     # From Python 3.13 on: many clusters' authorities lack an extension that it asks for, and
     # neither kubectl nor the server does.

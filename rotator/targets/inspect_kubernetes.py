@@ -51,7 +51,7 @@ def inspect(settings: Settings, case: Case) -> Iterator[Found]:
     target = build(settings, settings.policy(), case.clock, access)
     if isinstance(target, KubernetesGroup):
         yield from _group(target, settings, case)
-    elif isinstance(target, KubernetesTarget):
+    else:
         yield from _object(target, settings, case)
     if settings.follows:
         yield warning(
@@ -108,10 +108,7 @@ def _wrong_with(asked: list[KubernetesTarget], settings: Settings, case: Case) -
         )
         try:
             for one in _object(member, settings, case):
-                if isinstance(one, Finding):
-                    found.append(one)
-                elif isinstance(one, Held):
-                    found += case.published(alone, one, case)
+                found += case.published(alone, one, case) if isinstance(one, Held) else [one]
         except DriverError as error:
             found.append(failed(error))
         return found
@@ -134,7 +131,7 @@ def _distinct(bad: list[Finding]) -> list[tuple[Finding, int]]:
     return [(found[0], len(found)) for found in alike.values()]
 
 
-def _object(target: KubernetesTarget, settings: Settings, case: Case) -> Iterator[Found]:
+def _object(target: KubernetesTarget, settings: Settings, case: Case) -> Iterator[Finding | Held]:
     place = target.place
     accounts = [
         Place("serviceaccount", place.namespace, name, "", place.access)

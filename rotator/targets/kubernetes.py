@@ -48,7 +48,7 @@ def build(
     policy: Policy,
     clock: Clock,  # noqa: ARG001  every driver's builder gets one
     access: Access | None = None,
-) -> Target:
+) -> KubernetesTarget | KubernetesGroup:
     """Return the target for these settings. Nothing is read or asked before its first use."""
     access = access or Access(settings.kubeconfig, settings.context)
     if settings.namespace is not None:
@@ -132,11 +132,9 @@ class KubernetesTarget(Target):
         if not self._listed:
             try:
                 self._objects.create({"metadata": {"name": self.place.object_name}}, dry=True)
-            except NoDryRunError:
-                pass
-            except DriverError as error:
+            except (DriverError, NoDryRunError) as error:
                 # That the object exists, or that we may not create, says nothing here.
-                if error.reason is Reason.NOT_FOUND:
+                if isinstance(error, DriverError) and error.reason is Reason.NOT_FOUND:
                     raise
         return held
 

@@ -5,6 +5,7 @@ https://developer.hashicorp.com/vault/api-docs/secret/kv
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 from urllib.parse import quote
@@ -67,20 +68,18 @@ class Engine(Struct, frozen=True):
         return f"{self.mount}/{self.rest.removeprefix('data/')}"
 
 
-class Stored(Struct, frozen=True):
+@dataclass(frozen=True)
+class Stored:
     """What a key/value engine holds at a path.
 
     `data` is None where there is nothing; `gone` says whether it was "deleted" or "destroyed".
     `version` is 0 where nothing was ever written, or where the engine has no versions.
     """
 
-    data: Mapping[str, Any] | None
+    data: Mapping[str, Any] | None = field(repr=False)
     version: int = 0
     created_at: datetime | None = None
     gone: str = ""
-
-    def __repr__(self) -> str:
-        return f"Stored(***, version={self.version}, gone={self.gone!r})"
 
 
 class Mounts:
@@ -114,9 +113,8 @@ class Mounts:
 
     def forget(self, path: str) -> None:
         """Ask again about the mount above a path: it may have been replaced."""
-        for mount in list(self._known):
-            if path.startswith(f"{mount}/"):
-                self._known.pop(mount, None)
+        for mount in [mount for mount in self._known.copy() if path.startswith(f"{mount}/")]:
+            self._known.pop(mount, None)
 
 
 def find_engine(session: VaultSession, path: str, wanted: Kind | Literal["auto"]) -> Engine:

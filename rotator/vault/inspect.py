@@ -135,7 +135,7 @@ def readiness(settings: VaultSettings) -> Finding:
 def why_not_log_in(settings: VaultSettings, case: Case) -> Finding | None:
     """Return why no login is tried; None where a login uses nothing up, or may."""
     given = secret_input(Server.of(settings))
-    if given is None or not isinstance(settings.auth, ApproleAuthSettings | TokenAuthSettings):
+    if not given or not isinstance(settings.auth, ApproleAuthSettings | TokenAuthSettings):
         return None
     secret = given.read()
     server = Server.of(settings)

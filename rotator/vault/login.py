@@ -10,7 +10,7 @@ page, a standby or a quota that would be the wrong conclusion.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -244,15 +244,13 @@ def _asked(server: Server, connection: Connection) -> Ask:
         case auth.CertAuthSettings():
             # hvac's method reads certificate files again; the connection shows the certificate.
             fields: dict[str, str | Secret] = {"name": method.role} if method.role else {}
-        case auth.AwsAuthSettings():
+        case _:
             # hvac's method signs for the global STS alone.
             signed_identity = load("rotator.vault.aws_identity").signed_identity  # botocore is slow
             fields, hidden = signed_identity(method)
             connection.hide(hidden)
             if method.role:
                 fields["role"] = method.role
-        case _:
-            assert_never(method)
     return lambda vault: vault.adapter.login(
         f"v1/auth/{quote(mount)}/login", use_token=False, json=fields
     )

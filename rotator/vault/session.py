@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rotator.core.errors import PermanentError, Reason
 from rotator.vault.connection import TIMEOUTS, Answer, Ask, Timeouts, VaultSettings, server_name
@@ -128,9 +128,7 @@ class VaultSession:
         Values of type `Secret` in its body are sent as their text. `accept`: statuses that are an
         answer all the same. Raises what the tables in `errors` say.
         """
-        granted = self._granted
-        if granted is None:
-            raise RuntimeError("open() comes first")
+        granted = cast("Granted", self._granted)  # open() comes first
         token = granted.token.text
 
         def is_early(answer: Answer) -> bool:
