@@ -94,7 +94,7 @@ class Access:
         try:
             if not any(path.exists() for path in paths):
                 raise self._unusable(Reason.UNREADABLE, "No such file or directory")
-            return load(paths, self.context, must_exist=self.kubeconfig is not None)
+            return load(paths, self.context)
         except KubeconfigError as error:
             raise self._unusable(Reason.MALFORMED, str(error)) from None
         except OSError as error:

@@ -70,12 +70,11 @@ class Selected(Struct, frozen=True):
         return [path for path in named if isinstance(path, Path)]
 
 
-def load(paths: Sequence[Path], context: str | None, *, must_exist: bool) -> Selected:
+def load(paths: Sequence[Path], context: str | None) -> Selected:
     """Return what a context says, the current one without `context`.
 
-    The first file that sets a name or the current context wins. `must_exist`: a missing file is an
-    error; else it is passed over, as kubectl does with those of $KUBECONFIG. Raises
-    `KubeconfigError`, and `OSError` for a file that is unreadable.
+    The first file that sets a name or the current context wins, and a missing file is passed over.
+    Raises `KubeconfigError`, and `OSError` for a file that is unreadable.
     """
     lists: dict[str, dict[str, tuple[Mapping[str, Any], Path]]] = {key: {} for key in _LISTS}
     name = context
@@ -83,8 +82,6 @@ def load(paths: Sequence[Path], context: str | None, *, must_exist: bool) -> Sel
         try:
             document = _document(path)
         except FileNotFoundError:
-            if must_exist:
-                raise
             continue
         name = name or document.get("current-context")
         for key in _LISTS:

@@ -22,7 +22,7 @@ from rotator.core.ports import Clock, Target
 from rotator.gitlab.api import INSTANCE, TIMEOUTS, Asked, GitlabApi
 from rotator.gitlab.errors import VariableMissingError
 from rotator.gitlab.mark import describe, parse
-from rotator.gitlab.own_token import shared
+from rotator.gitlab.own_token import AccessToken, read_token, shared
 from rotator.http.server_text import shown
 from rotator.system.secret_input import SecretInput
 
@@ -115,6 +115,10 @@ class GitlabVariableTarget(Target):
             )
         put = {"post_data": wanted, **self._filter}
         return self._held(self.api.call(lambda client: client.http_put(self._path, **put)))
+
+    def access_token(self) -> AccessToken:
+        """Return what GitLab says of our own access token; one request."""
+        return read_token(self.api)
 
     def login_stamp(self) -> str:
         """Return what changes when the access token is replaced."""

@@ -10,7 +10,7 @@ from rotator.core.errors import DriverError
 from rotator.gitlab import token_file
 from rotator.gitlab.errors import GranularError, new_token
 from rotator.gitlab.overruling import has_key, overruling, shadows
-from rotator.gitlab.own_token import API, AccessToken, read_token
+from rotator.gitlab.own_token import API, AccessToken
 from rotator.inspection import TIMEOUTS, Case, Finding, Found, failed, failure, ok, warning
 from rotator.observe.times import relative
 from rotator.targets.gitlab_variable import GitlabVariableTarget
@@ -67,7 +67,7 @@ def _token(target: GitlabVariableTarget, case: Case) -> Iterator[Found]:
     if settings.rotate_before is not None and settings.token_file is not None:
         yield from _own_rotation(settings.token_file)
     try:
-        token = read_token(target.api)
+        token = target.access_token()
     except GranularError as error:
         yield ok(
             f"the access token is a fine-grained one that may not read itself, so its end is not "

@@ -75,9 +75,9 @@ def test_is_merged_as_kubectl_does(files: dict[str, Path], order: str, context: 
 
     if theirs is None or not theirs["clusters"]:
         with pytest.raises(Exception, match="'gone' in its `clusters`"):
-            load(paths, context, must_exist=False)
+            load(paths, context)
         return
-    mine = load(paths, context, must_exist=False)
+    mine = load(paths, context)
     cluster, user = theirs["clusters"][0]["cluster"], theirs["users"][0]["user"]
     assert mine.cluster.server == cluster["server"]
     assert mine.cluster.proxy == cluster.get("proxy-url")
@@ -127,6 +127,6 @@ def test_broken(tmp_path: Path, text: str, why: str) -> None:
     path = tmp_path / "config"
     path.write_text(text)
     with pytest.raises(KubeconfigError) as caught:
-        load([path], None, must_exist=True)
+        load([path], None)
     assert why in str(caught.value)
     assert str(path) in str(caught.value)

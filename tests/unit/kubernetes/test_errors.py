@@ -210,6 +210,7 @@ def test_reports_an_address_that_is_none(world: World, tmp_path: Path) -> None:
             ),
             {"dTpzM2NyM3QtcA==", "u:s3cr3t-p", "s3cr3t-p", "s3cr3t-id", "s3cr3t-header"},
         ),
+        ('{"auths":{"r.example.com":{"auth":5,"email":"bm8="}}}', {"bm8="}),
         ("s3cr3t-password", {"s3cr3t-password"}),
         ('{"auths": s3cr3t-', {'{"auths": s3cr3t-'}),
     ],

@@ -215,6 +215,8 @@ def impersonation(room: Room) -> None:
         if name.startswith("as-"):
             assert f"`{name}` without `as`" in room.error(user={"token": ADMIN, name: value})
     assert "`as`" in room.error(user={"token": ADMIN, "as": "a\nX-Evil: 1"})
+    extra = {"example.com/scopes": "no list"}
+    assert "wants lists" in room.error(user={"token": ADMIN, "as": "a", "as-user-extra": extra})
 
 
 def auth_provider(room: Room) -> None:
@@ -229,6 +231,8 @@ def plugin(room: Room) -> None:
     user = write_plugin(room.place)
     room.read(user=user)
     assert (room.place / "runs").read_text() == "eu get-token"
+    for wrong in ("x", ["x"], [{"value": "v"}], [{"name": "n", "value": 1}]):
+        assert "`env`" in room.error(user={"exec": {**user["exec"], "env": wrong}})
     del user["exec"]["command"]
     assert "`command`" in room.error(user=user)
 
@@ -263,6 +267,8 @@ def cluster_info(room: Room) -> None:
         path = room.secure.kubeconfig(room.place / "config", user=user, cluster=cluster)
         target(Access(path)).read()
         assert ("cluster" in json.loads(given.read_text())) is wanted
+    gone = {"certificate-authority": "none.crt"}
+    assert "none.crt is unreadable" in room.error(tls=True, user=user, cluster=gone)
     assert json.loads(given.read_text())["cluster"] == {
         "server": room.secure.url,
         "certificate-authority-data": base64.b64encode(room.pki.ca.read_bytes()).decode(),
@@ -394,3 +400,10 @@ def test_no_login_is_sent_in_the_clear(tmp_path: Path) -> None:
     error = error_of(Access(path))
     assert error.reason is Reason.INVALID
     assert "`server`" in error.detail
+
+
+def test_a_kubeconfig_that_is_unreadable(tmp_path: Path) -> None:
+    """The system's own words say why."""
+    error = error_of(Access(tmp_path))
+    assert error.reason is Reason.UNREADABLE
+    assert "Is a directory" in error.detail

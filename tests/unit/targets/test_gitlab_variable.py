@@ -12,7 +12,6 @@ from rotator.config.targets import GitlabVariableTargetSettings
 from rotator.core.errors import ConflictError, DriverError, PermanentError, Reason
 from rotator.core.model import Content, Held, Mark, Policy, Secret
 from rotator.gitlab.mark import describe
-from rotator.gitlab.own_token import read_token
 from rotator.targets.gitlab_variable import GitlabVariableTarget, build
 from tests.fakes.gitlab_access import INSTANCE, MAINTAINER, OWNER, Variable
 from tests.support import MARKED, NOW
@@ -298,14 +297,14 @@ def test_unprintable_token_is_not_quoted(make: Make, tmp_path: Path) -> None:
 
 def test_access_token(make: Make, fake_gitlab: FakeGitlab, tmp_path: Path) -> None:
     """The access token's end (midnight UTC), and scopes are told with one request."""
-    own = read_token(make().api)
+    own = make().access_token()
     known = fake_gitlab.authenticate((tmp_path / "token").read_text())
     assert own.expires_at is not None
     assert own.expires_at.isoformat() == f"{known.expires_at}T00:00:00+00:00"
     assert own.scopes == ("api",)
     assert len(fake_gitlab.calls) == 1
     known.expires_at = None
-    assert read_token(make().api).expires_at is None
+    assert make().access_token().expires_at is None
 
 
 def test_maintainer_of_a_project_suffices(

@@ -206,6 +206,33 @@ def test_a_text_that_the_server_changes(world: World) -> None:
     assert target.write(TEXT, MARK, held).text == Secret("changed")
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"metadata": {}},
+        {"metadata": {"resourceVersion": "1"}, "data": ["config.json"]},
+        {"metadata": {"resourceVersion": "1"}, "data": {"config.json": 5}},
+    ],
+)
+def test_an_answer_that_is_no_object(world: World, answer: object) -> None:
+    """Something else than an API server gives it."""
+    world.fake.canned.append(Canned(200, json.dumps(answer)))
+    with pytest.raises(PermanentError, match="its answer is no configmap") as caught:
+        world.target().read()
+    assert caught.value.reason is Reason.MALFORMED
+
+
+def test_an_account_that_is_no_object(world: World) -> None:
+    """Its list is not replaced by ours."""
+    target = world.target(PULL_SECRET, service_accounts=["puller"])
+    target.complete(Held(None))  # without a Secret there is nothing to name
+    held = world.target(PULL_SECRET).write(TEXT, MARK, Held(None))
+    world.fake.canned.append(Canned(200, json.dumps({"imagePullSecrets": "docker"})))
+    with pytest.raises(PermanentError, match="its answer is no serviceaccount"):
+        target.complete(held)
+
+
 def test_service_accounts_name_the_secret(world: World) -> None:
     """It is added at the end, once, and again where somebody took it out."""
     names = [{"name": "zulu"}, {"name": "alpha"}]

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rotator.config.targets import KubernetesSecretTargetSettings
-from rotator.core.errors import PermanentError, Reason
+from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.model import Policy
 from rotator.kubernetes.access import Access
 from rotator.system.each import ThreadedEach
 from rotator.targets.kubernetes import build
-from tests.fakes.kubernetes import FakeKubernetes
+from tests.fakes.kubernetes import Canned, FakeKubernetes
 from tests.fakes.kubernetes_world import MARK, TEXT
 from tests.support import NOW, made
 
@@ -61,6 +61,24 @@ def test_nothing_fits(fake: FakeKubernetes, group: Callable[..., Target]) -> Non
     assert names(group(namespaces=["*"])) == ["ops", "steam-a", "team-a", "team-b"]
     fake.objects.namespaces.clear()
     assert names(group(namespaces=["*"])) == []
+
+
+def test_a_page_that_is_asked_for_too_late(
+    fake: FakeKubernetes, group: Callable[..., Target]
+) -> None:
+    """The list has changed meanwhile, so it is asked for again, once."""
+    fake.canned.append(Canned(410))
+    assert names(group(namespaces=["team-*"])) == ["team-a", "team-b"]
+    fake.canned += [Canned(410), Canned(410)]
+    with pytest.raises(DriverError):
+        names(group(namespaces=["team-*"]))
+
+
+def test_an_answer_that_is_no_list(fake: FakeKubernetes, group: Callable[..., Target]) -> None:
+    """A proxy's page takes no namespace away."""
+    fake.canned.append(Canned(200, "{}"))
+    with pytest.raises(PermanentError, match="no Kubernetes API server"):
+        names(group(namespaces=["team-*"]))
 
 
 def test_names_ask_for_no_list(fake: FakeKubernetes, group: Callable[..., Target]) -> None:

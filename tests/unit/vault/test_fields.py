@@ -50,6 +50,7 @@ def test_user_name_from_the_configuration() -> None:
         pytest.param({**GOOD, "password": ["s3cr3t"]}, Reason.MALFORMED, "a list", id="list"),
         pytest.param({**GOOD, "password": {"a": 1}}, Reason.MALFORMED, "an object", id="object"),
         pytest.param({**GOOD, "password": True}, Reason.MALFORMED, "true or false", id="flag"),
+        pytest.param({**GOOD, "username": "a:b"}, Reason.INVALID, "has a colon", id="colon"),
     ],
 )
 def test_fields_that_do_not_fit(data: dict[str, Any], reason: Reason, words: str) -> None:
