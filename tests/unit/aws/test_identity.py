@@ -105,6 +105,13 @@ ODD: dict[str, tuple[str, dict[str, str], dict[str, Any], Reason, str]] = {
         Reason.INVALID,
         "exit code 3",
     ),
+    "program that prints too much": (
+        "[default]\ncredential_process = head -c 70000 /dev/zero\n",
+        {},
+        {},
+        Reason.INVALID,
+        "printed more than",
+    ),
     "program that prints nonsense": (
         "[default]\ncredential_process = echo s3cr3t-nonsense\n",
         {},

@@ -244,3 +244,53 @@ def test_no_right_to_write(place: Place) -> None:
         place.file.parent.chmod(0o500)
         with pytest.raises(CannotReplaceError, match="may not write"):
             token_file.check(place.file)
+
+
+@pytest.mark.parametrize("text", [None, "two words"])
+def test_an_answer_without_a_token(place: Place, text: str | None) -> None:
+    """The old one is dead by then, so a person has to make another."""
+    place.server.rotate = lambda *_: {"token": text}  # type: ignore[method-assign]
+    with pytest.raises(LoginRejectedError, match="gave no new one"):
+        place.target().read()
+
+
+def test_a_new_token_that_cannot_be_written(place: Place) -> None:
+    """The same, with the system's reason."""
+    rotate = place.server.rotate
+
+    def and_lose_the_directory(*given: Any) -> Any:
+        place.file.parent.rename(place.file.parent.with_name("moved"))
+        place.file.parent.with_name("moved").joinpath(place.file.name).unlink()
+        place.file.parent.with_name("moved").joinpath(place.beside.name).unlink()
+        return rotate(*given)
+
+    place.server.rotate = and_lose_the_directory  # type: ignore[method-assign]
+    with pytest.raises(LoginRejectedError, match="can't be written: No such file"):
+        place.target().read()
+
+
+def test_a_file_beside_it_that_says_nothing(place: Place) -> None:
+    """It is from a process that died before it had noted anything."""
+    place.give(90)
+    place.beside.write_bytes(b"#")
+    assert place.target().read().notes == ()
+    assert not place.beside.exists()
+
+
+def test_the_new_file_belongs_to_whom_the_old_one_did(place: Place) -> None:
+    """Where rotator runs as root, the token's reader may be another user."""
+    if os.geteuid() == 0:
+        os.chown(place.file, 12345, 54321)
+    before = place.file.stat()
+    assert "was renewed" in place.target().read().notes[0]
+    after = place.file.stat()
+    assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
+
+
+def test_a_token_whose_beginning_is_not_known(place: Place) -> None:
+    """The new one lives as long as GitLab allows any."""
+    place.give(5).created_at = ""
+    place.target().read()
+    end = place.server.token(place.text()).expires_at
+    assert end is not None
+    assert end - place.server.today >= timedelta(days=364)

@@ -323,6 +323,8 @@ def test_no_variable_beats_the_file(rig: Rig) -> None:
     login = {"content": "password", "registry": "harbor.example.com"}
     rig.settings |= login
     the(rig.look(), "ok", "this token can't read the variables of the instance")
+    rig.give(rig.server.add_token({GROUP: OWNER}, admin=True))
+    the(rig.look(), "ok", "of another overrules what is published")
 
 
 def test_a_token_of_another_rotation_looks(rig: Rig) -> None:

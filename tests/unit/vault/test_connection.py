@@ -101,7 +101,7 @@ def test_aws_endpoint(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t-aws")
     door.rude["auth/aws/login"] = refusal(400, "not now")
-    auth = {"method": "aws", "role": "ci", **({"region": region} if region else {})}
+    auth = {"method": "aws", **({"region": region, "role": "ci"} if region else {})}
     with pytest.raises(LoginRejectedError):
         vault_source(door.url, auth, path="secret/harbor").fetch([])
     body = json.loads(door.seen[-1].body)

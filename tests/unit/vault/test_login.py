@@ -46,6 +46,7 @@ ANSWERS: dict[str, tuple[Answer, type[DriverError], Reason, str]] = {
     "401": (refusal(401, "invalid {}"), LoginRejectedError, Reason.LOGIN_REJECTED, ""),
     "403": (refusal(403, "no {}"), LoginRejectedError, Reason.LOGIN_REJECTED, "or correct `mount`"),
     "404": (refusal(404, "no {}"), PermanentError, Reason.NOT_FOUND, "vault auth list"),
+    "413": (refusal(413, "big {}"), PermanentError, Reason.TOO_LARGE, "the server has a limit"),
     "429": (refusal(429, "slow {}"), TemporaryError, Reason.THROTTLED, "quotas"),
     "500": (refusal(500, "oh {}"), TemporaryError, Reason.UNAVAILABLE, "tried again"),
     "503": (refusal(503, "sealed {}"), TemporaryError, Reason.UNAVAILABLE, "vault operator unseal"),
