@@ -10,7 +10,6 @@ of each group above it and of the instance into every job.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from rotator.config.targets import GitlabVariableTargetSettings
@@ -18,7 +17,7 @@ from rotator.core.docker_config import shown
 from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
 from rotator.gitlab.api import INSTANCE, Asked, GitlabApi
 from rotator.gitlab.errors import VariableMissingError
-from rotator.inspection import Case, Found, ok, warning
+from rotator.inspection import Case, Finding, Found, ok, warning
 from rotator.system.each import ThreadedEach
 
 if TYPE_CHECKING:
@@ -30,6 +29,10 @@ if TYPE_CHECKING:
 
 KEY = "DOCKER_AUTH_CONFIG"
 WINS = "Docker 28.3 or newer and GitLab Runner take its logins before those that rotator publishes"
+MOST_ASKED = 100  # sub-groups and projects, each of them one request
+_MOST_NAMES = 5
+_SECONDS, _TURN_SECONDS = 2.0, 2.5
+_AT_ONCE, _PER_PAGE = 10, 100
 
 
 def overruling(api: GitlabApi, case: Case) -> Iterator[Found]:
@@ -79,7 +82,7 @@ def _is_beaten(target: TargetSettings) -> bool:
     return target.enabled and not is_variable
 
 
-def _above(asked: Asked) -> Iterator[Space]:
+def _above(asked: Asked) -> Iterator[tuple[str, str]]:
     """Give the place itself, the groups above it, and the instance."""
     yield asked.owner, asked.path
     path = "" if asked.path.isdigit() else asked.path
@@ -89,60 +92,44 @@ def _above(asked: Asked) -> Iterator[Space]:
         yield "instance", ""
 
 
-MOST_ASKED = 100  # sub-groups and projects, each of them one request
-SECONDS = 2.0
-_AT_ONCE = 10
-_PER_PAGE = 100
-_TURN_SECONDS = 2.5
-
-Space = tuple[Literal["group", "project", "instance"], str]
-"""A group, a project or the instance: its kind, and its path or id (empty for the instance)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Below:
-    """The paths that have the key; how far was counted of how many, more, and not readable."""
-
-    found: tuple[str, ...]
-    counted: int
-    known: int
-    more: bool
-    hidden: int
-
-    @property
-    def cut(self) -> bool:
-        """Tell whether some were not asked."""
-        return self.more or self.counted < self.known
-
-
-def shadows(api: GitlabApi) -> Below:
+def shadows(api: GitlabApi) -> Finding:
     """Look for variables that shadow a group's: those of its sub-groups and projects win.
 
     There can be thousands, so this asks sub-groups first and then the busiest projects, and stops
     after a number of requests and after a time. Raises `DriverError` where the lists can't be had.
     """
-    deadline = time.monotonic() + SECONDS
+    deadline, key = time.monotonic() + _SECONDS, api.asked.key
     groups, projects = _below(api, "descendant_groups"), _below(api, "projects")
-    spaces: list[Space] = [("group", path) for path in groups]
-    spaces += [("project", path) for path in projects]
-    waiting = spaces[:MOST_ASKED]
-    found: list[str] = []
+    spaces = [("group", path) for path in groups] + [("project", path) for path in projects]
+    waiting, found = spaces[:MOST_ASKED], []
     counted = hidden = 0
     while waiting and time.monotonic() < deadline:
         turn, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
-        answers = ThreadedEach()(
-            lambda space: has_key(api, *space, api.asked.key), turn, _TURN_SECONDS
-        )
+        answers = ThreadedEach()(lambda space: has_key(api, *space, key), turn, _TURN_SECONDS)
         for (_, path), answer in zip(turn, answers, strict=True):
             if isinstance(answer, Exception) and not isinstance(answer, DriverError):
                 raise answer
             hidden += isinstance(answer, PermanentError)
             counted += not isinstance(answer, Exception)
-            found += [path] if answer in ("one", "several") else []
+            found += [shown(path)] if answer in ("one", "several") else []
         if any(isinstance(answer, TemporaryError) for answer in answers):
             break  # it is asked too much of GitLab
     more = _PER_PAGE in (len(groups), len(projects))
-    return Below(tuple(found), counted, len(spaces), more, hidden)
+    how_far = f"{counted} of the {len(spaces)}{'+' * more} sub-groups and projects"
+    how_far += f"; {hidden} can't be read with this token" if hidden else ""
+    if found:
+        names = ", ".join(found[:_MOST_NAMES])
+        names += f" and {len(found) - _MOST_NAMES} more" if len(found) > _MOST_NAMES else ""
+        return warning(
+            f"{names} have a variable {key} of their own, and jobs there get that one instead "
+            f"(asked {how_far})",
+            f"delete it there ({api.asked.url}/PATH/-/settings/ci_cd, Variables), or add a target "
+            "for it here",
+        )
+    none = f"no other variable {key} below the group"
+    if more or counted < len(spaces):
+        return ok(f"{none}, as far as asked: {how_far}; there was no time for more")
+    return ok(f"{none}: asked {how_far}")
 
 
 def _below(api: GitlabApi, what: Literal["descendant_groups", "projects"]) -> list[str]:

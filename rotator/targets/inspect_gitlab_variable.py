@@ -16,14 +16,13 @@ from rotator.observe.times import relative
 from rotator.targets.gitlab_variable import GitlabVariableTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from rotator.config.targets import GitlabVariableTargetSettings
     from rotator.core.model import Held
 
 _SOON = timedelta(days=30)
-_MOST_NAMES = 5
 _DESCRIBED = "description of its own"
 
 
@@ -43,7 +42,10 @@ def inspect(settings: GitlabVariableTargetSettings, case: Case) -> Iterator[Foun
             f"delete those that nobody needs: {asked.variables_page}",
         )
     if settings.group is not None:
-        yield from _shadows(target)
+        try:
+            yield shadows(target.api)
+        except GranularError as error:
+            yield ok(f"variables {asked.key} below the group can't be listed: {error}")
     yield from overruling(target.api, case)
     yield held
 
@@ -150,34 +152,3 @@ def _variable(
         )
     if settings.protected:
         yield ok("protected, as configured: only jobs on protected branches and tags get it")
-
-
-def _shadows(target: GitlabVariableTarget) -> Iterator[Found]:
-    asked = target.asked
-    try:
-        below = shadows(target.api)
-    except GranularError as error:
-        yield ok(f"variables {asked.key} below the group can't be listed: {error}")
-        return
-    how_far = f"{below.counted} of the {below.known}{'+' * below.more} sub-groups and projects"
-    unsaid = f"; {below.hidden} can't be read with this token" if below.hidden else ""
-    if below.found:
-        yield warning(
-            f"{_listed(below.found)} have a variable {asked.key} of their own, and jobs there get "
-            f"that one instead (asked {how_far}{unsaid})",
-            f"delete it there ({asked.url}/PATH/-/settings/ci_cd, Variables), or add a target for "
-            "it here",
-        )
-    elif below.cut:
-        yield ok(
-            f"no other variable {asked.key} below the group, as far as asked: {how_far}{unsaid}; "
-            "there was no time for more"
-        )
-    else:
-        yield ok(f"no other variable {asked.key} below the group: asked {how_far}{unsaid}")
-
-
-def _listed(paths: Sequence[str]) -> str:
-    names = ", ".join(map(shown, paths[:_MOST_NAMES]))
-    more = len(paths) - _MOST_NAMES
-    return f"{names} and {more} more" if more > 0 else names
