@@ -75,9 +75,8 @@ def variant_of(
 
 def private_registry(account: str, region: str, variant: Variant) -> str:
     """Return an account's registry host in a region."""
-    domain, dual_stack = next(
-        (domains for start, domains in _DOMAINS.items() if region.startswith(start)), _COMMERCIAL
-    )
+    fitting = (domains for start, domains in _DOMAINS.items() if region.startswith(start))
+    domain, dual_stack = next(fitting, _COMMERCIAL)
     service = "ecr-fips" if variant.fips else "ecr"
     if variant.dual_stack and dual_stack:
         return f"{account}.dkr-{service}.{region}.{dual_stack}"
@@ -121,7 +120,9 @@ _CACHES = ("sso/cache", "login/cache")
 
 def aws_stamp(*files: str | Path | None) -> str:
     """Return what changes when the SDK may find another identity in a file or a variable."""
-    stamps = [SecretInput(file).stamp() for file in [*aws_files(*files), *_cached_logins()]]
+    # What `aws sso login` and `aws login` left behind.
+    cached = [path for cache in _CACHES for path in sorted(Path(_home(), cache).glob("*.json"))]
+    stamps = [SecretInput(file).stamp() for file in [*aws_files(*files), *cached]]
     return " ".join([*stamps, *(SecretInput(env=name).stamp() for name in _VARIABLES)])
 
 
@@ -140,11 +141,6 @@ def aws_files(*files: str | Path | None) -> list[Path]:
 def config_file() -> str:
     """Return the file in which the SDK searches for profiles."""
     return os.environ.get("AWS_CONFIG_FILE") or f"{_home()}/config"
-
-
-def _cached_logins() -> list[Path]:
-    """Return what `aws sso login` and `aws login` left behind."""
-    return [path for cache in _CACHES for path in sorted(Path(_home(), cache).glob("*.json"))]
 
 
 def _home() -> str:

@@ -179,10 +179,15 @@ def explain(
         error,
         retry_after(_header(answer, "retry-after"), now, _header(answer, "date")),
     )
+    # The IAM statement that allows the call, ready to be pasted.
+    statement = {"Effect": "Allow", "Action": list(call.actions), "Resource": call.role or "*"}
+    allow = json.dumps(statement)
+    if call.role is not None:
+        allow += f", and name the identity (and external_id) in the trust policy of {call.role}"
     known = {
         "call": call.name,
         "to": f" to {who[0]}" if who else "",
-        "allow": _statement(call),
+        "allow": allow,
         "times": f"it is {now:{_TIME}} here and {theirs or now:{_TIME}} there",
         **(given or {}),
     }
@@ -193,15 +198,6 @@ def server_time(answer: Mapping[str, Any]) -> datetime | None:
     """Return the server's clock from an answer's Date header; None where it has none."""
     time = http_time(_header(answer, "date"))
     return time and time.astimezone(UTC)
-
-
-def _statement(call: Call) -> str:
-    """Return the IAM statement that allows the call, ready to be pasted."""
-    statement = {"Effect": "Allow", "Action": list(call.actions), "Resource": call.role or "*"}
-    text = json.dumps(statement)
-    if call.role is None:
-        return text
-    return f"{text}, and name the identity (and external_id) in the trust policy of {call.role}"
 
 
 def _header(answer: Mapping[str, Any], name: str) -> str:

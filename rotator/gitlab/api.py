@@ -115,7 +115,10 @@ class _Session(requests.Session):
             request, timeout=self._timeouts, **self._environment(url, options["verify"])
         )
         wanted = list if "per_page" in (options["params"] or {}) else dict
-        if response.status_code not in _SUCCESS or not isinstance(_document(response), wanted):
+        # As python-gitlab has it, which else gives the whole answer instead of what is in it.
+        is_json = get_content_type(response.headers.get("Content-Type")) == "application/json"
+        document = json_in(response.content) if is_json else None
+        if response.status_code not in _SUCCESS or not isinstance(document, wanted):
             raise RefusedError(response)
         return response
 
@@ -136,13 +139,6 @@ def _session(timeouts: tuple[float, float]) -> _Session:
 @functools.cache
 def _turns(url: str) -> Semaphore:  # noqa: ARG001  one for each server
     return Semaphore(AT_ONCE)
-
-
-def _document(response: requests.Response) -> object:
-    # As python-gitlab has it, which else gives the whole answer instead of what is in it.
-    if get_content_type(response.headers.get("Content-Type")) != "application/json":
-        return None
-    return json_in(response.content)
 
 
 ANY_SCOPE = "*"

@@ -141,7 +141,11 @@ class OwnToken:
             return self._rotate(place, token, now)
 
     def _rotate(self, place: TokenFile, token: AccessToken, now: datetime) -> str:
-        end = (now + self._life(token)).date()
+        # The new one lives as long as the old one did, which GitLab allowed.
+        life = LONGEST_LIFE
+        if token.created_at and token.expires_at:
+            life = token.expires_at - token.created_at
+        end = (now + min(max(life, 2 * self._before), LONGEST_LIFE)).date()
         tokens = self._tokens()
         place.begin()
         try:
@@ -192,13 +196,6 @@ class OwnToken:
         if self._token is None or self._token[0] != stamp:
             self._token = (stamp, read_token(self._api))
         return self._token[1]
-
-    def _life(self, token: AccessToken) -> timedelta:
-        """Return how long the new token lives: as the old one did, which GitLab allowed."""
-        life = LONGEST_LIFE
-        if token.created_at and token.expires_at:
-            life = token.expires_at - token.created_at
-        return min(max(life, 2 * self._before), LONGEST_LIFE)
 
     def _tokens(self) -> Callable[[gitlab.Gitlab], RotateMixin[Any]]:
         """Return where a token of this kind is rotated: a group's or project's has its own."""

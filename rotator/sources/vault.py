@@ -119,7 +119,14 @@ class VaultSource(WithLogin, Source):
     def _made(self, engine: Engine) -> list[Credential]:
         now = self._clock()
         place = f"{engine.path} at {self._session.server}"
-        reply = self._ask(engine.path)
+        parameters, path = self._settings.parameters, quote(engine.path)
+        if self._settings.method == "write":
+            reply = self._session.call(lambda vault: vault.write_data(path, data=parameters))
+        else:
+            # The client's own `read` takes no parameters.
+            reply = self._session.call(
+                lambda vault: vault.adapter.get(f"v1/{path}", params=parameters)
+            )
         lease = self._lease(reply, now)
         try:
             ends = [end_in(reply.data, self._settings, place), lease and lease.expires_at]
@@ -130,14 +137,6 @@ class VaultSource(WithLogin, Source):
             if lease:
                 self._session.ask(lambda vault: vault.sys.revoke_lease(lease.id), _NO)
             raise
-
-    def _ask(self, path: str) -> Answer:
-        parameters = self._settings.parameters
-        if self._settings.method == "write":
-            return self._session.call(lambda vault: vault.write_data(quote(path), data=parameters))
-        # The client's own `read` takes no parameters.
-        address = f"v1/{quote(path)}"
-        return self._session.call(lambda vault: vault.adapter.get(address, params=parameters))
 
     def _lease(self, reply: Answer, now: datetime) -> Lease | None:
         lease_id, seconds = reply.document.get("lease_id"), reply.document.get("lease_duration")

@@ -219,7 +219,13 @@ class GitlabVariableTarget(Target):
                 "newer): delete it there, and rotator makes it again, hidden"
             )
         if self.policy.content is Content.DOCKER_CONFIG and isinstance(answer.get("value"), str):
-            notes += _dropped_by_docker(answer["value"], key)
+            # What makes Docker ignore the variable, though other programs take it.
+            docker = Consumer.DOCKER_VARIABLE
+            notes += [
+                f"{key}: {each.what}; to do: {each.todo}"
+                for each in judge(answer["value"], [docker]).problems
+                if each.consumers == (docker,)
+            ]
         if description and not parse(description):
             notes.append(
                 f"{key} has a description of its own and so no mark: "
@@ -230,13 +236,6 @@ class GitlabVariableTarget(Target):
 
 build = GitlabVariableTarget
 """Returns the target for these settings; nothing is asked or read yet."""
-
-
-def _dropped_by_docker(value: str, key: str) -> list[str]:
-    """Return what makes Docker ignore the variable, though other programs take it."""
-    problems = judge(value, [Consumer.DOCKER_VARIABLE]).problems
-    only = [each for each in problems if each.consumers == (Consumer.DOCKER_VARIABLE,)]
-    return [f"{key}: {each.what}; to do: {each.todo}" for each in only]
 
 
 def _parts_with_blanks(value: str) -> str:

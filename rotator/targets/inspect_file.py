@@ -126,13 +126,11 @@ def _jobs(
 ) -> Iterator[Found]:
     """Say what running containers have mounted of it."""
     found, unknown = mounts.holders(path, status)
-    single = [holder for holder in found if not holder.whole]
-    if single:
+    if single := [holder for holder in found if not holder.whole]:
         yield from _single(single, path, settings, case)
     elif found:
         yield ok(f"its directory is mounted by {_names(found)}: each new document appears there")
-    blind = [holder for holder in found if not holder.reads]
-    if blind:
+    if blind := [holder for holder in found if not holder.reads]:
         yield warning(
             f"{_names(blind)} can't read it (mode {stat.S_IMODE(status.st_mode):04o}, owner "
             f"{status.st_uid}): a non-root job, or a user namespace",

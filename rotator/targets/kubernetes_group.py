@@ -97,14 +97,17 @@ class KubernetesGroup(Target):
             items = page["items"] or [] if "items" in page else None
             if not isinstance(items, list):
                 raise NoObjectError
-            found += [name for one in items if (name := _living(one)) and self._fits(name)]
+            living = [name for one in items if (name := _living(one))]
+            found += [
+                name
+                for name in living
+                if self._selector is not None
+                or any(fnmatchcase(name, one) for one in self._patterns)
+            ]
             following = object_in(page.get("metadata")).get("continue")
             if not following or following == query.get("continue"):
                 return found
             query["continue"] = str(following)
-
-    def _fits(self, name: str) -> bool:
-        return self._selector is not None or any(fnmatchcase(name, one) for one in self._patterns)
 
 
 def _living(namespace: Any) -> str | None:

@@ -138,7 +138,12 @@ def find_engine(session: VaultSession, path: str, wanted: Kind | Literal["auto"]
         raise _no_right(path, error) from None
     mount = _mount_in(data, path) or path.partition("/")[0]
     rest = path.removeprefix(mount).strip("/")
-    return Engine(_kind(data) if wanted == "auto" else wanted, mount, rest)
+    if wanted != "auto":
+        return Engine(wanted, mount, rest)
+    if data.get("type") not in ("kv", "generic", "cubbyhole"):
+        return Engine("dynamic", mount, rest)
+    version = object_in(data.get("options")).get("version")
+    return Engine("kv2" if str(version) == "2" else "kv1", mount, rest)
 
 
 def find(
@@ -199,12 +204,6 @@ def _mount_in(data: Mapping[str, Any], path: str) -> str:
     named = data.get("path")
     mount = named.strip("/") if isinstance(named, str) else ""
     return mount if mount and f"{path}/".startswith(f"{mount}/") else ""
-
-
-def _kind(data: Mapping[str, Any]) -> Kind:
-    if data.get("type") not in ("kv", "generic", "cubbyhole"):
-        return "dynamic"
-    return "kv2" if str(object_in(data.get("options")).get("version")) == "2" else "kv1"
 
 
 def _no_right(path: str, error: PermanentError) -> PermanentError:

@@ -30,15 +30,11 @@ _AGENT_TOKEN = "the token is the Agent's or Proxy's own: api_proxy { use_auto_au
 class Patience:
     """Waits within one piece of work (a fetch, a read) for quotas and standbys, for `seconds`.
 
-    Drivers do one thing and raise; this is the one place where a driver of Vault waits. The reason:
-    a rate quota of 5 requests a second lets 30 sources through within seconds if each waits a
-    little, and none, time after time, if all fail and come back together. A standby that is behind
-    its active node knows a new token some milliseconds later.
-
-    Only what the table `SOON` has (see `errors`) is waited for: the server then has not done what
-    it was asked. The server's own `Retry-After` counts; without one the waits double, and are
-    spread so that those who wait do not come back together. A wait that would end after the bound
-    is not begun: the answer then is the error, with `Retry-After` in it for the schedule.
+    This is the one place where a driver of Vault waits: a rate quota of 5 requests a second lets 30
+    sources through within seconds if each waits a little, and none if all fail and come back
+    together. Only what the table `SOON` of `errors` has is waited for: the server then has not done
+    what it was asked. Its `Retry-After` counts; without one the waits double, and are spread. One
+    that would end after the bound is not begun: the answer then is the error.
 
     `clock` gives seconds that only grow, `chance` a number in [0, 1).
     """

@@ -127,7 +127,13 @@ class SharedLogin:
 
     def _log_in(self, patience: Patience, user: object) -> Granted:
         stamp = self.login_stamp()
-        self._raise_recent(stamp, user)
+        if self._failure and user not in self._informed:
+            # The recent failure, once to each user.
+            recent, then, at = self._failure
+            lasts = _REJECTED_FOR if isinstance(recent, LoginRejectedError) else _FAILED_FOR
+            if then == stamp and time.monotonic() - at < lasts:
+                self._informed.add(user)
+                raise recent
         self._granted = None
         self._stamp = stamp
         try:
@@ -141,16 +147,6 @@ class SharedLogin:
         self._count += 1
         self._granted = Granted(token, self._count, connection, time.monotonic())
         return self._granted
-
-    def _raise_recent(self, stamp: str, user: object) -> None:
-        """Raise the recent failure, once to each user."""
-        if self._failure is None or user in self._informed:
-            return
-        error, then, at = self._failure
-        lasts = _REJECTED_FOR if isinstance(error, LoginRejectedError) else _FAILED_FOR
-        if then == stamp and time.monotonic() - at < lasts:
-            self._informed.add(user)
-            raise error
 
     def _is_past(self, share: float, granted: Granted) -> bool:
         ttl = granted.token.ttl
