@@ -70,7 +70,7 @@ def test_broken_answers(
         name="ecr", region="eu-west-1", endpoint_url=f"http://127.0.0.1:{stub.port}"
     )
     with pytest.raises(DriverError) as caught:
-        EcrSource(settings, lambda: datetime.now(UTC), (1.0, 0.5)).fetch([])
+        EcrSource(settings, lambda: datetime.now(UTC), (10.0, 10.0)).fetch([])
     assert caught.value.reason is reason
 
 
