@@ -162,21 +162,21 @@ class Connection:
         )
         adapter: _Adapter = client.adapter
         adapter.reveal, adapter.extra = self._revealed, self._position()
-        answered: requests.Response | Exception
+        outcome: requests.Response | Exception
         try:
-            answered = ask(client)
+            outcome = ask(client)
         except Exception as error:  # noqa: BLE001  `failed` raises again what it does not know
-            answered = error
+            outcome = error
         does = "read" if adapter.method == "GET" else "write"
         what = what.replace("{does}", does).replace("{path}", adapter.path)
         what = f"{what} at {server_name(self._address, namespace)}"
-        if isinstance(answered, requests.Response):
-            if index := answered.headers.get("X-Vault-Index"):
+        if isinstance(outcome, requests.Response):
+            if index := outcome.headers.get("X-Vault-Index"):
                 self._index = (index, time.monotonic())
-            return Answer(answered, what, adapter.method, adapter.path, frozenset(self._secrets))
+            return Answer(outcome, what, adapter.method, adapter.path, frozenset(self._secrets))
         # Raised out here, so that the library's error does not come along as its context: it may
         # hold a proxy's login or a header's value.
-        raise failed(answered, what)
+        raise failed(outcome, what)
 
     def close(self) -> None:
         """Close its sockets."""

@@ -13,7 +13,7 @@ from rotator.config.sources import DockerConfigSourceSettings
 from rotator.core.docker_config import DOCKER_HUB
 from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
 from rotator.core.model import Credential, Secret
-from rotator.sources.docker_config import DockerConfigSource, build
+from rotator.sources.docker_config import LIMIT, DockerConfigSource, build
 from tests.support import NOW
 
 if TYPE_CHECKING:
@@ -179,6 +179,13 @@ def test_malformed(path: Path, content: bytes, kind: type[DriverError], words: s
     assert (type(error), error.reason) == (kind, Reason.MALFORMED)
     assert str(path) in error.detail
     assert words in error.detail
+
+
+def test_some_other_file(path: Path) -> None:
+    """One that is far too long is not read to its end."""
+    path.write_text(f'{{"auths": {{}}}}{" " * LIMIT}')
+    error = failure(path)
+    assert (type(error), error.reason) == (PermanentError, Reason.TOO_LARGE)
 
 
 def test_missing(path: Path) -> None:

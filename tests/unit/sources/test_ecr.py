@@ -437,6 +437,7 @@ def test_garbage_with_a_200_never_shows(fake: FakeEcr) -> None:
 
 ANSWERS: dict[str, dict[str, Any]] = {
     "nothing": {},
+    "no token": {"authorizationToken": None},
     "a token of bytes that are no text": {
         "authorizationToken": base64.b64encode(b"\xff\xfe:\xff").decode()
     },

@@ -77,7 +77,7 @@ def test_a_renewal_that_fails(door: VaultDoor, tmp_path: Path) -> None:
     assert door.asked(part="approle/login") == 2
 
 
-def test_a_token_that_cannot_be_looked_up_now(door: VaultDoor, tmp_path: Path) -> None:
+def test_a_server_that_cannot_tell_of_its_token_now(door: VaultDoor, tmp_path: Path) -> None:
     """It is not rejected for that."""
     door.rude["lookup-self"] = refusal(503, "sealed")
     with pytest.raises(TemporaryError):
