@@ -46,27 +46,14 @@ def source(url: str, **settings: Any) -> EcrSource:
 
 # Config file, environment, settings, reason, and what has to be named.
 ODD: dict[str, tuple[str, dict[str, str], dict[str, Any], Reason, str]] = {
-    "IRSA token missing": (
-        "",
-        {"AWS_ROLE_ARN": ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere/token"},
-        {},
-        Reason.LOGIN_REJECTED,
-        "/nowhere/token, which AWS_WEB_IDENTITY_TOKEN_FILE names",
-    ),
-    "IRSA without a role": (
-        "",
-        {"AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere/token"},
-        {},
-        Reason.INVALID,
-        "settings",
-    ),
+    "IRSA token missing": ("",
+        {"AWS_ROLE_ARN": ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere/token"}, {},
+        Reason.LOGIN_REJECTED, "/nowhere/token, which AWS_WEB_IDENTITY_TOKEN_FILE names"),
+    "IRSA without a role": ("", {"AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere/token"}, {},
+        Reason.INVALID, "settings"),
     "token of the profile missing": (
-        f"[default]\nrole_arn = {ROLE}\nweb_identity_token_file = /nowhere/t\n",
-        {},
-        {},
-        Reason.LOGIN_REJECTED,
-        "/nowhere/t",
-    ),
+        f"[default]\nrole_arn = {ROLE}\nweb_identity_token_file = /nowhere/t\n", {}, {},
+        Reason.LOGIN_REJECTED, "/nowhere/t"),
     "container token missing": (
         "",
         {
@@ -77,62 +64,24 @@ ODD: dict[str, tuple[str, dict[str, str], dict[str, Any], Reason, str]] = {
         Reason.LOGIN_REJECTED,
         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     ),
-    "container on a strange host": (
-        "",
-        {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://evil.example.com/x"},
-        {},
-        Reason.INVALID,
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    ),
-    "program missing": (
-        "[default]\ncredential_process = /nowhere/helper --x\n",
-        {},
-        {},
-        Reason.NOT_FOUND,
-        "/nowhere/helper",
-    ),
-    "program without a name": (
-        "[default]\ncredential_process = ''\n",
-        {},
-        {},
-        Reason.NOT_FOUND,
-        "credential_process",
-    ),
-    "program that fails": (
-        "[default]\ncredential_process = sh -c 'echo s3cr3t-x; exit 3'\n",
-        {},
-        {},
-        Reason.INVALID,
-        "exit code 3",
-    ),
-    "program that prints too much": (
-        "[default]\ncredential_process = head -c 70000 /dev/zero\n",
-        {},
-        {},
-        Reason.INVALID,
-        "printed more than",
-    ),
-    "program that prints nonsense": (
-        "[default]\ncredential_process = echo s3cr3t-nonsense\n",
-        {},
-        {},
-        Reason.INVALID,
-        "`default`",
-    ),
+    "container on a strange host": ("",
+        {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://evil.example.com/x"}, {}, Reason.INVALID,
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+    "program missing": ("[default]\ncredential_process = /nowhere/helper --x\n", {}, {},
+        Reason.NOT_FOUND, "/nowhere/helper"),
+    "program without a name": ("[default]\ncredential_process = ''\n", {}, {}, Reason.NOT_FOUND,
+        "credential_process"),
+    "program that fails": ("[default]\ncredential_process = sh -c 'echo s3cr3t-x; exit 3'\n", {},
+        {}, Reason.INVALID, "exit code 3"),
+    "program that prints too much": ("[default]\ncredential_process = head -c 70000 /dev/zero\n",
+        {}, {}, Reason.INVALID, "printed more than"),
+    "program that prints nonsense": ("[default]\ncredential_process = echo s3cr3t-nonsense\n", {},
+        {}, Reason.INVALID, "`default`"),
     "program that prints another JSON": (
-        "[default]\ncredential_process = echo '{\"Version\": 1}'\n",
-        {},
-        {},
-        Reason.INVALID,
-        "`default`",
-    ),
-    "program that prints a list": (
-        "[default]\ncredential_process = echo []\n",
-        {},
-        {},
-        Reason.INVALID,
-        "`default`",
-    ),
+        "[default]\ncredential_process = echo '{\"Version\": 1}'\n", {}, {}, Reason.INVALID,
+        "`default`"),
+    "program that prints a list": ("[default]\ncredential_process = echo []\n", {}, {},
+        Reason.INVALID, "`default`"),
     "MFA": (
         (
             f"[profile keys]\n{KEYS}[profile m]\nrole_arn = {ROLE}\nsource_profile = keys\n"
@@ -144,13 +93,8 @@ ODD: dict[str, tuple[str, dict[str, str], dict[str, Any], Reason, str]] = {
         "`m`",
     ),
     "profile missing": ("[default]\n", {"AWS_PROFILE": "gone"}, {}, Reason.NOT_FOUND, "profile"),
-    "profile of itself": (
-        f"[profile a]\nrole_arn = {ROLE}\nsource_profile = a\n",
-        {"AWS_PROFILE": "a"},
-        {},
-        Reason.INVALID,
-        "`a`",
-    ),
+    "profile of itself": (f"[profile a]\nrole_arn = {ROLE}\nsource_profile = a\n",
+        {"AWS_PROFILE": "a"}, {}, Reason.INVALID, "`a`"),
     "profiles in a circle": (
         (
             f"[profile a]\nrole_arn = {ROLE}\nsource_profile = b\n"
@@ -161,13 +105,8 @@ ODD: dict[str, tuple[str, dict[str, str], dict[str, Any], Reason, str]] = {
         Reason.INVALID,
         "`a`",
     ),
-    "source profile missing": (
-        f"[profile a]\nrole_arn = {ROLE}\nsource_profile = gone\n",
-        {},
-        {"profile": "a"},
-        Reason.INVALID,
-        "settings",
-    ),
+    "source profile missing": (f"[profile a]\nrole_arn = {ROLE}\nsource_profile = gone\n", {},
+        {"profile": "a"}, Reason.INVALID, "settings"),
     "config that is no INI": ("nonsense", {}, {}, Reason.INVALID, "settings"),
     "SSO without a login": (
         (
@@ -180,24 +119,14 @@ ODD: dict[str, tuple[str, dict[str, str], dict[str, Any], Reason, str]] = {
         "SSO",
     ),
     "retry mode": ("", {"AWS_RETRY_MODE": "odd"}, {}, Reason.INVALID, "settings"),
-    "metadata timeout": (
-        "",
-        {"AWS_METADATA_SERVICE_TIMEOUT": "odd"},
-        {},
-        Reason.INVALID,
-        "AWS_METADATA_SERVICE_TIMEOUT",
-    ),
-    "metadata endpoint": (
-        "",
-        {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "odd"},
-        {},
-        Reason.INVALID,
-        "settings",
-    ),
+    "metadata timeout": ("", {"AWS_METADATA_SERVICE_TIMEOUT": "odd"}, {}, Reason.INVALID,
+        "AWS_METADATA_SERVICE_TIMEOUT"),
+    "metadata endpoint": ("", {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "odd"}, {},
+        Reason.INVALID, "settings"),
     "STS endpoints": ("", {"AWS_STS_REGIONAL_ENDPOINTS": "odd"}, {}, Reason.INVALID, "settings"),
     "defaults mode": ("", {"AWS_DEFAULTS_MODE": "odd"}, {}, Reason.INVALID, "settings"),
     "nothing": ("", {}, {}, Reason.NOT_FOUND, "no AWS credentials"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", ODD)

@@ -21,18 +21,10 @@ def _status(code: int, reason: str, **more: Any) -> str:
 HTML = {"Content-Type": "text/html"}
 WAIT = {"Content-Type": "application/json", "Retry-After": "7"}
 ANSWERS: dict[str, tuple[Canned, type[DriverError], Reason, str]] = {
-    "token": (
-        Canned(401, _status(401, "Unauthorized")),
-        PermanentError,
-        Reason.LOGIN_REJECTED,
-        "auth whoami",
-    ),
-    "quota": (
-        Canned(403, _status(403, "Forbidden")),
-        PermanentError,
-        Reason.FORBIDDEN,
-        "get validatingadmissionpolicies,resourcequotas",
-    ),
+    "token": (Canned(401, _status(401, "Unauthorized")), PermanentError, Reason.LOGIN_REJECTED,
+        "auth whoami"),
+    "quota": (Canned(403, _status(403, "Forbidden")), PermanentError, Reason.FORBIDDEN,
+        "get validatingadmissionpolicies,resourcequotas"),
     # An admission webhook chooses its own status and reason.
     "a webhook's 401": (
         Canned(
@@ -43,18 +35,10 @@ ANSWERS: dict[str, tuple[Canned, type[DriverError], Reason, str]] = {
         Reason.FORBIDDEN,
         "validatingadmissionpolicies",
     ),
-    "body too large": (
-        Canned(413, _status(413, "RequestEntityTooLarge")),
-        PermanentError,
-        Reason.TOO_LARGE,
-        "-n ci describe configmap docker",
-    ),
-    "bad request": (
-        Canned(400, _status(400, "BadRequest")),
-        PermanentError,
-        Reason.INVALID,
-        "-n ci describe configmap docker",
-    ),
+    "body too large": (Canned(413, _status(413, "RequestEntityTooLarge")), PermanentError,
+        Reason.TOO_LARGE, "-n ci describe configmap docker"),
+    "bad request": (Canned(400, _status(400, "BadRequest")), PermanentError, Reason.INVALID,
+        "-n ci describe configmap docker"),
     # For a patch that it can't decode the server quotes the whole object.
     "undecodable": (
         Canned(
@@ -86,58 +70,26 @@ ANSWERS: dict[str, tuple[Canned, type[DriverError], Reason, str]] = {
         Reason.INVALID,
         "labels, annotations, key and type",
     ),
-    "throttled": (
-        Canned(429, _status(429, "TooManyRequests"), WAIT),
-        TemporaryError,
-        Reason.THROTTLED,
-        "get --raw /readyz",
-    ),
-    "throttled by a proxy": (
-        Canned(429, "slow down", HTML),
-        TemporaryError,
-        Reason.THROTTLED,
-        "get --raw /readyz",
-    ),
-    "internal error": (
-        Canned(500, _status(500, "InternalError")),
-        TemporaryError,
-        Reason.UNAVAILABLE,
-        "get --raw /readyz",
-    ),
-    "bad gateway without a type": (
-        Canned(502, "", {}),
-        TemporaryError,
-        Reason.UNAVAILABLE,
-        "get --raw /readyz",
-    ),
-    "unavailable and no Status": (
-        Canned(503, "[1]", WAIT),
-        TemporaryError,
-        Reason.UNAVAILABLE,
-        "get --raw /readyz",
-    ),
+    "throttled": (Canned(429, _status(429, "TooManyRequests"), WAIT), TemporaryError,
+        Reason.THROTTLED, "get --raw /readyz"),
+    "throttled by a proxy": (Canned(429, "slow down", HTML), TemporaryError, Reason.THROTTLED,
+        "get --raw /readyz"),
+    "internal error": (Canned(500, _status(500, "InternalError")), TemporaryError,
+        Reason.UNAVAILABLE, "get --raw /readyz"),
+    "bad gateway without a type": (Canned(502, "", {}), TemporaryError, Reason.UNAVAILABLE,
+        "get --raw /readyz"),
+    "unavailable and no Status": (Canned(503, "[1]", WAIT), TemporaryError, Reason.UNAVAILABLE,
+        "get --raw /readyz"),
     "a proxy's 404": (Canned(404, "<html>", HTML), PermanentError, Reason.INVALID, "-v 6"),
-    "another API's 404": (
-        Canned(404, '{"detail": "not found"}'),
-        PermanentError,
-        Reason.INVALID,
-        "-v 6",
-    ),
-    "a server without this resource": (
-        Canned(404, _status(404, "NotFound", details={})),
-        PermanentError,
-        Reason.INVALID,
-        "-v 6",
-    ),
-    "a login page": (
-        Canned(302, "", {"Location": "https://sso.example.com/"}),
-        PermanentError,
-        Reason.INVALID,
-        "-v 6",
-    ),
+    "another API's 404": (Canned(404, '{"detail": "not found"}'), PermanentError, Reason.INVALID,
+        "-v 6"),
+    "a server without this resource": (Canned(404, _status(404, "NotFound", details={})),
+        PermanentError, Reason.INVALID, "-v 6"),
+    "a login page": (Canned(302, "", {"Location": "https://sso.example.com/"}), PermanentError,
+        Reason.INVALID, "-v 6"),
     "a page": (Canned(200, "<html>", HTML), PermanentError, Reason.MALFORMED, "-v 6"),
     "another object": (Canned(200, '{"kind": "Pod"}'), PermanentError, Reason.MALFORMED, "-v 6"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("step", ["read", "create", "patch"])

@@ -144,52 +144,24 @@ def test_environment(folder: Path) -> None:
 MISBEHAVING = {
     "crashes": ("kill -SEGV $$", TemporaryError, Reason.UNAVAILABLE, "signal 11 (Segmentation"),
     "ends with a code": ("exit 3", TemporaryError, Reason.UNAVAILABLE, "exit code 3"),
-    "tells its secret in its log": (
-        f"echo {SECRET} >&2; exit 1",
-        TemporaryError,
-        Reason.UNAVAILABLE,
-        "exit code 1",
-    ),
-    "tells its secret as its error": (
-        f"echo bad password {SECRET}; exit 1",
-        TemporaryError,
-        Reason.UNAVAILABLE,
-        "exit code 1",
-    ),
+    "tells its secret in its log": (f"echo {SECRET} >&2; exit 1", TemporaryError,
+        Reason.UNAVAILABLE, "exit code 1"),
+    "tells its secret as its error": (f"echo bad password {SECRET}; exit 1", TemporaryError,
+        Reason.UNAVAILABLE, "exit code 1"),
     "says nothing": ("exit 0", PermanentError, Reason.MALFORMED, "is empty"),
     "prints text": (f"echo {SECRET}", PermanentError, Reason.MALFORMED, "not a JSON object"),
-    "prints half": (
-        f"""echo '{{"Secret": "{SECRET}'""",
-        PermanentError,
-        Reason.MALFORMED,
-        "not a JSON object",
-    ),
+    "prints half": (f"""echo '{{"Secret": "{SECRET}'""", PermanentError, Reason.MALFORMED,
+        "not a JSON object"),
     "prints a list": (f"""echo '["{SECRET}"]'""", PermanentError, Reason.MALFORMED, "JSON object"),
     "prints bytes": (r"printf '\377\376'", PermanentError, Reason.MALFORMED, "JSON object"),
-    "nests deeply": (
-        "yes '[' | head -n 30000 | tr -d '\\n'",
-        PermanentError,
-        Reason.MALFORMED,
-        "JSON object",
-    ),
-    "number for a secret": (
-        """echo '{"Username": "ci", "Secret": 1}'""",
-        PermanentError,
-        Reason.MALFORMED,
-        "not text",
-    ),
-    "half a character": (
-        r"""printf '%s' '{"Username": "ci", "Secret": "\ud800"}'""",
-        PermanentError,
-        Reason.MALFORMED,
-        "not text",
-    ),
-    "floods": (
-        f"yes {SECRET}",
-        PermanentError,
-        Reason.TOO_LARGE,
-        f"more than {LARGEST_ANSWER} bytes",
-    ),
+    "nests deeply": ("yes '[' | head -n 30000 | tr -d '\\n'", PermanentError, Reason.MALFORMED,
+        "JSON object"),
+    "number for a secret": ("""echo '{"Username": "ci", "Secret": 1}'""", PermanentError,
+        Reason.MALFORMED, "not text"),
+    "half a character": (r"""printf '%s' '{"Username": "ci", "Secret": "\ud800"}'""",
+        PermanentError, Reason.MALFORMED, "not text"),
+    "floods": (f"yes {SECRET}", PermanentError, Reason.TOO_LARGE,
+        f"more than {LARGEST_ANSWER} bytes"),
     "colon in its username": (answer("a:b"), PermanentError, Reason.INVALID, "colon"),
     "no username": (answer(""), PermanentError, Reason.FIELD_MISSING, "has no username"),
     "no secret": (answer("ci", ""), PermanentError, Reason.FIELD_MISSING, "has no secret"),
@@ -197,7 +169,7 @@ MISBEHAVING = {
     "null": ("""echo '{"Username": null}'""", PermanentError, Reason.NOT_FOUND, "knows no login"),
     "no interpreter": ("#!/nowhere/sh\n", PermanentError, Reason.INVALID, "cannot start"),
     "no program": ("#!", PermanentError, Reason.INVALID, "cannot start"),
-}
+}  # fmt: skip
 
 
 def test_identity_token(folder: Path) -> None:

@@ -273,24 +273,16 @@ def test_codes(code: str, expected: tuple[int, type[DriverError], Reason]) -> No
 EXCEPTIONS: dict[str, tuple[Exception, type[DriverError], Reason]] = {
     "no keys": (sdk.NoCredentialsError(), PERMANENT, Reason.NOT_FOUND),
     "no profile": (sdk.ProfileNotFound(profile="x"), PERMANENT, Reason.NOT_FOUND),
-    "half a key": (
-        sdk.PartialCredentialsError(provider="env", cred_var="x"),
-        PERMANENT,
-        Reason.FIELD_MISSING,
-    ),
+    "half a key": (sdk.PartialCredentialsError(provider="env", cred_var="x"), PERMANENT,
+        Reason.FIELD_MISSING),
     "SSO over": (sdk.UnauthorizedSSOTokenError(), LOGIN, Reason.LOGIN_REJECTED),
     "SSO token gone": (sdk.SSOTokenLoadError(error_msg="x"), LOGIN, Reason.LOGIN_REJECTED),
     "a process that fails": (
-        sdk.CredentialRetrievalError(provider="process", error_msg="s3cr3t-stderr"),
-        TEMPORARY,
-        Reason.UNAVAILABLE,
-    ),
+        sdk.CredentialRetrievalError(provider="process", error_msg="s3cr3t-stderr"), TEMPORARY,
+        Reason.UNAVAILABLE),
     "nobody there": (sdk.EndpointConnectionError(endpoint_url="x"), TEMPORARY, Reason.UNREACHABLE),
-    "the proxy": (
-        sdk.ProxyConnectionError(proxy_url="http://u:s3cr3t-p@x"),
-        TEMPORARY,
-        Reason.UNREACHABLE,
-    ),
+    "the proxy": (sdk.ProxyConnectionError(proxy_url="http://u:s3cr3t-p@x"), TEMPORARY,
+        Reason.UNREACHABLE),
     "hung up": (sdk.ConnectionClosedError(endpoint_url="x"), TEMPORARY, Reason.UNREACHABLE),
     "no connection": (sdk.ConnectTimeoutError(endpoint_url="x"), TEMPORARY, Reason.TIMEOUT),
     "no answer": (sdk.ReadTimeoutError(endpoint_url="x"), TEMPORARY, Reason.TIMEOUT),
@@ -298,7 +290,7 @@ EXCEPTIONS: dict[str, tuple[Exception, type[DriverError], Reason]] = {
     "settings": (sdk.InvalidConfigError(error_msg="x"), PERMANENT, Reason.INVALID),
     "FIPS with an endpoint": (sdk.EndpointProviderError(msg="x"), PERMANENT, Reason.INVALID),
     "wants a second factor": (sdk.RefreshWithMFAUnsupportedError(), PERMANENT, Reason.INVALID),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("raised", "kind", "reason"), EXCEPTIONS.values(), ids=EXCEPTIONS)
