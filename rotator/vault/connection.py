@@ -126,8 +126,10 @@ class Connection:
             self._url = _SOCKET
         session.mount("http://", plain)
         # Reading the system's authorities takes a tenth of a short run: only where they count.
-        trust = _context(server) if server.address.lower().startswith("https:") else None
-        session.mount("https://", BoundedAdapter(most, trust=trust, name=server.tls_server_name))
+        secure = BoundedAdapter(most)
+        if server.address.lower().startswith("https:"):
+            secure = BoundedAdapter(most, trust=_context(server), name=server.tls_server_name)
+        session.mount("https://", secure)
         self._timeouts = timeouts
         self._secrets: set[str] = set()
         self._index: tuple[str, float] = ("", 0.0)
