@@ -22,6 +22,7 @@ from rotator.core.report import (
     all_notes,
     outcome_of,
 )
+from rotator.core.schedule import CLOCK_STEP
 from rotator.core.situation import Keep, Situation, Write
 from rotator.core.worth import entries_now, entries_read, safe_until
 
@@ -220,6 +221,9 @@ def conclude(
     """Return the record of the whole cycle, and its report; `whole`: it left no target out."""
     outcome = outcome_of(credentials, targets)
     end = safe_until(rotation, record, ends)
+    if at.now < started - CLOCK_STEP:
+        end = DEAD
+        noted = (*noted, "the clock went back during the cycle: no end is known until the next one")
     record = replace(
         record,
         outcome=outcome,

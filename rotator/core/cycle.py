@@ -132,7 +132,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     situations = _situations(rotation, observed, memory, noted, chosen, candidates, ports, now)
     noted = conclude.with_drifts(noted, situations, now)
     planned = {name: Written(s, plan(s)) for name, s in situations.items()}
-    ends = _ends(rotation, observed, planned, noted, chosen, candidates)
+    ends = _ends(rotation, observed, planned, noted, chosen, candidates, now)
     used = {one.fingerprint for one in (*chosen.values(), *standby)}
     noted = updates.with_verdicts(noted, candidates.values())
     noted = updates.with_pending(
@@ -160,6 +160,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         replaced_now={name for s in situations.values() for name in entries_read(s).values()},
         unwanted=[*unwanted, *(given.values() if options.dry_run else ())],
         needed=() if options.dry_run else (*chosen.values(), *standby),
+        unread=any(one.failure is not None for one in observed.values()),
         dry_run=options.dry_run,
         each=ports.each,
         at=_at(ports),
@@ -169,7 +170,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     record = conclude.with_sources(record, before, rotation, answers, refused, chosen, _at(ports))
     as_it_is = _not_carried_out(written) if options.dry_run else written
     read = {name: observed[name] for name in as_it_is}
-    ends |= _ends(rotation, read, as_it_is, record, chosen, candidates)
+    ends |= _ends(rotation, read, as_it_is, record, chosen, candidates, now)
     credentials = reports.credential_reports(rotation, record, chosen, standby, answers, refused)
     targets = reports.target_reports(
         rotation, observed, written, ends, record, dry_run=options.dry_run
@@ -263,6 +264,7 @@ def _ends(
     record: Record,
     chosen: Mapping[str, Candidate],
     candidates: Candidates,
+    now: datetime,
 ) -> dict[str, Mapping[str, datetime]]:
     """Return until when a job can pull, by the target and the registry."""
     registries = rotation.registries(record)
@@ -274,6 +276,7 @@ def _ends(
             candidates,
             record,
             chosen,
+            now,
         )
         for name, observation in observed.items()
     }

@@ -11,6 +11,7 @@ from msgspec import Struct
 from rotator.core import schedule
 from rotator.core.candidate import FOREVER, Candidate
 from rotator.core.choose import standby_of
+from rotator.core.schedule import CLOCK_STEP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from rotator.core.ports import Random, Source, Target
     from rotator.core.record import Record
     from rotator.core.rotation import Rotation
-
-# A clock that is corrected by slewing moves less than this between two cycles.
-_CLOCK_STEP = timedelta(seconds=5)
 
 
 class Wake(StrEnum):
@@ -96,7 +94,7 @@ def _is_needed(
     if past.poll_at is not None and past.poll_at <= now:
         return True
     # The clock went back: every end looks later than it is.
-    if record.ended_at is not None and record.ended_at > now + _CLOCK_STEP:
+    if record.ended_at is not None and record.ended_at > now + CLOCK_STEP:
         return True
     return any(_is_over(newest[registry], record, now) for registry in registries)
 
@@ -125,19 +123,21 @@ def next_at(
     """
     times = [schedule.poll_at(now, rotation.schedule, u=random())]
     times += [time for time in again if time is not None]
+    pending = {r: one for r, one in record.pending.items() if now < one.since + rotation.settle}
     for source in rotation.sources:
         past = record.source(source.name)
         if past.failure is not None:
             times.append(past.failure.retry_at)
             continue
+        registries = source.registries or past.registries
+        if any(registry in pending for registry in registries):
+            continue
         times += [past.poll_at] if past.poll_at else []
-        for registry in source.registries or past.registries:
+        for registry in registries:
             newest = record.credentials.get(registry, ())[:1]
             times += [known.renew_at for known in newest if known.renew_at is not None]
-    for pending in record.pending.values():
-        settle_end = pending.since + rotation.settle
-        if now < settle_end:
-            times.append(min(now + schedule.pending_wait(pending.tries), settle_end))
+    for one in pending.values():
+        times.append(min(now + schedule.pending_wait(one.tries), one.since + rotation.settle))
     for target in filter(lambda target: target.policy.enabled, rotation.targets):
         past_target = record.target(target.name)
         if past_target.failure is not None:
@@ -154,10 +154,10 @@ def wake_reason(
     passed = timedelta(seconds=boot - armed.boot)
     step = now - armed.now - passed
     # A record from the future: the clock was ahead only while its cycle ran.
-    future = record.ended_at is not None and record.ended_at > now + _CLOCK_STEP
-    if step < -_CLOCK_STEP or future:
+    future = record.ended_at is not None and record.ended_at > now + CLOCK_STEP
+    if step < -CLOCK_STEP or future:
         return Wake.CLOCK_BACK
-    if step > _CLOCK_STEP:
+    if step > CLOCK_STEP:
         return Wake.CLOCK_FORWARD
     if armed.next_at - armed.now <= passed:
         return Wake.DUE

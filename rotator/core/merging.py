@@ -110,7 +110,8 @@ def foreign_entry_stays(s: Situation, registry: str, there: str | None) -> bool:
     if entry is None:  # it came after we proved what was there: it is proven in the next cycle
         expires = s.foreign_mark.expires
         return registry in expires and (expires[registry] or FOREVER) >= ours.end
-    if not entry.foreign or entry.superseded or entry.rejected:
+    ends_sooner = (entry.claim or FOREVER) <= ours.end
+    if not entry.foreign or entry.rejected or (entry.superseded and ends_sooner):
         return False
     if not entry.end_known:
         return not ours.end_known

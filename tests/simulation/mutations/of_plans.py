@@ -177,8 +177,13 @@ MUTATIONS = (
         ),
         (
             "plan: another rotator's entry stays though it is rejected",
-            "if not entry.foreign or entry.superseded or entry.rejected:",
-            "if not entry.foreign or entry.superseded:",
+            "if not entry.foreign or entry.rejected or (entry.superseded and ends_sooner):",
+            "if not entry.foreign or (entry.superseded and ends_sooner):",
+        ),
+        (
+            "plan: two rotators write in turn what each replaced once",
+            "(entry.superseded and ends_sooner)",
+            "entry.superseded",
         ),
         (
             "plan: > for >= where two entries end at the same time",

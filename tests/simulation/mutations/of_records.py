@@ -234,6 +234,11 @@ MUTATIONS = (
             "return one.revoke_at",
         ),
         (
+            "leases: one is ended while a target can't be read",
+            "    if unread:\n",
+            "    if False:\n",
+        ),
+        (
             "leases: a dry run ends what others retired",
             "others = before.retired if dry_run else ()",
             "others = ()",

@@ -87,6 +87,17 @@ def test_a_credential_from_the_future_is_fetched_again() -> None:
     assert credential(here.after(-10)).outcome == "fetched"
 
 
+def test_what_can_change_early_is_read_again_where_the_clock_went_back() -> None:
+    """Its next poll is a day ahead."""
+    world = World()
+    here = site(world, sources=[WorldSource(world, life=None)])
+    here.cycle()
+    here.after(240 * HOUR)
+    here.restart()
+    here.after(-24 * HOUR)
+    assert here.source.fetches == 3
+
+
 def test_what_can_change_early_is_read_again_each_poll() -> None:
     """A password that somebody changes in Vault KV is published within `poll`."""
     world = World()

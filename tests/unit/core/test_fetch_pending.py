@@ -226,3 +226,20 @@ def test_a_registry_that_rejects_everything_gets_fewer_and_fewer_credentials() -
             assert failure is not None
             assert failure.retry_at > here.world.now + timedelta(minutes=1)
     assert 3 <= here.source.fetches <= 8
+
+
+@pytest.mark.parametrize("changes_early", [False, True])
+def test_while_a_credential_is_pending_only_its_registry_is_asked(*, changes_early: bool) -> None:
+    """What is published is overdue all the time, and its source has nothing else to give."""
+    here = slow(0)
+    here.source.changes_early = changes_early
+    here.cycle()
+    here.world.delay = 100  # type: ignore[attr-defined]
+    here.after(7 * HOUR)
+    waits = []
+    for _ in range(6):
+        waits.append(round(seconds_until(here.record.next_at, here.world)))
+        here.wait_until(here.record.next_at)
+        here.cycle()
+    assert waits == [1, 1, 2, 4, 8, 16]
+    assert here.source.fetches == 2

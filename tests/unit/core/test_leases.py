@@ -287,3 +287,15 @@ def test_what_a_hidden_value_may_hold_is_not_ended(failing: str) -> None:
     here.after(7 * HOUR)
     assert source.fetches == 2
     assert here.record.retired == ()
+
+
+def test_no_lease_is_ended_while_a_target_cannot_be_read() -> None:
+    """An older journal, restored from a backup, may not know that a target holds it again."""
+    here = leased()
+    here.after(7 * HOUR)
+    here.place.unreadable = down()
+    here.after(2 * HOUR)
+    assert here.source.revoked == []
+    here.place.unreadable = None
+    here.after(600)
+    assert here.source.revoked == ["lease/1"]

@@ -42,7 +42,7 @@ def worth(s: Situation, written: Written | None, record: Record | None = None) -
     """Return what each registry's entry is worth after a target was dealt with."""
     registries = dict.fromkeys(s.registries, "vault")
     candidates, past = s.candidates, record or Record(targets={"target": s.past})
-    return worth_of_target(s.observation, written, registries, candidates, past, s.chosen)
+    return worth_of_target(s.observation, written, registries, candidates, past, s.chosen, s.now)
 
 
 def text_after(s: Situation, written: Written) -> str | None:
