@@ -151,6 +151,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     # Write, then end the leases that nothing needs any more.
     written = _carry_out(planned, probe if options.dry_run else write, ports)
     unwanted = [*surplus, *_unwanted(given, chosen, standby)]
+    fetched = [one for one in given.values() if one.fetched]
     record, notes = leases.end_unneeded(
         record,
         before,
@@ -158,7 +159,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         replaced=_replaced_everywhere(observed, written, record, chosen),
         published=_published(rotation, written, record),
         replaced_now={name for s in situations.values() for name in entries_read(s).values()},
-        unwanted=[*unwanted, *(given.values() if options.dry_run else ())],
+        unwanted=[*unwanted, *(fetched if options.dry_run else ())],
         needed=() if options.dry_run else (*chosen.values(), *standby),
         unread=any(one.failure is not None for one in observed.values()),
         dry_run=options.dry_run,

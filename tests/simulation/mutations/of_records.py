@@ -33,6 +33,11 @@ MUTATIONS = (
             "written = _carry_out(planned, write, ports)",
         ),
         (
+            "leases: a dry run ends the one that it lengthened",
+            "fetched = [one for one in given.values() if one.fetched]",
+            "fetched = list(given.values())",
+        ),
+        (
             "cycle: a start is not spread",
             "if options.starting:",
             "if False:",

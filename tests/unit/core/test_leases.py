@@ -299,3 +299,11 @@ def test_no_lease_is_ended_while_a_target_cannot_be_read() -> None:
     here.place.unreadable = None
     here.after(600)
     assert here.source.revoked == ["lease/1"]
+
+
+def test_a_dry_run_does_not_end_the_lease_that_it_lengthened() -> None:
+    """It is that of the credential in use."""
+    here = leased(source=Renewing)
+    here.after(7 * HOUR, dry_run=True)
+    assert here.source.fetches == 2
+    assert here.source.revoked == []
