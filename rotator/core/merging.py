@@ -110,7 +110,8 @@ def foreign_entry_stays(s: Situation, registry: str, there: str | None) -> bool:
     if entry is None:  # it came after we proved what was there: it is proven in the next cycle
         expires = s.foreign_mark.expires
         return registry in expires and (expires[registry] or FOREVER) >= ours.end
-    ends_sooner = (entry.claim or FOREVER) <= ours.end
+    claim = entry.claim or FOREVER
+    ends_sooner = claim < ours.end or (claim == ours.end and not ours.foreign)
     if not entry.foreign or entry.rejected or (entry.superseded and ends_sooner):
         return False
     if not entry.end_known:
@@ -118,7 +119,7 @@ def foreign_entry_stays(s: Situation, registry: str, there: str | None) -> bool:
     if ours.foreign or entry.end >= ours.end:
         return True
     # The claimed end decides between two that are good, so that all rotators agree on one of them.
-    return (entry.claim or FOREVER) >= ours.end and entry.end - s.now > s.reserve
+    return claim >= ours.end and entry.end - s.now > s.reserve
 
 
 def end_is_later(s: Situation, ours: Mapping[str, Candidate]) -> bool:

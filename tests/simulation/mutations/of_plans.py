@@ -207,8 +207,8 @@ MUTATIONS = (
         ),
         (
             "plan: another rotator's entry stays until it is not job-safe",
-            "(entry.claim or FOREVER) >= ours.end and entry.end - s.now > s.reserve",
-            "(entry.claim or FOREVER) >= ours.end",
+            "claim >= ours.end and entry.end - s.now > s.reserve",
+            "claim >= ours.end",
         ),
         (
             "plan: ours stays away for an entry whose end nobody knows",

@@ -59,7 +59,7 @@ MUTATIONS = (
         ),
         (
             "cycle: a dry run leaves its leases",
-            "unwanted=[*unwanted, *(given.values() if options.dry_run else ())],",
+            "unwanted=[*unwanted, *(fetched if options.dry_run else ())],",
             "unwanted=unwanted,",
         ),
         (

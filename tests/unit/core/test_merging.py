@@ -78,6 +78,8 @@ def test_a_replaced_entry_that_is_back_stays_where_it_ends_later(
     theirs = candidate("theirs", 12, foreign=True, superseded=True, claim=claim)
     s = shared(candidate("ours", 6), theirs)
     assert foreign_entry_stays(s, HOST, "theirs") == stays
+    s = shared(candidate("ours", 6, foreign=True), theirs)
+    assert foreign_entry_stays(s, HOST, "theirs") == (claimed >= 6)
 
 
 def test_an_edited_document_is_nobodys() -> None:
