@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from rotator.core import updates
-from rotator.core.candidate import DEAD, FOREVER, Candidate, Candidates
+from rotator.core.candidate import DEAD, FOREVER, Candidate
 from rotator.core.docker_config import DockerConfig, registry_key
 from rotator.core.due import next_at
 from rotator.core.errors import Reason
@@ -44,16 +44,6 @@ _MOST = 9
 
 
 _EMPTY = DockerConfig()
-
-
-def resolved(candidates: Candidates, record: Record) -> set[str]:
-    """Return the registries that know a credential now which they did not know before."""
-    return {
-        registry
-        for registry, pending in record.pending.items()
-        for one in [candidates.get((registry, pending.fingerprint))]
-        if one is not None and not one.rejected
-    }
 
 
 def with_sources(

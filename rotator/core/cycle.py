@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from rotator.core import conclude, leases, reports, updates
 from rotator.core.candidate import DEAD, FOREVER
 from rotator.core.choose import choose, standby_of
-from rotator.core.due import given_up, is_waiting, needed_sources
+from rotator.core.due import given_up, is_waiting, needed_sources, resolved
 from rotator.core.failure import Failure
 from rotator.core.fetch import (
     fetch,
@@ -138,10 +138,9 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     noted = updates.with_pending(
         noted, rotation, candidates.values(), used, now, forced=options.force
     )
-    resolved = conclude.resolved(candidates, before)
-    renewed = ({one.registry for one in given.values()} | resolved) - refused.keys()
+    renewed = {one.registry for one in given.values()} | resolved(candidates, before)
     viable = [*chosen.values(), *(one for one in standby if not one.rejected)]
-    noted = updates.with_known(noted, rotation, viable, renewed, _at(ports))
+    noted = updates.with_known(noted, rotation, viable, renewed - refused.keys(), _at(ports))
     noted = updates.with_documents(noted, planned)
     noted = updates.with_sooner_end(noted, safe_until(rotation, noted, ends), now)
     if answers or any(isinstance(one.decision, Write) for one in planned.values()):

@@ -14,7 +14,7 @@ from rotator.core.choose import standby_of
 from rotator.core.schedule import CLOCK_STEP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
     from rotator.core.candidate import Candidates
@@ -55,7 +55,8 @@ def needed_sources(
     """Return the sources that have something to give, whether or not they have to wait."""
     newest = dict(chosen)
     newest |= {one.registry: one for one in standby_of(candidates, chosen, now)}
-    return [s for s in rotation.sources if force or _is_needed(s, newest, record, now)]
+    new = resolved(candidates, record)
+    return [s for s in rotation.sources if force or _is_needed(s, newest, new, record, now)]
 
 
 def given_up(candidates: Candidates, record: Record) -> frozenset[str]:
@@ -65,6 +66,16 @@ def given_up(candidates: Candidates, record: Record) -> frozenset[str]:
     """
     pending = [candidates.get((r, one.fingerprint)) for r, one in record.pending.items()]
     return frozenset(one.source for one in pending if one and one.rejected and not one.pending)
+
+
+def resolved(candidates: Candidates, record: Record) -> set[str]:
+    """Return the registries that know a credential now which they did not know before."""
+    return {
+        registry
+        for registry, pending in record.pending.items()
+        for one in [candidates.get((registry, pending.fingerprint))]
+        if one is not None and not one.rejected
+    }
 
 
 def is_waiting(source: Source, record: Record, now: datetime) -> bool:
@@ -80,7 +91,11 @@ def is_waiting(source: Source, record: Record, now: datetime) -> bool:
 
 
 def _is_needed(
-    source: Source, newest: Mapping[str, Candidate], record: Record, now: datetime
+    source: Source,
+    newest: Mapping[str, Candidate],
+    new: Collection[str],
+    record: Record,
+    now: datetime,
 ) -> bool:
     past = record.source(source.name)
     registries = source.registries or past.registries
@@ -96,7 +111,7 @@ def _is_needed(
     # The clock went back: every end looks later than it is.
     if record.ended_at is not None and record.ended_at > now + CLOCK_STEP:
         return True
-    return any(_is_over(newest[registry], record, now) for registry in registries)
+    return any(_is_over(newest[r], record, now) for r in registries if r not in new)
 
 
 def _is_over(one: Candidate, record: Record, now: datetime) -> bool:

@@ -243,3 +243,16 @@ def test_while_a_credential_is_pending_only_its_registry_is_asked(*, changes_ear
         here.cycle()
     assert waits == [1, 1, 2, 4, 8, 16]
     assert here.source.fetches == 2
+
+
+def test_a_credential_that_ends_sooner_is_not_fetched_again_when_its_registry_knows_it() -> None:
+    """The published one stays due, as it lasts longer; its source has just been asked."""
+    here = slow(0)
+    here.cycle()
+    here.world.delay = 1  # type: ignore[attr-defined]
+    here.source.life = 2 * HOUR
+    here.after(7 * HOUR)
+    for _ in range(5):
+        here.wait_until(here.record.next_at)
+        here.cycle()
+    assert here.source.fetches == 2
