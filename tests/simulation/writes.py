@@ -48,7 +48,14 @@ def check(watch: Watch, host: Host, target: SimTarget, text: str) -> None:
     _check_others(watch, host, target, after, ours)
     for key in after.auths:
         registry = key.lower()
-        if key != registry and registry in ours and after.auths.get(registry) != after.auths[key]:
+        if key == registry or registry not in ours:
+            continue
+        entry, token = after.auths.get(registry), watch.world.token(registry, after.login(registry))
+        # Where nothing is known that works, all stays as it is.
+        stays = entry == place.document.auths.get(registry)
+        works = token is not None and token.password not in host.rejected
+        stays = stays and not (works and registry not in host.silent)
+        if entry != after.auths[key] and not stays:
             watch.broken("nothing lost", f"{host.name} leaves {key} behind at {place.name}", place)
 
 
