@@ -46,6 +46,13 @@ def check(watch: Watch, host: Host, target: SimTarget, text: str) -> None:
         token = watch.world.token(registry, after.login(registry))
         _check_entry(watch, host, target, registry, token)
     _check_others(watch, host, target, after, ours)
+    _check_spellings(watch, host, place, after, ours)
+
+
+def _check_spellings(
+    watch: Watch, host: Host, place: Place, after: document.Document, ours: set[str]
+) -> None:
+    """See that no other spelling of our registries' keys is left that clients could prefer."""
     for key in after.auths:
         registry = key.lower()
         if key == registry or registry not in ours:
