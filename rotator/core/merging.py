@@ -72,15 +72,14 @@ def repaired(s: Situation) -> DockerConfig | None:
     text = _text(s)
     if not s.chosen:
         return None
-    if not text.strip() or s.policy.merge is Merge.REPLACE:
-        return s.remembered or DockerConfig()
     if s.remembered is not None:
         return s.remembered
     salvaged = docker_config.salvage(text)
     ours = salvaged is not None and bool(s.past.fingerprints)
-    if s.observation.target.sets_aside or ours:
-        return salvaged or DockerConfig()
-    return None
+    others = bool(text.strip()) and s.policy.merge is Merge.PRESERVE
+    if others and not (ours or s.observation.target.sets_aside):
+        return None
+    return salvaged or DockerConfig()
 
 
 def _text(s: Situation) -> str:

@@ -126,12 +126,8 @@ MUTATIONS = (
         "core/merging.py",
         (
             "plan: a damaged document is replaced, whoever wrote in it",
-            (
-                "    if s.observation.target.sets_aside or ours:\n"
-                "        return salvaged or DockerConfig()\n"
-                "    return None"
-            ),
-            "    return salvaged or DockerConfig()",
+            "    if others and not (ours or s.observation.target.sets_aside):\n",
+            "    if False:\n",
         ),
         (
             "plan: others' entries are not remembered in a repair",
@@ -235,16 +231,18 @@ MUTATIONS = (
         ),
         (
             "plan: a damaged document is repaired with nothing to publish",
-            ("    if not s.chosen:\n        return None\n    if not text"),
-            "    if not text",
+            ("    if not s.chosen:\n        return None\n    if s.remembered"),
+            "    if s.remembered",
         ),
         (
             "plan: merge: replace keeps a damaged document",
-            (
-                "    if not text.strip() or s.policy.merge is Merge.REPLACE:\n"
-                "        return s.remembered"
-            ),
-            ("    if not text.strip():\n        return s.remembered"),
+            "others = bool(text.strip()) and s.policy.merge is Merge.PRESERVE",
+            "others = bool(text.strip())",
+        ),
+        (
+            "plan: merge: replace drops entries of ours from a damaged document",
+            "    return salvaged or DockerConfig()",
+            "    return (s.policy.merge is Merge.PRESERVE and salvaged) or DockerConfig()",
         ),
     ),
     *in_file(

@@ -61,7 +61,6 @@ def test_a_crash_while_a_refused_login_is_offered_does_not_offer_it_again(*, cha
     assert here.source.fetches == (4 if changed else 3)
 
 
-
 def test_what_a_crash_interrupted_is_said_and_then_forgotten() -> None:
     """A person reads that a fetch did not end; once one ends, all is well."""
     here = site()

@@ -430,6 +430,22 @@ def test_what_is_whole_of_a_text_that_was_cut_off_stays() -> None:
     assert here.place.password() == f"{MARKED}2"
 
 
+def test_what_is_whole_of_ours_stays_with_merge_replace_too() -> None:
+    """Its source is down; others' entries go."""
+    world = World()
+    sources = [WorldSource(world), WorldSource(world, OTHER, "other")]
+    here = site(world, sources=sources, targets=[Place(merge=Merge.REPLACE)])
+    here.cycle()
+    text = here.place.text or ""
+    cut = text[: text.index(HOST) + 5].replace('{"other', '{"a.example.com":{"auth":"YTpi"},"other')
+    here.place.put(cut)
+    sources[1].broken = down()
+    here.restart()
+    here.after(300)
+    assert here.place.password(OTHER) == f"{MARKED}2"
+    assert here.place.document.auths.keys() == {HOST, OTHER}
+
+
 # Claims
 
 
