@@ -188,9 +188,10 @@ def remembered(
             config = decision.config
         if config is None:
             continue
-        others = {k: v for k, v in config.auths.items() if registry_key(k) not in s.registries}
-        found = others or config.rest
-        documents[name] = DockerConfig(others, config.rest) if found else _EMPTY
+        others = any(registry_key(key) not in s.registries for key in config.auths)
+        # Of thousands of variables most hold ours alone, which need no memory.
+        whole = others or config.rest or s.observation.target.compares
+        documents[name] = config if whole else _EMPTY
     return Memory(tuple(one.credential for one in credentials if one.end_known), documents)
 
 

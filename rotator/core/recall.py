@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class Memory(Struct, frozen=True):
     """What a daemon carries from one cycle to the next; none of it is on disk.
 
-    `credentials`: those that we know whole. `documents`: what each target held that is not ours.
+    `credentials`: those that we know whole. `documents`: what each target held.
     """
 
     credentials: tuple[Credential, ...] = ()

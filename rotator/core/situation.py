@@ -27,7 +27,7 @@ class Situation(Struct, frozen=True):
 
     `registries`: the rotation's registries that belong in this target; `complete`: these are all,
     no source has yet to name its own. `chosen`: the candidate that each should have. `remembered`:
-    what others had in the document when it was last read. `poll`: the rotation's.
+    the document as it was last read. `poll`: the rotation's.
     `reserve`: an entry that lasts longer is good enough to stay. `ends_written`: when those end
     that the target holds as far as we know, whatever their registries say.
     """

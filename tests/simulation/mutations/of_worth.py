@@ -193,7 +193,7 @@ MUTATIONS = (
         ),
         (
             "memory: others' entries are not remembered",
-            "        documents[name] = DockerConfig(others, config.rest) if found else _EMPTY\n",
+            "        documents[name] = config if whole else _EMPTY\n",
             "",
         ),
     ),

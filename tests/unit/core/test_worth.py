@@ -446,6 +446,18 @@ def test_what_is_whole_of_ours_stays_with_merge_replace_too() -> None:
     assert here.place.document.auths.keys() == {HOST, OTHER}
 
 
+def test_an_entry_of_a_source_that_leaves_is_remembered_in_a_repair() -> None:
+    """From now on it is somebody else's; the typo and the new configuration come together."""
+    world = World()
+    sources = [WorldSource(world), WorldSource(world, OTHER, "other")]
+    here = site(world, sources=sources)
+    here.cycle()
+    here.place.put('{"auths": {"a": {} "b": {}}}')
+    here.configure(sources=(sources[0],))
+    here.after(300)
+    assert here.place.password(OTHER) == f"{MARKED}2"
+
+
 # Claims
 
 
