@@ -157,7 +157,11 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         rotation,
         replaced=_replaced_everywhere(observed, written, record, chosen),
         published=_published(rotation, written, record),
-        replaced_now={name for s in situations.values() for name in entries_read(s).values()},
+        replaced_now={
+            name
+            for s in situations.values()
+            for name in (*s.past.entries.values(), *entries_read(s).values())
+        },
         unwanted=[*unwanted, *(fetched if options.dry_run else ())],
         needed=() if options.dry_run else (*chosen.values(), *standby),
         unread=any(one.failure is not None for one in observed.values()),

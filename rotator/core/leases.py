@@ -42,7 +42,7 @@ def end_unneeded(
 
     `replaced`: the registries whose chosen credential is in every target. `published`: the
     fingerprints of the credentials that are in some target. `replaced_now`: of those that were in
-    one until this cycle wrote it. `unwanted`: what was fetched and is not published. `needed`:
+    one when it was read, now or last. `unwanted`: what was fetched and is not published. `needed`:
     what is chosen, or waits to be proven. `unread`: some target could not be read, and may hold
     what an older journal does not know to be published.
     """

@@ -24,7 +24,7 @@ from rotator.core.record import (
     SourceRecord,
     TargetRecord,
 )
-from rotator.core.schedule import ENDLESS, LOGIN_REJECTED_WAIT, Life
+from rotator.core.schedule import CLOCK_STEP, ENDLESS, LOGIN_REJECTED_WAIT, Life
 from rotator.core.situation import Write
 
 if TYPE_CHECKING:
@@ -300,7 +300,8 @@ def _remembered(
     login = one.credential
     past = record.credentials.get(one.registry, ())
     known = record.known(one.registry, one.fingerprint)
-    if known is None or known.expires_at != login.expires_at:
+    ahead = known is not None and known.issued_at > login.issued_at + CLOCK_STEP
+    if known is None or ahead or known.expires_at != login.expires_at:
         # The attempt under way counts as one failure.
         failure = record.source(one.source).failure
         failing = failure is not None and failure.count > 1

@@ -100,13 +100,16 @@ def _check_entry(
 
 def _check_published(watch: Watch, host: Host, registry: str, after: Token, place: Place) -> None:
     """See whether a password may be put where it was not."""
+    # A repair puts back what was there, dead or not.
+    if watch.world.token(registry, place.last_readable.login(registry)) is after:
+        return
     if after.password in host.rejected:
         watch.broken("proven", f"{host.name} publishes {after.name}, which is rejected")
     if host.in_use.proof is ProofMode.STRICT and after.password not in host.ever_accepted:
         watch.broken("proven", f"{host.name} publishes {after.name}, which was not accepted")
-    # A repair puts back what was there, dead or not.
-    back = watch.world.token(registry, place.last_readable.login(registry)) is after
-    if after.end < host.cycle_began and after.ahead - host.ahead <= CLOCK and not back:
+    if host.in_use.proof is ProofMode.OFF and after.misdated and not host.alone:
+        return  # it is under another rotator's mark, and nobody asks its registry
+    if after.end < host.cycle_began and after.ahead - host.ahead <= CLOCK:
         watch.broken("proven", f"{host.name} publishes {after.name}, which has ended", place)
 
 

@@ -33,6 +33,11 @@ MUTATIONS = (
             "written = _carry_out(planned, write, ports)",
         ),
         (
+            "leases: a wait begins when its credential was replaced, not when that was found",
+            "for name in (*s.past.entries.values(), *entries_read(s).values())",
+            "for name in entries_read(s).values()",
+        ),
+        (
             "leases: a dry run ends the one that it lengthened",
             "fetched = [one for one in given.values() if one.fetched]",
             "fetched = list(given.values())",
@@ -104,7 +109,7 @@ MUTATIONS = (
         (
             "schedule: a renewal is drawn again at each cycle",
             (
-                "    if known is None or known.expires_at != login.expires_at:\n"
+                "    if known is None or ahead or known.expires_at != login.expires_at:\n"
                 "        # The attempt"
             ),
             ("    if True:\n        # The attempt"),

@@ -19,7 +19,9 @@ from tests.unit.core.builders import (
     Renewing,
     Site,
     credential,
+    document,
     down,
+    foreign,
     seconds_until,
     site,
     target,
@@ -299,6 +301,26 @@ def test_no_lease_is_ended_while_a_target_cannot_be_read() -> None:
     here.place.unreadable = None
     here.after(600)
     assert here.source.revoked == ["lease/1"]
+
+
+def test_a_lease_waits_from_the_cycle_that_finds_its_credential_replaced() -> None:
+    """Somebody else replaced it at some time since the last one, when it was there again."""
+    here = leased()
+    ours = here.place.text, here.place.mark
+    here.after(60, force=True)
+    del here.world.valid[HOST, f"{MARKED}2"]
+    here.source.broken = down()
+    here.place.put(*ours)
+    here.after(1800)
+    assert here.place.password() == f"{MARKED}1"
+    here.source.broken = None
+    theirs = document({HOST: here.world.issue(HOST, 20 * HOUR)})
+    here.place.put(theirs, foreign({HOST: here.world.now + timedelta(hours=20)}))
+    here.after(1500, force=True)
+    here.after(HOUR - 1)
+    assert "lease/1" not in here.source.revoked
+    here.after(1)
+    assert "lease/1" in here.source.revoked
 
 
 def test_a_dry_run_does_not_end_the_lease_that_it_lengthened() -> None:
