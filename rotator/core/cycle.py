@@ -21,7 +21,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rotator.core import conclude, leases, reports, updates
-from rotator.core.candidate import DEAD, FOREVER
 from rotator.core.choose import choose, standby_of
 from rotator.core.due import given_up, is_waiting, needed_sources, resolved
 from rotator.core.failure import Failure
@@ -36,7 +35,7 @@ from rotator.core.observe import observe, with_members
 from rotator.core.plan import plan
 from rotator.core.prove import prove
 from rotator.core.recall import Memory, recall
-from rotator.core.situation import HoldBack, Keep, Situation, Write
+from rotator.core.situation import HoldBack, Keep, Write, situations_of
 from rotator.core.updates import At
 from rotator.core.worth import entries_now, entries_read, safe_until, worth_of_target
 from rotator.core.write import WRITE, Written, probe, write
@@ -129,7 +128,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     refused = reports.refusals(candidates, given, rotation, before, now)
 
     # Plan each target. The journal is written before the first write.
-    situations = _situations(rotation, observed, memory, noted, chosen, candidates, ports, now)
+    situations = situations_of(rotation, observed, memory, noted, chosen, candidates, ports, now)
     noted = conclude.with_drifts(noted, situations, now)
     planned = {name: Written(s, plan(s)) for name, s in situations.items()}
     ends = _ends(rotation, observed, planned, noted, chosen, candidates, now)
@@ -148,7 +147,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     record = noted
 
     # Write, then end the leases that nothing needs any more.
-    written = _carry_out(planned, probe if options.dry_run else write, ports)
+    written = _on_each_target(planned, probe if options.dry_run else write, ports)
     unwanted = [*surplus, *_unwanted(given, chosen, standby)]
     fetched = [one for one in given.values() if one.fetched]
     record, notes = leases.end_unneeded(
@@ -217,50 +216,6 @@ def _out_of_reach(rotation: Rotation, options: Options) -> dict[str, Failure]:
     return {name: failure for name, failure in found.items() if failure is not None}
 
 
-def _situations(
-    rotation: Rotation,
-    observed: Mapping[str, Observation],
-    memory: Memory,
-    record: Record,
-    chosen: Mapping[str, Candidate],
-    candidates: Candidates,
-    ports: Ports,
-    now: datetime,
-) -> dict[str, Situation]:
-    """Return what the plan of each target that was read is made from."""
-    registries = rotation.registries(record).keys()
-
-    def ends_written(name: str) -> dict[str, datetime]:
-        entries = record.target(name).entries.items()
-        known = {registry: record.known(registry, entry) for registry, entry in entries}
-        return {
-            registry: max(one.expires_at or FOREVER, one.claim or DEAD)
-            for registry, one in known.items()
-            if one is not None
-        }
-
-    return {
-        name: Situation(
-            observation=observation,
-            past=record.target(name),
-            rotation=rotation.name,
-            registries=frozenset(filter(observation.target.policy.wants, registries)),
-            chosen={r: c for r, c in chosen.items() if observation.target.policy.wants(r)},
-            candidates=candidates,
-            remove=rotation.remove,
-            now=now,
-            poll=rotation.schedule.poll,
-            reserve=rotation.schedule.longest_job + rotation.schedule.poll,
-            fingerprint=ports.journal.fingerprint,
-            ends_written=ends_written(name),
-            complete=rotation.is_complete(record),
-            remembered=memory.documents.get(name),
-        )
-        for name, observation in observed.items()
-        if observation.held is not None
-    }
-
-
 def _ends(
     rotation: Rotation,
     observed: Mapping[str, Observation],
@@ -286,7 +241,7 @@ def _ends(
     }
 
 
-def _carry_out(
+def _on_each_target(
     planned: Mapping[str, Written], action: Callable[[Written, Clock], Written], ports: Ports
 ) -> dict[str, Written]:
     """Carry every plan out at once; return what came of each."""

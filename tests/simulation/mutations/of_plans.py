@@ -74,7 +74,7 @@ MUTATIONS = (
         ),
         (
             "plan: a hidden value loses what is pending",
-            "        or (registry in {**claimed, **s.past.ends} and _is_pending(s, registry))\n",
+            "        or (registry in {**claimed, **s.past.ends} and _has_pending(s, registry))\n",
             "",
         ),
         (

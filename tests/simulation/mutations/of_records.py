@@ -29,8 +29,8 @@ MUTATIONS = (
         ),
         (
             "journal: a dry run writes",
-            "written = _carry_out(planned, probe if options.dry_run else write, ports)",
-            "written = _carry_out(planned, write, ports)",
+            "written = _on_each_target(planned, probe if options.dry_run else write, ports)",
+            "written = _on_each_target(planned, write, ports)",
         ),
         (
             "leases: a wait begins when its credential was replaced, not when that was found",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from rotator.core.candidate import DEAD, FOREVER
-from rotator.core.docker_config import is_usable, login_text
+from rotator.core.docker_config import is_decodable, login_text
 from rotator.core.errors import GoneError, LoginRejectedError, PermanentError, Reason
 from rotator.core.failure import Failure
 from rotator.core.model import Secret
@@ -71,7 +71,9 @@ def carried_out(s: Situation, *, fails: bool) -> Written:
 def test_an_entry_is_worth_what_clients_find(s: Situation) -> None:
     """Missing, undecodable, hidden by a helper, rejected or of unknown end: nothing."""
     # That a neighbour counts is a test of its own in `test_worth.py`, which fails today.
-    assume(all(map(is_usable, s.observation.config.auths.values() if s.observation.config else ())))
+    assume(
+        all(map(is_decodable, s.observation.config.auths.values() if s.observation.config else ()))
+    )
     for written in (Written(s, Keep()), carried_out(s, fails=False), carried_out(s, fails=True)):
         event(type(written.decision).__name__)
         if isinstance(written.decision, Keep) and written.decision.stale:
