@@ -90,13 +90,13 @@ class DockerConfig(Struct, frozen=True, dict=True):
         same = {key: pair for key, meant, pair in self._read if meant == registry}
         return any(pair != same.get(registry) for pair in same.values())
 
-    @property
+    @cached_property
     def helpers(self) -> Mapping[str, Any]:
         """Return `credHelpers`: the credential helper of each registry, as the document has it."""
         found = self._field("credhelpers")
         return found if isinstance(found, dict) else {}
 
-    @property
+    @cached_property
     def store(self) -> str:
         """Return `credsStore`: the credential helper that clients ask instead of `auths`."""
         found = self._field("credsstore")
@@ -112,6 +112,7 @@ class DockerConfig(Struct, frozen=True, dict=True):
             )
         )
 
+    @cached_property
     def breaks_clients(self) -> bool:
         """Tell whether clients read no login in it, or lose good ones at random."""
         return bool(self.mistyped()) or not all(map(is_decodable, self.auths.values()))

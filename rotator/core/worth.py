@@ -134,7 +134,7 @@ def entries_read(s: Situation) -> Mapping[str, str]:
     if s.policy.content is not Content.DOCKER_CONFIG:
         return _entry_of_login_part(s)
     config = s.observation.config
-    if config is None or config.breaks_clients():
+    if config is None or config.breaks_clients:
         return {}
     exact = config.logins(exact=True)
     names = s.named(config)

@@ -122,7 +122,7 @@ MUTATIONS = (
         ),
         (
             "worth: a document with a field of another type is readable",
-            "if config is None or config.breaks_clients():",
+            "if config is None or config.breaks_clients:",
             "if config is None:",
         ),
         (
