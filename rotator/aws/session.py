@@ -208,11 +208,7 @@ _sessions: Cache[_Http] = Cache()
 
 
 def bound(session: Session, ca_file: Path | None, seconds: tuple[float, float]) -> None:
-    """Let every answer to this session's clients end after `LIMIT` bytes and some seconds.
-
-    `seconds`: to connect, and for one read; a whole answer may take two reads' time. What is longer
-    raises the SDK's own errors.
-    """
+    """Let every answer end after `LIMIT` bytes, and after the time of two reads."""
     bundle = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
     verify = str(ca_file) if ca_file else bundle or True
     session.register("before-send", functools.partial(_answer, verify, seconds))

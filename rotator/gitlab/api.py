@@ -148,11 +148,7 @@ _ROLES = {"group": "the role Owner", "project": "the role Maintainer", INSTANCE:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A variable of a group, a project or the instance, and the access token that is used for it.
-
-    `owner` is one of these three, `path` its path or id (empty for the instance), `token` the
-    file or variable that the access token is read from.
-    """
+    """A variable of a group, a project or the instance (without `path`), and where its token is."""
 
     url: str
     owner: Literal["group", "project", "instance"]

@@ -48,11 +48,7 @@ def describe(mark: Mark) -> str:
 
 
 def parse(description: str | None) -> Mark | None:
-    """Return the mark in a description, or None where the description is not a rotator's.
-
-    Forgives what people do to it: clauses that mean nothing are passed over, and a mark that has
-    lost its fingerprint has an empty one.
-    """
+    """Return the mark in a description as far as it is whole; None where it is not a rotator's."""
     head = _HEAD.match((description or "").strip())
     if head is None:
         return None

@@ -97,11 +97,7 @@ class Connection:
         accept: str = _JSON,
         **query: str,
     ) -> dict[str, Any]:
-        """Return the object that the server answers with.
-
-        `path` begins with /api or /apis, and has quoted names; `kind` is the body's, `accept` the
-        answer's type. Raises `RefusedError`, `NoObjectError`, and what `requests` raises.
-        """
+        """Return the object that a quoted path gives; raise `RefusedError` or `NoObjectError`."""
         url = f"{self.server}{path}{'?' if query else ''}{urlencode(query)}"
         request = requests.Request(method, url).prepare()
         headers = self._headers.copy()

@@ -35,11 +35,7 @@ class NoDryRunError(Exception):
 
 
 class Objects:
-    """The requests about a place's object. Each raises what `ask` raises.
-
-    `hidden`: what was sent and may not appear in an error. `dry`: the server changes nothing, and
-    `NoDryRunError` is raised where an admission webhook does not support that.
-    """
+    """The requests about a place's object; `hidden`: in no error; `dry`: nothing is changed."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -99,11 +95,7 @@ class Version(Struct, frozen=True):
 
 
 def held(found: Body, place: Place, secret_type: str | None) -> Held:
-    """Return what an object holds; `secret_type`: what a Secret's type should be.
-
-    Raises `PermanentError` (malformed) where it is no object, `GoneError` where it is being deleted
-    or its value is no text.
-    """
+    """Return what an object holds; raise `PermanentError` (malformed) or `GoneError`."""
     metadata = object_in(found.get("metadata"))
     resource = metadata.get("resourceVersion")
     if not isinstance(resource, str):

@@ -77,11 +77,7 @@ _BUSY = (errno.EAGAIN, errno.ENOMEM, errno.ETXTBSY)
 
 
 class CredentialHelperSource(Source):
-    """Runs `docker-credential-HELPER get` once for each registry, one after the other.
-
-    `timeout` is for all of them together. `lifetime` is how long a credential lasts, as the
-    protocol does not say it (None: no known end). `environment` is what variables are taken from.
-    """
+    """Runs the helper once for each registry; `timeout` is for all of them together."""
 
     def __init__(
         self,

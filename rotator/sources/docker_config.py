@@ -51,11 +51,7 @@ class DockerConfigSource(Source):
         self._clock = clock
 
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:  # noqa: ARG002  the file is read whatever was in it before
-        """Return the file's logins, without an end.
-
-        Raises `PermanentError` (not_found, unreadable, malformed, too_large, field_missing) and, as
-        the file may be in the middle of a rewrite, `TemporaryError` (malformed) where it is empty.
-        """
+        """Return the file's logins, without an end; an empty file is a `TemporaryError`."""
         text = self._read()
         try:
             config = decode(text)

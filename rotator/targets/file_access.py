@@ -29,11 +29,7 @@ _KINDS = {
 
 
 class Trust(Struct, frozen=True):
-    """Who may put things in the way of a file: root, ourselves, and the configured owner.
-
-    The owner is trusted with the owner's own things only: a link of theirs must not lead us to
-    what is somebody else's (see `file_path`).
-    """
+    """Whom we trust on the way to a file: root, ourselves, and the owner with what is theirs."""
 
     owner: int = AS_IT_IS
 

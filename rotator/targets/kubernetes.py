@@ -150,11 +150,7 @@ class KubernetesTarget(Target):
         return written
 
     def probe_write(self, text: Secret, mark: Mark, replacing: Held) -> None:
-        """Ask the server whether it would take this write, which changes nothing.
-
-        Raises what `write` raises, and `PermanentError` (invalid) where the server would store
-        another text. Where an admission webhook can't be asked in advance, nothing is raised.
-        """
+        """Ask the server whether it would take this write and store this text; nothing changes."""
         with suppress(NoDryRunError):
             answer = self._send(text, mark, replacing, dry=True)
             if objects.text_in(answer, self.place) != text:
@@ -168,10 +164,7 @@ class KubernetesTarget(Target):
             self._let_accounts_pull(dry=True)
 
     def set_aside(self, replacing: Held) -> Held:
-        """Keep the text that is there under a key of its own, `KEY.broken`, with one PATCH.
-
-        The key itself stays, as a Secret of some types needs it; the next write replaces it.
-        """
+        """Keep the text under `KEY.broken`, with one PATCH; the key stays until the next write."""
         text = replacing.text or Secret("")
         changes = {
             "metadata": {"resourceVersion": _resource_version(replacing)},

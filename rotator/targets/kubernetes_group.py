@@ -25,10 +25,7 @@ _GONE = 410
 
 
 class KubernetesGroup(Target):
-    """Its members are the targets of the namespaces that fit now; it is never read or written.
-
-    `member`: makes the target of a namespace; True for one that was found by a list.
-    """
+    """Its members are the targets of the namespaces that fit now; it is never read or written."""
 
     is_group = True
 

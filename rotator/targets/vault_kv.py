@@ -83,10 +83,7 @@ class VaultKvTarget(WithLogin, Target):
         )
 
     def write(self, text: Secret, mark: Mark, replacing: Held) -> Held:
-        """Write the field and the mark in one request, and keep the secret's other fields.
-
-        Raises `ConflictError` where a KV 2 secret is no longer at the version that was read.
-        """
+        """Write field and mark in one request; `ConflictError` where it is not the version read."""
         self._session.open()
         engine = self._engine or self._find()[0]
         before = replacing.version if isinstance(replacing.version, _Version) else _Version()

@@ -268,10 +268,7 @@ def _context(server: Server) -> ssl.SSLContext:
 
 
 class _UnixAdapter(BoundedAdapter):
-    """Connects to a socket, as an Agent or Proxy listens on one, whatever host a request names.
-
-    https://developer.hashicorp.com/vault/docs/agent-and-proxy/agent#listener-stanza
-    """
+    """Connects to an Agent's or Proxy's socket, whatever host a request names."""
 
     def __init__(self, path: str, seconds: float) -> None:
         self._path = path

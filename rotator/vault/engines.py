@@ -83,10 +83,7 @@ class Stored:
 
 
 class Mounts:
-    """The mounts of a server as far as they are known, for all who share a login.
-
-    No mount lies below another one, so that the first part of a path that is one is the only one.
-    """
+    """A server's known mounts, for all who share a login. No mount lies below another one."""
 
     def __init__(self) -> None:
         self._known: dict[str, Mapping[str, Any]] = {}

@@ -35,11 +35,7 @@ def credentials_in(
     expires_at: datetime | None,
     lease: Lease | None = None,
 ) -> list[Credential]:
-    """Return the credentials that a secret's fields hold: one, or those of a docker config.
-
-    `place` names the secret in messages. Raises `PermanentError`: field_missing where a field is
-    not there or empty, malformed where it is not what it should be.
-    """
+    """Return the credentials that a secret's fields hold; `place` names the secret in messages."""
     ends: Mapping[str, datetime | None] = {}
     if settings.docker_config_field:
         logins = _logins(data, settings.docker_config_field, place)

@@ -90,11 +90,7 @@ def secret_input(server: Server) -> SecretInput | None:
 
 
 def log_in(server: Server, connection: Connection, clock: Clock, patience: Patience) -> Token:
-    """Log in with the secret read now.
-
-    Raises `LoginRejectedError` where the server refuses the secret itself, `PermanentError` where
-    it can't be read, and what a request raises.
-    """
+    """Log in with the secret read now; `LoginRejectedError` where the server refuses the secret."""
     if isinstance(server.auth, auth.AgentAuthSettings):
         return Token()
     text, what = None, "cannot log in ({path})"

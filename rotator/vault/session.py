@@ -119,11 +119,7 @@ class VaultSession:
         return self.ask(ask, accept)
 
     def ask(self, ask: Ask, accept: Collection[int] = ()) -> Answer:
-        """Send one request with the login that there is; `ask` makes it with an `hvac.Client`.
-
-        Values of type `Secret` in its body are sent as their text. `accept`: statuses that are an
-        answer all the same. Raises what the tables in `errors` say.
-        """
+        """Send one request; `accept`: statuses that are an answer too. Raises what `errors` has."""
         granted = cast("Granted", self._granted)  # open() comes first
         token = granted.token.text
 

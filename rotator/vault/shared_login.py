@@ -107,11 +107,7 @@ class SharedLogin:
     def again(
         self, refused: Granted, patience: Patience, user: object, *, token_is_bad: bool
     ) -> Granted | None:
-        """Return a login newer than the one that was refused; None where none can be had.
-
-        The token may have been revoked, or its role may have got the policy since it logged in. In
-        the second case the token stays where the new login fails: others may still use it.
-        """
+        """Return a login newer than the refused one; None where none can be had."""
         with self._lock:
             if self._granted is not None and self._granted.number > refused.number:
                 return self._granted
