@@ -68,8 +68,7 @@ class VaultSource(WithLogin, Source):
 
     def _fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:
         self._session.open()
-        renewed = self._renewed(previous)
-        if renewed:
+        if renewed := self._renewed(previous):
             return renewed
         settings = self._settings
         known = Engine.learned(self.learned, settings.path, settings.engine)
@@ -80,8 +79,7 @@ class VaultSource(WithLogin, Source):
             except LoginRejectedError:
                 raise
             except PermanentError as error:
-                failure = error
-            # Another engine may have been mounted there.
+                failure = error  # another engine may have been mounted there
             self._session.mounts.forget(settings.path)
         engine, stored = find(
             self._session, settings.path, settings.engine, settings.kv_version_pin
@@ -142,11 +140,10 @@ class VaultSource(WithLogin, Source):
         lease_id, seconds = reply.document.get("lease_id"), reply.document.get("lease_duration")
         if not isinstance(lease_id, str) or not lease_id or not isinstance(seconds, int):
             return None
-        seconds = whole_number(seconds)
         login = self._session.number
         self._leased = {each: n for each, n in self._leased.items() if n == login}
         self._leased[lease_id] = login
-        end = self._end(now + timedelta(seconds=seconds))
+        end = self._end(now + timedelta(seconds=whole_number(seconds)))
         return Lease(lease_id, end, bool(reply.document.get("renewable")))
 
     def _end(self, end: datetime) -> datetime:
@@ -198,7 +195,6 @@ def _missing(engine: Engine, stored: Stored, pin: int | None, place: str) -> Per
         hint = f"see which there are: vault kv metadata get -mount={engine.mount} {engine.rest}"
     else:
         folder = engine.rest.rpartition("/")[0]
-        hint = (
-            f"correct `path`; what is there: vault kv list -mount={engine.mount} {folder}".rstrip()
-        )
-    return PermanentError(Reason.NOT_FOUND, f"{version if pin else ''}{place} is not there", hint)
+        hint = f"correct `path`; what is there: vault kv list -mount={engine.mount} {folder}"
+    where = f"{version if pin else ''}{place}"
+    return PermanentError(Reason.NOT_FOUND, f"{where} is not there", hint.rstrip())

@@ -114,17 +114,16 @@ def check_file(path: Path, status: os.stat_result, trust: Trust, *, owners_link:
 
 def differences(path: Path, status: os.stat_result, mode: int, uid: int, gid: int) -> list[str]:
     """Return a note for each thing that is not as configured (`AS_IT_IS`: not configured)."""
-    commands = []
-    if mode not in (AS_IT_IS, stat.S_IMODE(status.st_mode)):
-        commands.append(f"chmod {mode:04o} {quoted(path)}")
-    if uid not in (AS_IT_IS, status.st_uid):
-        commands.append(f"chown {uid} {quoted(path)}")
-    if gid not in (AS_IT_IS, status.st_gid):
-        commands.append(f"chgrp {gid} {quoted(path)}")
+    wanted = (
+        (mode, stat.S_IMODE(status.st_mode), f"chmod {mode:04o}"),
+        (uid, status.st_uid, f"chown {uid}"),
+        (gid, status.st_gid, f"chgrp {gid}"),
+    )
     return [
         f"{path} has another mode, owner or group than is configured: the next write corrects it, "
-        f"or now: {command}"
-        for command in commands
+        f"or now: {command} {quoted(path)}"
+        for value, there, command in wanted
+        if value not in (AS_IT_IS, there)
     ]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rotator.core.errors import DriverError
+from rotator.http.reading import object_in
 from rotator.inspection import Case, Found, failed, failure, ok, warning
 from rotator.observe.times import duration_text
 from rotator.system import mounts
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _ROOM = 64 * 1024  # bytes that have to be free for a new document beside the old one
 _MOST_NAMES = 3
-_EVERYBODY, _OTHERS, _GROUP = 0o044, 0o004, 0o040
+_EVERYBODY, _OTHERS = 0o044, 0o004
 DOCKER_DAEMON = Path("/etc/docker/daemon.json")
 
 
@@ -49,8 +50,7 @@ def _is_writable(path: Path, settings: FileTargetSettings) -> Iterator[Found]:
     mounted = any(mount.point == str(path) for mount in mounts.table())
     try:
         with explaining(path, WRITE):
-            problem = _problem(path, in_place=in_place, mounted=mounted)
-            if problem:
+            if problem := _problem(path, in_place=in_place, mounted=mounted):
                 raise OSError(problem, os.strerror(problem))
     except DriverError as error:
         yield failed(error)
@@ -79,29 +79,29 @@ def _problem(path: Path, *, in_place: bool, mounted: bool) -> int:
     """Return the error number that a write would meet; 0: none that shows from here."""
     written = path if in_place and path.exists() else path.parent
     system = os.statvfs(written)
-    for wrong, number in (
+    problems = (
         (system.f_flag & os.ST_RDONLY, errno.EROFS),
         (mounted and not in_place, errno.EBUSY),
         (not os.access(written, os.W_OK, effective_ids=True), errno.EACCES),
         (system.f_blocks and system.f_bavail * system.f_frsize < _ROOM, errno.ENOSPC),
-    ):
-        if wrong:
-            return number
-    return 0
+    )
+    return next((number for is_there, number in problems if is_there), 0)
 
 
 def _mode(
     settings: FileTargetSettings, status: os.stat_result | None, daemon: Path = DOCKER_DAEMON
 ) -> Iterator[Found]:
     """Say who may read the file by its mode, as far as that matters to jobs."""
-    mode = settings.mode or access.NEW_FILE_MODE
-    if status is not None:
-        mode = stat.S_IMODE(status.st_mode)
+    mode = stat.S_IMODE(status.st_mode) if status else settings.mode or access.NEW_FILE_MODE
     if mode & _EVERYBODY:
         who = "everybody on this machine" if mode & _OTHERS else "its group"
         yield ok(f"mode {mode:04o}: {who} can read it")
         return
-    if remapped := _remapped(daemon):
+    try:
+        remapped = str(object_in(json.loads(daemon.read_text())).get("userns-remap") or "")
+    except (OSError, ValueError):
+        remapped = ""
+    if remapped:
         yield warning(
             f"mode {mode:04o}, and {daemon} has `userns-remap: {remapped}`: root in a job is "
             "another user here, who can't read it",
@@ -110,15 +110,6 @@ def _mode(
         )
     else:
         yield ok(f"mode {mode:04o}: jobs that run as root can read it, others can't")
-
-
-def _remapped(daemon: Path) -> str:
-    """Return the user that Docker's root is mapped to; empty where it is not, or not known."""
-    try:
-        settings = json.loads(daemon.read_text())
-    except (OSError, ValueError):
-        return ""
-    return str(settings.get("userns-remap") or "") if isinstance(settings, dict) else ""
 
 
 def _jobs(

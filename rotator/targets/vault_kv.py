@@ -15,6 +15,7 @@ from rotator.core.errors import ConflictError, DriverError, GoneError, Permanent
 from rotator.core.mark import from_annotations, to_annotations
 from rotator.core.model import Held, Mark, Policy, Secret
 from rotator.core.ports import Clock, Target
+from rotator.http.reading import object_in
 from rotator.vault.engines import Engine, Stored, find, read_kv
 from rotator.vault.errors import whole_number
 from rotator.vault.session import TARGET_PATIENCE, VaultSession, WithLogin, open_session
@@ -34,7 +35,7 @@ def build(settings: VaultKvTargetSettings, policy: Policy, clock: Clock) -> Vaul
 
 @dataclass(frozen=True, slots=True)
 class _Version:
-    """What a read returned: the version number (0: none yet) and every field of the secret."""
+    """What a read gave: the version number (0: none yet) and every field of the secret."""
 
     number: int = 0
     fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -75,12 +76,8 @@ class VaultKvTarget(WithLogin, Target):
         if engine.api_path and not stored.version:
             # Else a document would be written where nobody reads it, and nobody would know.
             notes = (f"`path` seems to be the API's: write `path: {engine.api_path}`",)
-        return Held(
-            None if text is None else Secret(text),
-            from_annotations(fields),
-            _Version(stored.version, fields),
-            notes=notes,
-        )
+        held, version = None if text is None else Secret(text), _Version(stored.version, fields)
+        return Held(held, from_annotations(fields), version, notes=notes)
 
     def write(self, text: Secret, mark: Mark, replacing: Held) -> Held:
         """Write field and mark in one request; `ConflictError` where it is not the version read."""
@@ -103,9 +100,8 @@ class VaultKvTarget(WithLogin, Target):
             ).data
         except PermanentError as error:
             if error.reason is Reason.INVALID and _CAS_FAILED in error.detail:
-                raise ConflictError(
-                    f"{self._place(engine)} is no longer at version {before.number}"
-                ) from None
+                why = f"{self._place(engine)} is no longer at version {before.number}"
+                raise ConflictError(why) from None
             raise
         number = whole_number(data.get("version")) or before.number + 1
         return Held(text, mark, _Version(number, fields), notes=self._destroy_old(engine, number))
@@ -146,11 +142,9 @@ class VaultKvTarget(WithLogin, Target):
 
 def _stored_versions(metadata: Mapping[str, Any]) -> list[int]:
     """Return the versions of a secret that hold something, deleted or not."""
-    versions = metadata.get("versions")
+    versions = object_in(metadata.get("versions")).items()
     return [
         int(number)
-        for number, version in (versions if isinstance(versions, dict) else {}).items()
-        if re.fullmatch(r"[0-9]{1,10}", number)
-        and isinstance(version, dict)
-        and not version.get("destroyed")
+        for number, version in versions
+        if re.fullmatch(r"[0-9]{1,10}", number) and not object_in(version).get("destroyed")
     ]
