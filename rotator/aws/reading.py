@@ -21,7 +21,7 @@ from botocore.utils import get_environ_proxies
 from urllib3 import exceptions as http
 from urllib3.connection import HTTPConnection
 
-from rotator.http.idle import Idle
+from rotator.http.connections import Idle
 from rotator.http.reading import body_of
 from rotator.system.cache import Cache
 

@@ -15,7 +15,7 @@ from rotator.config.readers import configured
 from rotator.config.sources import AwsSettings, SourceSettings
 from rotator.config.target_common import TargetSettings
 from rotator.core.docker_config import DOCKER_HUB
-from rotator.system.open_files import readable_by_everybody
+from rotator.system.secret_input import readable_by_everybody
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

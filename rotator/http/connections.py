@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 Addresses = list[tuple[Any, ...]]
 
+# Load balancers, firewalls and NAT gateways forget a connection after a minute or some, and many of
+# them without a word: the next request on it would be lost.
+_LONGEST_IDLE = 30.0
+
 
 class NameServerTimeoutError(ConnectTimeoutError):
     """The name server did not answer in time."""
@@ -53,6 +57,29 @@ class TimedHttps(_Timed, HTTPSConnection):  # type: ignore[misc]  # as above
         """Connect; where the configuration allows any certificate, urllib3 need not warn."""
         super().connect()
         self.is_verified = True
+
+
+class Idle:
+    """Has connections closed that were idle for too long; `close` does that.
+
+    `clock` gives seconds that only grow.
+    """
+
+    def __init__(
+        self, close: Callable[[], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._close = close
+        self._clock = clock
+        self._used_at = clock()
+        self._lock = Lock()
+
+    def end(self) -> None:
+        """To be called before each use, from any thread."""
+        with self._lock:
+            now = self._clock()
+            if now - self._used_at > _LONGEST_IDLE:
+                self._close()
+            self._used_at = now
 
 
 def limit(pool: Any, deadline: Callable[[], float]) -> Any:

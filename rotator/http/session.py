@@ -15,8 +15,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from rotator.http.connections import limit
-from rotator.http.idle import Idle
+from rotator.http.connections import Idle, limit
 from rotator.http.reading import body_of
 
 if TYPE_CHECKING:

@@ -48,6 +48,7 @@ class FileJournal:
 
     def __init__(self, state_dir: Path, rotation: str, warn: Callable[[str], None]) -> None:
         self._dir = state_dir
+        self._rotation = rotation
         self._name = f"{rotation}.json"
         self._warn = warn
         self._unsaved: Record | None = None
@@ -60,8 +61,8 @@ class FileJournal:
         if self._unsaved is not None:
             return self._unsaved
         try:
-            return Record.parse((self._dir / self._name).read_text("utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
+            return state.saved_record(self._dir, self._rotation)
+        except NotADirectoryError:
             return Record()
         except (OSError, ValueError) as error:
             self._set_aside(self._name, error)
@@ -76,7 +77,7 @@ class FileJournal:
             self._write(self._name, f"{record.dump()}\n", lasting=lasting)
         except OSError as error:
             self._unsaved = record
-            self._cannot_write(error)
+            self._cannot_write(f"the state directory {self._dir} cannot be written ({error})")
         else:
             self._unsaved = None
             self._warned = False
@@ -107,7 +108,7 @@ class FileJournal:
         except FileExistsError:  # another rotation was quicker: its key is everybody's
             return self._read_key() or key
         except OSError as error:
-            self._cannot_write(error)
+            self._cannot_write(f"the state directory {self._dir} cannot be written ({error})")
         return key
 
     def _read_key(self) -> bytes | None:
@@ -138,14 +139,11 @@ class FileJournal:
                     newer.replace(older)
             path.replace(aside[0])
         except OSError as error:
-            self._warn_once(f"{path} cannot be read ({why}) nor set aside ({error})")
+            self._cannot_write(f"{path} cannot be read ({why}) nor set aside ({error})")
         else:
             self._warn(f"{path} cannot be read ({why}): set aside as {aside[0]}, starting afresh")
 
-    def _cannot_write(self, error: OSError) -> None:
-        self._warn_once(f"the state directory {self._dir} cannot be written ({error})")
-
-    def _warn_once(self, what: str) -> None:
+    def _cannot_write(self, what: str) -> None:
         if not self._warned:
             self._warned = True
             self._warn(

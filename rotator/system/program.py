@@ -14,12 +14,39 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+_PASSED_ON = frozenset(
+    {"PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "DOCKER_CONFIG", "GNUPGHOME"}
+    | {"DBUS_SESSION_BUS_ADDRESS", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"}
+    | {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "KUBECONFIG"}
+    | {"http_proxy", "https_proxy", "no_proxy", "all_proxy"}
+    # Managed identities in Azure's App Service, Functions and Arc.
+    | {"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IMDS_ENDPOINT", "MSI_ENDPOINT", "MSI_SECRET"}
+)
+_PASSED_ON_BY_PREFIX = (
+    *("LC_", "XDG_", "PASSWORD_STORE_", "KUBERNETES_SERVICE_", "AAD_"),
+    *("AWS_", "AZURE_", "ACR_", "GOOGLE_", "CLOUDSDK_", "GCE_METADATA_", "OCI_", "ALIBABA_CLOUD_"),
+)
+
+
 class ProgramTimeoutError(Exception):
     """The program did not end in time."""
 
 
 class ProgramOutputError(Exception):
     """The program printed more than is taken from it."""
+
+
+def passed_on(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return what a program sees of an environment: never the secrets of `rotator`.
+
+    It is what a credential helper or a kubeconfig's plugin finds its own login with. One that needs
+    another variable gets it from a small script of its own that sets it.
+    """
+    return {
+        name: value
+        for name, value in variables.items()
+        if name in _PASSED_ON or name.startswith(_PASSED_ON_BY_PREFIX)
+    }
 
 
 def run(

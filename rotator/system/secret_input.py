@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -167,3 +168,15 @@ def wrappings(text: str) -> Iterator[tuple[str, str]]:
 def digest(text: str) -> str:
     """Return four hexadecimal digits that change with a text: far too few to guess it by."""
     return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:4]
+
+
+def readable_by_everybody(file: Path) -> str:
+    """Return a sentence where every user of this machine can read a file; else an empty text."""
+    try:
+        mode = file.stat().st_mode
+        parents = [parent.stat().st_mode for parent in file.absolute().parents]
+    except OSError:
+        return ""
+    if not mode & stat.S_IROTH or not all(parent & stat.S_IXOTH for parent in parents):
+        return ""
+    return f"everybody on this machine can read {file} (mode {stat.S_IMODE(mode):04o})"

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from rotator.core.record import Record
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -24,3 +26,14 @@ def owner(state_dir: Path) -> tuple[int, int]:
         return -1, -1
     status = state_dir.stat()
     return status.st_uid, status.st_gid
+
+
+def saved_record(state_dir: Path, rotation: str) -> Record:
+    """Return the record that the journal keeps, or an empty one where there is none yet.
+
+    Raises `OSError` where it can't be read, and `RecordError` where it is not a record.
+    """
+    try:
+        return Record.parse((state_dir / f"{rotation}.json").read_text("utf-8"))
+    except FileNotFoundError:
+        return Record()

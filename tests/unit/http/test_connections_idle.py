@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from rotator.http.idle import Idle
+from rotator.http.connections import Idle
 from rotator.http.session import BoundedAdapter
 
 if TYPE_CHECKING:
