@@ -108,3 +108,10 @@ FilePath = Annotated[Path, Value(_file, form("/.*[^/]"))]
 Directory = Annotated[Path, Value(_directory, form("/.*"))]
 InputFile = Annotated[Path, Value(_input_file, form("[^~$](.*[^/])?"), beside=True)]
 VariableName = Annotated[str, Value(_variable, form(VARIABLE))]
+RoleArn = Annotated[
+    str,
+    matching(
+        r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+",
+        "a role's ARN such as arn:aws:iam::123456789012:role/NAME",
+    ),
+]

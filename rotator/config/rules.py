@@ -6,7 +6,7 @@ checked while other keys of the same mapping are still wrong. A key that is null
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct
 
@@ -23,18 +23,6 @@ class Broken(NamedTuple):
     key: str | None
     message: str
     missing: tuple[str, ...] = ()
-
-
-class Rule(Protocol):
-    """What one key says about another."""
-
-    def broken(self, given: Mapping[str, Any]) -> Iterator[Broken]:
-        """Yield what is wrong with a mapping's keys."""
-        ...
-
-    def json_schema(self) -> dict[str, Any]:
-        """Return the same rule as JSON Schema."""
-        ...
 
 
 class OneOf(Struct, frozen=True):
@@ -95,6 +83,9 @@ class When(Struct, frozen=True):
         then: list[dict[str, Any]] = [_present(key) for key in self.needs]
         then += [{"not": _present(key)} for key in self.forbids]
         return {"if": condition, "then": {"allOf": then}}
+
+
+Rule = OneOf | When
 
 
 def names(keys: tuple[str, ...] | list[str], joined_by: str) -> str:

@@ -4,14 +4,14 @@ from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
 
 from rotator.aws.variants import Variant, private_registry, public_registry, variant_of
-from rotator.config.aws import Accounts, Region, RoleArn, SessionName
-from rotator.config.places import FilePath, InputFile, Registry, ServerAddress, Url
+from rotator.config.places import FilePath, InputFile, Registry, RoleArn, ServerAddress, Url
 from rotator.config.rules import OneOf, Rule, When
 from rotator.config.settings import Settings
 from rotator.config.types import (
     EACH_ONCE,
     FILLED,
     NO_TEXTS,
+    NUMBER,
     Duration,
     Flag,
     Text,
@@ -21,6 +21,13 @@ from rotator.config.types import (
 )
 from rotator.config.vault_auth import SERVER_RULES, Auth, VaultPath
 
+AccountId = Annotated[str, matching(r"[0-9]{12}", "an AWS account id of 12 digits", also=NUMBER)]
+Region = Annotated[
+    str, matching(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", "an AWS region such as eu-west-1")
+]
+SessionName = Annotated[
+    str, matching(r"[A-Za-z0-9_+=,.@-]{2,64}", "2 to 64 letters, digits or _+=,.@-")
+]
 HelperName = Annotated[
     str, matching(r"[A-Za-z0-9][A-Za-z0-9._-]*", "the name after docker-credential-, such as gcr")
 ]
@@ -88,7 +95,7 @@ class EcrSourceSettings(AwsSettings, tag="ecr", kw_only=True):
 
     region: Region
     """The region of the registries, such as eu-west-1."""
-    accounts: Accounts | None = None
+    accounts: Annotated[tuple[AccountId, ...], EACH_ONCE] | None = None
     """The accounts whose registries are published; default: the host in the answer."""
 
     def known_registries(self) -> frozenset[str] | None:

@@ -103,12 +103,12 @@ SHAPE: dict[str, tuple[str, list[str]]] = {
             )
         ],
     ),
-    "rotation without anything": (
-        "version: 1\nrotations:\n- {}",
+    "rotations without anything": (
+        "version: 1\nrotations:\n- {}\n- {}",
         [
-            "3:3: `name` is missing in a rotation",
-            "3:3: `sources` is missing in a rotation",
-            "3:3: `targets` is missing in a rotation",
+            f"{line}:3: `{key}` is missing in a rotation"
+            for line in (3, 4)
+            for key in ("name", "sources", "targets")
         ],
     ),
     "rotation that is a word": (
