@@ -166,18 +166,12 @@ def read(file: FilePath) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(1, 1) if mark is None else _place(mark)
-        why = "is not YAML: " + _message_of(error)
+        problem = error.problem or ""
+        messages = (message for part, message in _MESSAGES.items() if part in problem)
+        why = "is not YAML: " + next(messages, problem)
     except _Unreadable as error:
         place, why = error.place, error.message
     raise ConfigError([f"{file}:{place.line}:{place.column}: {why}"])
-
-
-def _message_of(error: yaml.MarkedYAMLError) -> str:
-    problem = error.problem or ""
-    for part, message in _MESSAGES.items():
-        if part in problem:
-            return message
-    return problem
 
 
 _STAR = "a value that begins with * or & needs quotes around it"

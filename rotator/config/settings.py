@@ -50,6 +50,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     RULES: ClassVar[tuple[Rule, ...]] = ()
     CALLED: ClassVar[str] = ""
 
+    @property
+    def type(self) -> str:
+        """What the mapping's tag says."""
+        return str(self.__struct_config__.tag)
+
     @classmethod
     @cache
     def keys(cls) -> Mapping[str, Key]:

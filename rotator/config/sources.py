@@ -45,11 +45,6 @@ class SourceSettings(Settings, tag_field="type", kw_only=True):
     name: Text = ""
     """The source's name, unique in its rotation; default: the type, numbered where needed."""
 
-    @property
-    def type(self) -> str:
-        """The source's type."""
-        return str(self.__struct_config__.tag)
-
     def known_registries(self) -> frozenset[str] | None:
         """Return the registries that the source serves; None where only a fetch can say."""
         raise NotImplementedError

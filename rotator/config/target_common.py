@@ -36,11 +36,6 @@ class TargetSettings(Settings, tag_field="type", kw_only=True):
     registry: Registry | None = None
     """The registry whose user name or password is published."""
 
-    @property
-    def type(self) -> str:
-        """The target's type."""
-        return str(self.__struct_config__.tag)
-
     def where(self) -> str:
         """Return the place in one word, as it stands in the default name."""
         raise NotImplementedError

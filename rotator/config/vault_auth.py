@@ -31,7 +31,7 @@ class AuthSettings(Settings, tag_field="method", kw_only=True):
     @property
     def method(self) -> str:
         """The login method."""
-        return str(self.__struct_config__.tag)
+        return self.type
 
 
 class MountedAuthSettings(AuthSettings, kw_only=True):

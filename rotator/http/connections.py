@@ -10,6 +10,7 @@ import math
 import socket
 import time
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, cast
@@ -40,7 +41,9 @@ class _Timed:
     def __init__(self, *args: Any, deadline: Callable[[], float], **named: Any) -> None:
         super().__init__(*args, **named)
         self._deadline = deadline
-        self.response_class = partial(_response, deadline)
+        self.response_class = lambda *args, **named: TimedResponse(
+            *args, deadline=deadline(), **named
+        )
 
     def _new_conn(self) -> socket.socket:
         return _connected(cast("HTTPConnection", self), self._deadline())
@@ -95,11 +98,8 @@ def look_up(host: str, port: int, deadline: float) -> Addresses:
     Raises `TimeoutError` at the deadline: `getaddrinfo` can't be interrupted, so it runs in a
     thread that is left behind. A second look-up of the same name waits for that thread.
     """
-    try:
+    with suppress(ValueError):
         ipaddress.ip_address(host)
-    except ValueError:
-        pass
-    else:
         return socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
     with _lock:
         answer = _running.get((host, port))
@@ -116,17 +116,12 @@ _running: dict[tuple[str, int], Future[Addresses]] = {}
 def _ask_name_server(host: str, port: int, answer: Future[Addresses]) -> None:
     try:
         found = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
+        done = partial(answer.set_result, found)
     except Exception as error:  # noqa: BLE001  those who wait get it
-        _forget(host, port)
-        answer.set_exception(error)
-    else:
-        _forget(host, port)
-        answer.set_result(found)
-
-
-def _forget(host: str, port: int) -> None:
+        done = partial(answer.set_exception, error)
     with _lock:
         del _running[host, port]
+    done()
 
 
 def _connected(connection: HTTPConnection, deadline: float) -> socket.socket:
@@ -173,7 +168,3 @@ def _first_that_listens(
 def _left(deadline: float) -> float:
     """Return the seconds until then; 0 would mean that a socket does not wait at all."""
     return max(0.001, deadline - time.monotonic())
-
-
-def _response(deadline: Callable[[], float], *args: Any, **named: Any) -> TimedResponse:
-    return TimedResponse(*args, deadline=deadline(), **named)

@@ -39,19 +39,17 @@ def get_token(
     if proof.verdict is not Verdict.ACCEPTED:
         where = login.without(realm.netloc)
         return Proof(proof.verdict, f"its token service {where}: {proof.detail}")
-    token = _token(body)
-    if token is None:
-        raise NoAnswerError(f"its token service {realm.netloc} gives no token")
-    return token
+    match json_in(body):
+        case {"token": str(token)} | {"access_token": str(token)} if re.fullmatch(r"[!-~]+", token):
+            return token
+    raise NoAnswerError(f"its token service {realm.netloc} gives no token")
 
 
 def _ask(
     client: Client, realm: SplitResult, parameters: dict[str, str], login: Login, *, ecr: bool
 ) -> tuple[Proof, bytes]:
     """Return what the token service says of the login, and the body in which it says it."""
-    asked: dict[str, str] = {
-        name: parameters[name] for name in ("service", "scope") if name in parameters
-    }
+    asked = {key: value for key, value in parameters.items() if key in ("service", "scope")}
     if login.is_identity_token:
         answer = client.post(realm.geturl(), login.form(asked))
         refused = _refused_form(answer)
@@ -79,10 +77,3 @@ def _refused_form(answer: Answer) -> Proof | None:
 def _url(realm: SplitResult, query: dict[str, str]) -> str:
     pairs = [*parse_qsl(realm.query), *query.items()]
     return realm._replace(query=urlencode(pairs, errors="replace")).geturl()
-
-
-def _token(body: bytes) -> str | None:
-    match json_in(body):
-        case {"token": str(token)} | {"access_token": str(token)} if re.fullmatch(r"[!-~]+", token):
-            return token
-    return None

@@ -50,10 +50,12 @@ class ThreadedEach:
         queues: dict[object, _Queue] = {}
         for item in items:
             if stuck := next((one for one in hanging if one.item == item), None):
-                asked.append(self._still(stuck))
+                since = stuck.age(self._clock())
+                hangs = f"not called: the last call still hangs, for {since:.3g} s now"
+                asked.append(_timeout(hangs))
                 continue
-            named = item.server if isinstance(item, Target) else None
-            server = named or object()  # an item that names none waits for nobody
+            # An item that names no server waits for nobody.
+            server = (isinstance(item, Target) and item.server) or object()
             if server not in queues:
                 queues[server] = _Queue(self._running, seconds, self._clock)
             one = _Call(call, item, queues[server])
@@ -67,10 +69,6 @@ class ThreadedEach:
     def running(self) -> list[Any]:
         """Return the items on which a call is still running; between cycles these hang."""
         return [one.item for one in tuple(self._running)]
-
-    def _still(self, stuck: _Call[Any, Any]) -> TemporaryError:
-        since = stuck.age(self._clock())
-        return _timeout(f"not called: the last call still hangs, for {since:.3g} s now")
 
 
 class _Call(Generic[Item, Answer]):

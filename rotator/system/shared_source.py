@@ -40,7 +40,10 @@ class Fetches(Struct):
             recent = self.steady() - self.asked_at < WINDOW
             if self.answer is None or not recent or who in self.given_to:
                 self.given_to = set()
-                self.answer = self._ask(previous)
+                try:
+                    self.answer = self.driver.fetch(previous)
+                except DriverError as error:
+                    self.answer = error
                 self.asked_at = self.steady()
             self.given_to.add(who)
             answer = self.answer
@@ -54,12 +57,6 @@ class Fetches(Struct):
         """End a lease; the driver is not for two threads at once."""
         with self.lock:
             self.driver.revoke(lease)
-
-    def _ask(self, previous: Sequence[Credential]) -> Sequence[Credential] | DriverError:
-        try:
-            return self.driver.fetch(previous)
-        except DriverError as error:
-            return error
 
 
 class SharedSource(Source):
