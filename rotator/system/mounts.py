@@ -66,6 +66,14 @@ def table(process: str = "self", proc: Path = PROC) -> list[Mount]:
     return mounts
 
 
+def is_mount_point(path: Path) -> bool:
+    """Tell whether something is mounted on a path, such as a single file of the same disk."""
+    try:
+        return any(mount.point == str(path) for mount in table())
+    except OSError:
+        return False
+
+
 def place(path: Path, mounts: list[Mount]) -> tuple[str, str] | None:
     """Return the device that a path is on and its path there; None where that is not known."""
     covering = [mount for mount in mounts if path.is_relative_to(mount.point)]
@@ -79,6 +87,8 @@ def place(path: Path, mounts: list[Mount]) -> tuple[str, str] | None:
 def holders(path: Path, status: os.stat_result, proc: Path = PROC) -> tuple[list[Holder], int]:
     """Return who else has a file (with this status) mounted, and how many we may not look at."""
     where = place(path, table(proc=proc))
+    if where is None:
+        return [], 0
     found: list[Holder] = []
     hidden = 0
     spaces = {_namespace("self", proc)}
@@ -100,12 +110,10 @@ def holders(path: Path, status: os.stat_result, proc: Path = PROC) -> tuple[list
 def _held(
     process: str,
     mounts: list[Mount],
-    where: tuple[str, str] | None,
+    where: tuple[str, str],
     status: os.stat_result,
     proc: Path,
 ) -> Iterator[Holder]:
-    if where is None:
-        return
     device, path = where
     for mount in mounts:
         # A mount of `/` is a host's, or a whole machine's in a container: not made for our file.

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from inotify_simple import INotify, flags
 
 from rotator.system import atomic_file
+from rotator.system.mounts import is_mount_point
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -186,7 +187,7 @@ class Watch:
         known = file.directory, file.itself, file.name
         file.name = real.name
         file.directory = self._add(inotify, real.parent, _IN_DIRECTORY)
-        file.itself = self._add(inotify, real, _ON_FILE) if _is_mount(real) else _NONE
+        file.itself = self._add(inotify, real, _ON_FILE) if is_mount_point(real) else _NONE
         if known[2] and (file.directory, file.name) != (known[0], known[2]):
             self._mark_changed(file)
         used = {number for each in self._files for number in (each.directory, each.itself)}
@@ -221,23 +222,6 @@ def _closes_published(file: _File, event: Event) -> bool:
     at, file.published_at = file.published_at, None
     recent = at is not None and time.monotonic() - at < _CLOSED_WITHIN
     return recent and bool(event.mask & flags.CLOSE_WRITE)
-
-
-def _is_mount(path: Path) -> bool:
-    """Tell whether something is mounted on a path, a single file of the same disk, for example."""
-    try:
-        return _mount_of(path) != _mount_of(path.parent)
-    except OSError:
-        return False
-
-
-def _mount_of(path: Path) -> str:
-    opened = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        lines = Path(f"/proc/self/fdinfo/{opened}").read_text("ascii").splitlines()
-        return next((line for line in lines if line.startswith("mnt_id:")), "")
-    finally:
-        os.close(opened)
 
 
 def _concerns(file: _File, event: Event) -> bool:
