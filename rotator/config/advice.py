@@ -173,7 +173,7 @@ def _vault_path(place: Path, path: str) -> Iterator[tuple[Path, str, str]]:
 
 def _region(place: Path, region: str) -> Iterator[tuple[Path, str, str]]:
     known = _regions()
-    if known and region not in known:
+    if region not in known:
         from difflib import get_close_matches  # noqa: PLC0415  only a mistake needs it
 
         near = get_close_matches(region, known, n=1)
@@ -182,12 +182,8 @@ def _region(place: Path, region: str) -> Iterator[tuple[Path, str, str]]:
 
 
 def _regions() -> list[str]:
-    """Return the regions that AWS's own SDK lists; none where it has no such list."""
-    from botocore.exceptions import DataNotFoundError  # noqa: PLC0415  slow, for AWS alone
-    from botocore.loaders import Loader  # noqa: PLC0415
+    """Return the regions that AWS's own SDK lists."""
+    from botocore.loaders import Loader  # noqa: PLC0415  slow, for AWS alone
 
-    try:
-        partitions = Loader().load_data("partitions")["partitions"]
-    except DataNotFoundError:
-        return []
+    partitions = Loader().load_data("partitions")["partitions"]
     return [name for one in partitions for name in one["regions"] if "global" not in name]

@@ -136,8 +136,6 @@ def _written(default: object) -> object:
         return _duration(default)
     if isinstance(default, float):
         return f"{default:.0%}"
-    if isinstance(default, int):  # the only number with a default is a file's mode
-        return f"{default:04o}"
     return default if isinstance(default, str) and default else None
 
 

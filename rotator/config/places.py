@@ -79,8 +79,6 @@ def _input_file(value: object, base: Path | None) -> Path:
         raise ValueError("this looks like the secret itself; write it to a file and name that file")
     if text.endswith("/"):
         raise ValueError("the path of a file is wanted, not of a directory")
-    if base is None and not text.startswith("/"):
-        raise ValueError("an absolute path is wanted, one that begins with /")
     return Path(base or "/", text)
 
 

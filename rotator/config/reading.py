@@ -39,7 +39,7 @@ WRONG: Final[Any] = object()
 class Reading:
     """What is read from one document: its mappings, what is right in it, and what is wrong.
 
-    `base`: the directory of relative paths; None: there are none.
+    `base`: the directory of relative paths.
     """
 
     def __init__(self, base: FilePath | None = None) -> None:

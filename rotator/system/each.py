@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from contextlib import suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -145,20 +146,19 @@ class _Queue:
 
     def _next(self) -> _Call[Any, Any] | None:
         """Return the next call, to be made at once; None where none is left."""
-        while self.waiting:
-            try:
-                one = self.waiting.popleft()
-            except IndexError:  # another thread was quicker
-                break
-            now = self._clock()
-            if self._quick_at is None:
-                self._quick_at = now
-            if now - self._quick_at < self._seconds * _PATIENCE:
-                one.started = now
-                self._running.add(one)
-                return one
-            one.answer = _timeout("not called: no call before it on the same server got an answer")
-            one.done.set()
+        with suppress(IndexError):  # threads may take the last one at the same time
+            while one := self.waiting.popleft():
+                now = self._clock()
+                if self._quick_at is None:
+                    self._quick_at = now
+                if now - self._quick_at < self._seconds * _PATIENCE:
+                    one.started = now
+                    self._running.add(one)
+                    return one
+                one.answer = _timeout(
+                    "not called: no call before it on the same server got an answer"
+                )
+                one.done.set()
         return None
 
 

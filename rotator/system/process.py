@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _PR_SET_DUMPABLE = 4
 
 
-def keep_memory_private() -> None:
+def keep_memory_private() -> None:  # pragma: no cover  it can't be undone in a test's process
     """Write no core dump, and let no other process of this user read our memory.
 
     Children get the kernel's default back when they run another program.
