@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +13,7 @@ from rotator.config.sources import EcrSourceSettings
 from rotator.core.errors import DriverError, Reason
 from rotator.sources.ecr import EcrSource, build
 from tests.fakes.ecr import ACCESS_KEY, SECRET_KEY, FakeEcr, key_in_environment, only_aws
+from tests.fakes.loopback import Handler, Loopback
 from tests.support import free_port
 
 if TYPE_CHECKING:
@@ -174,7 +173,7 @@ def test_an_error_of_sts_names_sts(
     assert fake.calls == 0
 
 
-class DenyingSts(BaseHTTPRequestHandler):
+class DenyingSts(Handler):
     """An STS that lets nobody assume anything; moto's allows everything."""
 
     def do_POST(self) -> None:
@@ -184,21 +183,17 @@ class DenyingSts(BaseHTTPRequestHandler):
             "arn:aws:iam::123456789012:user/ci is not authorized to perform: sts:AssumeRole on "
             f"resource: {ROLE}</Message></Error></ErrorResponse>"
         ).encode()
-        self.send_response_only(403)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self.body()
+        self.send(403, body)
 
 
 @pytest.fixture
 def denying_sts() -> Iterator[str]:
     """Return the address of an STS that denies."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), DenyingSts)
-    server.daemon_threads = True
-    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    server = Loopback()
+    server.serve(DenyingSts)
+    with server:
+        yield server.url
 
 
 def profiles(folder: Path, sts: str, patch: pytest.MonkeyPatch) -> None:

@@ -25,14 +25,13 @@ from rotator.core.errors import (
 from rotator.core.model import Held, Mark, Policy, Secret
 from rotator.gitlab.errors import GranularError
 from rotator.targets.gitlab_variable import GitlabVariableTarget
-from tests.fakes.gitlab import Answer, running
+from tests.fakes.gitlab import Answer, FakeGitlab
 from tests.support import MARKED, NOW, free_port, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.fakes.gitlab import FakeGitlab
 
 PAGE = "<html><body>proxy</body></html>"
 TAKEN = {"message": {"key": ["(DOCKER_AUTH_CONFIG) has already been taken"]}}
@@ -189,7 +188,7 @@ def tls_gitlab(tmp_path: Path) -> Iterator[FakeGitlab]:
     )
     path = tmp_path / "tls.pem"
     path.write_bytes(private + certificate.public_bytes(pem))
-    with running(tls_file=path) as server:
+    with FakeGitlab(tls_file=path) as server:
         yield server
 
 
