@@ -18,6 +18,7 @@ pytest_plugins = [
     "tests.servers.systemd_machine",
     "tests.fakes.ecr_fixtures",
     "tests.fakes.kubernetes",
+    "tests.fakes.kubernetes_world",
     "tests.fakes.gitlab",
     "tests.fakes.name_server",
 ]

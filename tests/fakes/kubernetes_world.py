@@ -64,3 +64,9 @@ def error_of_write(target: KubernetesTarget, held: Held | None = None) -> Driver
         target.write(TEXT, MARK, held or target.read())
     assert PASSWORD not in f"{caught.value} {caught.value.detail} {caught.value.hint}"
     return caught.value
+
+
+@pytest.fixture
+def world(fake_kubernetes: FakeKubernetes, tmp_path: Path) -> World:
+    """Give a cluster with targets to a test."""
+    return World(fake_kubernetes, tmp_path)

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 from moto.sts.models import sts_backends
 
 from rotator.config.sources import EcrSourceSettings
@@ -37,16 +36,6 @@ def keys_of(key_id: str) -> tuple[str, str] | None:
     """Return the secret key and session token that STS gave with this key id."""
     found = assumed().get(key_id)
     return None if found is None else (found.secret_access_key, found.session_token)
-
-
-@pytest.fixture(scope="module")
-def sts() -> Iterator[str]:
-    """Return the address of moto's STS."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture

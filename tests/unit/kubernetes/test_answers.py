@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -14,23 +14,13 @@ from rotator.core.errors import (
     Reason,
     TemporaryError,
 )
-from tests.fakes.kubernetes import Canned, FakeKubernetes
+from tests.fakes.kubernetes import Canned
 from tests.fakes.kubernetes_world import (
     MARK,
     PASSWORD,
     TEXT,
     World,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with FakeKubernetes() as fake:
-        yield World(fake, tmp_path)
 
 
 def _status(code: int, reason: str, **more: Any) -> str:

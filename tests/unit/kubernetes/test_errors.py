@@ -16,7 +16,6 @@ from rotator.core.errors import (
 from rotator.core.model import Held, Secret
 from rotator.kubernetes.access import Access
 from rotator.kubernetes.stored import secrets_in
-from tests.fakes.kubernetes import FakeKubernetes
 from tests.fakes.kubernetes_world import (
     LATER,
     MARK,
@@ -31,14 +30,7 @@ from tests.fakes.kubernetes_world import (
 from tests.support import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with FakeKubernetes() as fake:
-        yield World(fake, tmp_path)
 
 
 def test_says_that_an_object_is_immutable(world: World) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,7 +12,7 @@ from rotator.core.errors import ConflictError, GoneError, PermanentError, Reason
 from rotator.core.model import Held, Secret
 from rotator.kubernetes.stored import Version
 from rotator.targets.kubernetes import build
-from tests.fakes.kubernetes import Canned, FakeKubernetes
+from tests.fakes.kubernetes import Canned
 from tests.fakes.kubernetes_rules import StatusError
 from tests.fakes.kubernetes_world import (
     LATER,
@@ -23,16 +22,6 @@ from tests.fakes.kubernetes_world import (
     World,
 )
 from tests.support import NOW
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with FakeKubernetes() as fake:
-        yield World(fake, tmp_path)
 
 
 @pytest.mark.parametrize("secret_type", [None, "Opaque", PULL_SECRET])
