@@ -96,15 +96,11 @@ def wrong_keys(part: Part, root: type[Settings]) -> list[Problem]:
         for key in part.data
         if key not in keys
     ]
-    missing = [key for key, one in keys.items() if one.required and key not in part.data]
-    if missing:
-        meant = meant_keys(part)
-        problems += [
-            Problem(part.path, f"`{key}` is missing in {part.called}")
-            for key in missing
-            if key not in meant
-        ]
-    return problems
+    meant = meant_keys(part) | part.data.keys()
+    missing = [key for key, one in keys.items() if one.required and key not in meant]
+    return problems + [
+        Problem(part.path, f"`{key}` is missing in {part.called}") for key in missing
+    ]
 
 
 def meant_keys(part: Part) -> set[str]:
@@ -126,10 +122,8 @@ def _unknown_key(key: str, part: Part, root: type[Settings]) -> str:
     sentence = f"`{key}` is not known in {part.called}"
     if guess is not None:
         return f"{sentence}; did you mean `{guess}`?"
-    homes = _homes(root, "at the top of the file")
-    if key in homes:
-        return f"{sentence}; it belongs {homes[key]}"
-    return f"{sentence}; known are {names(known, 'and')}"
+    home = _homes(root, "at the top of the file").get(key)
+    return f"{sentence}; " + (f"it belongs {home}" if home else f"known are {names(known, 'and')}")
 
 
 def _homes(settings: type[Settings], where: str) -> dict[str, str]:

@@ -90,15 +90,8 @@ def _variable(value: object) -> str:
     return text
 
 
-Registry = Annotated[
-    str,
-    matching(
-        REGISTRY,
-        "a registry",
-        registry_key,
-        ": host, host:port or host/path, without user, `*` or white space",
-    ),
-]
+Registry = Annotated[str, matching(REGISTRY, "a registry", registry_key,
+    ": host, host:port or host/path, without user, `*` or white space")]  # fmt: skip
 Url = Annotated[str, Value(_url, form(URL))]
 ServerAddress = Annotated[str, Value(_server_address, form(f"({URL}|{SOCKET})"))]
 Listen = Annotated[str, Value(_listen, form(LISTEN, examples=["127.0.0.1:9465"]))]
@@ -106,10 +99,5 @@ FilePath = Annotated[Path, Value(_file, form("/.*[^/]"))]
 Directory = Annotated[Path, Value(_directory, form("/.*"))]
 InputFile = Annotated[Path, Value(_input_file, form("[^~$](.*[^/])?"), beside=True)]
 VariableName = Annotated[str, Value(_variable, form(VARIABLE))]
-RoleArn = Annotated[
-    str,
-    matching(
-        r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+",
-        "a role's ARN such as arn:aws:iam::123456789012:role/NAME",
-    ),
-]
+RoleArn = Annotated[str, matching(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+",
+    "a role's ARN such as arn:aws:iam::123456789012:role/NAME")]  # fmt: skip

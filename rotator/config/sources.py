@@ -22,21 +22,15 @@ from rotator.config.types import (
 from rotator.config.vault_auth import SERVER_RULES, Auth, VaultPath
 
 AccountId = Annotated[str, matching(r"[0-9]{12}", "an AWS account id of 12 digits", also=NUMBER)]
-Region = Annotated[
-    str, matching(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", "an AWS region such as eu-west-1")
-]
-SessionName = Annotated[
-    str, matching(r"[A-Za-z0-9_+=,.@-]{2,64}", "2 to 64 letters, digits or _+=,.@-")
-]
-HelperName = Annotated[
-    str, matching(r"[A-Za-z0-9][A-Za-z0-9._-]*", "the name after docker-credential-, such as gcr")
-]
-HelperTimeout = Annotated[
-    timedelta,
-    matching(
-        r"([1-9]|[1-4][0-9]|50)s", "1s to 50s", lambda text: timedelta(seconds=int(text[:-1]))
-    ),
-]
+Region = Annotated[str, matching(
+    r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", "an AWS region such as eu-west-1")]  # fmt: skip
+SessionName = Annotated[str, matching(
+    r"[A-Za-z0-9_+=,.@-]{2,64}", "2 to 64 letters, digits or _+=,.@-")]  # fmt: skip
+HelperName = Annotated[str, matching(
+    r"[A-Za-z0-9][A-Za-z0-9._-]*", "the name after docker-credential-, such as gcr")]  # fmt: skip
+HelperTimeout = Annotated[timedelta, matching(
+    r"([1-9]|[1-4][0-9]|50)s", "1s to 50s", lambda text: timedelta(seconds=int(text[:-1]))
+)]  # fmt: skip
 
 
 class SourceSettings(Settings, tag_field="type", kw_only=True):
@@ -123,14 +117,11 @@ class VaultSourceSettings(SourceSettings, tag="vault", kw_only=True):
         *SERVER_RULES,
         OneOf(("registry", "docker_config_field")),
         OneOf(("username", "username_field"), required=False),
-        When(
-            "docker_config_field",
-            forbids=("username", "username_field", "password_field"),
-            hint="the docker config has its own user names and passwords",
-        ),
+        When("docker_config_field", forbids=("username", "username_field", "password_field"),
+            hint="the docker config has its own user names and passwords"),
         When("engine", ("kv1", "dynamic"), forbids=("kv_version_pin",)),
         When("engine", ("kv1", "kv2"), forbids=("parameters", "method", "revoke_after")),
-    )
+    )  # fmt: skip
 
     address: ServerAddress
     """The Vault or OpenBao server, such as https://vault.example.com:8200; or an Agent's or Proxy's

@@ -14,14 +14,9 @@ class TargetSettings(Settings, tag_field="type", kw_only=True):
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         When("content", ("username", "password"), needs=("registry",), forbids=("registries",)),
-        When(
-            "content",
-            ("docker_config",),
-            forbids=("registry",),
-            by_default=True,
-            hint="write `content: username` or `password` with it, or `registries` for a filter",
-        ),
-    )
+        When("content", ("docker_config",), forbids=("registry",), by_default=True,
+            hint="write `content: username` or `password` with it, or `registries` for a filter"),
+    )  # fmt: skip
 
     enabled: Flag = True
     """false: paused, nothing is written here."""

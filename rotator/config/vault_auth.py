@@ -12,14 +12,9 @@ SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/toke
 
 # A segment `..` would lead to another endpoint of the API.
 _SEGMENT = r"(?!\.\.?(/|$))[^/\s?#]+"
-VaultPath = Annotated[
-    str,
-    matching(
-        rf"{_SEGMENT}(/{_SEGMENT})*",
-        "a path such as secret/registries/harbor",
-        hint=", without slash at either end, white space, `?`, `#`, `.` or `..`",
-    ),
-]
+VaultPath = Annotated[str, matching(
+    rf"{_SEGMENT}(/{_SEGMENT})*", "a path such as secret/registries/harbor",
+    hint=", without slash at either end, white space, `?`, `#`, `.` or `..`")]  # fmt: skip
 
 
 class AuthSettings(Settings, tag_field="method", kw_only=True):
