@@ -72,7 +72,7 @@ class Document:
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
-        for key, value, merged in self._pairs(node, path):
+        for key, value, merged in self._pairs(node):
             here = (*path, key.value)
             if key.value in mapping:
                 if not merged:
@@ -84,12 +84,9 @@ class Document:
             mapping[key.value] = self._value(value, here)
         return mapping
 
-    def _pairs(
-        self, node: yaml.MappingNode, path: Path
-    ) -> list[tuple[yaml.ScalarNode, yaml.Node, bool]]:
+    def _pairs(self, node: yaml.MappingNode) -> list[tuple[yaml.ScalarNode, yaml.Node, bool]]:
         """Return a mapping's keys and values, then those that it merges in (`<<: *other`)."""
-        own: list[tuple[yaml.ScalarNode, yaml.Node, bool]] = []
-        merged: list[tuple[yaml.ScalarNode, yaml.Node, bool]] = []
+        own, merged = [], []
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode) or not key.value:
                 raise _Unreadable("a key must be a word", key.start_mark)
@@ -100,7 +97,7 @@ class Document:
                 if not isinstance(other, yaml.MappingNode):
                     raise _Unreadable("`<<` takes the alias of a mapping", other.start_mark)
                 self._enter(other)
-                merged += [(k, v, True) for k, v, _ in self._pairs(other, path)]
+                merged += [(k, v, True) for k, v, _ in self._pairs(other)]
                 self._ancestors.pop()
         return own + merged
 

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Mapping
 
-LIMIT = 4 * 1024 * 1024
-"""Bytes of one answer. The documents that rotator keeps are some kilobytes."""
+LIMIT = 4 * 1024 * 1024  # bytes of one answer; our documents are some kilobytes
 
 
 class AnswerTooLongError(requests.RequestException):

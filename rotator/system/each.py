@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-AT_ONCE = 16
-"""Calls at the same time on the items of one server."""
+AT_ONCE = 16  # calls at the same time on the items of one server
 
 # In shares of a call's time: what is a quick answer, and how long a server may give none.
 _QUICK, _PATIENCE = 0.25, 1.5

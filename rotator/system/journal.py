@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
 KEY = "fingerprint.key"
 KEY_BYTES = 32
-SET_ASIDE = 3
-"""How many unreadable files stay there for a person to read."""
+SET_ASIDE = 3  # how many unreadable files stay there for a person to read
 
 
 class _Header(Struct):

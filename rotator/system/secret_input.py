@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_LARGEST = 1 << 20
-"""Bytes."""
+_LARGEST = 1 << 20  # bytes
 
 SECRET_SHAPES = re.compile(
     r"(glpat-|gldt-|glrt-|glptt-|hv[sbr]\.|s\.[A-Za-z0-9]{24}$|eyJ[A-Za-z0-9_-]+\.|dckr_pat_"

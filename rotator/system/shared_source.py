@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from rotator.core.model import Credential, Lease
 
-WINDOW = 30.0
-"""Seconds for which an answer serves the other rotations too."""
+WINDOW = 30.0  # seconds for which an answer serves the other rotations too
 
 
 class Fetches(Struct):
