@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass, field
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -71,18 +72,17 @@ class ThreadedEach:
         return [one.item for one in tuple(self._running)]
 
 
+@dataclass(eq=False)
 class _Call(Generic[Item, Answer]):
     """One call on one item; `answer` counts once `done` is set. `started`: None while it waits."""
 
-    answer: Answer | Exception
-
-    def __init__(self, call: Callable[[Item], Answer], item: Item, queue: _Queue) -> None:
-        self.item = item
-        self.queue = queue
-        self.started: float | None = None
-        self.done = Event()
-        self.given_up = False
-        self._call = call
+    call: Callable[[Item], Answer]
+    item: Item
+    queue: _Queue
+    answer: Any = None
+    started: float | None = None
+    given_up: bool = False
+    done: Event = field(default_factory=Event)
 
     def age(self, now: float) -> float:
         """Return the seconds since it began; 0 while it waits."""
@@ -91,13 +91,14 @@ class _Call(Generic[Item, Answer]):
     def run(self) -> None:
         """Make the call and keep what comes of it."""
         try:
-            self.answer = self._call(self.item)
+            self.answer = self.call(self.item)
         except Exception as error:  # noqa: BLE001  an exception is an answer
             self.answer = error
         except BaseException as error:  # noqa: BLE001  a library that calls sys.exit() ends nobody
             self.answer = RuntimeError(f"the call raised {type(error).__name__}")
 
 
+@dataclass
 class _Queue:
     """The calls on one server, or a single one: made by threads that take the next that waits.
 
@@ -106,14 +107,11 @@ class _Queue:
     about two calls' time, whatever the number of its items.
     """
 
-    def __init__(
-        self, running: set[_Call[Any, Any]], seconds: float, clock: Callable[[], float]
-    ) -> None:
-        self.waiting: deque[_Call[Any, Any]] = deque()
-        self._running = running
-        self._seconds = seconds
-        self._clock = clock
-        self._quick_at: float | None = None
+    running: set[_Call[Any, Any]]
+    seconds: float
+    clock: Callable[[], float]
+    waiting: deque[_Call[Any, Any]] = field(default_factory=deque)
+    quick_at: float | None = None
 
     def start(self) -> None:
         """Start one more thread."""
@@ -124,8 +122,8 @@ class _Queue:
 
         To be asked for in the calls' order: so there is a thread that takes the one that waits.
         """
-        while not one.done.wait(max(0.0, self._seconds - one.age(self._clock()))):
-            if (age := one.age(self._clock())) >= self._seconds:
+        while not one.done.wait(max(0.0, self.seconds - one.age(self.clock()))):
+            if (age := one.age(self.clock())) >= self.seconds:
                 one.given_up = True
                 if self.waiting:
                     self.start()
@@ -135,11 +133,11 @@ class _Queue:
     def _work(self) -> None:
         while one := self._next():
             one.run()
-            self._running.discard(one)
+            self.running.discard(one)
             one.done.set()
-            now = self._clock()
-            if one.age(now) < self._seconds * _QUICK:
-                self._quick_at = now
+            now = self.clock()
+            if one.age(now) < self.seconds * _QUICK:
+                self.quick_at = now
             if one.given_up:
                 return
 
@@ -147,12 +145,12 @@ class _Queue:
         """Return the next call, to be made at once; None where none is left."""
         with suppress(IndexError):  # threads may take the last one at the same time
             while one := self.waiting.popleft():
-                now = self._clock()
-                if self._quick_at is None:
-                    self._quick_at = now
-                if now - self._quick_at < self._seconds * _PATIENCE:
+                now = self.clock()
+                if self.quick_at is None:
+                    self.quick_at = now
+                if now - self.quick_at < self.seconds * _PATIENCE:
                     one.started = now
-                    self._running.add(one)
+                    self.running.add(one)
                     return one
                 one.answer = _timeout(
                     "not called: no call before it on the same server got an answer"

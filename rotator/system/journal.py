@@ -53,7 +53,7 @@ class FileJournal:
         self._unsaved: Record | None = None
         self._warned = False
         self._key: bytes | None = None
-        self._refuse_newer(state_dir / self._name)
+        _refuse_newer(state_dir / self._name)
 
     def load(self) -> Record:
         """Return the record last saved, or an empty one where there is none to be read."""
@@ -86,19 +86,6 @@ class FileJournal:
         if self._key is None:
             self._key = self._read_key() or self._make_key()
         return fingerprint(self._key, text)
-
-    def _refuse_newer(self, path: Path) -> None:
-        try:
-            version = decode_json(path.read_bytes(), _Header).version
-        except (OSError, ValueError):  # `load` says what is wrong with it
-            return
-        if version > VERSION:
-            newer = (
-                f"{path} was written by a newer rotator (version {version} of the journal; this one"
-                f" knows {VERSION}). Install that rotator again, or give up the journal, which"
-                f" costs a renewal: mv {path} {path}.newer"
-            )
-            raise ConfigError([newer])
 
     def _make_key(self) -> bytes:
         key = secrets.token_bytes(KEY_BYTES)
@@ -149,6 +136,16 @@ class FileJournal:
                 f"{what}: going on without; each restart then costs a renewal. Let the user that "
                 f"runs rotator write there (ls -ld {self._dir}), or set `state_dir`"
             )
+
+
+def _refuse_newer(path: Path) -> None:
+    with suppress(OSError, ValueError):  # `load` says what is wrong with it
+        version = decode_json(path.read_bytes(), _Header).version
+        if version > VERSION:
+            newer = f"newer rotator (version {version} of the journal; this one knows {VERSION})"
+            todo = f"give up the journal, which costs a renewal: mv {path} {path}.newer"
+            message = f"{path} was written by a {newer}. Install that rotator again, or {todo}"
+            raise ConfigError([message])
 
 
 def fingerprint(key: bytes, text: str) -> str:

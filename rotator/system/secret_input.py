@@ -80,9 +80,7 @@ def _from_file(file: Path) -> Secret:
         raise PermanentError(
             Reason.UNREADABLE,
             f"cannot read the secret file {file}: {error.strerror}",
-            _missing(file)
-            if isinstance(error, FileNotFoundError)
-            else f"make it readable for the user that runs rotator: ls -l {file}",
+            _unreadable(file, error),
         ) from error
     text = _decoded(data, file).strip()
     if not text:
@@ -97,7 +95,10 @@ def _from_file(file: Path) -> Secret:
             f"the secret file {file} is larger than {_LARGEST >> 20} MiB, and a secret never is",
             f"see whether it is the right file: ls -l {file}",
         )
-    _refuse_wrapped(text, f"the secret file {file}", _origin(file))
+    # systemd copies it from there.
+    stored = f"/etc/credstore/{file.name} (and systemctl restart rotator)"
+    origin = stored if _is_from_systemd(file) else str(file)
+    _refuse_wrapped(text, f"the secret file {file}", origin)
     return Secret(text)
 
 
@@ -105,15 +106,10 @@ def _is_from_systemd(file: Path) -> bool:
     return str(file.parent) == os.environ.get("CREDENTIALS_DIRECTORY")
 
 
-def _origin(file: Path) -> str:
-    """Return where a person writes a secret that is read from this file."""
-    if _is_from_systemd(file):
-        return f"/etc/credstore/{file.name} (and systemctl restart rotator)"
-    return str(file)
-
-
-def _missing(file: Path) -> str:
-    """Return what to do about a file that is not there: systemd puts some of them there."""
+def _unreadable(file: Path, error: OSError) -> str:
+    """Return what to do about a file that can't be read, or is not there."""
+    if not isinstance(error, FileNotFoundError):
+        return f"make it readable for the user that runs rotator: ls -l {file}"
     if not _is_from_systemd(file):
         return f"write the secret there, or correct the path in the configuration: ls -l {file}"
     return (
