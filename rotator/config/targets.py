@@ -177,16 +177,8 @@ class GitlabVariableTargetSettings(NamedTargetSettings, tag="gitlab_variable", k
     RULES: ClassVar[tuple[Rule, ...]] = (
         OneOf(("group", "project", "instance")),
         OneOf(("token_file", "token_env")),
-        When(
-            "instance",
-            forbids=("environment_scope",),
-            hint="an instance's variables have none",
-        ),
-        When(
-            "rotate_before",
-            needs=("token_file",),
-            hint="the new access token is written there",
-        ),
+        When("instance", forbids=("environment_scope",), hint="an instance's variables have none"),
+        When("rotate_before", needs=("token_file",), hint="the new access token is written there"),
     )
 
     url: Url

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
 
-BODY_LIMIT = 64 * 1024
-HEADER_LIMIT = 8 * 1024
+BODY_LIMIT, HEADER_LIMIT = 64 * 1024, 8 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 3
 _UNAUTHORIZED, _SERVER_ERROR = 401, 500
@@ -96,7 +95,7 @@ class Client:
 
         Raises `NoAnswerError`.
         """
-        headers = {} if authorization is None else {"Authorization": authorization}
+        headers = {"Authorization": authorization} if authorization else {}
         for _ in range(_MOST_REDIRECTS + 1):
             answer, location = self._send("GET", url, headers)
             if answer.status not in _REDIRECTS:

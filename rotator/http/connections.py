@@ -102,8 +102,7 @@ def look_up(host: str, port: int, deadline: float) -> Addresses:
         ipaddress.ip_address(host)
         return socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
     with _lock:
-        answer = _running.get((host, port))
-        if answer is None:
+        if (answer := _running.get((host, port))) is None:
             answer = _running[host, port] = Future()
             Thread(target=_ask_name_server, args=(host, port, answer), daemon=True).start()
     return answer.result(max(0.0, deadline - time.monotonic()))

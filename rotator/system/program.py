@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import selectors
 import signal
-import subprocess
 import time
 from contextlib import suppress
+from subprocess import DEVNULL, PIPE, Popen
 from typing import IO, TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
@@ -42,11 +42,8 @@ def passed_on(variables: Mapping[str, str]) -> dict[str, str]:
     It is what a credential helper or a kubeconfig's plugin finds its own login with. One that needs
     another variable gets it from a small script of its own that sets it.
     """
-    return {
-        name: value
-        for name, value in variables.items()
-        if name in _PASSED_ON or name.startswith(_PASSED_ON_BY_PREFIX)
-    }
+    passed = (n for n in variables if n in _PASSED_ON or n.startswith(_PASSED_ON_BY_PREFIX))
+    return {name: variables[name] for name in passed}
 
 
 def run(
@@ -65,16 +62,15 @@ def run(
     Raises `ProgramTimeoutError` after `seconds`, `ProgramOutputError` beyond `limit` bytes, and
     `OSError` where the program can't be started.
     """
-    process = subprocess.Popen(  # noqa: S603  which program is the caller's to judge
+    with Popen(  # noqa: S603  which program is the caller's to judge
         command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
         bufsize=0,
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=DEVNULL,
         env=environment,
         start_new_session=True,
-    )
-    with process:
+    ) as process:
         try:
             stdin = cast("IO[bytes]", process.stdin)
             # One that reads nothing may know the answer all the same.
@@ -89,7 +85,7 @@ def run(
     return process.returncode, output
 
 
-def _read(process: subprocess.Popen[bytes], deadline: float, limit: int) -> bytes:
+def _read(process: Popen[bytes], deadline: float, limit: int) -> bytes:
     """Return the program's output until it ends, also where others hold the output open."""
     stdout = cast("IO[bytes]", process.stdout)
     os.set_blocking(stdout.fileno(), False)

@@ -82,10 +82,7 @@ class Watch:
     """
 
     def __init__(
-        self,
-        paths: Iterable[Path],
-        on_change: Callable[[Path], None],
-        warn: Callable[[str], None],
+        self, paths: Iterable[Path], on_change: Callable[[Path], None], warn: Callable[[str], None]
     ) -> None:
         self._files = [_File(path) for path in dict.fromkeys(paths)]
         self._on_change = on_change

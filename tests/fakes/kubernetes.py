@@ -31,13 +31,7 @@ ADMIN = "s3cr3t-admin-token"
 LARGEST_REQUEST = 3 * 1024 * 1024
 MERGE, APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
 _EVERYTHING = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
-VERBS = {
-    "GET": "get",
-    "POST": "create",
-    "PATCH": "patch",
-    "PUT": "update",
-    "DELETE": "delete",
-}
+VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "PUT": "update", "DELETE": "delete"}
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 

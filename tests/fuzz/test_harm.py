@@ -36,12 +36,7 @@ REASONS |= {Reason.NOT_FOUND, Reason.INVALID, Reason.TOO_LARGE}
 
 @pytest.mark.parametrize("harm", HARM)
 @pytest.mark.parametrize("kind", [kind for kind in DRIVERS if kind != "vault_dynamic"])
-def test_harm(
-    kind: str,
-    harm: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_harm(kind: str, harm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the server does, its driver is done with it soon, and says what is wrong."""
     if (harm, kind) in TIME_IS_NOT_BOUNDED:
         return

@@ -180,10 +180,7 @@ class KubeApiserver:
         """Delete a namespace as the controller manager does, and wait until it is gone."""
         self.terminate_namespace(name)
         for root, plural in _KINDS:
-            self.answer(
-                "DELETE",
-                f"{root}/namespaces/{name}/{plural}?propagationPolicy=Background",
-            )
+            self.answer("DELETE", f"{root}/namespaces/{name}/{plural}?propagationPolicy=Background")
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "spec": {}}
         self.answer("PUT", f"/api/v1/namespaces/{name}/finalize", body)
         path = f"/api/v1/namespaces/{name}"

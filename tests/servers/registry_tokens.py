@@ -63,8 +63,7 @@ class _TokenHandler(Handler):
         query = parse_qs(urlsplit(self.path).query)
         login = self.headers.get("Authorization", "")
         user = next(
-            (user for user, word in self.fake.passwords.items() if basic(user, word) == login),
-            None,
+            (user for user, word in self.fake.passwords.items() if basic(user, word) == login), None
         )
         if user is None or query.get("service") != [SERVICE]:
             errors = {"errors": [{"code": "UNAUTHORIZED", "message": "authentication required"}]}

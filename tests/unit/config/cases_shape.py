@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.config.documents import (
-    CERT,
-    ECR,
-    document,
-    login,
-    with_source,
-    with_target,
-)
+from tests.unit.config.documents import CERT, ECR, document, login, with_source, with_target
 
 NO_SECRET = "no secret is written in the configuration; write it to a file and name that file with"
 TYPES = "`ecr`, `ecr_public`, `vault`, `credential_helper` or `docker_config`"
@@ -144,10 +137,7 @@ SHAPE: dict[str, tuple[str, list[str]]] = {
         login("method: aprole"),
         [f"7:54: `method`: {METHODS} is wanted, not `aprole`; did you mean `approle`?"],
     ),
-    "no method": (
-        login("role: x"),
-        ["7:45: `method` is missing, which says what kind this is"],
-    ),
+    "no method": (login("role: x"), ["7:45: `method` is missing, which says what kind this is"]),
     "login that is a word": (
         with_source("{type: vault, address: https://v, auth: token, path: s/x, registry: h.io}"),
         ["7:45: `auth`: a mapping (`key: value`) is wanted"],

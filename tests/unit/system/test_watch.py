@@ -163,10 +163,10 @@ def test_many_changes_are_few_calls(
     """Somebody who writes without a pause wakes us twice a second, and the last write counts."""
     watching(path)
     begun = time.monotonic()
-    while time.monotonic() - begun < 2:
+    while (last := time.monotonic()) - begun < 2:
         login(path)
-    ended = time.monotonic()
-    until(lambda: heard.calls[-1][1] > ended, what="the last change")
+    login(path)
+    until(lambda: heard.calls[-1][1] > last, what="the last change")
     assert 3 <= heard.of(path) <= 7
     gaps = [b[1] - a[1] for a, b in pairwise(heard.calls)]
     assert min(gaps) > watch.SPACING * 0.9
