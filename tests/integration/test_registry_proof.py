@@ -176,6 +176,14 @@ def test_survives_harm(harm: str) -> None:
     assert peak < 8 * 1024 * 1024
 
 
+@pytest.mark.parametrize("harm", ["broken gzip", "slow body", "cut off"])
+def test_a_rejection_is_one_whatever_comes_after_it(harm: str) -> None:
+    """A 401 says all; its body only says it again."""
+    with server(after_login(harms(b"HTTP/1.1 401 No\r\n", 0.1)[harm])) as found:
+        proof = RegistryProver(limits=QUICK).prove(credential(found.host))
+    assert proof.verdict is Verdict.REJECTED
+
+
 def test_reads_what_is_packed() -> None:
     """A registry that compresses without being asked is understood."""
     errors = zlib.compress(b'{"errors": [{"code": "DENIED"}]}', wbits=31)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.core.errors import LockHeldError
-from rotator.system.lock import cycle_lock, daemon_lock, daemon_runs, lock
+from rotator.system.lock import cycle_lock, cycle_runs, daemon_lock, daemon_runs, lock
 from tests.faults import failing
 from tests.support import missing
 
@@ -225,6 +225,8 @@ def test_daemon(tmp_path: Path, warnings: list[str]) -> None:
     assert daemon_runs(state) is False
     with daemon_lock(state, warnings.append):
         assert warnings == []
+    with cycle_lock(state, "dind", 0, warnings.append):
+        assert (cycle_runs(state, "dind"), cycle_runs(state, "other")) == (True, False)
 
 
 def test_two_who_look_see_no_daemon(tmp_path: Path) -> None:
