@@ -24,12 +24,8 @@ MUTATIONS = (
         ),
         (
             "worth: an unreadable target's entry that is rejected counts as good",
-            (
-                "    if known is not None and known.verdict == Verdict.REJECTED:\n"
-                "        return DEAD\n"
-                "    return end"
-            ),
-            "    return end",
+            "return DEAD if known is not None and _is_doubtful(known, now) else end",
+            "return end",
         ),
         (
             "worth: only the first three targets count",
@@ -96,8 +92,8 @@ MUTATIONS = (
         ),
         (
             "worth: of a group that can't be listed the best member counts",
-            "registry: min(_as_last_read",
-            "registry: max(_as_last_read",
+            "r: min(_as_last_read",
+            "r: max(_as_last_read",
         ),
         (
             "worth: a target that was never read counts as good",
@@ -116,12 +112,17 @@ MUTATIONS = (
         ),
         (
             "worth: a hidden value whose entry was rejected is good",
-            "return DEAD if known.verdict == Verdict.REJECTED else known.expires_at or FOREVER",
+            "return DEAD if _is_doubtful(known, s.now) else known.expires_at or FOREVER",
             "return known.expires_at or FOREVER",
         ),
         (
+            "worth: what was issued in the future is good",
+            " or known.issued_at > now + CLOCK_STEP",
+            "",
+        ),
+        (
             "worth: a document with a field of another type is readable",
-            "if config is None or config.breaks_clients():",
+            "if config is None or config.breaks_clients:",
             "if config is None:",
         ),
         (
@@ -192,7 +193,7 @@ MUTATIONS = (
         ),
         (
             "memory: others' entries are not remembered",
-            "        documents[name] = DockerConfig(others, config.rest) if found else _EMPTY\n",
+            "        documents[name] = config if whole else _EMPTY\n",
             "",
         ),
     ),

@@ -430,6 +430,34 @@ def test_what_is_whole_of_a_text_that_was_cut_off_stays() -> None:
     assert here.place.password() == f"{MARKED}2"
 
 
+def test_what_is_whole_of_ours_stays_with_merge_replace_too() -> None:
+    """Its source is down; others' entries go."""
+    world = World()
+    sources = [WorldSource(world), WorldSource(world, OTHER, "other")]
+    here = site(world, sources=sources, targets=[Place(merge=Merge.REPLACE)])
+    here.cycle()
+    text = here.place.text or ""
+    cut = text[: text.index(HOST) + 5].replace('{"other', '{"a.example.com":{"auth":"YTpi"},"other')
+    here.place.put(cut)
+    sources[1].broken = down()
+    here.restart()
+    here.after(300)
+    assert here.place.password(OTHER) == f"{MARKED}2"
+    assert here.place.document.auths.keys() == {HOST, OTHER}
+
+
+def test_an_entry_of_a_source_that_leaves_is_remembered_in_a_repair() -> None:
+    """From now on it is somebody else's; the typo and the new configuration come together."""
+    world = World()
+    sources = [WorldSource(world), WorldSource(world, OTHER, "other")]
+    here = site(world, sources=sources)
+    here.cycle()
+    here.place.put('{"auths": {"a": {} "b": {}}}')
+    here.configure(sources=(sources[0],))
+    here.after(300)
+    assert here.place.password(OTHER) == f"{MARKED}2"
+
+
 # Claims
 
 
@@ -485,6 +513,34 @@ def test_a_claim_is_capped_as_soon_as_a_life_is_known() -> None:
     report = here.after(60)
     assert report.safe_until is not None
     assert report.safe_until <= here.world.now + timedelta(hours=11)
+
+
+@pytest.mark.parametrize("content", list(Content))
+def test_what_was_fetched_by_a_clock_that_was_ahead_has_no_known_end(content: Content) -> None:
+    """It may have ended long ago; where its source is down, jobs are not safe with it."""
+    registry = None if content is Content.DOCKER_CONFIG else HOST
+    here = site(targets=[Place(content=content, registry=registry)])
+    assert here.cycle().job_safe
+    here.source.broken = down()
+    here.world.pass_time(-24 * HOUR)
+    assert not here.cycle().job_safe
+    here.restart()
+    assert not here.cycle().job_safe
+    here.place.unreadable = down()
+    assert not here.cycle().job_safe
+    here.place.unreadable = here.source.broken = None
+    assert here.after(60).job_safe
+
+
+def test_the_clock_that_goes_back_during_a_cycle_makes_its_result_doubtful() -> None:
+    """It compared the ends with a time that was wrong."""
+    here = site()
+    here.cycle()
+    here.place.after_read = lambda: here.world.pass_time(-24 * HOUR)
+    report = here.after(60)
+    assert (report.job_safe, report.safe_until) == (False, None)
+    assert any("the clock went back" in note for note in report.notes)
+    assert here.after(60).job_safe
 
 
 def test_an_old_text_under_a_newer_mark_is_not_believed() -> None:
