@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from rotator.config.explain import Problem, meant_keys
-from rotator.config.rules import names
 from rotator.config.schema import RetrySettings, RotationSettings
+from rotator.config.settings import names
 from rotator.config.sources import AwsSettings, DockerConfigSourceSettings
 from rotator.config.target_common import NamedTargetSettings
 from rotator.config.targets import FileTargetSettings

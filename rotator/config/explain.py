@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rotator.config.rules import names
+from rotator.config.settings import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,8 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from rotator.aws.variants import Variant, private_registry, public_registry, variant_of
 from rotator.config.places import FilePath, InputFile, Registry, RoleArn, ServerAddress, Url
-from rotator.config.rules import OneOf, Rule, When
-from rotator.config.settings import Settings
+from rotator.config.settings import OneOf, Rule, Settings, When
 from rotator.config.types import (
     EACH_ONCE,
     FILLED,

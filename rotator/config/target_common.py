@@ -3,8 +3,7 @@
 from typing import Annotated, Any, ClassVar
 
 from rotator.config.places import Registry
-from rotator.config.rules import Rule, When
-from rotator.config.settings import Settings
+from rotator.config.settings import Rule, Settings, When
 from rotator.config.types import FILLED, Flag, Text
 from rotator.core.model import Content, Merge, Policy
 

@@ -6,7 +6,7 @@ from itertools import product
 from typing import Annotated, Any, ClassVar, Literal
 
 from rotator.config.places import FilePath, InputFile, ServerAddress, Url, VariableName
-from rotator.config.rules import OneOf, Rule, When
+from rotator.config.settings import OneOf, Rule, When
 from rotator.config.target_common import NamedTargetSettings, TargetSettings
 from rotator.config.types import (
     EACH_ONCE,

@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 from rotator.config.places import InputFile, RoleArn, Url, VariableName
-from rotator.config.rules import OneOf, Rule, When
-from rotator.config.settings import Settings
+from rotator.config.settings import OneOf, Rule, Settings, When
 from rotator.config.types import Text, matching
 
 SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
