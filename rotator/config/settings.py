@@ -19,10 +19,7 @@ from msgspec.structs import fields, force_setattr
 
 
 class Broken(NamedTuple):
-    """A rule that does not hold.
-
-    `key` is the one to point at (None: the mapping), `missing` are those that would repair it.
-    """
+    """A rule that does not hold: the `key` to point at, and those `missing` to repair it."""
 
     key: str | None
     message: str

@@ -87,10 +87,7 @@ class EcrSourceSettings(AwsSettings, tag="ecr", kw_only=True):
     """The accounts whose registries are published; default: the host in the answer."""
 
     def known_registries(self) -> frozenset[str] | None:
-        """Return the accounts' registry hosts and the further ones.
-
-        None where no account is named: only the answer names its host.
-        """
+        """Return the accounts' hosts and the further ones; None where only the answer tells."""
         if self.accounts is None:
             return None
         variant = self.variant()

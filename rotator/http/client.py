@@ -91,10 +91,7 @@ class Client:
         self._adapter.close()
 
     def get(self, url: str, authorization: str | None = None) -> Answer:
-        """Return what `url` answers, redirected at most three times, and only to the same origin.
-
-        Raises `NoAnswerError`.
-        """
+        """Return what `url` answers, redirected within its origin only; raise `NoAnswerError`."""
         headers = {"Authorization": authorization} if authorization else {}
         for _ in range(_MOST_REDIRECTS + 1):
             answer, location = self._send("GET", url, headers)
@@ -107,10 +104,7 @@ class Client:
         raise NoAnswerError(f"it redirects more than {_MOST_REDIRECTS} times")
 
     def post(self, url: str, form: Mapping[str, str]) -> Answer:
-        """Return what `url` answers to a form, which is sent to no other address.
-
-        Raises `NoAnswerError`.
-        """
+        """Return what `url` answers to a form, which goes nowhere else; raise `NoAnswerError`."""
         answer, location = self._send("POST", url, {}, form)
         if answer.status in _REDIRECTS:
             raise _redirected(_joined(url, location))

@@ -63,10 +63,7 @@ class TimedHttps(_Timed, HTTPSConnection):  # type: ignore[misc]  # as above
 
 
 class Idle:
-    """Has connections closed that were idle for too long; `close` does that.
-
-    `clock` gives seconds that only grow.
-    """
+    """Has connections closed (`close`) that were idle too long; `clock` only grows."""
 
     def __init__(
         self, close: Callable[[], None], clock: Callable[[], float] = time.monotonic

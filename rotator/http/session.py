@@ -69,10 +69,7 @@ class TimedAdapter(HTTPAdapter):
 
 
 class BoundedAdapter(TimedAdapter):
-    """Reads each answer at once: within `seconds`, and up to `LIMIT` bytes.
-
-    Besides what `requests` raises, `send` raises `AnswerTooLongError`.
-    """
+    """Reads an answer at once, in `seconds`; raises `AnswerTooLongError` over `LIMIT`."""
 
     def __init__(
         self, seconds: float, clock: Callable[[], float] = time.monotonic, **options: Any

@@ -75,10 +75,7 @@ def basic(username: str, password: str) -> str:
 def get_token(
     client: Client, realm: SplitResult, parameters: dict[str, str], login: Login, *, ecr: bool
 ) -> str | Proof:
-    """Return a token for the registry; a `Proof` where the token service refuses the login.
-
-    Raises `NoAnswerError` where it tells nothing.
-    """
+    """Return a token, or what a refusal says of the login; raise `NoAnswerError`."""
     try:
         proof, body = _ask(client, realm, parameters, login, ecr=ecr)
     except NoAnswerError as error:

@@ -118,10 +118,7 @@ class _Queue:
         Thread(target=self._work, daemon=True).start()
 
     def answer(self, one: _Call[Any, Any]) -> Any:
-        """Return a call's answer, or an error when its time ends first.
-
-        To be asked for in the calls' order: so there is a thread that takes the one that waits.
-        """
+        """Return a call's answer, or an error when its time ends; ask in the calls' order."""
         while not one.done.wait(max(0.0, self.seconds - one.age(self.clock()))):
             if (age := one.age(self.clock())) >= self.seconds:
                 one.given_up = True

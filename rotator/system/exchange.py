@@ -89,10 +89,7 @@ def is_under_way(name: str, found: str) -> bool:
 
 
 def finish(opened: int, name: str, found: str) -> None:
-    """Finish what a rotator had begun that was killed while two files changed names.
-
-    The caller holds the lock of the directory, so that no other rotator writes there.
-    """
+    """Finish what a rotator had begun that was killed; needs the lock of the directory."""
     numbers = tuple(int(text, 16) for text in found.rsplit("-", 6)[1:])
     ours, read = numbers[:3], numbers[3:]
     is_a_strangers = version(_status(opened, found)) not in (ours, read)
@@ -155,10 +152,7 @@ def alone(file: int) -> Iterator[bool]:
 
 
 def wait_for_writers(file: int, seconds: float) -> None:
-    """Wait until nobody has the file open for writing, so long at most.
-
-    The descriptor has to be open for reading only. Where no lease can be had, returns at once.
-    """
+    """Wait `seconds` at most until nobody writes the file, which is open for reading only."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:

@@ -41,10 +41,7 @@ class SecretInput(Struct, frozen=True):
     env: str | None = None
 
     def read(self) -> Secret:
-        """Return the secret without the white space around it.
-
-        Raises `PermanentError` (unreadable, field_missing) where there is none.
-        """
+        """Return the secret, stripped; raise `PermanentError` where there is none."""
         return self._from_environment() if self.file is None else _from_file(self.file)
 
     def stamp(self) -> str:

@@ -29,10 +29,7 @@ def owner(state_dir: Path) -> tuple[int, int]:
 
 
 def saved_record(state_dir: Path, rotation: str) -> Record:
-    """Return the record that the journal keeps, or an empty one where there is none yet.
-
-    Raises `OSError` where it can't be read, and `RecordError` where it is not a record.
-    """
+    """Return the saved record, or an empty one; raise `OSError` or `RecordError`."""
     try:
         return Record.parse((state_dir / f"{rotation}.json").read_text("utf-8"))
     except FileNotFoundError:
