@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from rotator.core.candidate import DEAD, FOREVER, Candidates
 from rotator.core.docker_config import registry_key
-from rotator.core.model import Content, Secret, Verdict
+from rotator.core.model import Verdict
 from rotator.core.schedule import CLOCK_STEP
 from rotator.core.situation import Keep, Situation, Write
 
@@ -76,13 +76,13 @@ def worth_of_target(
         }
     if past.drifted >= _TAKEN_OUT:
         return dict.fromkeys(registries, DEAD)
-    s = written.situation
-    if not past.entries and _is_as_the_first_version_wrote(s) and not _is_written(written):
+    s, names = written.situation, entries_now(written)
+    if not names and not past.entries and _is_as_written_last(s) and not _is_written(written):
+        # A journal of version 0.1.0 does not name the entries.
         return {
             registry: _as_last_read(registry, past, candidates, record, chosen, now)
             for registry in registries
         }
-    names = entries_now(written)
     return {
         registry: _worth_now(
             candidates, registry, names.get(registry), source, written.situation, record
@@ -102,17 +102,18 @@ def _is_written(written: Written) -> bool:
     return isinstance(written.decision, Write) and written.failure is None
 
 
-def _is_as_the_first_version_wrote(s: Situation) -> bool:
-    """Tell whether a value with one writer is what a journal of version 0.1.0 says was written.
+def _is_as_written_last(s: Situation) -> bool:
+    """Tell whether a value with one writer is the one that we wrote last."""
+    return s.one_writer and bool(s.past.written) and _fingerprint_of_value(s) == s.past.written
 
-    Such a journal does not name the entries.
-    """
-    if not s.one_writer or not s.past.written:
-        return False
-    if s.held.withheld:
-        mark = s.held.mark.fingerprint if s.held.mark else None
-        return mark == s.past.written or (mark is None and not s.observation.target.marks)
-    return s.held.text is not None and s.fingerprint(s.held.text.reveal()) == s.past.written
+
+def _fingerprint_of_value(s: Situation) -> str:
+    """Return the fingerprint of a value with one writer; empty where nobody can tell."""
+    if not s.held.withheld:
+        return "" if s.held.text is None else s.fingerprint(s.held.text.reveal())
+    if s.held.mark is not None:
+        return s.held.mark.fingerprint
+    return "" if s.observation.target.marks else s.past.written
 
 
 def entries_now(written: Written) -> Mapping[str, str]:
@@ -127,12 +128,8 @@ def entries_now(written: Written) -> Mapping[str, str]:
 
 def entries_read(s: Situation) -> Mapping[str, str]:
     """Return the fingerprint of each registry's entry that clients find in a target as read."""
-    if s.held.withheld:
-        mark = s.held.mark.fingerprint if s.held.mark else None
-        ours = mark == s.past.written or (mark is None and not s.observation.target.marks)
-        return s.past.entries if ours and s.past.written else {}
-    if s.policy.content is not Content.DOCKER_CONFIG:
-        return _entry_of_login_part(s)
+    if s.one_writer:
+        return _entries_of_value(s)
     config = s.observation.config
     if config is None or config.breaks_clients:
         return {}
@@ -224,11 +221,9 @@ def _is_doubtful(known: KnownCredential, now: datetime) -> bool:
     return known.verdict == Verdict.REJECTED or known.issued_at > now + CLOCK_STEP
 
 
-def _entry_of_login_part(s: Situation) -> Mapping[str, str]:
-    """Return the entry of a target that holds a username or a password alone."""
-    value, text = s.value(), s.held.text
-    if text is None:
-        return {}
-    if value is not None and text == Secret(value[0]):
+def _entries_of_value(s: Situation) -> Mapping[str, str]:
+    """Return the entries of a value with one writer: of the one that we would write, or wrote."""
+    value = s.value()
+    if value is not None and _fingerprint_of_value(s) == s.fingerprint(value[0]):
         return {registry: one.fingerprint for registry, one in value[1].items()}
-    return s.past.entries if s.fingerprint(text.reveal()) == s.past.written else {}
+    return s.past.entries if _is_as_written_last(s) else {}

@@ -53,14 +53,14 @@ MUTATIONS = (
             "return max(limits, default=DEAD) if",
         ),
         (
-            "worth: a hidden value that somebody else wrote counts as ours",
-            "return s.past.entries if ours and s.past.written else {}",
+            "worth: a value with one writer that somebody else wrote counts as ours",
+            "return s.past.entries if _is_as_written_last(s) else {}",
             "return s.past.entries",
         ),
         (
-            "worth: half a login that somebody else wrote counts as ours",
-            "return s.past.entries if s.fingerprint(text.reveal()) == s.past.written else {}",
-            "return s.past.entries",
+            "worth: a value with one writer counts only where the journal names it",
+            "if value is not None and _fingerprint_of_value(s) == s.fingerprint(value[0]):",
+            "if False:",
         ),
         (
             "worth: credsStore and credHelpers do not matter",
@@ -132,8 +132,8 @@ MUTATIONS = (
         ),
         (
             "worth: a journal of the first version knows nothing",
-            ("    if not s.one_writer or not s.past.written:\n        return False\n"),
-            ("    if True:\n        return False\n"),
+            "if not names and not past.entries and _is_as_written_last(s)",
+            "if False and _is_as_written_last(s)",
         ),
         (
             "worth: a paused target counts",

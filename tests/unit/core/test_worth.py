@@ -26,6 +26,7 @@ from tests.unit.core.builders import (
     down,
     foreign,
     login,
+    seconds_until,
     site,
     target,
 )
@@ -262,6 +263,8 @@ def test_what_another_rotator_wrote_between_our_read_and_our_write_is_worth_its_
     report = here.after(60, force=True)
     assert here.place.password() == password.reveal()
     assert report.safe_until == here.world.now + timedelta(hours=11)
+    assert seconds_until(report.next_at, here.world) == 1
+    assert seconds_until(here.after(1).next_at, here.world) > 60
 
 
 # What a cycle does not deal with
@@ -513,6 +516,22 @@ def test_a_claim_is_capped_as_soon_as_a_life_is_known() -> None:
     report = here.after(60)
     assert report.safe_until is not None
     assert report.safe_until <= here.world.now + timedelta(hours=11)
+
+
+@pytest.mark.parametrize("content", [Content.DOCKER_CONFIG, Content.PASSWORD])
+def test_a_value_that_a_late_read_did_not_show_is_safe_again(content: Content) -> None:
+    """It hid our first write; the next one shows it, and nothing has to be written."""
+    hidden = content is Content.DOCKER_CONFIG
+    place = Place(content=content, registry=None if hidden else HOST, merge=Merge.REPLACE)
+    place.hidden = hidden
+    here = site(targets=[place])
+    here.cycle()
+    ours = place.text, place.mark
+    place.text, place.mark = ("s3cr3t-before", None) if hidden else (None, None)
+    assert not here.after(10).job_safe
+    place.text, place.mark = ours
+    report = here.after(300)
+    assert (target(report).outcome, report.job_safe) == ("unchanged", True)
 
 
 @pytest.mark.parametrize("content", list(Content))
@@ -822,7 +841,10 @@ def test_a_secret_file_that_was_missing_is_tried_as_soon_as_it_is_there() -> Non
 
 @pytest.mark.parametrize("content", [Content.DOCKER_CONFIG, Content.PASSWORD])
 @pytest.mark.parametrize("marks", [True, False])
-def test_a_value_of_the_first_version_is_as_written(*, content: Content, marks: bool) -> None:
+@pytest.mark.parametrize("is_down", [True, False])
+def test_a_value_of_the_first_version_is_as_written(
+    *, content: Content, marks: bool, is_down: bool
+) -> None:
     """Its journal does not name the entries; nothing is fetched or written for that."""
     registry = HOST if content is Content.PASSWORD else None
     place = Place(content=content, registry=registry, merge=Merge.REPLACE)
@@ -834,8 +856,9 @@ def test_a_value_of_the_first_version_is_as_written(*, content: Content, marks: 
         del past["entries"]
     here.journal.text = json.dumps(journal)
     here.restart()
-    report = here.after(60)
-    assert (here.source.fetches, report.outcome, report.job_safe) == (1, "fresh", True)
+    if not is_down:
+        report = here.after(60)
+        assert (here.source.fetches, report.outcome, report.job_safe) == (1, "fresh", True)
     here.source.broken = down()
     here.rotation.targets[0].unreadable = down()  # type: ignore[attr-defined]
     here.restart()
