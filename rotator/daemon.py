@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from rotator.core.errors import ConfigError
 from rotator.observe.sentence import sentence
 from rotator.slots import Runtime, Slot, Slots
-from rotator.system.wakeup import Wakeup
+from rotator.system.process import Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rotator.config.schema import Configuration, RotationSettings
     from rotator.core.ports import Clock
     from rotator.core.report import Report
-    from rotator.system.notify import Notify
+    from rotator.system.process import Notify
     from rotator.system.watch import Watch
 
 # Shorter than a stop may take, so that it never has to be cut off.

@@ -7,6 +7,8 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
     "tests.mounts",
+    "tests.fakes.kubernetes",
+    "tests.fakes.kubernetes_world",
     "tests.servers.containers",
     "tests.servers.openbao_fixtures",
     "tests.servers.dist",
@@ -17,8 +19,6 @@ pytest_plugins = [
     "tests.integration.cluster",
     "tests.servers.systemd_machine",
     "tests.fakes.ecr_fixtures",
-    "tests.fakes.kubernetes",
-    "tests.fakes.kubernetes_world",
     "tests.fakes.gitlab",
     "tests.fakes.name_server",
 ]

@@ -33,7 +33,7 @@ from msgspec import Struct
 from urllib3 import exceptions as http
 from urllib3.connection import HTTPConnection
 
-from rotator.http.idle import Idle
+from rotator.http.connections import Idle
 from rotator.http.reading import body_of
 from rotator.system.cache import Cache
 from rotator.system.program import ProgramOutputError, ProgramTimeoutError, run

@@ -23,8 +23,12 @@ from rotator.config.sources import (
 from rotator.config.targets import VaultKvTargetSettings
 from rotator.config.vault_auth import AwsAuthSettings
 from rotator.core.errors import DriverError
-from rotator.system.open_files import readable_by_everybody
-from rotator.system.secret_input import SECRET_SHAPES, SecretInput, wrappings
+from rotator.system.secret_input import (
+    SECRET_SHAPES,
+    SecretInput,
+    readable_by_everybody,
+    wrappings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

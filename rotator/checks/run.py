@@ -21,7 +21,7 @@ from rotator.observe.progress import WatchedEach
 from rotator.registry import RegistryProver
 from rotator.system.each import ThreadedEach
 from rotator.system.journal import fingerprint, saved_key
-from rotator.system.state_reading import saved_record
+from rotator.system.state_dir import saved_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

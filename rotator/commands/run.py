@@ -15,8 +15,7 @@ from rotator.observe.rotation_state import RotationState
 from rotator.observe.sentence import sentence
 from rotator.slots import Runtime
 from rotator.system.lock import daemon_lock
-from rotator.system.notify import Notify
-from rotator.system.process import keep_memory_private, steady_seconds
+from rotator.system.process import Notify, keep_memory_private, steady_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable

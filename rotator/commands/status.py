@@ -17,7 +17,8 @@ from rotator.core.observe import with_members
 from rotator.core.record import Record, RecordError
 from rotator.observe.view import rotation_view, with_found
 from rotator.observe.view_model import RUNNING, STOPPED, UNKNOWN, View, overall
-from rotator.system.state_reading import cycle_runs, daemon_runs, saved_record
+from rotator.system.lock import cycle_runs, daemon_runs
+from rotator.system.state_dir import saved_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,16 +6,17 @@ It uses the text and the modes of files: it asks no server and reads no secret.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from rotator.config.document import read
+from rotator.config.explain import closest
 from rotator.config.load import reading_of
 from rotator.config.readers import configured
 from rotator.config.sources import AwsSettings, SourceSettings
 from rotator.config.target_common import TargetSettings
 from rotator.core.docker_config import DOCKER_HUB
-from rotator.system.open_files import readable_by_everybody
+from rotator.system.secret_input import readable_by_everybody
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from rotator.config.explain import Part, Path
     from rotator.config.schema import Configuration
+
+    Said = tuple[Path, str, str]
 
 _WEB = "a web page; "
 _NO_REGISTRIES = {
@@ -62,7 +65,7 @@ def advice(file: FilePath, environ: Mapping[str, str]) -> list[Advice]:
     """Return what is probably not meant in a configuration file, in its order."""
     document = read(file)
     reading = reading_of(file, document, environ)
-    found: list[tuple[Path, str, str]] = []
+    found: list[Said] = []
     for part in reading.parts.values():
         settings = reading.right.get(part.path)
         found += _part(part)
@@ -70,12 +73,10 @@ def advice(file: FilePath, environ: Mapping[str, str]) -> list[Advice]:
             found += _settings(part, settings)
     found += _for_clients(reading.right[()])
     placed = sorted((document.place(path), text, todo) for path, text, todo in set(found))
-    return [
-        Advice(f"{file}:{place.line}:{place.column}", text, todo) for place, text, todo in placed
-    ]
+    return [Advice(f"{file}:{at.line}:{at.column}", text, todo) for at, text, todo in placed]
 
 
-def _for_clients(configuration: Configuration) -> Iterator[tuple[Path, str, str]]:
+def _for_clients(configuration: Configuration) -> Iterator[Said]:
     """Yield what programs will not take of the documents that would be published."""
     every = [
         (("rotations", r, "targets", t), rotation, target)
@@ -95,17 +96,21 @@ def _for_clients(configuration: Configuration) -> Iterator[tuple[Path, str, str]
             yield path, f"`{target.target_name}`: {problem.what}", problem.todo
 
 
-def _part(part: Part) -> Iterator[tuple[Path, str, str]]:
+def _part(part: Part) -> Iterator[Said]:
     """Yield what the texts of one mapping say by themselves."""
     for key, value in part.data.items():
         path = (*part.path, key)
         if isinstance(value, str) and value != value.strip():
             yield path, f"`{key}` has a blank at an end", "leave the blank out, if it is not meant"
-        for place, registry in _registries(path, key, value):
-            yield from _host(place, registry)
+        named = [(path, value)] if key == "registry" else []
+        if key == "registries" and isinstance(value, list):
+            named = [((*path, number), one) for number, one in enumerate(value)]
+        for place, registry in named:
+            if isinstance(registry, str):
+                yield from _host(place, re.sub(r"^https?://", "", registry))
 
 
-def _host(place: Path, registry: str) -> Iterator[tuple[Path, str, str]]:
+def _host(place: Path, registry: str) -> Iterator[Said]:
     """Yield what a registry's host says by itself."""
     name, _, path = registry.lower().partition("/")
     host = name.partition(":")[0]
@@ -118,18 +123,7 @@ def _host(place: Path, registry: str) -> Iterator[tuple[Path, str, str]]:
         yield from _region(place, ecr[1])
 
 
-def _registries(path: Path, key: str, value: Any) -> Iterator[tuple[Path, str]]:
-    if key == "registry" and isinstance(value, str):
-        yield path, re.sub(r"^https?://", "", value)
-    elif key == "registries" and isinstance(value, list):
-        for number, one in enumerate(value):
-            if isinstance(one, str):
-                yield (*path, number), re.sub(r"^https?://", "", one)
-
-
-def _settings(
-    part: Part, settings: SourceSettings | TargetSettings
-) -> Iterator[tuple[Path, str, str]]:
+def _settings(part: Part, settings: SourceSettings | TargetSettings) -> Iterator[Said]:
     """Yield what a source or a target says."""
     region = getattr(settings, "region", None)
     if isinstance(settings, AwsSettings) and isinstance(region, str):
@@ -159,7 +153,7 @@ def _settings(
                 yield inside, open_to_all, f"chmod 600 {secret}"
 
 
-def _vault_path(place: Path, path: str) -> Iterator[tuple[Path, str, str]]:
+def _vault_path(place: Path, path: str) -> Iterator[Said]:
     segments = path.removeprefix("v1/").split("/")
     if len(segments) > 2 and segments[1] in {"data", "metadata"}:  # noqa: PLR2004
         what = f"`{segments[1]}/` in this path is the HTTP API's form of it for KV 2"
@@ -171,23 +165,12 @@ def _vault_path(place: Path, path: str) -> Iterator[tuple[Path, str, str]]:
     yield place, what, f"write it as `vault kv get` takes it: {'/'.join(segments)}"
 
 
-def _region(place: Path, region: str) -> Iterator[tuple[Path, str, str]]:
-    known = _regions()
-    if known and region not in known:
-        from difflib import get_close_matches  # noqa: PLC0415  only a mistake needs it
+def _region(place: Path, region: str) -> Iterator[Said]:
+    from botocore.loaders import Loader  # noqa: PLC0415  slow, for AWS alone
 
-        near = get_close_matches(region, known, n=1)
-        todo = f"did you mean {near[0]}?" if near else "see whether it is the region's name"
+    partitions = Loader().load_data("partitions")["partitions"]
+    known = [name for one in partitions for name in one["regions"] if "global" not in name]
+    if region not in known:
+        near = closest(region, known)
+        todo = f"did you mean {near}?" if near else "see whether it is the region's name"
         yield place, f"AWS's SDK knows no region `{region}`", todo
-
-
-def _regions() -> list[str]:
-    """Return the regions that AWS's own SDK lists; none where it has no such list."""
-    from botocore.exceptions import DataNotFoundError  # noqa: PLC0415  slow, for AWS alone
-    from botocore.loaders import Loader  # noqa: PLC0415
-
-    try:
-        partitions = Loader().load_data("partitions")["partitions"]
-    except DataNotFoundError:
-        return []
-    return [name for one in partitions for name in one["regions"] if "global" not in name]

@@ -10,22 +10,25 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rotator.config.draft import Draft, Found, drafts
+from msgspec import Struct
+
 from rotator.config.explain import Problem, meant_keys
-from rotator.config.rules import names
-from rotator.config.schema import RetrySettings
+from rotator.config.schema import RetrySettings, RotationSettings
+from rotator.config.settings import names
 from rotator.config.sources import AwsSettings, DockerConfigSourceSettings
+from rotator.config.target_common import NamedTargetSettings
 from rotator.config.targets import FileTargetSettings
 from rotator.core.model import Content, Merge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from rotator.config.document import Document
     from rotator.config.explain import Part, Path
     from rotator.config.reading import Reading
+    from rotator.config.sources import SourceSettings
     from rotator.config.target_common import TargetSettings
 
 # What clients add to an address by themselves, and what a browser shows behind it.
@@ -36,6 +39,29 @@ _VAULT_PATH = re.compile(r"/(v1|ui)(/.*)?$")
 ECR_COVERS = timedelta(hours=12) * 0.9
 
 
+class Draft(Struct, frozen=True):
+    """A rotation as far as it is right: settings by their paths, and names, right or not.
+
+    `known`: the registries that its sources give; None where one is wrong or does not know.
+    """
+
+    path: Path
+    name: str
+    enabled: bool
+    longest_job: timedelta | None
+    remove: tuple[str, ...]
+    source_names: Mapping[Path, Any]
+    target_names: Mapping[Path, Any]
+    sources: Mapping[Path, SourceSettings]
+    targets: Mapping[Path, TargetSettings]
+    known: frozenset[str] | None
+
+    def published(self, target: TargetSettings) -> frozenset[str]:
+        """Return the registries that are certainly in the docker config of a target."""
+        certain = self.known if target.registries is None else target.registries
+        return frozenset(certain or ())
+
+
 def crosscheck(document: Document, reading: Reading) -> Iterator[Problem]:
     """Yield every problem between keys, parts and rotations of a document that has been read."""
     for part in reading.parts.values():
@@ -43,24 +69,51 @@ def crosscheck(document: Document, reading: Reading) -> Iterator[Problem]:
         yield from _more_than_a_server(part)
         yield from _login_without_certificate(part)
         yield from _retry_backwards(part, reading)
-    rotations = drafts(reading)
-    named = [(rotation.path, rotation.name) for rotation in rotations if rotation.name]
-    yield from _names_twice(document, named, "rotation")
+    parts = [part for part in reading.parts.values() if part.settings is RotationSettings]
+    rotations = [_draft(part, reading) for part in parts]
+    yield from _names_twice(document, "rotation", {one.path: one.name for one in rotations})
     for rotation in rotations:
-        sources = [(one.path, one.name) for one in rotation.sources]
-        yield from _names_twice(document, sources, "source")
+        yield from _names_twice(document, "source", rotation.source_names)
         yield from _registry_twice(document, rotation)
         shared = list(_place_twice(document, rotation))
         yield from shared
         reported = {problem.path for problem in shared}
-        targets = [(one.path, one.name) for one in rotation.targets if one.path not in reported]
-        yield from _names_twice(document, targets, "target")
+        others = {at: name for at, name in rotation.target_names.items() if at not in reported}
+        yield from _names_twice(document, "target", others)
         yield from _too_long_jobs(rotation)
         yield from _registries_from_nowhere(rotation)
         yield from _removed_and_given(rotation)
         yield from _own_target_read(rotation)
     for one, other in combinations([r for r in rotations if r.enabled], 2):
         yield from _shared_places(document, one, other)
+
+
+def _draft(part: Part, reading: Reading) -> Draft:
+    path, right = part.path, reading.right
+    sources, targets = (
+        [one for one in reading.parts.values() if one.path[:-1] == (*path, key)]
+        for key in ("sources", "targets")
+    )
+    known = [source.known_registries() for source in right.get((*path, "sources"), ())] or [None]
+    return Draft(
+        path=path,
+        name=str(part.data.get("name") or ""),
+        enabled=right.get((*path, "enabled")) is not False,
+        longest_job=right.get((*path, "longest_job")),
+        remove=right.get((*path, "remove"), ()),
+        source_names={one.path: one.data.get("name") for one in sources},
+        target_names={one.path: _target_name(one, right.get(one.path)) for one in targets},
+        sources={one.path: right[one.path] for one in sources if one.path in right},
+        targets={one.path: right[one.path] for one in targets if one.path in right},
+        known=None if None in known else frozenset().union(*known),
+    )
+
+
+def _target_name(part: Part, settings: TargetSettings | None) -> Any:
+    if settings is not None:
+        return settings.target_name
+    # The key `name` of a Kubernetes target is its object's name, not its own.
+    return part.data.get("name") if issubclass(part.settings, NamedTargetSettings) else None
 
 
 def _rules(part: Part) -> Iterator[Problem]:
@@ -97,34 +150,27 @@ def _retry_backwards(part: Part, reading: Reading) -> Iterator[Problem]:
         yield Problem(part.path, "`initial` is longer than `max`")
 
 
-def _names_twice(
-    document: Document, named: Iterable[tuple[Path, str | None]], kind: str
-) -> Iterator[Problem]:
+def _names_twice(document: Document, kind: str, named: Mapping[Path, Any]) -> Iterator[Problem]:
     first: dict[str, Path] = {}
-    for path, name in named:
-        if name is None:
-            continue
-        if name in first:
+    for path, name in named.items():
+        if name and isinstance(name, str) and first.setdefault(name, path) != path:
             line = document.place(first[name]).line
             message = f"the name `{name}` is that of the {kind} in line {line} already"
             yield Problem((*path, "name"), f"{message}; give each {kind} a `name` of its own")
-        first.setdefault(name, path)
 
 
 def _registry_twice(document: Document, rotation: Draft) -> Iterator[Problem]:
     first: dict[str, Path] = {}
-    for source in rotation.sources:
-        known = None if source.settings is None else source.settings.known_registries()
-        for registry in sorted(known or ()):
-            if registry in first:
+    for path, source in rotation.sources.items():
+        for registry in sorted(source.known_registries() or ()):
+            if first.setdefault(registry, path) != path:
                 line = document.place(first[registry]).line
                 message = f"`{registry}` comes from the source in line {line} already"
-                yield Problem(source.path, f"{message}; one source is enough for a registry")
-            first.setdefault(registry, source.path)
+                yield Problem(path, f"{message}; one source is enough for a registry")
 
 
 def _place_twice(document: Document, rotation: Draft) -> Iterator[Problem]:
-    for (first, one), (path, other) in combinations(_right(rotation.targets), 2):
+    for (first, one), (path, other) in combinations(rotation.targets.items(), 2):
         if one.is_same_place(other):
             line = document.place(first).line
             message = f"this is the place that the target in line {line} writes"
@@ -134,16 +180,15 @@ def _place_twice(document: Document, rotation: Draft) -> Iterator[Problem]:
 def _too_long_jobs(rotation: Draft) -> Iterator[Problem]:
     if rotation.longest_job is None or rotation.longest_job <= ECR_COVERS:
         return
-    sources = [one.settings for one in rotation.sources if isinstance(one.settings, AwsSettings)]
-    for _, target in _right(rotation.targets):
-        if target.follows or not any(_may_serve(source, target) for source in sources):
-            continue
-        yield Problem(
-            (*rotation.path, "longest_job"),
-            f"`longest_job`: an ECR token lives 12 h, so a job can count on it for 10 h 48 m at"
-            f" most in `{target.target_name}`; write less, or `follows: true` on that target if"
-            f" running jobs see its updates (a mounted directory, not a single file)",
-        )
+    sources = [one for one in rotation.sources.values() if isinstance(one, AwsSettings)]
+    for target in rotation.targets.values():
+        if not target.follows and any(_may_serve(source, target) for source in sources):
+            yield Problem(
+                (*rotation.path, "longest_job"),
+                f"`longest_job`: an ECR token lives 12 h, so a job can count on it for 10 h 48 m at"
+                f" most in `{target.target_name}`; write less, or `follows: true` on that target if"
+                f" running jobs see its updates (a mounted directory, not a single file)",
+            )
 
 
 def _may_serve(source: AwsSettings, target: TargetSettings) -> bool:
@@ -156,44 +201,37 @@ def _may_serve(source: AwsSettings, target: TargetSettings) -> bool:
 
 
 def _registries_from_nowhere(rotation: Draft) -> Iterator[Problem]:
-    known = rotation.known_registries()
-    if known is None:
+    if rotation.known is None:
         return
-    for path, target in _right(rotation.targets):
-        if target.registry is not None and target.registry not in known:
-            message = f"`registry`: no source of this rotation gives `{target.registry}`"
-            yield Problem((*path, "registry"), f"{message}; they give {_listed(known)}")
-        for number, registry in enumerate(target.registries or ()):
-            if registry not in known:
-                message = f"`registries`: no source of this rotation gives `{registry}`"
-                yield Problem(
-                    (*path, "registries", number), f"{message}; they give {_listed(known)}"
-                )
+    for path, target in rotation.targets.items():
+        wanted: list[tuple[Path, str | None]] = [((*path, "registry"), target.registry)]
+        wanted += [((*path, "registries", n), one) for n, one in enumerate(target.registries or ())]
+        for place, registry in wanted:
+            if registry is not None and registry not in rotation.known:
+                message = f"`{place[len(path)]}`: no source of this rotation gives `{registry}`"
+                yield Problem(place, f"{message}; they give {_listed(rotation.known)}")
 
 
 def _removed_and_given(rotation: Draft) -> Iterator[Problem]:
+    given = {r for source in rotation.sources.values() for r in source.known_registries() or ()}
     for number, registry in enumerate(rotation.remove):
-        for source in rotation.sources:
-            if source.settings and registry in (source.settings.known_registries() or ()):
-                message = f"`remove`: a source of this rotation gives `{registry}`"
-                yield Problem((*rotation.path, "remove", number), f"{message}; drop one of the two")
+        if registry in given:
+            message = f"`remove`: a source of this rotation gives `{registry}`"
+            yield Problem((*rotation.path, "remove", number), f"{message}; drop one of the two")
 
 
 def _own_target_read(rotation: Draft) -> Iterator[Problem]:
-    files = {t.path for _, t in _right(rotation.targets) if isinstance(t, FileTargetSettings)}
-    for source in rotation.sources:
-        read = source.settings
-        if isinstance(read, DockerConfigSourceSettings) and read.path in files:
-            yield Problem(
-                (*source.path, "path"),
-                "`path`: a target of this rotation writes this file; read another one",
-            )
+    files = {t.path for t in rotation.targets.values() if isinstance(t, FileTargetSettings)}
+    for path, source in rotation.sources.items():
+        if isinstance(source, DockerConfigSourceSettings) and source.path in files:
+            message = "`path`: a target of this rotation writes this file; read another one"
+            yield Problem((*path, "path"), message)
 
 
 def _shared_places(document: Document, one: Draft, other: Draft) -> Iterator[Problem]:
     """Two rotations may share a place as long as each has registries of its own there."""
-    for first, mine in _right(one.targets):
-        for path, theirs in _right(other.targets):
+    for first, mine in one.targets.items():
+        for path, theirs in other.targets.items():
             if not (mine.enabled and theirs.enabled and mine.is_same_place(theirs)):
                 continue
             line = document.place(first).line
@@ -206,10 +244,6 @@ def _shared_places(document: Document, one: Draft, other: Draft) -> Iterator[Pro
 
 def _takes_all(target: TargetSettings) -> bool:
     return target.merge is Merge.REPLACE or target.content is not Content.DOCKER_CONFIG
-
-
-def _right(targets: Iterable[Found[TargetSettings]]) -> list[tuple[Path, TargetSettings]]:
-    return [(one.path, one.settings) for one in targets if one.settings is not None]
 
 
 def _listed(registries: Iterable[str]) -> str:

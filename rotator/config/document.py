@@ -72,7 +72,7 @@ class Document:
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
-        for key, value, merged in self._pairs(node, path):
+        for key, value, merged in self._pairs(node):
             here = (*path, key.value)
             if key.value in mapping:
                 if not merged:
@@ -84,12 +84,9 @@ class Document:
             mapping[key.value] = self._value(value, here)
         return mapping
 
-    def _pairs(
-        self, node: yaml.MappingNode, path: Path
-    ) -> list[tuple[yaml.ScalarNode, yaml.Node, bool]]:
+    def _pairs(self, node: yaml.MappingNode) -> list[tuple[yaml.ScalarNode, yaml.Node, bool]]:
         """Return a mapping's keys and values, then those that it merges in (`<<: *other`)."""
-        own: list[tuple[yaml.ScalarNode, yaml.Node, bool]] = []
-        merged: list[tuple[yaml.ScalarNode, yaml.Node, bool]] = []
+        own, merged = [], []
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode) or not key.value:
                 raise _Unreadable("a key must be a word", key.start_mark)
@@ -100,7 +97,7 @@ class Document:
                 if not isinstance(other, yaml.MappingNode):
                     raise _Unreadable("`<<` takes the alias of a mapping", other.start_mark)
                 self._enter(other)
-                merged += [(k, v, True) for k, v, _ in self._pairs(other, path)]
+                merged += [(k, v, True) for k, v, _ in self._pairs(other)]
                 self._ancestors.pop()
         return own + merged
 
@@ -166,18 +163,12 @@ def read(file: FilePath) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(1, 1) if mark is None else _place(mark)
-        why = "is not YAML: " + _message_of(error)
+        problem = error.problem or ""
+        messages = (message for part, message in _MESSAGES.items() if part in problem)
+        why = "is not YAML: " + next(messages, problem)
     except _Unreadable as error:
         place, why = error.place, error.message
     raise ConfigError([f"{file}:{place.line}:{place.column}: {why}"])
-
-
-def _message_of(error: yaml.MarkedYAMLError) -> str:
-    problem = error.problem or ""
-    for part, message in _MESSAGES.items():
-        if part in problem:
-            return message
-    return problem
 
 
 _STAR = "a value that begins with * or & needs quotes around it"

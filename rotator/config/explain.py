@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rotator.config.rules import names
+from rotator.config.settings import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -81,8 +81,8 @@ def one_of(values: Iterable[str], given: object) -> str:
     sentence = f"{names(known, 'or')} is wanted"
     if not isinstance(given, str) or len(given) > LONGEST_ECHO:
         return sentence
-    close = _closest(given, known)
-    return f"{sentence}, not `{given}`" + (f"; did you mean `{close}`?" if close else "")
+    near = closest(given, known)
+    return f"{sentence}, not `{given}`" + (f"; did you mean `{near}`?" if near else "")
 
 
 def wrong_keys(part: Part, root: type[Settings]) -> list[Problem]:
@@ -96,22 +96,17 @@ def wrong_keys(part: Part, root: type[Settings]) -> list[Problem]:
         for key in part.data
         if key not in keys
     ]
-    missing = [key for key, one in keys.items() if one.required and key not in part.data]
-    if missing:
-        meant = meant_keys(part)
-        problems += [
-            Problem(part.path, f"`{key}` is missing in {part.called}")
-            for key in missing
-            if key not in meant
-        ]
-    return problems
+    meant = meant_keys(part) | part.data.keys()
+    missing = [key for key, one in keys.items() if one.required and key not in meant]
+    return problems + [
+        Problem(part.path, f"`{key}` is missing in {part.called}") for key in missing
+    ]
 
 
 def meant_keys(part: Part) -> set[str]:
     """Return the keys that a mapping's unknown keys were probably meant to be."""
     known = part.settings.keys()
-    guesses = {_guess(key, list(known)) for key in part.data if key not in known}
-    return {guess for guess in guesses if guess is not None}
+    return {_guess(key, list(known)) or key for key in part.data if key not in known}
 
 
 def _unknown_key(key: str, part: Part, root: type[Settings]) -> str:
@@ -126,10 +121,8 @@ def _unknown_key(key: str, part: Part, root: type[Settings]) -> str:
     sentence = f"`{key}` is not known in {part.called}"
     if guess is not None:
         return f"{sentence}; did you mean `{guess}`?"
-    homes = _homes(root, "at the top of the file")
-    if key in homes:
-        return f"{sentence}; it belongs {homes[key]}"
-    return f"{sentence}; known are {names(known, 'and')}"
+    home = _homes(root, "at the top of the file").get(key)
+    return f"{sentence}; " + (f"it belongs {home}" if home else f"known are {names(known, 'and')}")
 
 
 def _homes(settings: type[Settings], where: str) -> dict[str, str]:
@@ -145,11 +138,11 @@ def _guess(key: str, known: list[str]) -> str | None:
     """Return the known key that was probably meant."""
     if f"{key}_file" in known:
         return f"{key}_file"
-    return None if SECRETS.fullmatch(key) else _closest(key, known)
+    return None if SECRETS.fullmatch(key) else closest(key, known)
 
 
-def _closest(word: str, known: list[str]) -> str | None:
+def closest(word: str, known: list[str]) -> str | None:
+    """Return the one of the known texts that was probably meant."""
     from difflib import get_close_matches  # noqa: PLC0415  only a mistake needs it
 
-    close = get_close_matches(word.lower(), known, n=1)
-    return close[0] if close else None
+    return next(iter(get_close_matches(word.lower(), known, n=1)), None)

@@ -20,11 +20,8 @@ from rotator.config.schema import Configuration
 from rotator.config.settings import Settings
 from rotator.config.types import SECONDS, Value
 
-ID = "urn:registry-rotator:configuration:1"
-"""Names the schema; any file may hold it."""
-
-FILE = "rotator.schema.json"
-"""Its usual file, beside the configuration."""
+ID = "urn:registry-rotator:configuration:1"  # names the schema; any file may hold it
+FILE = "rotator.schema.json"  # its usual file, beside the configuration
 
 MODELINE = f"# yaml-language-server: $schema={FILE}"
 """The first line of a configuration, by which an editor finds the schema."""
@@ -80,14 +77,9 @@ def _value(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: P
         return {"type": "array", "items": _value(parts[0], definitions), **limits}
     if origin is Mapping:
         name, text = (_value(part, definitions) for part in parts)
-        by_pattern = {name["pattern"]: text}
         least = {"minProperties": note.min_length} if note else {}
-        return {
-            "type": "object",
-            "patternProperties": by_pattern,
-            "additionalProperties": False,
-            **least,
-        }
+        texts = {"patternProperties": {name["pattern"]: text}, "additionalProperties": False}
+        return {"type": "object", **texts, **least}
     if origin in (Union, UnionType):
         return _tagged(parts, definitions)
     if isinstance(bare, type) and issubclass(bare, Settings):
@@ -130,24 +122,13 @@ def _written(default: object) -> object:
     """Return a default as it is in a file; None where it is nothing that one would write."""
     if isinstance(default, StrEnum | Path):
         return str(default)
-    if isinstance(default, bool):
-        return default
     if isinstance(default, timedelta):
-        return _duration(default)
+        seconds = int(default.total_seconds())
+        size, unit = max((size, unit) for unit, size in SECONDS.items() if seconds % size == 0)
+        return f"{seconds // size}{unit}"
     if isinstance(default, float):
         return f"{default:.0%}"
-    if isinstance(default, int):  # the only number with a default is a file's mode
-        return f"{default:04o}"
-    return default if isinstance(default, str) and default else None
-
-
-def _duration(length: timedelta) -> str:
-    seconds = int(length.total_seconds())
-    unit, size = max(
-        ((unit, size) for unit, size in SECONDS.items() if seconds % size == 0),
-        key=lambda pair: pair[1],
-    )
-    return f"{seconds // size}{unit}"
+    return default if isinstance(default, bool | str) and default != "" else None
 
 
 def _descriptions(settings: type[Settings]) -> dict[str, str]:

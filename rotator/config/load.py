@@ -24,10 +24,7 @@ SYSTEM_STATE = Path("/var/lib/rotator")
 
 
 def configuration_file(option: Path | None, environ: Mapping[str, str]) -> Path:
-    """Return the file to load: the option, else `$ROTATOR_CONFIG`, else the one in /etc.
-
-    Never one in the current directory, as that may be somebody else's.
-    """
+    """Return the file to load: the option, else `$ROTATOR_CONFIG`, else the one in /etc."""
     if option is not None:
         return option
     named = environ.get("ROTATOR_CONFIG", "")

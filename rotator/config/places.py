@@ -79,8 +79,6 @@ def _input_file(value: object, base: Path | None) -> Path:
         raise ValueError("this looks like the secret itself; write it to a file and name that file")
     if text.endswith("/"):
         raise ValueError("the path of a file is wanted, not of a directory")
-    if base is None and not text.startswith("/"):
-        raise ValueError("an absolute path is wanted, one that begins with /")
     return Path(base or "/", text)
 
 
@@ -92,15 +90,8 @@ def _variable(value: object) -> str:
     return text
 
 
-Registry = Annotated[
-    str,
-    matching(
-        REGISTRY,
-        "a registry",
-        registry_key,
-        ": host, host:port or host/path, without user, `*` or white space",
-    ),
-]
+Registry = Annotated[str, matching(REGISTRY, "a registry", registry_key,
+    ": host, host:port or host/path, without user, `*` or white space")]  # fmt: skip
 Url = Annotated[str, Value(_url, form(URL))]
 ServerAddress = Annotated[str, Value(_server_address, form(f"({URL}|{SOCKET})"))]
 Listen = Annotated[str, Value(_listen, form(LISTEN, examples=["127.0.0.1:9465"]))]
@@ -108,3 +99,5 @@ FilePath = Annotated[Path, Value(_file, form("/.*[^/]"))]
 Directory = Annotated[Path, Value(_directory, form("/.*"))]
 InputFile = Annotated[Path, Value(_input_file, form("[^~$](.*[^/])?"), beside=True)]
 VariableName = Annotated[str, Value(_variable, form(VARIABLE))]
+RoleArn = Annotated[str, matching(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+",
+    "a role's ARN such as arn:aws:iam::123456789012:role/NAME")]  # fmt: skip

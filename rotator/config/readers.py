@@ -31,10 +31,7 @@ def readers(target: TargetSettings) -> tuple[Consumer, ...]:
 
 
 def configured(target: TargetSettings, registries: Iterable[str]) -> tuple[Problem, ...]:
-    """Return what programs will not take of a document with just these registries.
-
-    What is wrong lies in the configuration, as with several paths of one host.
-    """
+    """Return what programs don't take of a document with just these registries."""
     if target.content is not Content.DOCKER_CONFIG:
         return ()
     logins = [

@@ -37,10 +37,7 @@ WRONG: Final[Any] = object()
 
 
 class Reading:
-    """What is read from one document: its mappings, what is right in it, and what is wrong.
-
-    `base`: the directory of relative paths; None: there are none.
-    """
+    """What one document holds, right or wrong; `base`: where relative paths in it begin."""
 
     def __init__(self, base: FilePath | None = None) -> None:
         self._base = base

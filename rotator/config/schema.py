@@ -1,6 +1,7 @@
 """The root of the configuration, and its rotations."""
 
 from datetime import timedelta
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -112,14 +113,13 @@ class RotationSettings(Settings, kw_only=True):
     """Entries to take out of every target, also those of others."""
 
     def __post_init__(self) -> None:
-        """Name the sources that have no name."""
+        """Name the sources that have no name: vault, vault-2, vault-3."""
         taken = {source.name for source in self.sources}
         named = []
         for source in self.sources:
-            if source.name:
-                named.append(source)
-                continue
-            name = free_name(source.type, taken)
+            kind = source.type
+            numbered = chain([kind], (f"{kind}-{number}" for number in count(2)))
+            name = source.name or next(one for one in numbered if one not in taken)
             taken.add(name)
             named.append(replace(source, name=name))
         force_setattr(self, "sources", tuple(named))
@@ -159,13 +159,3 @@ class Configuration(Settings, kw_only=True):
     registry_access: RegistryAccessSettings = RegistryAccessSettings()
     rotations: Annotated[tuple[RotationSettings, ...], FILLED]
     """The rotations."""
-
-
-def free_name(wanted: str, taken: set[str]) -> str:
-    """Return the wanted name, numbered where it is taken: vault, vault-2, vault-3."""
-    number = 1
-    name = wanted
-    while name in taken:
-        number += 1
-        name = f"{wanted}-{number}"
-    return name

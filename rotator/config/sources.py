@@ -4,14 +4,13 @@ from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
 
 from rotator.aws.environment import Variant, private_registry, public_registry, variant_of
-from rotator.config.aws import Accounts, Region, RoleArn, SessionName
-from rotator.config.places import FilePath, InputFile, Registry, ServerAddress, Url
-from rotator.config.rules import OneOf, Rule, When
-from rotator.config.settings import Settings
+from rotator.config.places import FilePath, InputFile, Registry, RoleArn, ServerAddress, Url
+from rotator.config.settings import OneOf, Rule, Settings, When
 from rotator.config.types import (
     EACH_ONCE,
     FILLED,
     NO_TEXTS,
+    NUMBER,
     Duration,
     Flag,
     Text,
@@ -21,15 +20,16 @@ from rotator.config.types import (
 )
 from rotator.config.vault_auth import SERVER_RULES, Auth, VaultPath
 
-HelperName = Annotated[
-    str, matching(r"[A-Za-z0-9][A-Za-z0-9._-]*", "the name after docker-credential-, such as gcr")
-]
-HelperTimeout = Annotated[
-    timedelta,
-    matching(
-        r"([1-9]|[1-4][0-9]|50)s", "1s to 50s", lambda text: timedelta(seconds=int(text[:-1]))
-    ),
-]
+AccountId = Annotated[str, matching(r"[0-9]{12}", "an AWS account id of 12 digits", also=NUMBER)]
+Region = Annotated[str, matching(
+    r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", "an AWS region such as eu-west-1")]  # fmt: skip
+SessionName = Annotated[str, matching(
+    r"[A-Za-z0-9_+=,.@-]{2,64}", "2 to 64 letters, digits or _+=,.@-")]  # fmt: skip
+HelperName = Annotated[str, matching(
+    r"[A-Za-z0-9][A-Za-z0-9._-]*", "the name after docker-credential-, such as gcr")]  # fmt: skip
+HelperTimeout = Annotated[timedelta, matching(
+    r"([1-9]|[1-4][0-9]|50)s", "1s to 50s", lambda text: timedelta(seconds=int(text[:-1]))
+)]  # fmt: skip
 
 
 class SourceSettings(Settings, tag_field="type", kw_only=True):
@@ -37,11 +37,6 @@ class SourceSettings(Settings, tag_field="type", kw_only=True):
 
     name: Text = ""
     """The source's name, unique in its rotation; default: the type, numbered where needed."""
-
-    @property
-    def type(self) -> str:
-        """The source's type."""
-        return str(self.__struct_config__.tag)
 
     def known_registries(self) -> frozenset[str] | None:
         """Return the registries that the source serves; None where only a fetch can say."""
@@ -88,14 +83,11 @@ class EcrSourceSettings(AwsSettings, tag="ecr", kw_only=True):
 
     region: Region
     """The region of the registries, such as eu-west-1."""
-    accounts: Accounts | None = None
+    accounts: Annotated[tuple[AccountId, ...], EACH_ONCE] | None = None
     """The accounts whose registries are published; default: the host in the answer."""
 
     def known_registries(self) -> frozenset[str] | None:
-        """Return the accounts' registry hosts and the further ones.
-
-        None where no account is named: only the answer names its host.
-        """
+        """Return the accounts' hosts and the further ones; None where only the answer tells."""
         if self.accounts is None:
             return None
         variant = self.variant()
@@ -121,14 +113,11 @@ class VaultSourceSettings(SourceSettings, tag="vault", kw_only=True):
         *SERVER_RULES,
         OneOf(("registry", "docker_config_field")),
         OneOf(("username", "username_field"), required=False),
-        When(
-            "docker_config_field",
-            forbids=("username", "username_field", "password_field"),
-            hint="the docker config has its own user names and passwords",
-        ),
+        When("docker_config_field", forbids=("username", "username_field", "password_field"),
+            hint="the docker config has its own user names and passwords"),
         When("engine", ("kv1", "dynamic"), forbids=("kv_version_pin",)),
         When("engine", ("kv1", "kv2"), forbids=("parameters", "method", "revoke_after")),
-    )
+    )  # fmt: skip
 
     address: ServerAddress
     """The Vault or OpenBao server, such as https://vault.example.com:8200; or an Agent's or Proxy's

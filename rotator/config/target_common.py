@@ -3,8 +3,7 @@
 from typing import Annotated, Any, ClassVar
 
 from rotator.config.places import Registry
-from rotator.config.rules import Rule, When
-from rotator.config.settings import Settings
+from rotator.config.settings import Rule, Settings, When
 from rotator.config.types import FILLED, Flag, Text
 from rotator.core.model import Content, Merge, Policy
 
@@ -14,14 +13,9 @@ class TargetSettings(Settings, tag_field="type", kw_only=True):
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         When("content", ("username", "password"), needs=("registry",), forbids=("registries",)),
-        When(
-            "content",
-            ("docker_config",),
-            forbids=("registry",),
-            by_default=True,
-            hint="write `content: username` or `password` with it, or `registries` for a filter",
-        ),
-    )
+        When("content", ("docker_config",), forbids=("registry",), by_default=True,
+            hint="write `content: username` or `password` with it, or `registries` for a filter"),
+    )  # fmt: skip
 
     enabled: Flag = True
     """false: paused, nothing is written here."""
@@ -35,11 +29,6 @@ class TargetSettings(Settings, tag_field="type", kw_only=True):
     """What is published: a whole docker config, or one registry's user name or password."""
     registry: Registry | None = None
     """The registry whose user name or password is published."""
-
-    @property
-    def type(self) -> str:
-        """The target's type."""
-        return str(self.__struct_config__.tag)
 
     def where(self) -> str:
         """Return the place in one word, as it stands in the default name."""

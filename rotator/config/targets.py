@@ -6,7 +6,7 @@ from itertools import product
 from typing import Annotated, Any, ClassVar, Literal
 
 from rotator.config.places import FilePath, InputFile, ServerAddress, Url, VariableName
-from rotator.config.rules import OneOf, Rule, When
+from rotator.config.settings import OneOf, Rule, When
 from rotator.config.target_common import NamedTargetSettings, TargetSettings
 from rotator.config.types import (
     EACH_ONCE,
@@ -32,55 +32,30 @@ _SUBDOMAIN = r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[
 _PART = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 _PREFIX = r"((?=[^/]{1,253}/)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*/)?"
 
-KubernetesLabel = Annotated[
-    str, matching(_LABEL, "a Kubernetes name: at most 63 small letters, digits and -")
-]
-NamespacePattern = Annotated[
-    str,
-    matching(r"[a-z0-9*]([a-z0-9*-]{0,61}[a-z0-9*])?", "a namespace, or a pattern such as team-*,"),
-]
-KubernetesName = Annotated[
-    str,
-    matching(
-        _SUBDOMAIN,
-        "a Kubernetes name: small letters, digits, - and ., with a letter or digit beside each .",
-    ),
-]
-DataKey = Annotated[
-    str,
-    matching(
-        r"(?!\.\.)(?!\.$)[A-Za-z0-9._-]{1,253}",
-        "a key of letters, digits, - _ or ., not . and not beginning with ..,",
-    ),
-]
-LabelKey = Annotated[
-    str,
-    matching(
-        _PREFIX + _PART,
-        "a label's or annotation's name such as example.com/team",
-    ),
-]
-LabelValue = Annotated[
-    str, matching(f"({_PART})?", "a label's value of at most 63 letters, digits, - _ and .,")
-]
+KubernetesLabel = Annotated[str, matching(
+    _LABEL, "a Kubernetes name: at most 63 small letters, digits and -")]  # fmt: skip
+NamespacePattern = Annotated[str, matching(
+    r"[a-z0-9*]([a-z0-9*-]{0,61}[a-z0-9*])?", "a namespace, or a pattern such as team-*,"
+)]  # fmt: skip
+KubernetesName = Annotated[str, matching(_SUBDOMAIN,
+    "a Kubernetes name: small letters, digits, - and ., with a letter or digit beside each ."
+)]  # fmt: skip
+DataKey = Annotated[str, matching(r"(?!\.\.)(?!\.$)[A-Za-z0-9._-]{1,253}",
+    "a key of letters, digits, - _ or ., not . and not beginning with ..,")]  # fmt: skip
+LabelKey = Annotated[str, matching(
+    _PREFIX + _PART, "a label's or annotation's name such as example.com/team")]  # fmt: skip
+LabelValue = Annotated[str, matching(
+    f"({_PART})?", "a label's value of at most 63 letters, digits, - _ and .,")]  # fmt: skip
 Labels = Mapping[LabelKey, LabelValue]
-VariableKey = Annotated[
-    str, matching(r"[A-Za-z0-9_]{1,255}", "a variable's name: letters, digits and _")
-]
+VariableKey = Annotated[str, matching(
+    r"[A-Za-z0-9_]{1,255}", "a variable's name: letters, digits and _")]  # fmt: skip
 Description = Annotated[str, matching(r".{1,255}", "a text of 255 characters at most")]
-Yes = Annotated[
-    bool,
-    matching(f"({'|'.join(TRUE)})", "true (or leave it out)", lambda _: True, also={"const": True}),
-]
+Yes = Annotated[bool, matching(
+    f"({'|'.join(TRUE)})", "true (or leave it out)", lambda _: True, also={"const": True}
+)]  # fmt: skip
 FieldName = Annotated[str, matching(r"\S+", "a field's name without white space")]
-GitlabPath = Annotated[
-    str,
-    matching(
-        r"[A-Za-z0-9_]([A-Za-z0-9_./-]*[A-Za-z0-9_.-])?",
-        "a path such as team/apps, or an id, without slash at either end,",
-        also=NUMBER,
-    ),
-]
+GitlabPath = Annotated[str, matching(r"[A-Za-z0-9_]([A-Za-z0-9_./-]*[A-Za-z0-9_.-])?",
+    "a path such as team/apps, or an id, without slash at either end,", also=NUMBER)]  # fmt: skip
 
 
 class FileTargetSettings(NamedTargetSettings, tag="file", kw_only=True):
@@ -171,20 +146,11 @@ class KubernetesSecretTargetSettings(
     """A Secret."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
-        When(
-            "secret_type",
-            (DOCKER_CONFIG_JSON,),
-            forbids=("key",),
-            hint=f"Kubernetes wants the key {DOCKER_CONFIG_JSON_KEY} in it",
-        ),
-        When(
-            "secret_type",
-            ("Opaque",),
-            forbids=("service_accounts",),
-            by_default=True,
-            hint=f"pods pull with a Secret of `secret_type: {DOCKER_CONFIG_JSON}` only",
-        ),
-    )
+        When("secret_type", (DOCKER_CONFIG_JSON,), forbids=("key",),
+            hint=f"Kubernetes wants the key {DOCKER_CONFIG_JSON_KEY} in it"),
+        When("secret_type", ("Opaque",), forbids=("service_accounts",), by_default=True,
+            hint=f"pods pull with a Secret of `secret_type: {DOCKER_CONFIG_JSON}` only"),
+    )  # fmt: skip
 
     secret_type: Literal["Opaque", "kubernetes.io/dockerconfigjson"] = "Opaque"  # noqa: S105  no secret
     """Opaque, or the type that `imagePullSecrets` take."""
@@ -211,16 +177,8 @@ class GitlabVariableTargetSettings(NamedTargetSettings, tag="gitlab_variable", k
     RULES: ClassVar[tuple[Rule, ...]] = (
         OneOf(("group", "project", "instance")),
         OneOf(("token_file", "token_env")),
-        When(
-            "instance",
-            forbids=("environment_scope",),
-            hint="an instance's variables have none",
-        ),
-        When(
-            "rotate_before",
-            needs=("token_file",),
-            hint="the new access token is written there",
-        ),
+        When("instance", forbids=("environment_scope",), hint="an instance's variables have none"),
+        When("rotate_before", needs=("token_file",), hint="the new access token is written there"),
     )
 
     url: Url

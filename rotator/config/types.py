@@ -8,6 +8,7 @@ key's name. Paths, hosts and URLs are in `places`.
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -42,11 +43,8 @@ class Value:
         return self._check(value, base) if self._beside else self._check(value)
 
 
-FILLED = Meta(min_length=1)
-"""Annotates a list of at least one item."""
-
-EACH_ONCE = Meta(min_length=1, extra_json_schema={"uniqueItems": True})
-"""Annotates a list of at least one item in which none is there twice."""
+FILLED = Meta(min_length=1)  # annotates a list of at least one item
+EACH_ONCE = Meta(min_length=1, extra_json_schema={"uniqueItems": True})  # each of them once
 
 
 def text_of(value: object, wanted: str) -> str:
@@ -81,10 +79,6 @@ def matching(
     return Value(check, form(pattern, **schema))
 
 
-def _text(value: object) -> str:
-    return text_of(value, "a text")
-
-
 def _mode(value: object) -> int:
     wanted = 'a mode of three octal digits such as "0600"'
     text = text_of(value, wanted)
@@ -102,33 +96,21 @@ FLAG = f"({'|'.join(_FLAGS)})"
 WHOLES = {"type": "integer", "minimum": 1, "maximum": 999999999}
 NUMBER = {"type": "integer", "minimum": 0}
 
-Text = Annotated[str, Value(_text, {"type": ["string", "number", "boolean"], "pattern": r"\S"})]
+Text = Annotated[str, Value(
+    partial(text_of, wanted="a text"), {"type": ["string", "number", "boolean"], "pattern": r"\S"}
+)]  # fmt: skip
 NO_TEXTS: Mapping[str, str] = MappingProxyType({})
 Texts = Mapping[Text, Text]
-Duration = Annotated[
-    timedelta,
-    matching(
-        DURATION,
-        "a duration such as 90s, 30m, 12h or 7d",
-        lambda text: timedelta(seconds=int(text[:-1]) * SECONDS[text[-1]]),
-        " (one whole number above 0 and one unit)",
-        examples=["90s", "12h"],
-    ),
-]
-Percent = Annotated[
-    float,
-    matching(
-        PERCENT,
-        "a percentage below 100 such as 50%",
-        lambda text: float(text[:-1]) / 100,
-        examples=["50%"],
-    ),
-]
-Flag = Annotated[
-    bool,
-    matching(FLAG, "true or false", lambda text: text.lower() in TRUE, also={"type": "boolean"}),
-]
+Duration = Annotated[timedelta, matching(
+    DURATION, "a duration such as 90s, 30m, 12h or 7d",
+    lambda text: timedelta(seconds=int(text[:-1]) * SECONDS[text[-1]]),
+    " (one whole number above 0 and one unit)", examples=["90s", "12h"])]  # fmt: skip
+Percent = Annotated[float, matching(
+    PERCENT, "a percentage below 100 such as 50%", lambda text: float(text[:-1]) / 100,
+    examples=["50%"])]  # fmt: skip
+Flag = Annotated[bool, matching(
+    FLAG, "true or false", lambda text: text.lower() in TRUE, also={"type": "boolean"}
+)]  # fmt: skip
 Whole = Annotated[int, matching(WHOLE, "a whole number above 0", int, also=WHOLES)]
-FileMode = Annotated[
-    int, Value(_mode, form(MODE, {"type": "integer", "minimum": 100, "maximum": 775}))
-]
+FileMode = Annotated[int, Value(
+    _mode, form(MODE, {"type": "integer", "minimum": 100, "maximum": 775}))]  # fmt: skip

@@ -3,24 +3,17 @@
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from rotator.config.aws import RoleArn
-from rotator.config.places import InputFile, Url, VariableName
-from rotator.config.rules import OneOf, Rule, When
-from rotator.config.settings import Settings
+from rotator.config.places import InputFile, RoleArn, Url, VariableName
+from rotator.config.settings import OneOf, Rule, Settings, When
 from rotator.config.types import Text, matching
 
 SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 # A segment `..` would lead to another endpoint of the API.
 _SEGMENT = r"(?!\.\.?(/|$))[^/\s?#]+"
-VaultPath = Annotated[
-    str,
-    matching(
-        rf"{_SEGMENT}(/{_SEGMENT})*",
-        "a path such as secret/registries/harbor",
-        hint=", without slash at either end, white space, `?`, `#`, `.` or `..`",
-    ),
-]
+VaultPath = Annotated[str, matching(
+    rf"{_SEGMENT}(/{_SEGMENT})*", "a path such as secret/registries/harbor",
+    hint=", without slash at either end, white space, `?`, `#`, `.` or `..`")]  # fmt: skip
 
 
 class AuthSettings(Settings, tag_field="method", kw_only=True):
@@ -32,31 +25,38 @@ class AuthSettings(Settings, tag_field="method", kw_only=True):
     @property
     def method(self) -> str:
         """The login method."""
-        return str(self.__struct_config__.tag)
+        return self.type
 
 
-class TokenAuthSettings(AuthSettings, tag="token", kw_only=True):
+class MountedAuthSettings(AuthSettings, kw_only=True):
+    """A login method of the server."""
+
+    mount: VaultPath = ""
+    """Where the login method is mounted; default: the method's name."""
+
+    def __post_init__(self) -> None:
+        """Fill in the default."""
+        self.fill("mount", self.method)
+
+
+class TokenAuthSettings(MountedAuthSettings, tag="token", kw_only=True):
     """A token that somebody else made."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (OneOf(("token_file", "token_env")),)
 
-    mount: VaultPath = "token"
-    """Where the login method is mounted; default: the method's name."""
     token_file: InputFile | None = None
     """The file that holds the token."""
     token_env: VariableName | None = None
     """The environment variable that holds the token."""
 
 
-class ApproleAuthSettings(AuthSettings, tag="approle", kw_only=True):
+class ApproleAuthSettings(MountedAuthSettings, tag="approle", kw_only=True):
     """A role id and, where the role asks for one, a secret id."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         OneOf(("secret_id_file", "secret_id_env"), required=False),
     )
 
-    mount: VaultPath = "approle"
-    """Where the login method is mounted; default: the method's name."""
     role_id: Text
     """The role's id; no secret by itself."""
     secret_id_file: InputFile | None = None
@@ -65,53 +65,43 @@ class ApproleAuthSettings(AuthSettings, tag="approle", kw_only=True):
     """The environment variable that holds the secret id."""
 
 
-class KubernetesAuthSettings(AuthSettings, tag="kubernetes", kw_only=True):
+class KubernetesAuthSettings(MountedAuthSettings, tag="kubernetes", kw_only=True):
     """The pod's service account."""
 
-    mount: VaultPath = "kubernetes"
-    """Where the login method is mounted; default: the method's name."""
     role: Text
     """The role to log in as."""
     jwt_file: InputFile = SERVICE_ACCOUNT_TOKEN
     """The service account's token; default: where Kubernetes puts it."""
 
 
-class JwtAuthSettings(AuthSettings, tag="jwt", kw_only=True):
+class JwtAuthSettings(MountedAuthSettings, tag="jwt", kw_only=True):
     """A JWT from a file that somebody keeps fresh."""
 
-    mount: VaultPath = "jwt"
-    """Where the login method is mounted; default: the method's name."""
     role: Text | None = None
     """The role to log in as; default: the server's own default role."""
     jwt_file: InputFile
     """The file that holds the JWT."""
 
 
-class CertAuthSettings(AuthSettings, tag="cert", kw_only=True):
+class CertAuthSettings(MountedAuthSettings, tag="cert", kw_only=True):
     """The TLS certificate in `client_cert_file`."""
 
-    mount: VaultPath = "cert"
-    """Where the login method is mounted; default: the method's name."""
     role: Text | None = None
     """The role to log in as; default: the first one that fits the certificate."""
 
 
-class UserpassAuthSettings(AuthSettings, tag="userpass", kw_only=True):
+class UserpassAuthSettings(MountedAuthSettings, tag="userpass", kw_only=True):
     """A user and a password."""
 
-    mount: VaultPath = "userpass"
-    """Where the login method is mounted; default: the method's name."""
     username: Text
     """The user."""
     password_file: InputFile
     """The file that holds the password."""
 
 
-class AwsAuthSettings(AuthSettings, tag="aws", kw_only=True):
+class AwsAuthSettings(MountedAuthSettings, tag="aws", kw_only=True):
     """The AWS identity of this machine or pod, shown by a signed STS request."""
 
-    mount: VaultPath = "aws"
-    """Where the login method is mounted; default: the method's name."""
     role: Text | None = None
     """The role to log in as; default: the one named like the IAM role or user."""
     region: Text | None = None

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
 
-BODY_LIMIT = 64 * 1024
-HEADER_LIMIT = 8 * 1024
+BODY_LIMIT, HEADER_LIMIT = 64 * 1024, 8 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 3
 _UNAUTHORIZED, _SERVER_ERROR = 401, 500
@@ -92,11 +91,8 @@ class Client:
         self._adapter.close()
 
     def get(self, url: str, authorization: str | None = None) -> Answer:
-        """Return what `url` answers, redirected at most three times, and only to the same origin.
-
-        Raises `NoAnswerError`.
-        """
-        headers = {} if authorization is None else {"Authorization": authorization}
+        """Return what `url` answers, redirected within its origin only; raise `NoAnswerError`."""
+        headers = {"Authorization": authorization} if authorization else {}
         for _ in range(_MOST_REDIRECTS + 1):
             answer, location = self._send("GET", url, headers)
             if answer.status not in _REDIRECTS:
@@ -108,10 +104,7 @@ class Client:
         raise NoAnswerError(f"it redirects more than {_MOST_REDIRECTS} times")
 
     def post(self, url: str, form: Mapping[str, str]) -> Answer:
-        """Return what `url` answers to a form, which is sent to no other address.
-
-        Raises `NoAnswerError`.
-        """
+        """Return what `url` answers to a form, which goes nowhere else; raise `NoAnswerError`."""
         answer, location = self._send("POST", url, {}, form)
         if answer.status in _REDIRECTS:
             raise _redirected(_joined(url, location))

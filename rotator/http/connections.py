@@ -10,6 +10,7 @@ import math
 import socket
 import time
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, cast
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 Addresses = list[tuple[Any, ...]]
 
+# Load balancers, firewalls and NAT gateways forget a connection after a minute or some, and many of
+# them without a word: the next request on it would be lost.
+_LONGEST_IDLE = 30.0
+
 
 class NameServerTimeoutError(ConnectTimeoutError):
     """The name server did not answer in time."""
@@ -36,7 +41,9 @@ class _Timed:
     def __init__(self, *args: Any, deadline: Callable[[], float], **named: Any) -> None:
         super().__init__(*args, **named)
         self._deadline = deadline
-        self.response_class = partial(_response, deadline)
+        self.response_class = lambda *args, **named: TimedResponse(
+            *args, deadline=deadline(), **named
+        )
 
     def _new_conn(self) -> socket.socket:
         return _connected(cast("HTTPConnection", self), self._deadline())
@@ -55,6 +62,26 @@ class TimedHttps(_Timed, HTTPSConnection):  # type: ignore[misc]  # as above
         self.is_verified = True
 
 
+class Idle:
+    """Has connections closed (`close`) that were idle too long; `clock` only grows."""
+
+    def __init__(
+        self, close: Callable[[], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._close = close
+        self._clock = clock
+        self._used_at = clock()
+        self._lock = Lock()
+
+    def end(self) -> None:
+        """To be called before each use, from any thread."""
+        with self._lock:
+            now = self._clock()
+            if now - self._used_at > _LONGEST_IDLE:
+                self._close()
+            self._used_at = now
+
+
 def limit(pool: Any, deadline: Callable[[], float]) -> Any:
     """Let the connections of a pool have this deadline; return the pool."""
     kind = TimedHttps if pool.scheme == "https" else TimedHttp
@@ -68,15 +95,11 @@ def look_up(host: str, port: int, deadline: float) -> Addresses:
     Raises `TimeoutError` at the deadline: `getaddrinfo` can't be interrupted, so it runs in a
     thread that is left behind. A second look-up of the same name waits for that thread.
     """
-    try:
+    with suppress(ValueError):
         ipaddress.ip_address(host)
-    except ValueError:
-        pass
-    else:
         return socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
     with _lock:
-        answer = _running.get((host, port))
-        if answer is None:
+        if (answer := _running.get((host, port))) is None:
             answer = _running[host, port] = Future()
             Thread(target=_ask_name_server, args=(host, port, answer), daemon=True).start()
     return answer.result(max(0.0, deadline - time.monotonic()))
@@ -89,17 +112,12 @@ _running: dict[tuple[str, int], Future[Addresses]] = {}
 def _ask_name_server(host: str, port: int, answer: Future[Addresses]) -> None:
     try:
         found = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
+        done = partial(answer.set_result, found)
     except Exception as error:  # noqa: BLE001  those who wait get it
-        _forget(host, port)
-        answer.set_exception(error)
-    else:
-        _forget(host, port)
-        answer.set_result(found)
-
-
-def _forget(host: str, port: int) -> None:
+        done = partial(answer.set_exception, error)
     with _lock:
         del _running[host, port]
+    done()
 
 
 def _connected(connection: HTTPConnection, deadline: float) -> socket.socket:
@@ -146,7 +164,3 @@ def _first_that_listens(
 def _left(deadline: float) -> float:
     """Return the seconds until then; 0 would mean that a socket does not wait at all."""
     return max(0.001, deadline - time.monotonic())
-
-
-def _response(deadline: Callable[[], float], *args: Any, **named: Any) -> TimedResponse:
-    return TimedResponse(*args, deadline=deadline(), **named)

@@ -86,7 +86,10 @@ def on(
             and (raised is None or isinstance(error, raised))
             and (errno is None or _is_one_of(number, errno))
             # `re` compiles it at its first use: most runs search for none of a table's dozens.
-            and (text is None or _found(text, evidence.text or str(error or "")))
+            and (
+                text is None
+                or re.search(text, evidence.text or str(error or ""), re.IGNORECASE) is not None
+            )
         )
 
     return matches
@@ -123,7 +126,3 @@ def _is_one_of(value: object, wanted: object) -> bool:
     if isinstance(wanted, int | str):
         return value == wanted
     return isinstance(wanted, Container) and value in wanted
-
-
-def _found(pattern: str, text: str) -> bool:
-    return re.search(pattern, text, re.IGNORECASE) is not None

@@ -9,8 +9,7 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-LONGEST = 86_400.0
-"""Seconds: a server that asks for more is asked again after a day."""
+LONGEST = 86_400.0  # seconds: a server that asks for more is asked again after a day
 
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 

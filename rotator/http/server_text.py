@@ -14,8 +14,7 @@ from urllib.parse import quote, quote_plus
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-LONGEST = 300
-"""Characters that are shown of what a server says."""
+LONGEST = 300  # characters that are shown of what a server says
 
 _MOST_READ = 10_000
 _HIDDEN = "***"

@@ -15,16 +15,14 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from rotator.http.connections import limit
-from rotator.http.idle import Idle
+from rotator.http.connections import Idle, limit
 from rotator.http.reading import body_of
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Mapping
 
-LIMIT = 4 * 1024 * 1024
-"""Bytes of one answer. The documents that rotator keeps are some kilobytes."""
+LIMIT = 4 * 1024 * 1024  # bytes of one answer; our documents are some kilobytes
 
 
 class AnswerTooLongError(requests.RequestException):
@@ -71,10 +69,7 @@ class TimedAdapter(HTTPAdapter):
 
 
 class BoundedAdapter(TimedAdapter):
-    """Reads each answer at once: within `seconds`, and up to `LIMIT` bytes.
-
-    Besides what `requests` raises, `send` raises `AnswerTooLongError`.
-    """
+    """Reads an answer at once, in `seconds`; raises `AnswerTooLongError` over `LIMIT`."""
 
     def __init__(
         self, seconds: float, clock: Callable[[], float] = time.monotonic, **options: Any

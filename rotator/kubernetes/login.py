@@ -17,7 +17,6 @@ from msgspec import Struct
 from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.core.model import Secret
 from rotator.system import program
-from rotator.system.program_environment import passed_on
 from rotator.system.secret_input import SecretInput
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def log_in(user: User, cluster: Cluster, plugin_seconds: float, hint: str) -> Lo
 
 def _run(plugin: Plugin, cluster: Cluster, seconds: float, hint: str) -> Login:
     environment = {
-        **passed_on(os.environ),
+        **program.passed_on(os.environ),
         **dict(plugin.env),
         "KUBERNETES_EXEC_INFO": json.dumps(_request(plugin, cluster)),
     }

@@ -5,16 +5,17 @@ answer that is worse than the one without a login. A proxy, a firewall, a login 
 in trouble must never make a good credential look bad, so everything else is unknown.
 
 The error document: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
+`WWW-Authenticate`: https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, NamedTuple
 
 from rotator.core.model import Proof, Verdict
 from rotator.http.client import NoAnswerError
 from rotator.http.reading import json_in
-from rotator.registry.challenge import challenges
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +28,48 @@ _PROXY, _THROTTLED, _SERVER_ERROR = 407, 429, 500
 
 # Codes of a registry's error document that are about the registry and not about the login.
 _TROUBLE = frozenset({"TOOMANYREQUESTS", "UNAVAILABLE", "UNKNOWN"})
+
+_MOST_CHALLENGES = 8
+
+# A scheme, or a parameter: a name, and where it is a parameter, "=" and its value.
+_PART = re.compile(r"""([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s?=\s?("(?:[^"\\]|\\.)*"|[^\s,"]*))?""")
+
+
+class Challenge(NamedTuple):
+    """One way in that a registry offers: `basic` or `bearer`, and its parameters."""
+
+    scheme: str
+    parameters: dict[str, str]
+
+
+def challenges(header: str) -> list[Challenge]:
+    """Return the challenges of a `WWW-Authenticate` header in their order.
+
+    Other text is skipped. Several challenges may stand in one header, separated by commas like
+    their parameters; of a parameter that is there twice the first counts.
+    """
+    found: list[Challenge] = []
+    for part in _PART.finditer(header):
+        name, value = part[1].lower(), part[2]
+        if value is None:
+            if len(found) == _MOST_CHALLENGES:
+                break
+            found.append(Challenge(name, {}))
+        elif found:
+            quoted = value[:1] == '"'
+            text = re.sub(r"\\(.)", r"\1", value[1:-1]) if quoted else value
+            found[-1].parameters.setdefault(name, text)
+    return found
+
+
+def usable(header: str, *, for_token: bool) -> Challenge | None:
+    """Return the first challenge that a login can meet, `for_token` an identity token.
+
+    Where no challenge is made for that, it is the first that any docker login can meet.
+    """
+    found = [one for one in challenges(header) if one.scheme in ("basic", "bearer")]
+    bearer = [one for one in found if one.scheme == "bearer"]
+    return next(iter((for_token and bearer) or found), None)
 
 
 def judged(
@@ -85,10 +128,9 @@ def _refused(
 def registry_error(body: bytes) -> tuple[str, str]:
     """Return code and message of the first error in a registry's document; empty where none is."""
     match json_in(body):
-        case {"errors": [{"code": str(code), "message": str(message)}, *_]}:
-            return code, message
-        case {"errors": [{"code": str(code)}, *_]}:
-            return code, ""
+        case {"errors": [{"code": str(code), **more}, *_]}:
+            message = more.get("message")
+            return code, message if isinstance(message, str) else ""
     return "", ""
 
 

@@ -26,8 +26,7 @@ from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryEr
 from rotator.core.model import Credential, Secret
 from rotator.core.ports import Clock, Source
 from rotator.http.error_rules import ErrorRule, Evidence, classify, on
-from rotator.system.program import ProgramOutputError, ProgramTimeoutError, run
-from rotator.system.program_environment import passed_on
+from rotator.system.program import ProgramOutputError, ProgramTimeoutError, passed_on, run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from rotator.system import rename
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _FS_IOC_GETFLAGS = 0x80086601
 _APPEND_ONLY = 0x20
+
+EXCHANGE, _NOREPLACE = 2, 1
+"""Flags of `renameat2`: two files change names at one instant; the name must be free."""
 
 
 class Draft(Struct):
@@ -50,7 +51,7 @@ class Draft(Struct):
         except FileExistsError:
             raise
         except OSError:  # a file system without links, such as a memory stick's
-            rename.renameat2(self.directory, self.name, name, rename.NOREPLACE)
+            renameat2(self.directory, self.name, name, _NOREPLACE)
             self.temporary = False
 
 
@@ -136,6 +137,18 @@ def remove_abandoned(opened: int, found: str) -> None:
 def prefix(name: str) -> str:
     """Return how the names of all drafts of a file begin."""
     return f".{name}.rotator-"
+
+
+def renameat2(directory: int, old: str, new: str, flags: int) -> None:
+    """Rename within an open directory, with flags that `os.rename` lacks; raise `OSError`."""
+    import ctypes  # noqa: PLC0415  seldom needed, and slow to load
+
+    function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if function is None:  # pragma: no cover  a C library without it, such as an older musl
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    if function(directory, os.fsencode(old), directory, os.fsencode(new), flags):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), old, None, new)
 
 
 def sync_directory(opened: int) -> None:

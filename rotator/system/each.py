@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -22,8 +24,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-AT_ONCE = 16
-"""Calls at the same time on the items of one server."""
+AT_ONCE = 16  # calls at the same time on the items of one server
 
 # In shares of a call's time: what is a quick answer, and how long a server may give none.
 _QUICK, _PATIENCE = 0.25, 1.5
@@ -50,10 +51,12 @@ class ThreadedEach:
         queues: dict[object, _Queue] = {}
         for item in items:
             if stuck := next((one for one in hanging if one.item == item), None):
-                asked.append(self._still(stuck))
+                since = stuck.age(self._clock())
+                hangs = f"not called: the last call still hangs, for {since:.3g} s now"
+                asked.append(_timeout(hangs))
                 continue
-            named = item.server if isinstance(item, Target) else None
-            server = named or object()  # an item that names none waits for nobody
+            # An item that names no server waits for nobody.
+            server = (isinstance(item, Target) and item.server) or object()
             if server not in queues:
                 queues[server] = _Queue(self._running, seconds, self._clock)
             one = _Call(call, item, queues[server])
@@ -68,23 +71,18 @@ class ThreadedEach:
         """Return the items on which a call is still running; between cycles these hang."""
         return [one.item for one in tuple(self._running)]
 
-    def _still(self, stuck: _Call[Any, Any]) -> TemporaryError:
-        since = stuck.age(self._clock())
-        return _timeout(f"not called: the last call still hangs, for {since:.3g} s now")
 
-
+@dataclass(eq=False)
 class _Call(Generic[Item, Answer]):
     """One call on one item; `answer` counts once `done` is set. `started`: None while it waits."""
 
-    answer: Answer | Exception
-
-    def __init__(self, call: Callable[[Item], Answer], item: Item, queue: _Queue) -> None:
-        self.item = item
-        self.queue = queue
-        self.started: float | None = None
-        self.done = Event()
-        self.given_up = False
-        self._call = call
+    call: Callable[[Item], Answer]
+    item: Item
+    queue: _Queue
+    answer: Any = None
+    started: float | None = None
+    given_up: bool = False
+    done: Event = field(default_factory=Event)
 
     def age(self, now: float) -> float:
         """Return the seconds since it began; 0 while it waits."""
@@ -93,13 +91,14 @@ class _Call(Generic[Item, Answer]):
     def run(self) -> None:
         """Make the call and keep what comes of it."""
         try:
-            self.answer = self._call(self.item)
+            self.answer = self.call(self.item)
         except Exception as error:  # noqa: BLE001  an exception is an answer
             self.answer = error
         except BaseException as error:  # noqa: BLE001  a library that calls sys.exit() ends nobody
             self.answer = RuntimeError(f"the call raised {type(error).__name__}")
 
 
+@dataclass
 class _Queue:
     """The calls on one server, or a single one: made by threads that take the next that waits.
 
@@ -108,26 +107,20 @@ class _Queue:
     about two calls' time, whatever the number of its items.
     """
 
-    def __init__(
-        self, running: set[_Call[Any, Any]], seconds: float, clock: Callable[[], float]
-    ) -> None:
-        self.waiting: deque[_Call[Any, Any]] = deque()
-        self._running = running
-        self._seconds = seconds
-        self._clock = clock
-        self._quick_at: float | None = None
+    running: set[_Call[Any, Any]]
+    seconds: float
+    clock: Callable[[], float]
+    waiting: deque[_Call[Any, Any]] = field(default_factory=deque)
+    quick_at: float | None = None
 
     def start(self) -> None:
         """Start one more thread."""
         Thread(target=self._work, daemon=True).start()
 
     def answer(self, one: _Call[Any, Any]) -> Any:
-        """Return a call's answer, or an error when its time ends first.
-
-        To be asked for in the calls' order: so there is a thread that takes the one that waits.
-        """
-        while not one.done.wait(max(0.0, self._seconds - one.age(self._clock()))):
-            if (age := one.age(self._clock())) >= self._seconds:
+        """Return a call's answer, or an error when its time ends; ask in the calls' order."""
+        while not one.done.wait(max(0.0, self.seconds - one.age(self.clock()))):
+            if (age := one.age(self.clock())) >= self.seconds:
                 one.given_up = True
                 if self.waiting:
                     self.start()
@@ -137,30 +130,29 @@ class _Queue:
     def _work(self) -> None:
         while one := self._next():
             one.run()
-            self._running.discard(one)
+            self.running.discard(one)
             one.done.set()
-            now = self._clock()
-            if one.age(now) < self._seconds * _QUICK:
-                self._quick_at = now
+            now = self.clock()
+            if one.age(now) < self.seconds * _QUICK:
+                self.quick_at = now
             if one.given_up:
                 return
 
     def _next(self) -> _Call[Any, Any] | None:
         """Return the next call, to be made at once; None where none is left."""
-        while self.waiting:
-            try:
-                one = self.waiting.popleft()
-            except IndexError:  # another thread was quicker
-                break
-            now = self._clock()
-            if self._quick_at is None:
-                self._quick_at = now
-            if now - self._quick_at < self._seconds * _PATIENCE:
-                one.started = now
-                self._running.add(one)
-                return one
-            one.answer = _timeout("not called: no call before it on the same server got an answer")
-            one.done.set()
+        with suppress(IndexError):  # threads may take the last one at the same time
+            while one := self.waiting.popleft():
+                now = self.clock()
+                if self.quick_at is None:
+                    self.quick_at = now
+                if now - self.quick_at < self.seconds * _PATIENCE:
+                    one.started = now
+                    self.running.add(one)
+                    return one
+                one.answer = _timeout(
+                    "not called: no call before it on the same server got an answer"
+                )
+                one.done.set()
         return None
 
 

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
 KEY = "fingerprint.key"
 KEY_BYTES = 32
-SET_ASIDE = 3
-"""How many unreadable files stay there for a person to read."""
+SET_ASIDE = 3  # how many unreadable files stay there for a person to read
 
 
 class _Header(Struct):
@@ -48,20 +47,21 @@ class FileJournal:
 
     def __init__(self, state_dir: Path, rotation: str, warn: Callable[[str], None]) -> None:
         self._dir = state_dir
+        self._rotation = rotation
         self._name = f"{rotation}.json"
         self._warn = warn
         self._unsaved: Record | None = None
         self._warned = False
         self._key: bytes | None = None
-        self._refuse_newer(state_dir / self._name)
+        _refuse_newer(state_dir / self._name)
 
     def load(self) -> Record:
         """Return the record last saved, or an empty one where there is none to be read."""
         if self._unsaved is not None:
             return self._unsaved
         try:
-            return Record.parse((self._dir / self._name).read_text("utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
+            return state.saved_record(self._dir, self._rotation)
+        except NotADirectoryError:
             return Record()
         except (OSError, ValueError) as error:
             self._set_aside(self._name, error)
@@ -76,7 +76,7 @@ class FileJournal:
             self._write(self._name, f"{record.dump()}\n", lasting=lasting)
         except OSError as error:
             self._unsaved = record
-            self._cannot_write(error)
+            self._cannot_write(f"the state directory {self._dir} cannot be written ({error})")
         else:
             self._unsaved = None
             self._warned = False
@@ -87,19 +87,6 @@ class FileJournal:
             self._key = self._read_key() or self._make_key()
         return fingerprint(self._key, text)
 
-    def _refuse_newer(self, path: Path) -> None:
-        try:
-            version = decode_json(path.read_bytes(), _Header).version
-        except (OSError, ValueError):  # `load` says what is wrong with it
-            return
-        if version > VERSION:
-            newer = (
-                f"{path} was written by a newer rotator (version {version} of the journal; this one"
-                f" knows {VERSION}). Install that rotator again, or give up the journal, which"
-                f" costs a renewal: mv {path} {path}.newer"
-            )
-            raise ConfigError([newer])
-
     def _make_key(self) -> bytes:
         key = secrets.token_bytes(KEY_BYTES)
         try:
@@ -107,7 +94,7 @@ class FileJournal:
         except FileExistsError:  # another rotation was quicker: its key is everybody's
             return self._read_key() or key
         except OSError as error:
-            self._cannot_write(error)
+            self._cannot_write(f"the state directory {self._dir} cannot be written ({error})")
         return key
 
     def _read_key(self) -> bytes | None:
@@ -138,20 +125,27 @@ class FileJournal:
                     newer.replace(older)
             path.replace(aside[0])
         except OSError as error:
-            self._warn_once(f"{path} cannot be read ({why}) nor set aside ({error})")
+            self._cannot_write(f"{path} cannot be read ({why}) nor set aside ({error})")
         else:
             self._warn(f"{path} cannot be read ({why}): set aside as {aside[0]}, starting afresh")
 
-    def _cannot_write(self, error: OSError) -> None:
-        self._warn_once(f"the state directory {self._dir} cannot be written ({error})")
-
-    def _warn_once(self, what: str) -> None:
+    def _cannot_write(self, what: str) -> None:
         if not self._warned:
             self._warned = True
             self._warn(
                 f"{what}: going on without; each restart then costs a renewal. Let the user that "
                 f"runs rotator write there (ls -ld {self._dir}), or set `state_dir`"
             )
+
+
+def _refuse_newer(path: Path) -> None:
+    with suppress(OSError, ValueError):  # `load` says what is wrong with it
+        version = decode_json(path.read_bytes(), _Header).version
+        if version > VERSION:
+            newer = f"newer rotator (version {version} of the journal; this one knows {VERSION})"
+            todo = f"give up the journal, which costs a renewal: mv {path} {path}.newer"
+            message = f"{path} was written by a {newer}. Install that rotator again, or {todo}"
+            raise ConfigError([message])
 
 
 def fingerprint(key: bytes, text: str) -> str:

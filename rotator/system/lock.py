@@ -25,23 +25,20 @@ if TYPE_CHECKING:
 # `rotator status` takes the daemon's lock for an instant, to learn whether somebody holds it.
 _STATUS_HOLDS_IT = 0.5
 
-PAUSE = 0.1
-"""Seconds between two tries."""
-
-_SHORT_PAUSE = 0.005
+# Seconds between two tries: for a lock that is held for a cycle, and for one held for a write.
+_PAUSE, _SHORT_PAUSE = 0.1, 0.005
 
 
 def daemon_lock(state_dir: Path, warn: Callable[[str], None]) -> AbstractContextManager[None]:
     """Hold the daemon's lock for the block; raise `LockHeldError` where another daemon has it."""
-    return lock(state_dir / "daemon.lock", "the daemon's lock", _STATUS_HOLDS_IT, warn)
+    return lock(_daemon_path(state_dir), "the daemon's lock", _STATUS_HOLDS_IT, warn)
 
 
 def cycle_lock(
     state_dir: Path, rotation: str, wait: float, warn: Callable[[str], None]
 ) -> AbstractContextManager[None]:
     """Hold a rotation's lock for the block; raise `LockHeldError` if it is not free in `wait` s."""
-    path = state_dir / f"{rotation}.cycle.lock"
-    return lock(path, f"the lock of rotation {rotation}", wait, warn)
+    return lock(_cycle_path(state_dir, rotation), f"the lock of rotation {rotation}", wait, warn)
 
 
 def target_lock(
@@ -67,9 +64,14 @@ def target_hangs(state_dir: Path, rotation: str, target: str) -> str | None:
         return str(error)
 
 
-def _target_path(state_dir: Path, rotation: str, target: str) -> Path:
-    name = hashlib.sha256(target.encode()).hexdigest()[:16]
-    return state_dir / f"{rotation}.{name}.target.lock"
+def daemon_runs(state_dir: Path) -> bool | None:
+    """Tell whether a daemon holds its lock in this directory; None where that is not known."""
+    return _is_locked(_daemon_path(state_dir))
+
+
+def cycle_runs(state_dir: Path, rotation: str) -> bool | None:
+    """Tell whether a cycle of a rotation runs now; None where that is not known."""
+    return _is_locked(_cycle_path(state_dir, rotation))
 
 
 @contextmanager
@@ -89,15 +91,19 @@ def lock(
     """
     with ExitStack() as stack:
         try:
-            file = _open(path)
+            state.prepare(path.parent)
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             stack.callback(os.close, file)
-            taken = _take(file, clock() + wait, clock, sleep)
+            os.fchown(file, *state.owner(path.parent))
+            taken = _take(file, wait, _PAUSE, clock, sleep)
         except OSError as error:
             warn(f"{what} cannot be had, two rotators at once go unnoticed: {error}")
         else:
             if not taken:
                 raise LockHeldError(f"another rotator{_holder(file)} holds {what} ({path})")
-            _sign(file)
+            with suppress(OSError):  # a full disk: the lock holds all the same
+                os.ftruncate(file, 0)
+                os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
         yield
 
 
@@ -109,10 +115,9 @@ def directory_lock(opened: int, wait: float) -> Iterator[bool]:
     that no lock file is left there, and rotators of two users can share it. Every reader
     of the directory can hold that lock: nobody may depend on it for more than order.
     """
-    try:
-        held = _take(opened, time.monotonic() + wait, time.monotonic, time.sleep, _SHORT_PAUSE)
-    except OSError:  # a file system without locks on directories, such as NFS
-        held = False
+    held = False
+    with suppress(OSError):  # a file system without locks on directories, such as NFS
+        held = _take(opened, wait, _SHORT_PAUSE)
     try:
         yield held
     finally:
@@ -120,26 +125,29 @@ def directory_lock(opened: int, wait: float) -> Iterator[bool]:
             fcntl.flock(opened, fcntl.LOCK_UN)
 
 
-def _open(path: Path) -> int:
-    state.prepare(path.parent)
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        os.fchown(file, *state.owner(path.parent))
-    except BaseException:
-        os.close(file)
-        raise
-    return file
+def _daemon_path(state_dir: Path) -> Path:
+    return state_dir / "daemon.lock"
+
+
+def _cycle_path(state_dir: Path, rotation: str) -> Path:
+    return state_dir / f"{rotation}.cycle.lock"
+
+
+def _target_path(state_dir: Path, rotation: str, target: str) -> Path:
+    name = hashlib.sha256(target.encode()).hexdigest()[:16]
+    return state_dir / f"{rotation}.{name}.target.lock"
 
 
 def _take(
     file: int,
-    deadline: float,
-    clock: Callable[[], float],
-    sleep: Callable[[float], None],
-    pause: float = PAUSE,
+    wait: float,
+    pause: float,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
     # Tried again and again, because flock(2) has no timeout. Only a signal would interrupt it,
     # which only the main thread gets, and a thread that waits in it can't be ended.
+    deadline = clock() + wait
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -151,10 +159,19 @@ def _take(
             return True
 
 
-def _sign(file: int) -> None:
-    with suppress(OSError):  # a full disk: the lock holds all the same
-        os.ftruncate(file, 0)
-        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+def _is_locked(path: Path) -> bool | None:
+    """Look without a change: commands that only report may run as another user, on a full disk."""
+    try:
+        with open(path, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW)) as file:
+            # Shared, so that two commands at once don't take each other for a daemon.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    return False
 
 
 def _holder(file: int) -> str:

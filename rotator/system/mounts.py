@@ -6,24 +6,20 @@ https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
 
 PROC = Path("/proc")
 _DELETED = "//deleted"
 _DRAFT = re.compile(r"(?<=/)\.([^/]+)\.rotator-[^/]+$")
 _CONTAINER = re.compile(r"[0-9a-f]{64}")
 _DAC_OVERRIDE, _DAC_READ_SEARCH = 1 << 1, 1 << 2
-_MAP_FIELDS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(NamedTuple):
     """One line of a mount table: which part of which device is mounted where.
 
     `deleted`: the mounted file has lost its name since, as somebody replaced it. `system`: the type
@@ -37,8 +33,7 @@ class Mount:
     system: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(NamedTuple):
     """Somebody with a mount table of their own in which our file, or its directory, is.
 
     `whole`: the directory is mounted, so that a new file shows there. `stale`: the file was
@@ -66,6 +61,14 @@ def table(process: str = "self", proc: Path = PROC) -> list[Mount]:
     return mounts
 
 
+def is_mount_point(path: Path) -> bool:
+    """Tell whether something is mounted on a path, such as a single file of the same disk."""
+    try:
+        return any(mount.point == str(path) for mount in table())
+    except OSError:
+        return False
+
+
 def place(path: Path, mounts: list[Mount]) -> tuple[str, str] | None:
     """Return the device that a path is on and its path there; None where that is not known."""
     covering = [mount for mount in mounts if path.is_relative_to(mount.point)]
@@ -79,6 +82,9 @@ def place(path: Path, mounts: list[Mount]) -> tuple[str, str] | None:
 def holders(path: Path, status: os.stat_result, proc: Path = PROC) -> tuple[list[Holder], int]:
     """Return who else has a file (with this status) mounted, and how many we may not look at."""
     where = place(path, table(proc=proc))
+    if where is None:
+        return [], 0
+    device, inside = where
     found: list[Holder] = []
     hidden = 0
     spaces = {_namespace("self", proc)}
@@ -89,36 +95,18 @@ def holders(path: Path, status: os.stat_result, proc: Path = PROC) -> tuple[list
                 continue
             mounts = table(process, proc)
             spaces.add(space)
-            found += _held(process, mounts, where, status, proc)
+            # A mount of `/` is a host's, or a whole container's: not made for our file.
+            made_for = (one for one in mounts if one.device == device and one.root != "/")
+            mount = next((one for one in made_for if Path(inside).is_relative_to(one.root)), None)
+            if mount is not None:
+                whole, reads = mount.root != inside, _reads(process, status, proc)
+                stale = mount.deleted and not whole
+                found.append(Holder(_name(process, proc), whole=whole, stale=stale, reads=reads))
         except PermissionError:
             hidden += 1
         except OSError:
             continue  # it ended meanwhile
     return found, hidden
-
-
-def _held(
-    process: str,
-    mounts: list[Mount],
-    where: tuple[str, str] | None,
-    status: os.stat_result,
-    proc: Path,
-) -> Iterator[Holder]:
-    if where is None:
-        return
-    device, path = where
-    for mount in mounts:
-        # A mount of `/` is a host's, or a whole machine's in a container: not made for our file.
-        if mount.device != device or mount.root == "/":
-            continue
-        if mount.root == path or Path(path).is_relative_to(mount.root):
-            yield Holder(
-                _name(process, proc),
-                whole=mount.root != path,
-                stale=mount.root == path and mount.deleted,
-                reads=_reads(process, status, proc),
-            )
-            return
 
 
 def _reads(process: str, status: os.stat_result, proc: Path) -> bool:
@@ -145,12 +133,8 @@ def _reads(process: str, status: os.stat_result, proc: Path) -> bool:
 
 
 def _is_mapped(number: int, mapping: str) -> bool:
-    ranges = [line.split() for line in mapping.splitlines()]
-    return any(
-        int(line[1]) <= number < int(line[1]) + int(line[2])
-        for line in ranges
-        if len(line) == _MAP_FIELDS
-    )
+    ranges = [[int(field) for field in line.split()] for line in mapping.splitlines()]
+    return any(begin <= number < begin + count for _, begin, count in ranges)
 
 
 def _name(process: str, proc: Path) -> str:

@@ -5,13 +5,27 @@ from __future__ import annotations
 import os
 import selectors
 import signal
-import subprocess
 import time
 from contextlib import suppress
+from subprocess import DEVNULL, PIPE, Popen
 from typing import IO, TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+_PASSED_ON = frozenset(
+    {"PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "DOCKER_CONFIG", "GNUPGHOME"}
+    | {"DBUS_SESSION_BUS_ADDRESS", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"}
+    | {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "KUBECONFIG"}
+    | {"http_proxy", "https_proxy", "no_proxy", "all_proxy"}
+    # Managed identities in Azure's App Service, Functions and Arc.
+    | {"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IMDS_ENDPOINT", "MSI_ENDPOINT", "MSI_SECRET"}
+)
+_PASSED_ON_BY_PREFIX = (
+    *("LC_", "XDG_", "PASSWORD_STORE_", "KUBERNETES_SERVICE_", "AAD_"),
+    *("AWS_", "AZURE_", "ACR_", "GOOGLE_", "CLOUDSDK_", "GCE_METADATA_", "OCI_", "ALIBABA_CLOUD_"),
+)
 
 
 class ProgramTimeoutError(Exception):
@@ -20,6 +34,16 @@ class ProgramTimeoutError(Exception):
 
 class ProgramOutputError(Exception):
     """The program printed more than is taken from it."""
+
+
+def passed_on(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return what a program sees of an environment: never the secrets of `rotator`.
+
+    It is what a credential helper or a kubeconfig's plugin finds its own login with. One that needs
+    another variable gets it from a small script of its own that sets it.
+    """
+    passed = (n for n in variables if n in _PASSED_ON or n.startswith(_PASSED_ON_BY_PREFIX))
+    return {name: variables[name] for name in passed}
 
 
 def run(
@@ -38,16 +62,15 @@ def run(
     Raises `ProgramTimeoutError` after `seconds`, `ProgramOutputError` beyond `limit` bytes, and
     `OSError` where the program can't be started.
     """
-    process = subprocess.Popen(  # noqa: S603  which program is the caller's to judge
+    with Popen(  # noqa: S603  which program is the caller's to judge
         command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
         bufsize=0,
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=DEVNULL,
         env=environment,
         start_new_session=True,
-    )
-    with process:
+    ) as process:
         try:
             stdin = cast("IO[bytes]", process.stdin)
             # One that reads nothing may know the answer all the same.
@@ -62,7 +85,7 @@ def run(
     return process.returncode, output
 
 
-def _read(process: subprocess.Popen[bytes], deadline: float, limit: int) -> bytes:
+def _read(process: Popen[bytes], deadline: float, limit: int) -> bytes:
     """Return the program's output until it ends, also where others hold the output open."""
     stdout = cast("IO[bytes]", process.stdout)
     os.set_blocking(stdout.fileno(), False)

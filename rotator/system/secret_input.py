@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_LARGEST = 1 << 20
-"""Bytes."""
+_LARGEST = 1 << 20  # bytes
 
 SECRET_SHAPES = re.compile(
     r"(glpat-|gldt-|glrt-|glptt-|hv[sbr]\.|s\.[A-Za-z0-9]{24}$|eyJ[A-Za-z0-9_-]+\.|dckr_pat_"
@@ -41,10 +41,7 @@ class SecretInput(Struct, frozen=True):
     env: str | None = None
 
     def read(self) -> Secret:
-        """Return the secret without the white space around it.
-
-        Raises `PermanentError` (unreadable, field_missing) where there is none.
-        """
+        """Return the secret, stripped; raise `PermanentError` where there is none."""
         return self._from_environment() if self.file is None else _from_file(self.file)
 
     def stamp(self) -> str:
@@ -80,9 +77,7 @@ def _from_file(file: Path) -> Secret:
         raise PermanentError(
             Reason.UNREADABLE,
             f"cannot read the secret file {file}: {error.strerror}",
-            _missing(file)
-            if isinstance(error, FileNotFoundError)
-            else f"make it readable for the user that runs rotator: ls -l {file}",
+            _unreadable(file, error),
         ) from error
     text = _decoded(data, file).strip()
     if not text:
@@ -97,7 +92,10 @@ def _from_file(file: Path) -> Secret:
             f"the secret file {file} is larger than {_LARGEST >> 20} MiB, and a secret never is",
             f"see whether it is the right file: ls -l {file}",
         )
-    _refuse_wrapped(text, f"the secret file {file}", _origin(file))
+    # systemd copies it from there.
+    stored = f"/etc/credstore/{file.name} (and systemctl restart rotator)"
+    origin = stored if _is_from_systemd(file) else str(file)
+    _refuse_wrapped(text, f"the secret file {file}", origin)
     return Secret(text)
 
 
@@ -105,15 +103,10 @@ def _is_from_systemd(file: Path) -> bool:
     return str(file.parent) == os.environ.get("CREDENTIALS_DIRECTORY")
 
 
-def _origin(file: Path) -> str:
-    """Return where a person writes a secret that is read from this file."""
-    if _is_from_systemd(file):
-        return f"/etc/credstore/{file.name} (and systemctl restart rotator)"
-    return str(file)
-
-
-def _missing(file: Path) -> str:
-    """Return what to do about a file that is not there: systemd puts some of them there."""
+def _unreadable(file: Path, error: OSError) -> str:
+    """Return what to do about a file that can't be read, or is not there."""
+    if not isinstance(error, FileNotFoundError):
+        return f"make it readable for the user that runs rotator: ls -l {file}"
     if not _is_from_systemd(file):
         return f"write the secret there, or correct the path in the configuration: ls -l {file}"
     return (
@@ -167,3 +160,15 @@ def wrappings(text: str) -> Iterator[tuple[str, str]]:
 def digest(text: str) -> str:
     """Return four hexadecimal digits that change with a text: far too few to guess it by."""
     return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:4]
+
+
+def readable_by_everybody(file: Path) -> str:
+    """Return a sentence where every user of this machine can read a file; else an empty text."""
+    try:
+        mode = file.stat().st_mode
+        parents = [parent.stat().st_mode for parent in file.absolute().parents]
+    except OSError:
+        return ""
+    if not mode & stat.S_IROTH or not all(parent & stat.S_IXOTH for parent in parents):
+        return ""
+    return f"everybody on this machine can read {file} (mode {stat.S_IMODE(mode):04o})"

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from rotator.core.model import Credential, Lease
 
-WINDOW = 30.0
-"""Seconds for which an answer serves the other rotations too."""
+WINDOW = 30.0  # seconds for which an answer serves the other rotations too
 
 
 class Fetches(Struct):
@@ -40,7 +39,10 @@ class Fetches(Struct):
             recent = self.steady() - self.asked_at < WINDOW
             if self.answer is None or not recent or who in self.given_to:
                 self.given_to = set()
-                self.answer = self._ask(previous)
+                try:
+                    self.answer = self.driver.fetch(previous)
+                except DriverError as error:
+                    self.answer = error
                 self.asked_at = self.steady()
             self.given_to.add(who)
             answer = self.answer
@@ -50,17 +52,6 @@ class Fetches(Struct):
             raise answer
         return answer
 
-    def revoke(self, lease: Lease) -> None:
-        """End a lease; the driver is not for two threads at once."""
-        with self.lock:
-            self.driver.revoke(lease)
-
-    def _ask(self, previous: Sequence[Credential]) -> Sequence[Credential] | DriverError:
-        try:
-            return self.driver.fetch(previous)
-        except DriverError as error:
-            return error
-
 
 class SharedSource(Source):
     """A rotation's own view of a source that others use with the same settings."""
@@ -69,26 +60,27 @@ class SharedSource(Source):
         super().__init__(name, fetches.driver.registries)
         self._who = f"{rotation}/{name}"
         self._fetches = fetches
+        self._driver = fetches.driver
         self.revoke_after: timedelta | None = fetches.driver.revoke_after
 
     @property
     def changes_early(self) -> bool:  # type: ignore[override]  # the driver may know after a fetch
         """Tell what the driver tells."""
-        return self._fetches.driver.changes_early
+        return self._driver.changes_early
 
     @property
     def learned(self) -> str:
         """Return what the driver has learned."""
-        return self._fetches.driver.learned
+        return self._driver.learned
 
     @learned.setter
     def learned(self, learned: str) -> None:
-        self._fetches.driver.learned = learned
+        self._driver.learned = learned
 
     @property
     def token_expires_at(self) -> datetime | None:
         """Return when the driver's own login ends, where it has one that ends."""
-        return self._fetches.driver.token_expires_at
+        return self._driver.token_expires_at
 
     def fetch(self, previous: Sequence[Credential]) -> Sequence[Credential]:
         """Return what the source gives, asking it once for all that share it."""
@@ -96,8 +88,9 @@ class SharedSource(Source):
 
     def login_stamp(self) -> str | None:
         """Return what the driver tells."""
-        return self._fetches.driver.login_stamp()
+        return self._driver.login_stamp()
 
     def revoke(self, lease: Lease) -> None:
-        """End a lease with the driver that made it."""
-        self._fetches.revoke(lease)
+        """End a lease; the driver is not for two threads at once."""
+        with self._fetches.lock:
+            self._driver.revoke(lease)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from rotator.core.record import Record
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -24,3 +26,11 @@ def owner(state_dir: Path) -> tuple[int, int]:
         return -1, -1
     status = state_dir.stat()
     return status.st_uid, status.st_gid
+
+
+def saved_record(state_dir: Path, rotation: str) -> Record:
+    """Return the saved record, or an empty one; raise `OSError` or `RecordError`."""
+    try:
+        return Record.parse((state_dir / f"{rotation}.json").read_text("utf-8"))
+    except FileNotFoundError:
+        return Record()

@@ -23,26 +23,19 @@ from typing import TYPE_CHECKING
 from inotify_simple import INotify, flags
 
 from rotator.system import atomic_file
+from rotator.system.mounts import is_mount_point
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from inotify_simple import Event
 
-QUIET = 0.1
-"""Seconds after a change in which others count as the same one."""
+QUIET = 0.1  # seconds after a change in which others count as the same one
+SPACING = 0.5  # seconds between two calls for one file, at least
 
-SPACING = 0.5
-"""Seconds between two calls for one file, at least."""
-
-BURST, REFILL = 200, 5.0
-"""How many calls there can be at that spacing; after them there is one each `REFILL` seconds."""
-
-RENEWAL = 60.0
-"""Seconds after which it looks where each path leads now, also without a word of the kernel."""
-
-RETURN = 10.0
-"""The same where a directory is gone, or something was mounted or unmounted."""
+BURST, REFILL = 200, 5.0  # so many calls at that spacing; then one each `REFILL` seconds
+RENEWAL = 60.0  # seconds after which it looks where each path leads now, whatever the kernel says
+RETURN = 10.0  # the same where a directory is gone, or something was mounted or unmounted
 
 _IN_DIRECTORY = (
     flags.CLOSE_WRITE | flags.CREATE | flags.DELETE | flags.MOVED_FROM | flags.MOVED_TO
@@ -51,12 +44,8 @@ _IN_DIRECTORY = (
 _DIRECTORY_GONE = flags.DELETE_SELF | flags.MOVE_SELF | flags.UNMOUNT
 _ON_FILE = flags.CLOSE_WRITE | flags.DONT_FOLLOW
 _NONE = -1
-
-# How many of our own renames are remembered.
-_COOKIES = 64
-
-# A rotator closes what it has published, which the kernel reports like anybody's write.
-_CLOSED_WITHIN = 1.0
+_COOKIES = 64  # so many of our own renames are remembered
+_CLOSED_WITHIN = 1.0  # seconds: a rotator closes what it has published, which looks like a write
 
 
 @dataclass
@@ -74,6 +63,9 @@ class _File:
     published_at: float | None = None
     published: deque[int] = field(default_factory=lambda: deque(maxlen=_COOKIES))
 
+    def mark_changed(self) -> None:
+        self.changed_at = self.changed_at or time.monotonic()
+
     def call_at(self) -> float | None:
         return None if self.changed_at is None else max(self.changed_at + QUIET, self.next_at)
 
@@ -90,10 +82,7 @@ class Watch:
     """
 
     def __init__(
-        self,
-        paths: Iterable[Path],
-        on_change: Callable[[Path], None],
-        warn: Callable[[str], None],
+        self, paths: Iterable[Path], on_change: Callable[[Path], None], warn: Callable[[str], None]
     ) -> None:
         self._files = [_File(path) for path in dict.fromkeys(paths)]
         self._on_change = on_change
@@ -178,7 +167,7 @@ class Watch:
                     if each.mask & flags.MOVED_TO:
                         file.published_at = time.monotonic()
                 elif not _closes_published(file, each):
-                    self._mark_changed(file)
+                    file.mark_changed()
 
     def _renew(self, inotify: INotify, file: _File) -> None:
         """Watch what has the path now; another directory than before is a change."""
@@ -186,9 +175,9 @@ class Watch:
         known = file.directory, file.itself, file.name
         file.name = real.name
         file.directory = self._add(inotify, real.parent, _IN_DIRECTORY)
-        file.itself = self._add(inotify, real, _ON_FILE) if _is_mount(real) else _NONE
+        file.itself = self._add(inotify, real, _ON_FILE) if is_mount_point(real) else _NONE
         if known[2] and (file.directory, file.name) != (known[0], known[2]):
-            self._mark_changed(file)
+            file.mark_changed()
         used = {number for each in self._files for number in (each.directory, each.itself)}
         for number in {known[0], known[1]} - used - {_NONE}:
             with suppress(OSError):  # it ended with what it watched
@@ -202,10 +191,6 @@ class Watch:
         except OSError as error:
             self._warn_once(error, "max_user_watches")
             return _NONE
-
-    def _mark_changed(self, file: _File) -> None:
-        if file.changed_at is None:
-            file.changed_at = time.monotonic()
 
     def _warn_once(self, error: OSError, limit: str) -> None:
         if not self._warned:
@@ -221,23 +206,6 @@ def _closes_published(file: _File, event: Event) -> bool:
     at, file.published_at = file.published_at, None
     recent = at is not None and time.monotonic() - at < _CLOSED_WITHIN
     return recent and bool(event.mask & flags.CLOSE_WRITE)
-
-
-def _is_mount(path: Path) -> bool:
-    """Tell whether something is mounted on a path, a single file of the same disk, for example."""
-    try:
-        return _mount_of(path) != _mount_of(path.parent)
-    except OSError:
-        return False
-
-
-def _mount_of(path: Path) -> str:
-    opened = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        lines = Path(f"/proc/self/fdinfo/{opened}").read_text("ascii").splitlines()
-        return next((line for line in lines if line.startswith("mnt_id:")), "")
-    finally:
-        os.close(opened)
 
 
 def _concerns(file: _File, event: Event) -> bool:

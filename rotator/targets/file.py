@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from rotator.core.errors import ConflictError, GoneError, PermanentError, Reason
 from rotator.core.model import Content, Held, Mark, Policy, Secret
 from rotator.core.ports import Clock, Target
-from rotator.system import exchange, file_mark, lease
+from rotator.system import attributes, exchange
 from rotator.system.lock import directory_lock
 from rotator.targets import file_access as access
 from rotator.targets import file_path
@@ -68,7 +68,7 @@ class FileTarget(Target):
                 access.check_file(place.path, status, trust, owners_link=place.owners_link)
                 access.check_entry(place.path, status, os.fstat(place.directory), trust)
                 found = found_in(stream.fileno())
-                mark = file_mark.attached(stream.fileno())
+                mark = attributes.mark_on(stream.fileno())
         wanted = self._wanted()
         notes = access.differences(place.path, status, wanted.mode, wanted.uid, wanted.gid)
         return Held(Secret(self._text(found)), mark, found.version, notes=tuple(notes))
@@ -107,7 +107,7 @@ class FileTarget(Target):
             file = stream.fileno()
             # Readers that open the file now have to wait, where the kernel can do that. Elsewhere
             # they can read a text that is not whole.
-            with lease.alone(file):
+            with exchange.alone(file):
                 size = self._still(found_in(file), replacing).version[2]
                 if wanted.mode != access.AS_IT_IS:
                     os.fchmod(file, wanted.mode)
@@ -119,7 +119,7 @@ class FileTarget(Target):
                 # and spaces after it, and a full disk is noticed while the old text is still whole.
                 _write_at(file, padding * (len(data) - size), size)
                 _write_at(file, data, 0)
-                marked = mark if file_mark.attach(file, mark) else None
+                marked = mark if attributes.attach(file, mark) else None
             if self._settings.durable:
                 os.fsync(file)
             return Held(text, marked, exchange.version(os.fstat(file)))

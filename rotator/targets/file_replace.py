@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from rotator.core.model import Mark, Secret
-from rotator.system import atomic_file, attributes, exchange, file_mark
-from rotator.system.lease import wait_for_writers
+from rotator.system import atomic_file, attributes, exchange
+from rotator.system.exchange import wait_for_writers
 from rotator.targets import file_access as access
 from rotator.targets.file_errors import quoted
 
@@ -165,10 +165,10 @@ def _fill(
         mode = old.mode & access.MODES if mode == access.AS_IT_IS else mode
         uid = old.uid if uid == access.AS_IT_IS else uid
         gid = old.gid if gid == access.AS_IT_IS else gid
-        copied = {k: v for k, v in old.attributes.items() if k != file_mark.ATTRIBUTE}
+        copied = {k: v for k, v in old.attributes.items() if k != attributes.MARK}
     access_list = copied.pop(attributes.ACCESS_LIST, None)
     refused = attributes.give(file, copied)
-    marked = mark if mark is not None and file_mark.attach(file, mark) else None
+    marked = mark if mark is not None and attributes.attach(file, mark) else None
     # The owner first: until access list and mode are set, nobody but the owner can read it.
     if (uid, gid) != (access.AS_IT_IS, access.AS_IT_IS):
         os.fchown(file, uid, gid)

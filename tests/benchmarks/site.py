@@ -21,7 +21,7 @@ import yaml
 
 from tests.fakes.certificates import Pki
 from tests.fakes.ecr import ACCESS_KEY, SECRET_KEY, FakeEcr
-from tests.fakes.gitlab import running
+from tests.fakes.gitlab import FakeGitlab
 from tests.fakes.gitlab_access import OWNER
 from tests.fakes.kubernetes import MERGE, FakeKubernetes
 from tests.fakes.registry import BasicRegistry
@@ -30,7 +30,6 @@ from tests.servers.openbao import OpenBao
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.fakes.gitlab import FakeGitlab
     from tests.fakes.kubernetes import _Handler
 
 PASSWORD = "s3cr3t-harbor-password"
@@ -226,7 +225,7 @@ def site(place: Path) -> Iterator[Site]:
         # Over TLS, because kubectl sends no token without it.
         cluster = stack.enter_context(Cluster(Pki(place).context()))
         ecr = stack.enter_context(FakeEcr())
-        gitlab = stack.enter_context(running())
+        gitlab = stack.enter_context(FakeGitlab())
         for server in (cluster._server, ecr._server, gitlab._server):
             _delayable(server)
         yield Site(

@@ -6,7 +6,7 @@ import json
 import sys
 
 from tests.benchmarks.site import GROUP
-from tests.fakes.gitlab import running
+from tests.fakes.gitlab import FakeGitlab
 from tests.fakes.gitlab_access import OWNER
 
 
@@ -15,7 +15,7 @@ def main() -> None:
 
     Each line that comes in is answered with the number of requests so far.
     """
-    with running() as server:
+    with FakeGitlab() as server:
         server.add_group(GROUP)
         server.latency = float(sys.argv[1])
         token = server.add_token({GROUP: OWNER}).text

@@ -10,7 +10,7 @@ from rotator.config.targets import GitlabVariableTargetSettings
 from rotator.core.errors import Reason
 from rotator.core.model import Secret
 from rotator.targets.gitlab_variable import GitlabVariableTarget
-from tests.fakes.gitlab import Answer, FakeGitlab, running
+from tests.fakes.gitlab import Answer, FakeGitlab
 from tests.fakes.gitlab_access import DEVELOPER, OWNER, Variable
 from tests.support import NOW
 
@@ -89,5 +89,5 @@ class GitlabVariableBench:
 @pytest.fixture
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GitlabVariableBench]:
     """Give a fresh GitLab."""
-    with running() as server:
+    with FakeGitlab() as server:
         yield GitlabVariableBench(server, tmp_path)

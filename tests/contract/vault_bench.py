@@ -75,7 +75,7 @@ class VaultBench:
             "missing": (lambda: self._api("DELETE", metadata), Reason.NOT_FOUND, False),
             "deleted": (lambda: self._api("DELETE", data), Reason.DELETED, False),
             "destroyed": (lambda: self._api("PUT", destroy), Reason.DELETED, False),
-            "unreachable": (self.door.shut, Reason.UNREACHABLE, True),
+            "unreachable": (self.door.stop, Reason.UNREACHABLE, True),
             "slow": (self.door.slow, Reason.TIMEOUT, True),
             "throttled": (lambda: self.door.rude.update({"": throttled}), Reason.THROTTLED, True),
             "sealed": (self._seal, Reason.UNAVAILABLE, True),

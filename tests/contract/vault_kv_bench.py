@@ -79,7 +79,7 @@ class VaultKvBench:
         large = refusal(413, "http: request body too large")
         return {
             "denied": (lambda: self._allow('"deny"'), Reason.FORBIDDEN, False),
-            "unreachable": (self.door.shut, Reason.UNREACHABLE, True),
+            "unreachable": (self.door.stop, Reason.UNREACHABLE, True),
             "slow": (self.door.slow, Reason.TIMEOUT, True),
             "sealed": (lambda: self._say(503, "Vault is sealed"), Reason.UNAVAILABLE, True),
             "throttled": (lambda: self._say(429, "quota exceeded"), Reason.THROTTLED, True),

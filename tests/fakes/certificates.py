@@ -1,4 +1,4 @@
-"""Certificates for TLS servers on 127.0.0.1 and for their clients."""
+"""Certificates for TLS servers on 127.0.0.1, also as `registry.test`, and for their clients."""
 
 from __future__ import annotations
 
@@ -62,7 +62,10 @@ class Pki:
             .not_valid_after(now + timedelta(days=1))
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
             .add_extension(_usage(ca=ca), critical=True)
-            .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+            .add_extension(
+                x509.SubjectAlternativeName([address, x509.DNSName("registry.test")]),
+                critical=False,
+            )
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer), critical=False

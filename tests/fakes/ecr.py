@@ -16,13 +16,13 @@ import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from tests.fakes.loopback import Handler, Loopback
 from tests.fakes.sigv4 import RefusalError, check_signature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import pytest
 
@@ -35,11 +35,10 @@ _TARGETS = {
     "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken": "ecr",
     "SpencerFrontendService.GetAuthorizationToken": "ecr-public",
 }
-_TLS_HANDSHAKE = b"\x16"
 
 
 @dataclass
-class FakeEcr:
+class FakeEcr(Loopback):
     """One ECR endpoint. Change its fields while it runs; `tokens` and `calls` tell what it did.
 
     `keys` maps access key ids to secret keys and, where there is one, session tokens; `look_up`
@@ -65,30 +64,8 @@ class FakeEcr:
 
     def __post_init__(self) -> None:
         """Listen; answer from `__enter__` on."""
-        self.closing = threading.Event()
         self._lock = threading.Lock()
-        handler = type("Handler", (_Handler,), {"fake": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), handler)
-        self._server.daemon_threads = True
-        # A client that hangs up is no news.
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
-        self._server.block_on_close = False
-        self.port = self._server.server_port
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.host = f"127.0.0.1:{self.port}"
-
-    def __enter__(self) -> Self:
-        """Answer."""
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        ).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop answering, and let go of what hangs."""
-        self.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
+        self.serve(_Handler, self.port)
 
     def now(self) -> datetime:
         """Return its clock."""
@@ -146,21 +123,14 @@ def denied(action: str = "ecr:GetAuthorizationToken") -> RefusalError:
     )
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     fake: FakeEcr
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # answers don't wait for an acknowledgement
-
-    def handle(self) -> None:
-        """Hang up at once on who speaks TLS; `http.server` would wait for the end of a line."""
-        if self.connection.recv(1, 2) != _TLS_HANDSHAKE:  # 2: MSG_PEEK
-            super().handle()
 
     def do_POST(self) -> None:
         """Answer the API."""
         fake = self.fake
         fake.count()
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.body()
         try:
             service = _TARGETS.get(self.headers.get("X-Amz-Target", ""), "")
             if not service:
@@ -202,19 +172,13 @@ class _Handler(BaseHTTPRequestHandler):
             return self.send(403, json.dumps(errors).encode())
         return self.send(200, b"{}")
 
-    def send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+    def send(
+        self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> None:
         """Send an answer with its clock's Date."""
-        self.send_response_only(status)
-        self.send_header("Date", format_datetime(self.fake.now(), usegmt=True))
-        self.send_header("Content-Type", "application/x-amz-json-1.1")
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  http.server's name
-        """Print nothing."""
+        date = format_datetime(self.fake.now(), usegmt=True)
+        kind = {"Date": date, "Content-Type": "application/x-amz-json-1.1"}
+        super().send(status, body, {**kind, **(headers or {})})
 
 
 def _base64(text: str) -> str:

@@ -13,17 +13,17 @@ import ssl
 import threading
 import time
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
 from tests.fakes.gitlab_access import OWNER, Body, RefusalError, Token
 from tests.fakes.gitlab_rules import GitlabRules
+from tests.fakes.loopback import Handler, Loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,8 +59,11 @@ class Call:
     body: Body
 
 
-class FakeGitlab(GitlabRules):
-    """The rules behind HTTP, with counters and with switches that make it fail."""
+class FakeGitlab(Loopback, GitlabRules):
+    """The rules behind HTTP, with counters and with switches that make it fail.
+
+    `tls_file` holds its key and certificate.
+    """
 
     def __init__(self, port: int = 0, tls_file: Path | None = None) -> None:
         super().__init__()
@@ -74,34 +77,16 @@ class FakeGitlab(GitlabRules):
         """While true, a token is rotated and a proxy loses the answer."""
         self.silent = False
         """While true, requests are taken and never answered."""
-        self.released = threading.Event()
         self.lock = threading.Lock()
-        handler = type("Handler", (_Handler,), {"gitlab": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-        self._server.daemon_threads = True
+        context = None
         if tls_file is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(tls_file)
-            # the handshake belongs in the connection's own thread
-            self._server.socket = context.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
-            )
-        scheme = "http" if tls_file is None else "https"
-        self.url = f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-
-    def start(self) -> None:
-        """Begin to answer."""
-        self._thread.start()
+        self.serve(_Handler, port, context)
 
     def stop(self) -> None:
         """End, together with all requests that wait for an answer; more than once is fine."""
-        self.released.set()
-        if not self._thread.is_alive():
-            return
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().stop()
         for connection in list(self.alive):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -214,24 +199,22 @@ class FakeGitlab(GitlabRules):
         return Answer.of(200, items[(page - 1) * size : page * size], **headers)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     """Takes one connection's requests."""
 
-    gitlab: FakeGitlab
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+    fake: FakeGitlab
 
     def handle(self) -> None:
-        self.gitlab.connections += 1
-        self.gitlab.alive.add(self.connection)
+        self.fake.connections += 1
+        self.fake.alive.add(self.connection)
         with suppress(OSError):  # the client may leave at any time
             super().handle()
-        self.gitlab.alive.discard(self.connection)
+        self.fake.alive.discard(self.connection)
 
     def answer(self) -> None:
-        gitlab = self.gitlab
+        gitlab = self.fake
         address = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.body()
         call = Call(
             self.command, address.path, parse_qs(address.query), json.loads(body) if body else {}
         )
@@ -243,38 +226,19 @@ class _Handler(BaseHTTPRequestHandler):
             answer = gitlab.answer(call, token)
             left = max(0, RATE_LIMIT - len(gitlab.calls))
         if gitlab.silent:
-            gitlab.released.wait()
+            gitlab.closing.wait()
             self.close_connection = True
             return
-        self.send_response(answer.status)
         used = {"RateLimit-Limit": str(RATE_LIMIT), "RateLimit-Remaining": str(left)}
-        length = {"Content-Length": str(len(answer.body))}
-        for name, value in {**used, **length, **answer.headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(answer.body)
+        self.send(answer.status, answer.body, {**used, **answer.headers})
 
     do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815  names that http.server looks for
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  http.server's own name
-        pass
-
-
-@contextmanager
-def running(port: int = 0, tls_file: Path | None = None) -> Iterator[FakeGitlab]:
-    """Give a GitLab that runs until the block ends; `tls_file` holds its key and certificate."""
-    server = FakeGitlab(port, tls_file)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture
 def fake_gitlab() -> Iterator[FakeGitlab]:
     """Give a GitLab of its own to a test; it takes a millisecond to start."""
-    with running() as server:
+    with FakeGitlab() as server:
         yield server
 
 
@@ -285,7 +249,7 @@ def main() -> None:
     parser.add_argument("--group", default="platform")
     parser.add_argument("--project", default="platform/app")
     options = parser.parse_args()
-    with running(options.port) as server:
+    with FakeGitlab(options.port) as server:
         server.add_group(options.group)
         server.add_project(options.project)
         token = server.add_token({options.group: OWNER})

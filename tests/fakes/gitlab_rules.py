@@ -8,14 +8,7 @@ from __future__ import annotations
 
 import re
 
-from tests.fakes.gitlab_access import (
-    INSTANCE,
-    AccessRules,
-    Body,
-    Namespace,
-    RefusalError,
-    Variable,
-)
+from tests.fakes.gitlab_access import INSTANCE, AccessRules, Body, Namespace, RefusalError, Variable
 
 MASKED_EXPANDED = re.compile(r"[a-zA-Z0-9_+=/@:.~-]{8,}")
 MASKED_RAW = re.compile(r"\S{8,}", re.ASCII)

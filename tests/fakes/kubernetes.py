@@ -11,8 +11,7 @@ import json
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -21,6 +20,7 @@ import yaml
 from tests.fakes.kubernetes_objects import Objects
 from tests.fakes.kubernetes_rbac import Account, Manifest, forbidden, review
 from tests.fakes.kubernetes_rules import KINDS, Body, StatusError
+from tests.fakes.loopback import Handler, Loopback
 
 if TYPE_CHECKING:
     import ssl
@@ -31,13 +31,7 @@ ADMIN = "s3cr3t-admin-token"
 LARGEST_REQUEST = 3 * 1024 * 1024
 MERGE, APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
 _EVERYTHING = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
-VERBS = {
-    "GET": "get",
-    "POST": "create",
-    "PATCH": "patch",
-    "PUT": "update",
-    "DELETE": "delete",
-}
+VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "PUT": "update", "DELETE": "delete"}
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
@@ -61,7 +55,7 @@ class Canned:
     headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
 
 
-class FakeKubernetes:
+class FakeKubernetes(Loopback):
     """The server. Used as a context manager it serves until the end of the block."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
@@ -78,29 +72,13 @@ class FakeKubernetes:
         """What an admission policy says against every change."""
         self._answering = threading.Event()
         self._answering.set()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.fake = self
         self._tls = tls is not None
-        if tls is not None:
-            self._server.socket = tls.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
-            )
-        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+        self.serve(_Handler, tls=tls)
 
     def stop(self) -> None:
         """Stop serving, as often as one likes: from now on connections are refused."""
         self._answering.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().stop()
 
     def hang(self) -> None:
         """Take requests, and answer none until the end."""
@@ -168,7 +146,7 @@ class FakeKubernetes:
         account = self._who(request)
         target = urlsplit(request.path)
         if target.path == _REVIEWS:
-            return 201, review(account, json.loads(request.body()))
+            return 201, review(account, json.loads(request.document()))
         match target.path.strip("/").split("/"):
             case ["api", "v1", "namespaces", namespace, plural, *rest] if plural in KINDS:
                 name = rest[0] if rest else ""
@@ -205,7 +183,7 @@ class FakeKubernetes:
         self, request: _Handler, account: Account, query: Mapping[str, str], key: tuple[str, ...]
     ) -> tuple[int, Body]:
         plural, namespace, name = key
-        body = json.loads(request.body())
+        body = json.loads(request.document())
         content_type = request.headers.get("Content-Type", "")
         manager = query.get("fieldManager", request.headers.get("User-Agent", "").split("/")[0])
         if request.command == "POST":
@@ -224,7 +202,7 @@ class FakeKubernetes:
     def _namespace(self, request: _Handler, names: list[str]) -> tuple[int, Body]:
         """Make or remove a namespace, whoever may do everything."""
         if request.command == "POST":
-            names = [json.loads(request.body())["metadata"]["name"]]
+            names = [json.loads(request.document())["metadata"]["name"]]
             self.objects.namespaces[names[0]] = "Active"
         elif request.command == "DELETE":
             self.objects.remove_namespace(names[0])
@@ -266,21 +244,10 @@ class FakeKubernetes:
         self._answering.wait(60)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
+class _Handler(Handler):
     fake: FakeKubernetes
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that went away or were refused in the TLS handshake."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # as a real API server: answers wait for no acknowledgement
-    server: _Server
-
-    def body(self) -> bytes:
+    def document(self) -> bytes:
         """Return the request's body; 413 where it is larger than an API server takes."""
         if len(self.data) > LARGEST_REQUEST:
             message = f"Request entity too large: limit is {LARGEST_REQUEST}"
@@ -293,29 +260,19 @@ class _Handler(BaseHTTPRequestHandler):
         names = dict(pair for group in certificate.get("subject", ()) for pair in group)
         return str(names.get("commonName", ""))
 
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
-
     def _serve(self) -> None:
-        fake = self.server.fake
+        fake = self.fake
         fake.wait()
         # Read in any case: closing a connection with something unread in it loses the answer.
-        self.data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.data = self.body()
         if fake.canned:
             canned = fake.canned.popleft()
-            return self._send(canned.code, canned.body.encode(), canned.headers)
+            return self.send(canned.code, canned.body.encode(), canned.headers)
         try:
             code, body = fake.answer(self)
         except StatusError as error:
             code, body = error.code, error.body
-        return self._send(code, json.dumps(body).encode(), {"Content-Type": "application/json"})
-
-    def _send(self, code: int, body: bytes, headers: Mapping[str, str]) -> None:
-        self.send_response(code)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
+        return self.send(code, json.dumps(body).encode(), {"Content-Type": "application/json"})
 
     do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve  # noqa: N815  the names http.server calls
 

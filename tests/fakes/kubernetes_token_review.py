@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from tests.fakes.loopback import Loopback
+from tests.fakes.loopback import Handler, Loopback
 
 
 class TokenReview(Loopback):
@@ -14,8 +13,7 @@ class TokenReview(Loopback):
 
     def __init__(self) -> None:
         self.accepted: dict[str, str] = {}
-        self.serve(_handler(self))
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.serve(_Handler)
 
     def review(self, document: dict[str, Any]) -> dict[str, Any]:
         """Return the review of a token, as the API server writes it."""
@@ -32,20 +30,9 @@ class TokenReview(Loopback):
         return {**document, "status": status}
 
 
-def _handler(fake: TokenReview) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Handler(Handler):
+    fake: TokenReview
 
-        def do_POST(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            answer = json.dumps(fake.review(json.loads(self.rfile.read(length)))).encode()
-            self.send_response(201)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    return Handler
+    def do_POST(self) -> None:
+        answer = json.dumps(self.fake.review(json.loads(self.body()))).encode()
+        self.send(201, answer, {"Content-Type": "application/json"})

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from http.server import BaseHTTPRequestHandler
-from typing import Any
 
-from tests.fakes.loopback import Loopback
+from tests.fakes.loopback import Handler, Loopback
 
 
 class RabbitMq(Loopback):
@@ -15,33 +13,20 @@ class RabbitMq(Loopback):
     def __init__(self) -> None:
         self.users: dict[str, str] = {}
         self.made = 0
-        self.serve(_handler(self))
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.serve(_Handler)
 
 
-def _handler(fake: RabbitMq) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Handler(Handler):
+    fake: RabbitMq
 
-        def do_PUT(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            document = json.loads(self.rfile.read(length) or b"{}")
-            kind, _, name = self.path.removeprefix("/api/").partition("/")
-            if kind == "users":
-                fake.users[name] = document["password"]
-                fake.made += 1
-            self._answer(201)
+    def do_PUT(self) -> None:
+        document = json.loads(self.body() or b"{}")
+        kind, _, name = self.path.removeprefix("/api/").partition("/")
+        if kind == "users":
+            self.fake.users[name] = document["password"]
+            self.fake.made += 1
+        self.send(201)
 
-        def do_DELETE(self) -> None:
-            fake.users.pop(self.path.removeprefix("/api/users/"), None)
-            self._answer(204)
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-        def _answer(self, status: int) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-    return Handler
+    def do_DELETE(self) -> None:
+        self.fake.users.pop(self.path.removeprefix("/api/users/"), None)
+        self.send(204)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 import requests
+
+from tests.fakes.loopback import Handler, Loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,8 +41,8 @@ class Request:
     body: bytes
 
 
-class VaultDoor:
-    """A context manager: HTTP on loopback, passed on to `upstream`.
+class VaultDoor(Loopback):
+    """Passes on to `upstream` what comes over HTTP.
 
     `rude` maps a part of a path ("" for all) to what is answered instead: an `Answer`, or a
     function of the request that returns one or None.
@@ -53,25 +54,11 @@ class VaultDoor:
         self.rude: dict[str, Answer | Callable[[Request], Answer | None]] = {}
         self.delay = threading.Event()
         self._open = threading.Event()
-        self._server = _server(self)
-        self.port: int = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+        self.serve(_Handler)
 
     def __exit__(self, *_: object) -> None:
         self.hurry()
-        self.shut()
-
-    def shut(self) -> None:
-        """Stop listening: connections are refused from now on."""
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
-            self._server.server_close()
+        self.stop()
 
     def slow(self) -> None:
         """Answer nothing until `hurry`."""
@@ -119,42 +106,15 @@ def refusal(status: int, *errors: str, headers: Mapping[str, str] | None = None)
     )
 
 
-def _server(door: VaultDoor) -> ThreadingHTTPServer:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Handler(Handler):
+    fake: VaultDoor
 
-        def handle_any(self) -> None:
-            path, _, query = self.path.partition("?")
-            length = int(self.headers.get("Content-Length") or 0)
-            answer = door.answer(
-                Request(
-                    self.command,
-                    path.removeprefix("/v1/"),
-                    query,
-                    dict(self.headers.items()),
-                    self.rfile.read(length),
-                )
-            )
-            body = answer.body.encode() if isinstance(answer.body, str) else answer.body
-            self.send_response_only(answer.status)
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Connection", "close")
-            self.end_headers()
-            if body:
-                self.wfile.write(body)
+    def answer(self) -> None:
+        path, _, query = self.path.partition("?")
+        headers = dict(self.headers.items())
+        request = Request(self.command, path.removeprefix("/v1/"), query, headers, self.body())
+        answer = self.fake.answer(request)
+        body = answer.body.encode() if isinstance(answer.body, str) else answer.body
+        self.send(answer.status, body, {**answer.headers, "Connection": "close"})
 
-        do_GET = do_POST = do_PUT = do_DELETE = handle_any  # noqa: N815  http.server's names
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *args: Any) -> None:
-            # A client that gave up waiting is what `slow` is for.
-            pass
-
-    return Server(("127.0.0.1", 0), Handler)
+    do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815  http.server's names

@@ -19,7 +19,7 @@ with atheris.instrument_imports(include=["rotator", "yaml"]):
 
     from tests.fuzz import test_core
     from tests.unit.config import test_load_fuzz
-    from tests.unit.registry import test_challenge
+    from tests.unit.registry import test_verdict_challenge
 
 
 @given(st.lists(st.sampled_from(test_load_fuzz.TOKENS), max_size=80))
@@ -42,7 +42,7 @@ _TESTS: dict[str, Any] = {
     "mark": test_core.test_any_mark_on_what_works,
     "description": test_core.test_any_description,
     "record": test_core.test_any_bytes_are_a_record_or_none,
-    "challenge": test_challenge.test_reads_any_header,
+    "challenge": test_verdict_challenge.test_reads_any_header,
 }
 TESTS = {name: test.hypothesis.fuzz_one_input for name, test in _TESTS.items()}
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from rotator.http.reading import json_in
+from tests.fakes.loopback import Handler, Loopback
 
 if TYPE_CHECKING:
     import socket
     import ssl
+    import threading
     from collections.abc import Callable, Iterator, Mapping
 
 FUZZ = settings(
@@ -116,7 +116,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
 
 
-class Stub:
+class Stub(Loopback):
     """A context manager: HTTP on loopback, HTTPS with `tls`.
 
     `answer` makes each reply from method and path.
@@ -125,50 +125,22 @@ class Stub:
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.answer: Callable[[str, str], Reply] = lambda _method, _path: Reply()
         self.harm: Callable[[socket.socket, threading.Event], None] | None = None
-        self.closing = threading.Event()
         self.received: list[str] = []
-        stub = self
+        self.serve(_Handler, tls=tls)
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
 
-            def reply(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                stub.received = [*_texts(json_in(body)), *map(str, self.headers.values())]
-                self.close_connection = True
-                if stub.harm is not None:
-                    with suppress(OSError):
-                        stub.harm(self.connection, stub.closing)
-                    return
-                given = stub.answer(self.command, self.path.partition("?")[0])
-                self.send_response_only(given.status)
-                for name, value in given.headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(given.body)))
-                self.send_header("Connection", "close")
-                self.end_headers()
-                self.wfile.write(given.body)
+class _Handler(Handler):
+    fake: Stub
 
-            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = reply  # noqa: N815  http.server's names
+    def reply(self) -> None:
+        stub = self.fake
+        stub.received = [*_texts(json_in(self.body())), *map(str, self.headers.values())]
+        self.close_connection = True
+        if stub.harm is not None:
+            with suppress(OSError):
+                stub.harm(self.connection, stub.closing)
+            return
+        given = stub.answer(self.command, self.path.partition("?")[0])
+        self.send(given.status, given.body, {**given.headers, "Connection": "close"})
 
-            def log_message(self, *args: Any) -> None:
-                """Print nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
-        if tls is not None:
-            self._server.socket = tls.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
-            )
-        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = reply  # noqa: N815  http.server's names

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 
 from rotator.core.errors import DriverError
-from rotator.core.model import Held, Mark, Policy, Secret
+from rotator.core.model import Policy
 from rotator.kubernetes.access import Access
 from rotator.kubernetes.place import Place
 from rotator.targets.kubernetes import KubernetesTarget
+from tests.fakes.kubernetes_world import MARK, PULL_SECRET, TEXT, error_of_write
 from tests.support import until
 
 if TYPE_CHECKING:
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 
     from tests.servers.kube_apiserver import KubeApiserver
 
-PASSWORD = "s3cr3t-password"
-TEXT = Secret(json.dumps({"auths": {"registry.example.com": {"auth": PASSWORD}}}))
-MARK = Mark({}, "hmac:0123456789ab", "dind")
-PULL_SECRET = "kubernetes.io/dockerconfigjson"
 ADMISSION = "admissionregistration.k8s.io/v1"
 
 
@@ -159,14 +155,6 @@ class Cluster:
         path = f"/apis/{ADMISSION}/{plural}"
         self.server.api("POST", path, {"metadata": {"name": name}, "spec": spec})
         self._made.append(f"{path}/{name}")
-
-
-def error_of_write(target: KubernetesTarget, held: Held | None = None) -> DriverError:
-    """Return what a write fails with, after a search for the secret in it."""
-    with pytest.raises(DriverError) as caught:
-        target.write(TEXT, MARK, held or target.read())
-    assert PASSWORD not in f"{caught.value} {caught.value.detail} {caught.value.hint}"
-    return caught.value
 
 
 @pytest.fixture

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 from moto.sts.models import sts_backends
 
 from rotator.config.sources import EcrSourceSettings
 from rotator.core.errors import DriverError, Reason
 from rotator.sources.ecr import EcrSource, build
 from tests.fakes.ecr import ACCESS_KEY, SECRET_KEY, FakeEcr, key_in_environment, only_aws
+from tests.fakes.loopback import Handler, Loopback
 from tests.support import free_port
 
 if TYPE_CHECKING:
@@ -38,16 +36,6 @@ def keys_of(key_id: str) -> tuple[str, str] | None:
     """Return the secret key and session token that STS gave with this key id."""
     found = assumed().get(key_id)
     return None if found is None else (found.secret_access_key, found.session_token)
-
-
-@pytest.fixture(scope="module")
-def sts() -> Iterator[str]:
-    """Return the address of moto's STS."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture
@@ -172,7 +160,7 @@ def test_an_error_of_sts_names_sts(
     assert fake.calls == 0
 
 
-class DenyingSts(BaseHTTPRequestHandler):
+class DenyingSts(Handler):
     """An STS that lets nobody assume anything; moto's allows everything."""
 
     def do_POST(self) -> None:
@@ -182,21 +170,17 @@ class DenyingSts(BaseHTTPRequestHandler):
             "arn:aws:iam::123456789012:user/ci is not authorized to perform: sts:AssumeRole on "
             f"resource: {ROLE}</Message></Error></ErrorResponse>"
         ).encode()
-        self.send_response_only(403)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self.body()
+        self.send(403, body)
 
 
 @pytest.fixture
 def denying_sts() -> Iterator[str]:
     """Return the address of an STS that denies."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), DenyingSts)
-    server.daemon_threads = True
-    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    server = Loopback()
+    server.serve(DenyingSts)
+    with server:
+        yield server.url
 
 
 def profiles(folder: Path, sts: str, patch: pytest.MonkeyPatch) -> None:

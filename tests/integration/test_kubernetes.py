@@ -15,7 +15,8 @@ from rotator.core.model import Policy, Secret
 from rotator.kubernetes.place import rules
 from rotator.targets.kubernetes import build
 from tests.fakes.certificates import Pki
-from tests.integration.cluster import MARK, PULL_SECRET, TEXT, Cluster, error_of_write
+from tests.fakes.kubernetes_world import MARK, PULL_SECRET, TEXT, error_of_write
+from tests.integration.cluster import Cluster
 from tests.support import NOW, made, until
 
 if TYPE_CHECKING:

@@ -15,12 +15,14 @@ from rotator.core.errors import ConflictError, DriverError, PermanentError, Reas
 from rotator.core.model import Secret
 from rotator.kubernetes.access import Access
 from rotator.kubernetes.place import rules
-from tests.integration.cluster import MARK, PASSWORD, PULL_SECRET, TEXT, Cluster, error_of_write
+from tests.fakes.kubernetes_world import MARK, PASSWORD, PULL_SECRET, TEXT, error_of_write
 from tests.servers.kubectl import kubectl
 from tests.support import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.integration.cluster import Cluster
 
 
 def typed(line: str) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
-from moto.server import ThreadedMotoServer
 
 from rotator.core.errors import LoginRejectedError
 from tests.fakes.vault_door import Answer, Request, VaultDoor, refusal
@@ -18,16 +17,6 @@ from tests.servers.openbao import OpenBao, unique
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture(scope="module")
-def sts() -> Iterator[str]:
-    """Give the address of a moto server that checks signatures."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 class AwsMount:

@@ -122,17 +122,10 @@ class KubeApiserver:
         self._signal(signal.SIGCONT)
 
     def api(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        kind: str = JSON,
-        token: str = ADMIN,
-        manager: str = "kubectl",
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, **options: str
     ) -> dict[str, Any]:
         """Return what the server answers; fail the test where that is no success."""
-        answer = self.answer(method, path, body, kind=kind, token=token, manager=manager)
+        answer = self.answer(method, path, body, **options)
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
         document: dict[str, Any] = answer.json()
         return document
@@ -180,10 +173,7 @@ class KubeApiserver:
         """Delete a namespace as the controller manager does, and wait until it is gone."""
         self.terminate_namespace(name)
         for root, plural in _KINDS:
-            self.answer(
-                "DELETE",
-                f"{root}/namespaces/{name}/{plural}?propagationPolicy=Background",
-            )
+            self.answer("DELETE", f"{root}/namespaces/{name}/{plural}?propagationPolicy=Background")
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "spec": {}}
         self.answer("PUT", f"/api/v1/namespaces/{name}/finalize", body)
         path = f"/api/v1/namespaces/{name}"

@@ -6,7 +6,6 @@ import base64
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from tests.fakes.loopback import Loopback
+from tests.fakes.loopback import Handler, Loopback
 
 SERVICE = "rotator-tests"
 ISSUER = "rotator-tests-issuer"
@@ -33,8 +32,8 @@ class TokenService(Loopback):
         certificate = _self_signed(self._key)
         self.certificate_pem = certificate.public_bytes(serialization.Encoding.PEM)
         self._x5c = base64.b64encode(certificate.public_bytes(serialization.Encoding.DER)).decode()
-        self.serve(type("Handler", (_TokenHandler,), {"service": self}))
-        self.realm = f"http://127.0.0.1:{self.port}/token"
+        self.serve(_TokenHandler)
+        self.realm = f"{self.url}/token"
 
     def token(self, user: str, scopes: list[str]) -> str:
         """Return a token for the user, good for five minutes and for every scope asked for."""
@@ -56,48 +55,34 @@ class TokenService(Loopback):
         return jwt.encode(payload, self._key, "RS256", headers={"x5c": [self._x5c]})
 
 
-class _TokenHandler(BaseHTTPRequestHandler):
-    service: TokenService
-
-    def handle(self) -> None:
-        """Hang up at once on who speaks TLS; `http.server` would wait for the end of a line."""
-        if self.connection.recv(1, 2) != b"\x16":  # 2: MSG_PEEK
-            super().handle()
+class _TokenHandler(Handler):
+    fake: TokenService
 
     def do_GET(self) -> None:
         """Answer with a token, or 401."""
         query = parse_qs(urlsplit(self.path).query)
         login = self.headers.get("Authorization", "")
         user = next(
-            (user for user, word in self.service.passwords.items() if basic(user, word) == login),
-            None,
+            (user for user, word in self.fake.passwords.items() if basic(user, word) == login), None
         )
         if user is None or query.get("service") != [SERVICE]:
             errors = {"errors": [{"code": "UNAUTHORIZED", "message": "authentication required"}]}
             return self._send(401, errors)
         scopes = [one for text in query.get("scope", []) for one in text.split()]
-        return self._send(200, {"token": self.service.token(user, scopes), "expires_in": 300})
+        return self._send(200, {"token": self.fake.token(user, scopes), "expires_in": 300})
 
     def do_POST(self) -> None:
         """Exchange an identity token for a token, as OAuth2 has it."""
-        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        form = parse_qs(self.body().decode())
         if form.get("grant_type") != ["refresh_token"] or form.get("service") != [SERVICE]:
             return self._send(400, {"error": "invalid_request"})
-        user = self.service.identity_tokens.get(form["refresh_token"][0])
+        user = self.fake.identity_tokens.get(form["refresh_token"][0])
         if user is None:
             return self._send(400, {"error": "invalid_grant"})
-        return self._send(200, {"access_token": self.service.token(user, []), "expires_in": 300})
+        return self._send(200, {"access_token": self.fake.token(user, []), "expires_in": 300})
 
     def _send(self, status: int, document: object) -> None:
-        body = json.dumps(document).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  http.server's name
-        """Print nothing."""
+        self.send(status, json.dumps(document).encode(), {"Content-Type": "application/json"})
 
 
 def basic(user: str, password: str) -> str:

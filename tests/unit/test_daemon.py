@@ -19,8 +19,7 @@ from rotator.config.load import load
 from rotator.daemon import Daemon
 from rotator.slots import Runtime
 from rotator.system.lock import cycle_lock, target_hangs
-from rotator.system.notify import Notify
-from rotator.system.process import steady_seconds
+from rotator.system.process import Notify, steady_seconds
 from tests.fakes.credential_helper import answer, install
 from tests.support import until
 

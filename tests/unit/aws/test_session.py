@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,32 +12,34 @@ from rotator.config.sources import EcrSourceSettings
 from rotator.core.errors import DriverError, Reason
 from rotator.sources.ecr import EcrSource
 from tests.fakes.ecr import key_in_environment
-from tests.fakes.loopback import Loopback
+from tests.fakes.loopback import Handler, Loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+class Answering(Handler):
+    """Answers each request as its stub says, and hangs up."""
+
+    protocol_version = "HTTP/1.0"
+
+    def do_POST(self) -> None:
+        """Read the request, so that hanging up does not reset the connection."""
+        self.body()
+        self.send_response(200)
+        for name, value in {"Connection": "close", **self.fake.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(self.fake.content)
+
+
 class Stub(Loopback):
-    """Answers each request with these headers and this body, and hangs up."""
+    """A server whose answer has these headers and this content."""
 
     def __init__(self) -> None:
         self.headers: dict[str, str] = {}
-        self.body = b""
-        stub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                self.send_response(200)
-                for name, value in {"Connection": "close", **stub.headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(stub.body)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.serve(Handler)
+        self.content = b""
+        self.serve(Answering)
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_broken_answers(
 ) -> None:
     """Each is an error of ours, and may pass."""
     key_in_environment(monkeypatch)
-    stub.headers, stub.body = headers, body
+    stub.headers, stub.content = headers, body
     settings = EcrSourceSettings(
         name="ecr", region="eu-west-1", endpoint_url=f"http://127.0.0.1:{stub.port}"
     )

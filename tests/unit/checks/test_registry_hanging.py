@@ -19,7 +19,7 @@ from rotator.registry import RegistryProver
 from rotator.system.each import ThreadedEach
 from tests.support import made
 from tests.unit.checks.room import case, file_target, levels, look, rotation, the
-from tests.unit.registry.stand_in import SECRET, basic, credential, in_place_of
+from tests.unit.registry.stand_in import SECRET, Registry, basic, credential
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def hosts(name_server: NameServer) -> Iterator[list[str]]:
     """Return a registry that answers, one whose name hangs, and one that never answers."""
-    with in_place_of() as good, socket.create_server(("127.0.0.1", 0)) as silent:
+    with Registry() as good, socket.create_server(("127.0.0.1", 0)) as silent:
         good.respond = basic(200)
         yield [good.host, "registry.hangs", f"127.0.0.1:{silent.getsockname()[1]}"]
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import pytest
-from moto.server import ThreadedMotoServer
-
 from rotator.checks import plain
 from rotator.core.model import Held
 from rotator.core.record import Record
@@ -30,18 +27,9 @@ from tests.unit.checks.room import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-
-@pytest.fixture(scope="module")
-def sts() -> Iterator[str]:
-    """Return the address of moto's STS."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    import pytest
 
 
 def ecr(place: Path, fake: FakeEcr, **settings: Any) -> list[Finding]:

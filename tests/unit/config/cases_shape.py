@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.config.documents import (
-    CERT,
-    ECR,
-    document,
-    login,
-    with_source,
-    with_target,
-)
+from tests.unit.config.documents import CERT, ECR, document, login, with_source, with_target
 
 NO_SECRET = "no secret is written in the configuration; write it to a file and name that file with"
 TYPES = "`ecr`, `ecr_public`, `vault`, `credential_helper` or `docker_config`"
@@ -103,12 +96,12 @@ SHAPE: dict[str, tuple[str, list[str]]] = {
             )
         ],
     ),
-    "rotation without anything": (
-        "version: 1\nrotations:\n- {}",
+    "rotations without anything": (
+        "version: 1\nrotations:\n- {}\n- {}",
         [
-            "3:3: `name` is missing in a rotation",
-            "3:3: `sources` is missing in a rotation",
-            "3:3: `targets` is missing in a rotation",
+            f"{line}:3: `{key}` is missing in a rotation"
+            for line in (3, 4)
+            for key in ("name", "sources", "targets")
         ],
     ),
     "rotation that is a word": (
@@ -144,10 +137,7 @@ SHAPE: dict[str, tuple[str, list[str]]] = {
         login("method: aprole"),
         [f"7:54: `method`: {METHODS} is wanted, not `aprole`; did you mean `approle`?"],
     ),
-    "no method": (
-        login("role: x"),
-        ["7:45: `method` is missing, which says what kind this is"],
-    ),
+    "no method": (login("role: x"), ["7:45: `method` is missing, which says what kind this is"]),
     "login that is a word": (
         with_source("{type: vault, address: https://v, auth: token, path: s/x, registry: h.io}"),
         ["7:45: `auth`: a mapping (`key: value`) is wanted"],

@@ -21,57 +21,41 @@ TOO_LONG = (
     " in `file:/f`; write less, or `follows: true` on that target if running jobs see its updates"
     " (a mounted directory, not a single file)"
 )
+SAME_PLACE = (
+    "this is the place that the target in line 9 writes; keep one of them, or give each its own"
+    " place"
+)
+GIVEN_TWICE = "comes from the source in line 7 already; one source is enough for a registry"
 TWO = document() + rotation(name="other")
 """Two rotations: the second begins in line 10, its source is in 13, its target in 15."""
+
+
+def name_twice(kind: str, line: int, name: str) -> str:
+    """Return what is said of a second one of a name."""
+    already = f"the name `{name}` is that of the {kind} in line {line} already"
+    return f"{already}; give each {kind} a `name` of its own"
+
 
 UNSEEN: dict[str, tuple[str, list[str]]] = {
     "two rotations of one name": (
         document() + rotation(sources=("{type: ecr_public}",)),
-        [
-            (
-                "10:9: the name `r` is that of the rotation in line 4 already; give each rotation a"
-                " `name` of its own"
-            )
-        ],
+        ["10:9: " + name_twice("rotation", 4, "r")],
     ),
     "two sources of one name": (
         document(sources=("{type: ecr_public, name: a}", ECR.replace("region", "name: a, region"))),
-        [
-            (
-                "8:23: the name `a` is that of the source in line 7 already;"
-                " give each source a `name`"
-                " of its own"
-            )
-        ],
+        ["8:23: " + name_twice("source", 7, "a")],
     ),
     "two targets of one name": (
         document(targets=("{type: file, path: /f, name: a}", "{type: file, path: /g, name: a}")),
-        [
-            (
-                "10:34: the name `a` is that of the target in line 9 already;"
-                " give each target a `name`"
-                " of its own"
-            )
-        ],
+        ["10:34: " + name_twice("target", 9, "a")],
     ),
     "two servers, one default name": (
         document(targets=(f"{{{GROUP}}}", f"{{{GROUP.replace('https://g', 'https://h')}}}")),
-        [
-            (
-                "10:5: the name `gitlab_variable:g/DOCKER_AUTH_CONFIG` is that"
-                " of the target in line 9"
-                " already; give each target a `name` of its own"
-            )
-        ],
+        ["10:5: " + name_twice("target", 9, "gitlab_variable:g/DOCKER_AUTH_CONFIG")],
     ),
     "one registry from two sources": (
         document(sources=(ECR, "{type: docker_config, path: /d, registries: [" + HOST + "]}")),
-        [
-            (
-                f"8:5: `{HOST}` comes from the source in line 7 already; one"
-                f" source is enough for a registry"
-            )
-        ],
+        [f"8:5: `{HOST}` {GIVEN_TWICE}"],
     ),
     "Docker Hub under two names": (
         document(
@@ -80,23 +64,11 @@ UNSEEN: dict[str, tuple[str, list[str]]] = {
                 "{type: credential_helper, helper: x, registries: ['https://index.docker.io/v1/']}",
             )
         ),
-        [
-            (
-                "8:5: `https://index.docker.io/v1/` comes from the source in"
-                " line 7 already; one source"
-                " is enough for a registry"
-            )
-        ],
+        [f"8:5: `https://index.docker.io/v1/` {GIVEN_TWICE}"],
     ),
     "one place twice": (
         document(targets=(FILE, "{type: file, path: /a/../f, name: other}")),
-        [
-            (
-                "10:5: this is the place that the target in line 9 writes;"
-                " keep one of them, or give"
-                " each its own place"
-            )
-        ],
+        [f"10:5: {SAME_PLACE}"],
     ),
     "two targets in one namespace": (
         document(
@@ -105,12 +77,7 @@ UNSEEN: dict[str, tuple[str, list[str]]] = {
                 "{type: kubernetes_secret, namespaces: [ops, team-*], name: o}",
             )
         ),
-        [
-            (
-                "10:5: this is the place that the target in line 9 writes; keep one of them, or"
-                " give each its own place"
-            )
-        ],
+        [f"10:5: {SAME_PLACE}"],
     ),
     "one Secret twice": (
         document(
@@ -119,22 +86,11 @@ UNSEEN: dict[str, tuple[str, list[str]]] = {
                 "{type: kubernetes_secret, namespace: n, name: o, key: other}",
             )
         ),
-        [
-            (
-                "10:5: this is the place that the target in line 9 writes;"
-                " keep one of them, or give"
-                " each its own place"
-            )
-        ],
+        [f"10:5: {SAME_PLACE}"],
     ),
     "one secret twice": (
         document(targets=(f"{{{KV}, field: a}}", f"{{{KV}, field: b}}")),
-        [
-            (
-                "10:5: this is the place that the target in line 9 writes; keep one of them, or"
-                " give each its own place"
-            )
-        ],
+        [f"10:5: {SAME_PLACE}"],
     ),
     "job longer than an ECR token": (document(more="longest_job: 11h"), [TOO_LONG]),
     "job longer, host not known": (

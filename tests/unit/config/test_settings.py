@@ -195,8 +195,7 @@ def test_the_defaults_are_the_cores(loaded: Loaded) -> None:
 
 
 @pytest.mark.parametrize(
-    ("listen", "host", "port"),
-    [("127.0.0.1:9465", "127.0.0.1", 9465), ("'[::1]:80'", "::1", 80)],
+    ("listen", "host", "port"), [("127.0.0.1:9465", "127.0.0.1", 9465), ("'[::1]:80'", "::1", 80)]
 )
 def test_listen(listen: str, host: str, port: int, loaded: Loaded) -> None:
     """Address and port come apart."""

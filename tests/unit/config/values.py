@@ -24,6 +24,9 @@ PLACES = {
     "path": with_target("{type: file, path: VALUE}"),
     "group": with_target("{type: gitlab_variable, url: https://g, group: VALUE, token_file: t}"),
     "url": with_target("{type: gitlab_variable, url: VALUE, group: g, token_file: t}"),
+    "address": with_source(
+        "{type: vault, address: VALUE, auth: {method: agent}, path: s/x, registry: h.io}"
+    ),
     "token_file": with_target(
         "{type: gitlab_variable, url: https://g, group: g, token_file: VALUE}"
     ),
@@ -107,6 +110,7 @@ VALUES = [
         "https://g | http://g:8080/gitlab/ | 'https://[::1]'",
         "g | ftp://g | https://u:p@g | 'https://g?x' | https://",
     ),
+    *_cases("address", "address", "https://v | unix:///run/agent.sock", "unix:x | unix:///x/"),
     *_cases(
         "file",
         "token_file",

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from rotator.config.targets import GitlabVariableTargetSettings
 from rotator.core.errors import (
@@ -25,14 +19,14 @@ from rotator.core.errors import (
 from rotator.core.model import Held, Mark, Policy, Secret
 from rotator.gitlab.errors import GranularError
 from rotator.targets.gitlab_variable import GitlabVariableTarget
-from tests.fakes.gitlab import Answer, running
+from tests.fakes.certificates import Pki
+from tests.fakes.gitlab import Answer, FakeGitlab
 from tests.support import MARKED, NOW, free_port, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.fakes.gitlab import FakeGitlab
 
 PAGE = "<html><body>proxy</body></html>"
 TAKEN = {"message": {"key": ["(DOCKER_AUTH_CONFIG) has already been taken"]}}
@@ -171,25 +165,11 @@ def token(fake_gitlab: FakeGitlab, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tls_gitlab(tmp_path: Path) -> Iterator[FakeGitlab]:
-    """Give a GitLab behind TLS, its certificate in tls.pem."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(address, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    """Give a GitLab behind TLS, whose authority is in ca.crt."""
+    pki = Pki(tmp_path)
     path = tmp_path / "tls.pem"
-    path.write_bytes(private + certificate.public_bytes(pem))
-    with running(tls_file=path) as server:
+    path.write_bytes(pki.server.read_bytes() + pki.server_key.read_bytes())
+    with FakeGitlab(tls_file=path) as server:
         yield server
 
 
@@ -289,21 +269,8 @@ def test_untrusted_certificate(tls_gitlab: FakeGitlab, token: Path) -> None:
 
 def test_trusted_certificate(tls_gitlab: FakeGitlab, token: Path, tmp_path: Path) -> None:
     """With the authority in `ca_file` the same server is heard: it knows no such token."""
-    error = failure(target(tls_gitlab.url, token, ca_file=tmp_path / "tls.pem"))
+    error = failure(target(tls_gitlab.url, token, ca_file=tmp_path / "ca.crt"))
     assert error.reason is Reason.LOGIN_REJECTED
-
-
-WAITS = [
-    pytest.param("120", 120.0, id="seconds"),
-    pytest.param(" 0 ", 0.0, id="zero"),
-    pytest.param("Mon, 23 Nov 2026 10:02:00 GMT", 120.0, id="date"),
-    pytest.param("Monday, 23-Nov-26 10:02:00 GMT", 120.0, id="old date"),
-    pytest.param("Mon, 23 Nov 2026 09:00:00 GMT", 0.0, id="date gone by"),
-    pytest.param("soon", None, id="words"),
-    pytest.param("", None, id="empty"),
-    pytest.param("-5", None, id="negative"),
-    pytest.param(None, None, id="none"),
-]
 
 
 def test_throttled_with_the_delay(fake_gitlab: FakeGitlab, token: Path) -> None:

@@ -13,7 +13,7 @@ from rotator.core.model import Verdict
 from rotator.http.client import Limits
 from rotator.http.connections import look_up
 from rotator.registry import RegistryProver
-from tests.unit.registry.stand_in import basic, credential, in_place_of
+from tests.unit.registry.stand_in import Registry, basic, credential
 
 if TYPE_CHECKING:
     from tests.fakes.name_server import NameServer
@@ -65,10 +65,10 @@ def test_tries_every_address(name_server: NameServer, monkeypatch: pytest.Monkey
     def two(host: str, port: int, *args: Any) -> Any:
         return [*real("127.0.0.2", port, *args), *real("127.0.0.1", port, *args)]
 
-    with in_place_of() as registry:
+    with Registry() as registry:
         registry.respond = basic(200)
         monkeypatch.setattr(socket, "getaddrinfo", two)
-        name = f"registry.test:{registry.server.server_port}"
+        name = f"registry.test:{registry.port}"
         proof = RegistryProver(insecure=[name]).prove(credential(name))
     assert proof.verdict is Verdict.ACCEPTED
 

@@ -6,23 +6,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.registry.stand_in import in_place_of
+from tests.unit.registry.stand_in import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from tests.unit.registry.stand_in import Registry
 
 
 @pytest.fixture
 def registry() -> Iterator[Registry]:
     """Return a registry on loopback."""
-    with in_place_of() as made:
+    with Registry() as made:
         yield made
 
 
 @pytest.fixture
 def other() -> Iterator[Registry]:
     """Return another server on loopback."""
-    with in_place_of() as made:
+    with Registry() as made:
         yield made

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from rotator.core.model import Credential, Secret
+from tests.fakes.loopback import Handler, Loopback
 from tests.support import NOW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 SECRET = "s3cr3t-of-ci"
 Replied = tuple[int, dict[str, str], bytes]
@@ -31,18 +29,13 @@ class Asked:
     cookie: str | None
 
 
-class Registry:
+class Registry(Loopback):
     """Answers what `respond` says to a path and an authorization."""
 
     def __init__(self) -> None:
         self.respond: Callable[[str, str], Replied] = basic(200)
         self.requests: list[Asked] = []
-        handler = type("Handler", (_Handler,), {"registry": self})
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.server.daemon_threads = True
-        self.server.block_on_close = False
-        self.host = f"127.0.0.1:{self.server.server_port}"
-        self.url = f"http://{self.host}"
+        self.serve(_Handler)
 
     @property
     def asked(self) -> list[tuple[str, str]]:
@@ -54,45 +47,22 @@ class Registry:
         return any(one.authorization or one.form for one in self.requests)
 
 
-@contextmanager
-def in_place_of() -> Iterator[Registry]:
-    """Serve on loopback for the block."""
-    made = Registry()
-    Thread(target=made.server.serve_forever, args=(0.01,), daemon=True).start()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    registry: Registry
-
-    def handle(self) -> None:
-        """Hang up at once on who speaks TLS."""
-        if self.connection.recv(1, 2) != b"\x16":
-            super().handle()
+class _Handler(Handler):
+    fake: Registry
 
     def do_GET(self) -> None:
         """Answer what the test says."""
-        length = int(self.headers.get("Content-Length", "0"))
-        form = dict(parse_qsl(self.rfile.read(length).decode()))
+        form = dict(parse_qsl(self.body().decode()))
         authorization = self.headers.get("Authorization", "")
         cookie = self.headers.get("Cookie")
         asked = Asked(self.command, self.path, authorization, form, cookie)
-        self.registry.requests.append(asked)
-        status, headers, body = self.registry.respond(self.path, authorization)
-        self.send_response_only(status)
-        for name, value in {"Content-Length": str(len(body)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
+        self.fake.requests.append(asked)
+        status, headers, body = self.fake.respond(self.path, authorization)
+        self.send(status, body, headers)
 
     def do_POST(self) -> None:
         """Answer what the test says."""
         self.do_GET()
-
-    def log_message(self, *_: Any) -> None:
-        """Print nothing."""
 
 
 def basic(

@@ -71,7 +71,7 @@ HOSTS = {
 @pytest.mark.parametrize(("name", "verdict"), HOSTS.values(), ids=HOSTS)
 def test_host(registry: Registry, name: str, verdict: Verdict) -> None:
     """`host/path` is proven at its host; what is no host is never asked."""
-    port = str(registry.server.server_port)
+    port = str(registry.port)
     assert RegistryProver().prove(credential(name.format(port=port))).verdict is verdict
 
 

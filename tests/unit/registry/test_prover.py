@@ -413,6 +413,13 @@ def test_nobody_listens() -> None:
     assert (proof.verdict, proof.detail) == (Verdict.UNKNOWN, "connection refused")
 
 
+def test_no_time_is_left(registry: Registry) -> None:
+    """A registry is not asked any more once the time is over."""
+    proof = RegistryProver(limits=Limits(overall=0)).prove(credential(registry.host))
+    assert (proof.verdict, proof.detail) == (Verdict.UNKNOWN, "no answer within 0 s")
+    assert registry.asked == []
+
+
 def test_name_not_known() -> None:
     """A registry whose name can't be resolved tells nothing about the credential."""
     proof = RegistryProver(limits=Limits(overall=4)).prove(credential("registry.invalid"))

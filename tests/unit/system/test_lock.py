@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import signal
 import stat
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.core.errors import LockHeldError
-from rotator.system.lock import cycle_lock, daemon_lock, lock
+from rotator.system.lock import cycle_lock, cycle_runs, daemon_lock, daemon_runs, lock
 from tests.faults import failing
 from tests.support import missing
 
@@ -211,3 +212,33 @@ def test_what_the_block_raises_goes_through(tmp_path: Path, warnings: list[str])
     assert warnings == []
     with daemon_lock(tmp_path, warnings.append):
         pass
+
+
+def test_daemon(tmp_path: Path, warnings: list[str]) -> None:
+    """It runs while it holds its lock; a lock file that is left tells nothing."""
+    state = tmp_path / "state"
+    assert daemon_runs(state) is False
+    with daemon_lock(state, warnings.append):
+        assert daemon_runs(state) is True
+        assert daemon_runs(state) is True
+    assert (state / "daemon.lock").exists()
+    assert daemon_runs(state) is False
+    with daemon_lock(state, warnings.append):
+        assert warnings == []
+    with cycle_lock(state, "dind", 0, warnings.append):
+        assert (cycle_runs(state, "dind"), cycle_runs(state, "other")) == (True, False)
+
+
+def test_two_who_look_see_no_daemon(tmp_path: Path) -> None:
+    """The look itself is not taken for a daemon."""
+    file = tmp_path / "daemon.lock"
+    file.touch()
+    with file.open() as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        assert daemon_runs(tmp_path) is False
+
+
+def test_not_known(tmp_path: Path) -> None:
+    """Where the lock can't be looked at, that is the answer."""
+    (tmp_path / "daemon.lock").symlink_to("elsewhere")
+    assert daemon_runs(tmp_path) is None

@@ -21,6 +21,8 @@ LEASE = Lease("lease/1", NOW + timedelta(hours=1), renewable=True)
 class Counted(Source):
     """Counts what it is asked; `answer` is given, or raised where it is an error."""
 
+    token_expires_at = NOW
+
     def __init__(self) -> None:
         super().__init__("vault", frozenset({LOGIN.registry}))
         self.answer: Credential | Exception = LOGIN
@@ -117,5 +119,8 @@ def test_everything_else_is_the_drivers(shared: Shared) -> None:
     assert (view.name, view.registries) == ("registry", frozenset({LOGIN.registry}))
     assert (view.changes_early, view.login_stamp()) == (True, "stamp")
     assert view.revoke_after == timedelta(minutes=5)
+    view.learned = "engine"
+    assert (shared.driver.learned, view.learned) == ("engine", "engine")
+    assert view.token_expires_at == NOW
     view.revoke(LEASE)
     assert shared.driver.revoked == [LEASE]

@@ -14,6 +14,7 @@ import pytest
 
 from rotator.system import watch
 from rotator.system.watch import Watch
+from tests.privileges import obey_modes
 from tests.support import until
 from tests.unit.targets.file.desk import publish
 
@@ -162,10 +163,10 @@ def test_many_changes_are_few_calls(
     """Somebody who writes without a pause wakes us twice a second, and the last write counts."""
     watching(path)
     begun = time.monotonic()
-    while time.monotonic() - begun < 2:
+    while (last := time.monotonic()) - begun < 2:
         login(path)
-    ended = time.monotonic()
-    until(lambda: heard.calls[-1][1] > ended, what="the last change")
+    login(path)
+    until(lambda: heard.calls[-1][1] > last, what="the last change")
     assert 3 <= heard.of(path) <= 7
     gaps = [b[1] - a[1] for a, b in pairwise(heard.calls)]
     assert min(gaps) > watch.SPACING * 0.9
@@ -272,6 +273,49 @@ def test_where_nothing_can_be_watched(path: Path, heard: Heard) -> None:
     watched.close()
     (warning,) = warnings
     assert "sysctl fs.inotify.max_user_instances" in warning
+
+
+def test_a_directory_that_may_not_be_watched(path: Path, heard: Heard) -> None:
+    """The same where the kernel refuses one directory; a second one is not said again."""
+    warnings: list[str] = []
+    closed = [path.parent.with_name(name) for name in ("one", "two")]
+    for folder in closed:
+        folder.mkdir(mode=0)
+    watched = Watch([path, *(folder / "config.json" for folder in closed)], heard, warnings.append)
+    obey_modes(on=True)
+    try:
+        watched.start()
+    finally:
+        obey_modes(on=False)
+    login(path)
+    until(lambda: heard.of(path) == 1, what="the file that can be watched")
+    watched.close()
+    (warning,) = warnings
+    assert "Permission denied" in warning
+    assert "sysctl fs.inotify.max_user_watches" in warning
+
+
+def test_more_changes_than_the_kernel_counts(path: Path) -> None:
+    """Where it has dropped some, every file may be one of them."""
+    other = path.parent.with_name("other") / "config.json"
+    other.parent.mkdir()
+    calls: list[Path] = []
+    go_on = threading.Event()
+
+    def called(changed: Path) -> None:
+        calls.append(changed)
+        go_on.wait(60)
+
+    watched = Watch([path, other], called, pytest.fail)
+    watched.start()
+    login(path)
+    until(lambda: calls, what="the first call, which holds the watch")
+    most = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    for number in range(most // 2 + 1):  # made and closed
+        path.with_name(f"{number}").touch()
+    go_on.set()
+    until(lambda: other in calls, what="the file of which nothing was heard")
+    watched.close()
 
 
 def test_nothing_to_watch_takes_no_thread(heard: Heard) -> None:

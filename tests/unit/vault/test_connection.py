@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TOKEN = "s3cr3t-token/+of=root"
-JSON = {"Content-Type": "application/json"}
 
 
 def test_refused_connection(tmp_path: Path) -> None:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TOKEN = "s3cr3t-token/+of=root"
-JSON = {"Content-Type": "application/json"}
 HTTP_DATE = {
     "Retry-After": "Mon, 23 Nov 2026 10:00:30 GMT",
     "Date": "Mon, 23 Nov 2026 10:00:00 GMT",

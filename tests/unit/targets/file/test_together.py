@@ -14,7 +14,7 @@ import pytest
 
 from rotator.core.errors import ConflictError, DriverError, Reason
 from rotator.core.model import Secret
-from rotator.system import lease
+from rotator.system import exchange
 from rotator.system.exchange import version
 from tests.faults import before, failing
 from tests.support import until
@@ -292,7 +292,7 @@ def waits_for(directory: int) -> bool:
 def test_a_reader_waits_while_names_are_exchanged(path: Path) -> None:
     """Another rotator's read is no failure because somebody writes at that instant."""
     file = os.open(path, os.O_RDWR)
-    with lease.alone(file) as waiting:
+    with exchange.alone(file) as waiting:
         assert waiting
         found: list[object] = []
         reader = threading.Thread(target=lambda: found.append(target(path).read().text))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rotator.http.client import HEADER_LIMIT
-from rotator.registry.challenge import Challenge, challenges
+from rotator.registry.verdict import Challenge, challenges
 
 CHALLENGES = {
     "nothing": ("", []),

@@ -6,12 +6,12 @@ import subprocess
 import sys
 import threading
 
-from rotator.system.wakeup import Wakeup
+from rotator.system.process import Wakeup
 
 # A signal each 100 microseconds, while the thread that it interrupts waits 20,000 times.
 STORM = """
 import signal
-from rotator.system.wakeup import Wakeup
+from rotator.system.process import Wakeup
 
 wakeup, rung = Wakeup(), 0
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
-from rotator.http.idle import Idle
+from rotator.http.connections import Idle
 from rotator.http.session import BoundedAdapter
+from tests.fakes.loopback import Handler, Loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,41 +25,33 @@ class Clock:
         return self.now
 
 
-class Server(ThreadingHTTPServer):
+class Server(Loopback):
     """Counts who connects."""
 
-    daemon_threads = True
     connections = 0
 
 
-class Handler(BaseHTTPRequestHandler):
+class Counting(Handler):
     """Answers that there is nothing to say, and keeps the connection."""
 
-    protocol_version = "HTTP/1.1"
-    server: Server
+    fake: Server
 
     def setup(self) -> None:
         """Count the connection."""
-        self.server.connections += 1
+        self.fake.connections += 1
         super().setup()
 
     def do_GET(self) -> None:
         """Answer."""
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        self.send(204)
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
+    server = Server()
+    server.serve(Counting)
+    with server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def test_a_rest_ends_connections(server: Server) -> None:
@@ -68,10 +59,9 @@ def test_a_rest_ends_connections(server: Server) -> None:
     clock = Clock()
     with requests.Session() as session:
         session.mount("http://", BoundedAdapter(10.0, clock))
-        url = f"http://127.0.0.1:{server.server_port}/"
         for pause, connections in ((0, 1), (29, 1), (29, 1), (31, 2), (1, 2), (7200, 3)):
             clock.now += pause
-            session.get(url, timeout=10)
+            session.get(server.url, timeout=10)
             assert server.connections == connections
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rotator.core.model import Verdict
 from rotator.registry import RegistryProver
-from rotator.registry.trust import Trust
+from rotator.registry.prover import Trust
 from tests.fakes.certificates import Pki
 from tests.support import aged
 from tests.unit.registry.stand_in import credential

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.core.model import Mark
-from rotator.system.file_mark import ATTRIBUTE, attach, attached
+from rotator.system import attributes
+from rotator.system.attributes import attach, mark_on
 from tests.faults import failing
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ def file(tmp_path: Path) -> Iterator[int]:
 
 def test_there_and_back(file: int) -> None:
     """What is attached is found again."""
-    assert attached(file) is None
+    assert mark_on(file) is None
     assert attach(file, MARK)
-    assert attached(file) == MARK
+    assert mark_on(file) == MARK
 
 
 @pytest.mark.parametrize(
@@ -41,11 +42,11 @@ def test_garbage_is_no_mark(tmp_path: Path, garbage: bytes) -> None:
     path = tmp_path / "file"
     path.touch()
     try:
-        os.setxattr(path, ATTRIBUTE, garbage)
+        os.setxattr(path, attributes.MARK, garbage)
     except OSError:  # more than this file system has room for
-        os.setxattr(path, ATTRIBUTE, garbage[:1000])
+        os.setxattr(path, attributes.MARK, garbage[:1000])
     with path.open() as stream:
-        assert attached(stream.fileno()) is None
+        assert mark_on(stream.fileno()) is None
 
 
 @pytest.mark.parametrize("number", [errno.ENOTSUP, errno.ENOSPC, errno.E2BIG])
@@ -54,6 +55,6 @@ def test_no_room_leaves_no_mark_at_all(file: int, number: int) -> None:
     attach(file, MARK)
     with failing("setxattr", number):
         assert not attach(file, MARK)
-    assert attached(file) is None
+    assert mark_on(file) is None
     with failing("setxattr", number):
         assert not attach(file, MARK)
