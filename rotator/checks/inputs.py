@@ -15,11 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from rotator.config.sources import (
-    EcrPublicSourceSettings,
-    EcrSourceSettings,
-    VaultSourceSettings,
-)
+from rotator.config.sources import EcrPublicSourceSettings, EcrSourceSettings, VaultSourceSettings
 from rotator.config.targets import VaultKvTargetSettings
 from rotator.config.vault_auth import AwsAuthSettings
 from rotator.core.errors import DriverError

@@ -150,8 +150,7 @@ def _kubernetes(text: str, findings: Findings) -> _Layer | None:
             where = "/".join(str(about[key]) for key in ("namespace", "name") if about.get(key))
             return _Layer(f"it is the {one['kind']} {where}, key {keys[0]}", texts[keys[0]])
     findings.failure(
-        f"it is a {objects[0]['kind']} without data",
-        "see what is in it: kubectl get -o yaml",
+        f"it is a {objects[0]['kind']} without data", "see what is in it: kubectl get -o yaml"
     )
     raise _Stop
 

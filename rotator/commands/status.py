@@ -88,9 +88,7 @@ def _record(state_dir: Path, name: str) -> Record:
 
 
 def _look(
-    configuration: Configuration,
-    chosen: Sequence[RotationSettings],
-    records: Mapping[str, Record],
+    configuration: Configuration, chosen: Sequence[RotationSettings], records: Mapping[str, Record]
 ) -> Mapping[tuple[str, str], Found]:
     # Only this asks the targets, and needs their drivers.
     from rotator.app import Builder  # noqa: PLC0415

@@ -149,12 +149,7 @@ def _reasons(rotation: RotationView) -> dict[str, Any]:
         "outcome": rotation.outcome,
         "in_cycle": rotation.in_cycle,
         "reasons": [
-            {
-                "of": names,
-                "reason": failure.reason,
-                "detail": failure.detail,
-                "hint": failure.hint,
-            }
+            {"of": names, "reason": failure.reason, "detail": failure.detail, "hint": failure.hint}
             for names, failure in rotation.failures()
         ],
     }

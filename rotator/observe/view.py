@@ -12,13 +12,7 @@ from msgspec.structs import replace
 
 from rotator.core.candidate import FOREVER
 from rotator.core.report import GOOD_CREDENTIAL, GOOD_TARGET
-from rotator.observe.view_model import (
-    CredentialView,
-    FailureView,
-    Health,
-    RotationView,
-    TargetView,
-)
+from rotator.observe.view_model import CredentialView, FailureView, Health, RotationView, TargetView
 
 # Members of a target that stands for many which are shown by name.
 _WORST = 5
@@ -283,12 +277,7 @@ def _recorded(failure: FailureRecord | None) -> FailureView | None:
     if failure is None:
         return None
     return FailureView(
-        failure.reason,
-        failure.detail,
-        failure.hint,
-        failure.count,
-        failure.since,
-        failure.retry_at,
+        failure.reason, failure.detail, failure.hint, failure.count, failure.since, failure.retry_at
     )
 
 
