@@ -47,7 +47,7 @@ class Common:
         if not self.verbosity:
             return configuration
         if self.verbosity >= EACH_REQUEST:
-            from rotator.observe.request_log import show_requests
+            from rotator.observe.logs import show_requests
 
             show_requests(sys.stderr)
         level = "warning" if self.verbosity <= QUIET else "debug"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from rotator.core.errors import ConfigError
-from rotator.observe.sentence import sentence
+from rotator.observe.phrases import sentence
 from rotator.slots import Runtime, Slot, Slots
 from rotator.system.wakeup import Wakeup
 

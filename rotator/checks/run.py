@@ -17,7 +17,7 @@ from rotator.core.record import Record, RecordError
 from rotator.decoding import load
 from rotator.http.client import Limits
 from rotator.inspection import SECONDS, Case, Finding, Given
-from rotator.observe.progress import WatchedEach
+from rotator.observe.progress import watched
 from rotator.registry import RegistryProver
 from rotator.system.each import ThreadedEach
 from rotator.system.journal import fingerprint, saved_key
@@ -106,10 +106,8 @@ def examine(
         )
     # Loaded before the clock runs: SDKs take their time, and it is not the servers'.
     checks = [check for each in rotations for check in _active(each)]
-    watched = WatchedEach(
-        ThreadedEach(), progress, lambda _: "check", lambda check: check.findings.about
-    )
-    answers = watched(_Check.inspect, checks, CONSUMING_SECONDS if consume else SECONDS)
+    each = watched(ThreadedEach(), progress, lambda _: "check", lambda check: check.findings.about)
+    answers = each(_Check.inspect, checks, CONSUMING_SECONDS if consume else SECONDS)
     for check, answer in zip(checks, answers, strict=True):
         if isinstance(answer, Exception):
             check.findings.error(answer)

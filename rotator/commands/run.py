@@ -11,8 +11,7 @@ from rotator.app import utc_now
 from rotator.daemon import Daemon
 from rotator.observe.bugs import log_from_threads
 from rotator.observe.logs import configure
-from rotator.observe.rotation_state import RotationState
-from rotator.observe.sentence import sentence
+from rotator.observe.phrases import sentence
 from rotator.slots import Runtime
 from rotator.system.lock import daemon_lock
 from rotator.system.notify import Notify
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from rotator.config.schema import Configuration
     from rotator.core.report import Report
-    from rotator.observe.observer import Observer
+    from rotator.observe.observer import Observer, RotationState
 
 OK = 0
 
@@ -107,15 +106,13 @@ class Shown:
             self._observer.stop()
 
     def _states(self) -> list[RotationState]:
+        from rotator.observe.observer import RotationState  # noqa: PLC0415  see the class
+
+        # The journal is read each time, as `run-once` beside the daemon writes it too.
+        runners = [(slot, slot.runner) for slot in self._daemon.slots]
         return [
-            RotationState(
-                slot.settings,
-                slot.runner.rotation,
-                # The journal, as `run-once` beside the daemon writes it too.
-                slot.runner.ports.journal.load(),
-                slot.report,
-            )
-            for slot in self._daemon.slots
+            RotationState(slot.settings, one.rotation, one.ports.journal.load(), slot.report)
+            for slot, one in runners
         ]
 
 

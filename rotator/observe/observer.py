@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rotator.observe import metrics_file, page
 from rotator.observe.access_tokens import AccessTokens
 from rotator.observe.http import Answer, HttpServer, Route, is_loopback
 from rotator.observe.metrics import CONTENT_TYPE, Metrics
-from rotator.observe.repeats import Logged, news
+from rotator.observe.report_log import Logged, news
 from rotator.observe.status_json import as_json
 from rotator.observe.view import rotation_view
 from rotator.observe.view_model import RUNNING, RotationView, View
@@ -22,13 +23,24 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
-    from rotator.config.schema import Configuration, HttpSettings
+    from rotator.config.schema import Configuration, HttpSettings, RotationSettings
     from rotator.core.ports import Clock
+    from rotator.core.record import Record
     from rotator.core.report import Report
-    from rotator.observe.rotation_state import RotationState
+    from rotator.core.rotation import Rotation
 
 _OK, _UNAVAILABLE = 200, 503
 _TEXT = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class RotationState:
+    """One rotation of a daemon: its settings, its drivers, and how its last cycle ended."""
+
+    settings: RotationSettings
+    rotation: Rotation
+    record: Record
+    report: Report | None
 
 
 class Observer:

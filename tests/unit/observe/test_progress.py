@@ -6,7 +6,7 @@ import io
 
 from rotator.core.model import Credential, Held, Mark, Policy, Secret
 from rotator.core.ports import Target
-from rotator.observe.progress import Progress, WatchedEach, cycle_each, shown
+from rotator.observe.progress import Progress, cycle_each, shown, watched
 from rotator.system.each import ThreadedEach
 from tests.support import NOW
 
@@ -69,7 +69,7 @@ def test_watched_calls() -> None:
             raise ValueError(item)
         return item.upper()
 
-    each = WatchedEach(ThreadedEach(), progress, lambda _: "read", str)
+    each = watched(ThreadedEach(), progress, lambda _: "read", str)
     first, second = each(call, ["a", "b"], 5)
     assert (first, type(second)) == ("A", ValueError)
     assert {"read a", "read b"} <= set(running)
