@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rotator.checks.finding import Findings
 from rotator.core import docker_config
 from rotator.core.errors import DriverError
 from rotator.core.model import Credential, Held, Proof, Secret, Verdict
+from rotator.inspection import Findings
 from rotator.observe.times import relative
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from rotator.checks.finding import Findings
+    from rotator.inspection import Findings
 
 _CERTIFICATES = ("ca_file", "client_cert_file", "client_key_file")
 _AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")

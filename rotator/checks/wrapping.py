@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from rotator.checks.finding import Findings
+    from rotator.inspection import Findings
 
 LARGEST = 1 << 20
 """Bytes that are read of a document: a docker config is some kilobytes."""

@@ -110,7 +110,7 @@ def _document(
     configuration: Configuration, chosen: Sequence[RotationSettings], options: Options
 ) -> int:
     from rotator.checks import document, run, wrapping  # noqa: PLC0415  needless for --offline
-    from rotator.checks.finding import Findings  # noqa: PLC0415
+    from rotator.inspection import Findings  # noqa: PLC0415
 
     name = options.document or "-"
     data = _read(name, wrapping.LARGEST + 1)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rotator.checks.across import RotationChecks, compare
-from rotator.checks.finding import Findings
 from rotator.core.model import Credential, Secret
 from rotator.core.record import KnownCredential, Record
+from rotator.inspection import Findings
 from tests.support import NOW
 from tests.unit.checks.room import HARBOR, bad, case, file_target, login_file, rotation, the
 
@@ -32,7 +32,8 @@ def compared(
     one = case(settings, record)
     source = Findings("login", credentials=credentials)
     target = Findings("the file")
-    compare([RotationChecks(one, Findings("journal"), [source], [target])])
+    sources, targets = [(one.rotation.sources[0], source)], [(one.rotation.targets[0], target)]
+    compare([RotationChecks(one, Findings("journal"), sources, targets)])
     return [*source.all, *target.all]
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotator.checks.finding import Findings
 from rotator.checks.registry import ProveOnce, given, published, shown
 from rotator.core.model import Credential, Held, Mark, Proof, Secret, Verdict
 from rotator.core.record import KnownCredential, Record, TargetRecord
+from rotator.inspection import Findings
 from tests.support import NOW
 from tests.unit.checks.room import HARBOR, accept, case, file_target, login_file, rotation, the
 
