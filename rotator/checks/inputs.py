@@ -109,10 +109,10 @@ def _not_pem(data: bytes, key: str, file: Path) -> tuple[str, str] | None:
     wanted = "PRIVATE KEY" if key == "client_key_file" else "CERTIFICATE"
     if f"{wanted}-----".encode() in data and b"-----BEGIN" in data:
         return _not_usable(data, key, file)
-    tool = "pkey" if key == "client_key_file" else "x509"
     if not data.strip():
         return "is empty", f"write the {wanted.lower()} there, as PEM"
     if data[:1] == b"0" and data[1:2] in {b"\x80", b"\x81", b"\x82", b"\x83"}:
+        tool = "pkey" if key == "client_key_file" else "x509"
         return (
             "is DER (binary), and PEM (text) is wanted",
             f"name {file}.pem, made so: openssl {tool} -inform DER -in {file} -out {file}.pem",

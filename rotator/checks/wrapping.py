@@ -10,9 +10,7 @@ import binascii
 import json
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
-
-from msgspec import Struct
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from rotator.inspection import Findings
@@ -29,6 +27,7 @@ _KINDS = ("Secret", "ConfigMap")
 _KEYS = ("config.json", ".dockerconfigjson", ".dockercfg")
 _LOGIN_FIELDS = {"auth", "username", "password", "identitytoken"}
 _MASKED = "it says [MASKED]: GitLab's log hides the value, so this is not what the job had"
+_Layer: TypeAlias = tuple[str, str]  # what was found around something, and what is inside
 _PRINT_IT = (
     "print it so that the log shows it, in a job that nobody else can read: "
     "base64 -w0 ~/.docker/config.json; and give that to rotator check --document"
@@ -37,13 +36,6 @@ _PRINT_IT = (
 
 class _Stop(Exception):  # noqa: N818  never leaves this module
     """It is no document, which has been said."""
-
-
-class _Layer(Struct, frozen=True):
-    """What was found around something, and what is inside."""
-
-    what: str
-    inside: str
 
 
 def unwrap(data: bytes, findings: Findings) -> str | None:
@@ -61,8 +53,8 @@ def unwrap(data: bytes, findings: Findings) -> str | None:
             )
             if layer is None:
                 break
-            findings.ok(layer.what)
-            text = layer.inside
+            what, text = layer
+            findings.ok(what)
     except _Stop:
         return None
     return _with_auths(text, findings)
@@ -116,20 +108,19 @@ def _named(text: str) -> _Layer | None:
     found = _NAMED.fullmatch(text.strip())
     if found is None or _BASE64.fullmatch(text):
         return None
-    return _Layer(f"`{found[1]}=` is in front of the document", found[2])
+    return (f"`{found[1]}=` is in front of the document", found[2])
 
 
 def _quoted(text: str) -> _Layer | None:
     bare = text.strip()
     if len(bare) > 1 and bare[0] == bare[-1] == "'":
-        return _Layer("it is in single quotes", bare[1:-1])
+        return ("it is in single quotes", bare[1:-1])
     if bare[:1] == '"':
-        try:
-            inside = json.loads(bare)
-        except ValueError:
-            inside = bare[1:-1] if bare[-1:] == '"' and '"auths"' in bare else None
+        inside = _json(bare)
+        if inside is None and bare[-1:] == '"' and '"auths"' in bare:
+            inside = bare[1:-1]
         if isinstance(inside, str):
-            return _Layer("it is in double quotes", inside)
+            return ("it is in double quotes", inside)
     return None
 
 
@@ -145,10 +136,10 @@ def _kubernetes(text: str, findings: Findings) -> _Layer | None:
         texts = _texts(one)
         keys = [key for key in _KEYS if key in texts] or list(texts)[:1]
         if keys:
-            about = one.get("metadata")
-            about = about if isinstance(about, dict) else {}
+            given = one.get("metadata")
+            about = given if isinstance(given, dict) else {}
             where = "/".join(str(about[key]) for key in ("namespace", "name") if about.get(key))
-            return _Layer(f"it is the {one['kind']} {where}, key {keys[0]}", texts[keys[0]])
+            return (f"it is the {one['kind']} {where}, key {keys[0]}", texts[keys[0]])
     findings.failure(
         f"it is a {objects[0]['kind']} without data", "see what is in it: kubectl get -o yaml"
     )
@@ -156,17 +147,12 @@ def _kubernetes(text: str, findings: Findings) -> _Layer | None:
 
 
 def _mapping(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        if not re.search(r"(?m)^kind:\s", text):
-            return {}
+    found = _json(text)
+    if found is None and re.search(r"(?m)^kind:\s", text):
         import yaml  # noqa: PLC0415  most documents are not YAML
 
-        try:
+        with suppress(yaml.YAMLError, ValueError, RecursionError):
             found = yaml.safe_load(text)
-        except (yaml.YAMLError, ValueError, RecursionError):
-            return {}
     return found if isinstance(found, dict) else {}
 
 
@@ -198,41 +184,38 @@ def _base64(text: str) -> _Layer | None:
         inside = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True).decode()
     except (binascii.Error, ValueError):
         return None
-    return _Layer("it is base64 of what follows", inside)
+    return ("it is base64 of what follows", inside)
 
 
 def _in_a_log(text: str) -> _Layer | None:
     """Return what a job's log has between other text: a document, or base64 of one."""
     plain = _COLOURS.sub("", text)
-    if _is_json(plain):
-        return None if plain == text else _Layer("a terminal's colours are in it", plain)
+    if _json(plain) is not None:
+        return None if plain == text else ("a terminal's colours are in it", plain)
     begin = re.search(r'\{\s*"auths"', plain, re.IGNORECASE)
     if begin is not None:
         with suppress(ValueError, RecursionError):
             _, end = json.JSONDecoder().raw_decode(plain, begin.start())
-            return _Layer("text stands around it, as in a log", plain[begin.start() : end])
+            return ("text stands around it, as in a log", plain[begin.start() : end])
     for line in plain.splitlines():
         last = line.split()[-1:]
         layer = _base64(last[0]) if last and last != [plain.strip()] else None
-        if layer is not None and '"auths"' in layer.inside:
-            return _Layer(f"{layer.what}; text stands around it, as in a log", layer.inside)
+        if layer is not None and '"auths"' in layer[1]:
+            return (f"{layer[0]}; text stands around it, as in a log", layer[1])
     return None
 
 
-def _is_json(text: str) -> bool:
+def _json(text: str) -> Any:
+    """Return what the text holds as JSON; None where it is none."""
     try:
-        json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return False
-    return True
+        return None
 
 
 def _with_auths(text: str, findings: Findings) -> str:
     """Return the document, with `auths` around its hosts where that is all that is missing."""
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
+    found = _json(text)
     if not isinstance(found, dict) or "auths" in {str(key).lower() for key in found}:
         return text
     hosts = [
