@@ -60,9 +60,9 @@ class Common:
 
     def run_there(self, command: str, document: str | None = None) -> None:
         """End here where the command has run, or has to run, as the installed unit does."""
-        from rotator.commands.in_unit import run_there
+        from rotator.commands.in_unit import run_there, this_place
 
-        code = run_there(self.file(), command, sys.argv[1:], document)
+        code = run_there(this_place(self.file()), command, sys.argv[1:], document)
         if code is not None:
             sys.exit(code)
 
