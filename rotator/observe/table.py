@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.padding import Padding
 from rich.table import Table
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
 _BAR = 24
 _INDENT = 2
+_UNLIMITED = 10_000
 _STYLES = {Health.GREEN: "green", Health.AMBER: "yellow", Health.RED: "bold red", None: ""}
 
 
@@ -94,8 +94,11 @@ def without_blanks(console: Console) -> Iterator[None]:
 def _print(rotations: Sequence[RotationView], now: datetime, console: Console) -> None:
     drawing = _Drawing(now, _ASCII if console.options.ascii_only else _UNICODE)
     entries = [drawing.entries(rotation) for rotation in rotations]
-    wide = all(_width(some) <= console.width for some in entries)
-    for number, (rotation, some) in enumerate(zip(rotations, entries, strict=True)):
+    tables = [_indented(_wide(some)) for some in entries]
+    # What it would take without a limit; a measure is else the terminal's width at the most.
+    options = console.options.update(max_width=_UNLIMITED)
+    wide = all(console.measure(t, options=options).maximum <= console.width for t in tables)
+    for number, (rotation, some, table) in enumerate(zip(rotations, entries, tables, strict=True)):
         if number:
             console.print()
         console.print(drawing.title(rotation))
@@ -104,21 +107,13 @@ def _print(rotations: Sequence[RotationView], now: datetime, console: Console) -
         shown = sentences if rotation.longest_job is not None else sentences[:1]
         console.print(_indented(*(Text(sentence) for sentence in shown if sentence)))
         console.print()
-        console.print(_indented(_wide(some) if wide else _narrow(some)))
+        console.print(table if wide else _indented(_narrow(some)))
         notes = (Text(f"Note: {note}") for note in rotation.notes)
         for text in (*drawing.failures(rotation), *notes):
             console.print()
             console.print(_indented(text))
     if any(one.life for some in entries for one in some):
         console.print(drawing.legend())
-
-
-def _width(entries: list[_Entry]) -> int:
-    texts = [
-        (one.name, one.life.plain, line) for one in entries for line in one.text.plain.split("\n")
-    ]
-    widths = [max(map(cell_len, column)) for column in zip(*texts, strict=True)]
-    return _INDENT + 5 + sum(widths) + 2 * (len(widths) - 1)
 
 
 def _wide(entries: list[_Entry]) -> Table:
