@@ -62,6 +62,8 @@ class CredentialView(Struct, frozen=True):
         """What people call it."""
         return self.registry or f"(registries of {self.source})"
 
+    title = name
+
     def shares(self, now: datetime) -> tuple[float, float | None] | None:
         """Return which share of its life is spent, and at which share it is renewed.
 
