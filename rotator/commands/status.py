@@ -76,11 +76,9 @@ def _record(state_dir: Path, name: str) -> Record:
     try:
         return saved_record(state_dir, name)
     except PermissionError as error:
+        owner = f' -u "$(stat -c %U {state_dir})"' if os.geteuid() == 0 else ""
         raise click.ClickException(
-            f"cannot read {state_dir}: {error.strerror}\n"
-            f'type this: sudo -u "$(stat -c %U {state_dir})" rotator status'
-            if os.geteuid() == 0
-            else f"cannot read {state_dir}: {error.strerror}\ntype this: sudo rotator status"
+            f"cannot read {state_dir}: {error.strerror}\ntype this: sudo{owner} rotator status"
         ) from None
     except (OSError, RecordError) as error:
         click.echo(f"rotator: the record of {name} cannot be read: {error}", err=True)
@@ -105,19 +103,13 @@ def _look(
     targets = []
     unlisted: dict[tuple[str, str], Found] = {}
     for settings in chosen:
-        built = builder.runner(settings)
+        name, built = settings.name, builder.runner(settings)
         rotation, failures = with_members(built.rotation, built.each)
-        record = records[settings.name]
-        registries = frozenset(built.rotation.registries(record))
+        registries = frozenset(built.rotation.registries(records[name]))
         fingerprint = built.ports.journal.fingerprint
-        targets += [
-            ReadTarget(settings.name, target, record, registries, fingerprint)
-            for target in rotation.targets
-            if target.name not in failures
-        ]
-        unlisted |= {
-            (settings.name, target.name): unread(failures[target.name], target)
-            for target in rotation.targets
-            if target.name in failures
-        }
+        for target in rotation.targets:
+            if failure := failures.get(target.name):
+                unlisted[name, target.name] = unread(failure, target)
+            else:
+                targets.append(ReadTarget(name, target, records[name], registries, fingerprint))
     return {**unlisted, **read_targets(targets, ThreadedEach())}
