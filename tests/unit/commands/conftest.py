@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +15,7 @@ from rotator.cli import main
 from tests.support import MARKED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 HOST = "registry.example.com"
@@ -92,6 +94,10 @@ class Site:
 @pytest.fixture
 def site(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Site:
+) -> Iterator[Site]:
     """A configuration with which everything works."""
-    return Site(tmp_path, monkeypatch, capsys)
+    logger = logging.getLogger("urllib3.connectionpool")
+    level, handlers = logger.level, list(logger.handlers)
+    yield Site(tmp_path, monkeypatch, capsys)
+    logger.setLevel(level)  # -vv shows requests in the whole process
+    logger.handlers[:] = handlers
