@@ -38,26 +38,27 @@ RUNNER_CONFIG = Path("/etc/gitlab-runner/config.toml")
 _ASK = "let this machine reach it, or see `registry_access` (ca_file, insecure)"
 
 
-class ProveOnce:
-    """A proof that shows each credential once, however many targets publish it."""
+def prove_once(prove: Prove) -> Prove:
+    """Return a proof that shows each credential once, however many targets publish it.
 
-    def __init__(self, prove: Prove) -> None:
-        self._prove = prove
-        self._lock = Lock()
-        self._answers: dict[tuple[str, str, Secret], Future[Proof]] = {}
+    A second caller waits for the first one's answer.
+    """
+    lock = Lock()
+    answers: dict[tuple[str, str, Secret], Future[Proof]] = {}
 
-    def __call__(self, credential: Credential) -> Proof:
-        """Return what its registry says; a second caller waits for the first one's answer."""
+    def proof(credential: Credential) -> Proof:
         key = (credential.registry, credential.username, credential.password)
-        with self._lock:
-            mine = key not in self._answers
-            answer = self._answers.setdefault(key, Future())
+        with lock:
+            mine = key not in answers
+            answer = answers.setdefault(key, Future())
         if mine:
             try:
-                answer.set_result(self._prove(credential))
+                answer.set_result(prove(credential))
             except Exception as error:  # noqa: BLE001  those who wait get it
                 answer.set_exception(error)
         return answer.result()
+
+    return proof
 
 
 def given(credentials: Sequence[Credential], case: Case, findings: Findings) -> None:

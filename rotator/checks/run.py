@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rotator import sources, targets
 from rotator.checks import inputs
 from rotator.checks.across import RotationChecks, compare
-from rotator.checks.registry import ProveOnce, given, published
+from rotator.checks.registry import given, prove_once, published
 from rotator.config.target_common import TargetSettings
 from rotator.core.errors import DriverError
 from rotator.core.record import Record, RecordError
@@ -139,7 +139,7 @@ def _examined(rotation: RotationChecks) -> Examined:
 def prover(configuration: Configuration) -> Prove:
     """Return the proof for checks: quick, and each credential is shown to its registry once."""
     access = configuration.registry_access
-    return ProveOnce(RegistryProver(access.ca_file, access.insecure, PROOF).prove)
+    return prove_once(RegistryProver(access.ca_file, access.insecure, PROOF).prove)
 
 
 def open_case(
