@@ -226,7 +226,7 @@ def status(common: Common, /, **options: Any) -> None:
         common.run_there("status")
     from rotator.commands import status as command
 
-    sys.exit(command.execute(common.load(), command.Options(**options, quiet=common.quiet)))
+    sys.exit(command.execute(common.load(), **options, quiet=common.quiet))
 
 
 @cli.command(short_help="Write a first configuration.")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,14 +33,6 @@ _FOLDERS = tuple(
 _PASSED_ON = ("COLORTERM", "COLUMNS", "LANG", "LC_ALL", "NO_COLOR", "TERM")
 
 
-class Way(Enum):
-    """How a command is to run."""
-
-    HERE = auto()
-    IN_UNIT = auto()
-    NOT_AT_ALL = auto()
-
-
 class Place(Struct, frozen=True):
     """What decides that: who typed it, and where.
 
@@ -57,11 +48,10 @@ class Place(Struct, frozen=True):
     known: bool = True
     bus: bool = True
 
-    def way(self) -> Way:
-        """Return how a command that needs what the unit has is to run."""
-        if not self.installed or self.inside or not self.own:
-            return Way.HERE
-        return Way.IN_UNIT if self.root else Way.NOT_AT_ALL
+    @property
+    def is_the_units(self) -> bool:
+        """Tell whether a command that needs what the unit has would lack that here."""
+        return self.installed and not self.inside and self.own
 
 
 def this_place(configuration: Path) -> Place:
@@ -89,11 +79,10 @@ def run_there(
     as its standard input, because the unit's user may not be able to read it. Where the command can
     run nowhere, says what to type instead: nothing has been touched by then.
     """
-    way = place.way()
-    if way is Way.HERE:
+    if not place.is_the_units:
         return None
     typed = " ".join(["rotator", *arguments])
-    if way is Way.NOT_AT_ALL:
+    if not place.root:
         return _refuse(f"{DEFAULT_FILE} belongs to the service on this host", f"sudo {typed}")
     if not place.known:
         return _refuse(

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
-from msgspec import Struct
 from msgspec.structs import replace
 
 from rotator.commands.choose import rotations
@@ -29,18 +28,11 @@ if TYPE_CHECKING:
 EXIT_CODES = {"good": 0, "bad": 1, "partial": 10}
 
 
-class Options(Struct, frozen=True):
-    """What `status` was asked for; `names` are all where empty."""
-
-    names: tuple[str, ...] = ()
-    live: bool = False
-    as_json: bool = False
-    quiet: bool = False
-
-
-def execute(configuration: Configuration, options: Options) -> int:
-    """Print the state of the rotations and return the exit code."""
-    chosen = rotations(configuration, options.names)
+def execute(
+    configuration: Configuration, names: Sequence[str], *, live: bool, as_json: bool, quiet: bool
+) -> int:
+    """Print the state of the rotations (all, if none is named) and return the exit code."""
+    chosen = rotations(configuration, names)
     configuration = replace(configuration, state_dir=_journal(configuration.state_dir))
     records = {one.name: _record(configuration.state_dir, one.name) for one in chosen}
     now = datetime.now(UTC)
@@ -48,19 +40,19 @@ def execute(configuration: Configuration, options: Options) -> int:
     for one in chosen:
         in_cycle = cycle_runs(configuration.state_dir, one.name) is not False
         views.append(rotation_view(one, records[one.name], now, in_cycle=in_cycle))
-    if options.live:
+    if live:
         found = _look(configuration, chosen, records)
         views = [with_found(view, found, now) for view in views]
     daemon = {True: RUNNING, False: STOPPED, None: UNKNOWN}[daemon_runs(configuration.state_dir)]
     view = View(now, daemon, tuple(views))
-    if options.as_json:
-        from rotator.observe.status_json import as_json  # noqa: PLC0415  for one of two ways out
+    if as_json:
+        from rotator.observe import status_json  # noqa: PLC0415  for one of two ways out
 
-        click.echo(json.dumps(as_json(view)))
+        click.echo(json.dumps(status_json.as_json(view)))
     else:
         from rotator.observe.table import show  # noqa: PLC0415  rich is slow to load
 
-        show(view, quiet=options.quiet)
+        show(view, quiet=quiet)
     return EXIT_CODES[overall(view.rotations)]
 
 

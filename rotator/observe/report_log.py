@@ -70,7 +70,17 @@ class ReportLog:
     def write(self, report: Report) -> None:
         """Log what a cycle did."""
         with self._lock:
-            self._write(report)
+            self._outcomes(report)
+        quiet = report.outcome in {"fresh", "paused"}
+        (self._log.debug if quiet else self._log.info)(
+            "cycle ended",
+            rotation=report.name,
+            outcome=report.outcome,
+            job_safe=report.job_safe,
+            safe_until=iso(report.safe_until),
+            next_at=iso(report.next_at),
+            seconds=round(report.duration_seconds, 3),
+        )
 
     def crashed(self, rotation: str, error: BaseException) -> None:
         """Log that a cycle ended by a bug, without a report."""
@@ -86,7 +96,7 @@ class ReportLog:
             at = iso(retry_at)
             self._log.warning("cycle put off", rotation=rotation, detail=why, retry_at=at)
 
-    def _write(self, report: Report) -> None:
+    def _outcomes(self, report: Report) -> None:
         name = report.name
         if self._clock is not None:
             now = self._clock()
@@ -100,16 +110,6 @@ class ReportLog:
         for target in report.targets:
             self._target(name, target)
         self._noted(name, report.notes)
-        quiet = report.outcome in {"fresh", "paused"}
-        (self._log.debug if quiet else self._log.info)(
-            "cycle ended",
-            rotation=name,
-            outcome=report.outcome,
-            job_safe=report.job_safe,
-            safe_until=iso(report.safe_until),
-            next_at=iso(report.next_at),
-            seconds=round(report.duration_seconds, 3),
-        )
 
     def _credential(self, rotation: str, one: CredentialReport, failing: Collection[str]) -> None:
         """Log why a credential is not published, unless that is its source's failure."""

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 def as_json(view: View) -> dict[str, Any]:
     """Return the document; its names are those of a cycle's report, and more."""
     rotations = [_rotation_json(rotation) for rotation in view.rotations]
-    return {**_fields(view, "at daemon health"), "rotations": rotations}
+    return {**fields(view, "at daemon health"), "rotations": rotations}
 
 
-def _fields(one: object, names: str) -> dict[str, Any]:
+def fields(one: object, names: str) -> dict[str, Any]:
     """Return the fields with these names as JSON has them."""
     values = {name: getattr(one, name) for name in names.split()}
     return {name: iso(v) if isinstance(v, datetime) else v for name, v in values.items()}
@@ -25,12 +25,12 @@ def _fields(one: object, names: str) -> dict[str, Any]:
 
 def _rotation_json(rotation: RotationView) -> dict[str, Any]:
     return {
-        **_fields(rotation, "name outcome health in_cycle job_safe safe_until started_at ended_at"),
-        **_fields(rotation, "succeeded_at next_at"),
+        **fields(rotation, "name outcome health in_cycle job_safe safe_until started_at ended_at"),
+        **fields(rotation, "succeeded_at next_at"),
         "longest_job_seconds": rotation.longest_job,
         "credentials": [
             {
-                **_fields(c, "registry source outcome health proof issued_at renew_at expires_at"),
+                **fields(c, "registry source outcome health proof issued_at renew_at expires_at"),
                 "fingerprint": c.fingerprint,
                 **_failure_json(c.failure),
             }
@@ -38,9 +38,9 @@ def _rotation_json(rotation: RotationView) -> dict[str, Any]:
         ],
         "targets": [
             {
-                **_fields(t, "name outcome health expires_at written_at fingerprint"),
+                **fields(t, "name outcome health expires_at written_at fingerprint"),
                 **_failure_json(t.failure),
-                **({} if t.objects is None else _fields(t, "objects failing")),
+                **({} if t.objects is None else fields(t, "objects failing")),
                 **({} if t.found is None else {"live": _found_json(t.found)}),
             }
             for t in rotation.targets
@@ -64,6 +64,6 @@ def _found_json(found: Found) -> dict[str, Any]:
     differing = [{"name": name, **_found_json(one)} for name, one in found.differing]
     return {
         **({} if found.objects is None else {"objects": found.objects, "differing": differing}),
-        **_fields(found, "mark reason detail hint"),
-        "entries": [_fields(entry, "registry entry expires_at") for entry in found.entries],
+        **fields(found, "mark reason detail hint"),
+        "entries": [fields(entry, "registry entry expires_at") for entry in found.entries],
     }

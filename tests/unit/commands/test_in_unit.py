@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from rotator.commands.in_unit import Place, Way, run_there, this_place
+from rotator.commands.in_unit import Place, run_there, this_place
 from rotator.config.load import DEFAULT_FILE
 
 if TYPE_CHECKING:
@@ -24,16 +24,13 @@ def test_without_the_unit_or_its_configuration_it_runs_here(root: bool, inside: 
     """A container, a checkout, a configuration of one's own: nothing is different there."""
     for installed, own in ((False, True), (True, False), (False, False)):
         place = Place(root, installed, inside, own)
-        assert place.way() is Way.HERE
         assert run_there(place, "check", ["check"]) is None
 
 
-def test_on_a_host_with_the_unit() -> None:
-    """Root's command runs as the unit does, the unit's own here, anybody else's not at all."""
-    assert UNIT.way() is Way.IN_UNIT
-    assert Place(root=False, installed=True, inside=False, own=True).way() is Way.NOT_AT_ALL
-    assert Place(root=False, installed=True, inside=True, own=True).way() is Way.HERE
-    assert Place(root=True, installed=True, inside=True, own=True).way() is Way.HERE
+@pytest.mark.parametrize("root", [False, True])
+def test_the_units_own_command_runs_here(root: bool) -> None:  # noqa: FBT001  a case
+    """It has what the unit has."""
+    assert run_there(Place(root, True, True, True), "check", ["check"]) is None  # noqa: FBT003
 
 
 def test_another_configuration_is_none_of_the_units(tmp_path: Path) -> None:
