@@ -178,7 +178,7 @@ def run_once(common: Common, /, **options: Any) -> None:
     common.run_there("run-once")
     from rotator.commands import run_once as command
 
-    sys.exit(command.execute(common.load(), command.Options(**options, quiet=common.quiet)))
+    sys.exit(command.execute(common.load(), **options, quiet=common.quiet))
 
 
 @cli.command(short_help="Would it work? Ask everybody, change nothing.")
