@@ -77,6 +77,12 @@ def test_the_schema(site: Site) -> None:
     assert site.type_alone("schema").json["$id"]
 
 
+def test_a_wrong_value(site: Site) -> None:
+    """It is named, with exit code 2."""
+    done = site.type("run-once", "--wait", "soon")
+    assert (done.code, "soon" in done.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("words", "level"),
     [(["-q"], "warning"), (["-v"], "debug"), (["-vv"], "debug"), ([], "info")],

@@ -110,19 +110,24 @@ def test_a_dry_run(site: Site) -> None:
     assert not (site.folder / "rotator.prom").exists()
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_the_metrics_file(site: Site, *, there: bool) -> None:
-    """It is written after each run; where it can't be, the run is as good as it is."""
-    folder = site.folder / "metrics"
-    if there:
-        folder.mkdir()
-    site.more["metrics_file"] = str(folder / "rotator.prom")
+def test_the_metrics_file(site: Site) -> None:
+    """It covers every rotation of the configuration, also those that were not run."""
+    site.more["metrics_file"] = str(site.folder / "rotator.prom")
+    other = [{"type": "file", "path": str(site.folder / "docker" / "other.json")}]
+    site.write({**site.rotation, "name": "other", "targets": other})
+    assert site.type_alone("--config", str(site.config), "run-once", "dind").code == 0
+    text = (site.folder / "rotator.prom").read_text()
+    assert 'rotator_job_safe{rotation="dind"} 1.0' in text
+    assert 'rotator_job_safe{rotation="other"} 0.0' in text
+    assert 'rotator_cycles_total{outcome="rotated",rotation="dind"} 1.0' in text
+
+
+def test_a_metrics_file_that_cannot_be_written(site: Site) -> None:
+    """It is said, and the credential is published."""
+    site.more["metrics_file"] = str(site.folder / "nowhere" / "rotator.prom")
     done = site.type("run-once")
-    assert done.code == 0
-    if there:
-        assert 'rotator_job_safe{rotation="dind"} 1.0' in (folder / "rotator.prom").read_text()
-    else:
-        assert "metrics file not written" in done.err
+    assert (done.code, "metrics file not written" in done.err) == (0, True)
+    assert site.file.exists()
 
 
 def test_a_lock_that_another_holds(site: Site) -> None:

@@ -60,11 +60,13 @@ def test_live_of_namespaces_that_cannot_be_listed(site: Site) -> None:
 
 
 def test_a_journal_that_is_none(site: Site) -> None:
-    """It is said, and the rest is shown."""
+    """It is said, the rest is shown, and the file is left as it is."""
     site.type("run-once")
-    (site.folder / "state" / "dind.json").write_text("{")
+    record = site.folder / "state" / "dind.json"
+    record.write_text("{")
     done = site.type("status")
     assert (done.code, "the record of dind cannot be read" in done.err) == (1, True)
+    assert record.read_text() == "{"
 
 
 def test_a_journal_of_somebody_else(site: Site) -> None:
