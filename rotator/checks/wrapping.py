@@ -34,8 +34,8 @@ _PRINT_IT = (
 )
 
 
-class _Stop(Exception):  # noqa: N818  never leaves this module
-    """It is no document, which has been said."""
+class _NoDocument(Exception):  # noqa: N818  never leaves this module
+    """It is no document: what it is, and what to do."""
 
 
 def unwrap(data: bytes, findings: Findings) -> str | None:
@@ -43,11 +43,11 @@ def unwrap(data: bytes, findings: Findings) -> str | None:
     try:
         text = _decoded(data, findings)
         for _ in range(_DEEPEST):
-            _refuse_what_is_none(text, findings)
+            _refuse_what_is_none(text.strip())
             layer = (
                 _named(text)
                 or _quoted(text)
-                or _kubernetes(text, findings)
+                or _kubernetes(text)
                 or _base64(text)
                 or _in_a_log(text)
             )
@@ -55,15 +55,15 @@ def unwrap(data: bytes, findings: Findings) -> str | None:
                 break
             what, text = layer
             findings.ok(what)
-    except _Stop:
+    except _NoDocument as none:
+        findings.failure(*none.args)
         return None
     return _with_auths(text, findings)
 
 
 def _decoded(data: bytes, findings: Findings) -> str:
     if len(data) > LARGEST:
-        findings.failure("it is larger than 1 MiB, and a docker config never is", "see what it is")
-        raise _Stop
+        raise _NoDocument("it is larger than 1 MiB, and a docker config never is", "see what it is")
     again = "write it as UTF-8 without a byte order mark: an editor on Windows adds one"
     if data[:2] in _UTF_16:
         findings.failure("it is UTF-16 text, so no client can read it", again)
@@ -71,37 +71,33 @@ def _decoded(data: bytes, findings: Findings) -> str:
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        findings.failure("it is not UTF-8 text, so no client can read it", "write it again")
-        raise _Stop from None
+        why = "it is not UTF-8 text, so no client can read it"
+        raise _NoDocument(why, "write it again") from None
     if text.startswith("\ufeff"):
         findings.failure("it begins with a byte order mark, so no client can read it", again)
     return text.removeprefix("\ufeff")
 
 
-def _refuse_what_is_none(text: str, findings: Findings) -> None:
-    bare = text.strip()
+def _refuse_what_is_none(bare: str) -> None:
     if not bare:
-        findings.failure(
+        raise _NoDocument(
             "it is empty: docker then goes on silently without a login",
             "see whether the job got the variable at all (protected? another environment?), or "
             "whether the file was truncated",
         )
-    elif "[MASKED]" in bare:
-        findings.failure(_MASKED, _PRINT_IT)
-    elif bare.startswith("/") and "\n" not in bare:
-        findings.failure(
+    if "[MASKED]" in bare:
+        raise _NoDocument(_MASKED, _PRINT_IT)
+    if bare.startswith("/") and "\n" not in bare:
+        raise _NoDocument(
             "it is a path, not a document: the variable is of type File, or it was echoed instead "
             "of the file's content",
             "make it a Variable, or: cp $DOCKER_AUTH_CONFIG ~/.docker/config.json",
         )
-    elif re.fullmatch(r"\$\{?\w+\}?", bare):
-        findings.failure(
+    if re.fullmatch(r"\$\{?\w+\}?", bare):
+        raise _NoDocument(
             "it is a variable's name, not its value: nothing replaced it",
             "see whether the job got the variable at all (protected? another environment?)",
         )
-    else:
-        return
-    raise _Stop
 
 
 def _named(text: str) -> _Layer | None:
@@ -124,7 +120,7 @@ def _quoted(text: str) -> _Layer | None:
     return None
 
 
-def _kubernetes(text: str, findings: Findings) -> _Layer | None:
+def _kubernetes(text: str) -> _Layer | None:
     """Return what is in a Secret or ConfigMap, from JSON or YAML, alone or in a list."""
     found = _mapping(text)
     listed = found.get("items")
@@ -140,10 +136,8 @@ def _kubernetes(text: str, findings: Findings) -> _Layer | None:
             about = given if isinstance(given, dict) else {}
             where = "/".join(str(about[key]) for key in ("namespace", "name") if about.get(key))
             return (f"it is the {one['kind']} {where}, key {keys[0]}", texts[keys[0]])
-    findings.failure(
-        f"it is a {objects[0]['kind']} without data", "see what is in it: kubectl get -o yaml"
-    )
-    raise _Stop
+    what = f"it is a {objects[0]['kind']} without data"
+    raise _NoDocument(what, "see what is in it: kubectl get -o yaml")
 
 
 def _mapping(text: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from rotator.observe.phrases import lines
 from rotator.observe.progress import Progress, cycle_each, shown
 from rotator.observe.report_log import ReportLog
 from rotator.observe.view import report_view
-from rotator.observe.view_model import Health
+from rotator.observe.view_model import FINE
 from rotator.system.each import ThreadedEach
 from rotator.system.journal import FileJournal
 
@@ -136,7 +136,7 @@ def _show(reports: Sequence[Report], *, quiet: bool) -> None:
     """Print the reports: a table where the width is known, else plain lines."""
     now = utc_now()
     views = [report_view(report, now) for report in reports]
-    chosen = [one for one in views if not quiet or one.health not in {Health.GREEN, None}]
+    chosen = [one for one in views if not quiet or one.health not in FINE]
     if sys.stdout.isatty() or os.environ.get("COLUMNS"):
         from rotator.observe.table import show_rotations  # noqa: PLC0415  rich is slow to load
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rotator import __version__
 from rotator.observe import phrases
 from rotator.observe.times import clock_time
-from rotator.observe.view_model import Health
+from rotator.observe.view_model import FINE, Health
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +104,7 @@ def _names(rotation: RotationView) -> str:
 
 def _rotation(rotation: RotationView, wanted: str, *, few: bool) -> _Rotation:
     found = "" if wanted in rotation.name.casefold() else wanted
-    opened = few or bool(wanted) or rotation.health in {Health.RED, Health.AMBER}
+    opened = few or bool(wanted) or rotation.health not in FINE
     return _Rotation(
         rotation, _rows(rotation.credentials, found), _rows(rotation.targets, found), opened
     )
@@ -115,6 +115,6 @@ def _rows(them: Sequence[CredentialView | TargetView], wanted: str) -> _Rows:
     chosen = [one for one in them if wanted in one.name.casefold()]
     chosen.sort(key=lambda one: _ORDER[one.health])  # in the configuration's order otherwise
     shown, others = chosen[:MOST_ROWS], chosen[MOST_ROWS:]
-    fine = all(one.health in {Health.GREEN, None} for one in others)
+    fine = all(one.health in FINE for one in others)
     rest = "all as they should be" if fine else "some of which need attention"
     return _Rows(shown, len(others), rest)

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rotator.observe import phrases
-from rotator.observe.view_model import Health
+from rotator.observe.view_model import FINE, Health
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -63,7 +63,7 @@ def show(view: View, console: Console | None = None, *, quiet: bool = False) -> 
     `quiet`: only the rotations that are not green.
     """
     console = console or Console(highlight=False)
-    rotations = [r for r in view.rotations if not quiet or r.health not in {Health.GREEN, None}]
+    rotations = [r for r in view.rotations if not quiet or r.health not in FINE]
     if not quiet:
         style = "" if view.daemon == "running" else "yellow"
         console.print(Text(phrases.daemon(view), style=style))
@@ -196,7 +196,7 @@ class _Drawing:
         return Text(self._glyphs.signs[health], style=_STYLES[health])
 
     def _said(self, said: list[str], health: Health | None) -> Text:
-        style = "" if health in {Health.GREEN, None} else _STYLES[health]
+        style = "" if health in FINE else _STYLES[health]
         return Text(", ".join(said), style=style)
 
     def _life(self, credential: CredentialView) -> Text:

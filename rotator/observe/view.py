@@ -12,7 +12,14 @@ from msgspec.structs import replace
 
 from rotator.core.candidate import FOREVER
 from rotator.core.report import GOOD_CREDENTIAL, GOOD_TARGET, all_notes
-from rotator.observe.view_model import CredentialView, FailureView, Health, RotationView, TargetView
+from rotator.observe.view_model import (
+    FINE,
+    CredentialView,
+    FailureView,
+    Health,
+    RotationView,
+    TargetView,
+)
 
 # Members of a target that stands for many which are shown by name.
 _WORST = 5
@@ -219,7 +226,7 @@ def _judged(view: RotationView, now: datetime) -> RotationView:
     )
     targets = tuple(replace(one, health=_target_health(one, now, worst)) for one in view.targets)
     healths = {one.health for one in credentials} | {one.health for one in targets}
-    fresh = view.outcome in {"rotated", "fresh"} and healths <= {Health.GREEN, None}
+    fresh = view.outcome in {"rotated", "fresh"} and healths <= FINE
     health = Health.GREEN if fresh and view.job_safe else worst
     return replace(view, credentials=credentials, targets=targets, health=health)
 

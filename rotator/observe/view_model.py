@@ -29,6 +29,10 @@ class Health(StrEnum):
     RED = "red"
 
 
+FINE = frozenset({Health.GREEN, None})
+"""What needs no attention; None: it is paused, or nothing is known yet."""
+
+
 class FailureView(Struct, frozen=True):
     """What went wrong, and what to do. A single cycle knows no `count`, `since` and `retry_at`."""
 
