@@ -5,8 +5,7 @@ Nothing is asked here: it is all made from what the other checks have found.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rotator.config.sources import VaultSourceSettings
 from rotator.config.targets import FileTargetSettings, GitlabVariableTargetSettings
@@ -30,8 +29,7 @@ _KEY = "DOCKER_AUTH_CONFIG"
 _COVERS = 0.9
 
 
-@dataclass(frozen=True, slots=True)
-class RotationChecks:
+class RotationChecks(NamedTuple):
     """A rotation, and the findings about its journal, its sources and its targets, in order."""
 
     case: Case

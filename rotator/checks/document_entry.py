@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rotator.core import docker_config
 from rotator.core.errors import DriverError
@@ -26,8 +25,7 @@ OUTLIVED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(NamedTuple):
     """One target of one rotation, and what it holds now, or why nobody knows."""
 
     case: Case

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from rotator.core.docker_fields import Members
 
@@ -20,8 +19,7 @@ class NotJsonError(ValueError):
     """The text is no JSON; the message says so without quoting it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """A text's first JSON value and what stands after it.
 
     `empty`: there is no value at all. `trailing`: something other than white space follows.

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rotator.clients import document as documents
 from rotator.clients.go_json import NotJsonError
@@ -30,8 +29,7 @@ _VARIABLE = (Consumer.DOCKER_VARIABLE,)
 _HELPED = "Docker 29, `docker build`, crane and oras"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """Something about the whole document, what to do about it, and the programs it concerns."""
 
     what: str
@@ -39,8 +37,7 @@ class Problem:
     consumers: tuple[Consumer, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """What each program does for each registry, and what is wrong with the document as a whole."""
 
     verdicts: Mapping[str, Mapping[Consumer, Verdict]]

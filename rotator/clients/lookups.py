@@ -5,9 +5,8 @@ One function a program, each in the order in which that program decides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from rotator.clients import refusals
@@ -31,8 +30,7 @@ class Consumer(StrEnum):
     CONTAINERS = "skopeo, podman and buildah"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What a program does for one registry: it uses the login under `key`, or not, and why.
 
     `at_random`: it uses the login in some runs and not in others.

@@ -75,7 +75,7 @@ def _next(daemon: Daemon) -> str:
 
 
 def _is_shown(configuration: Configuration) -> bool:
-    """Tell whether something is served or written, or a token of GitLab ends: the log warns."""
+    """Tell whether somebody can see it, or the log has to warn of a GitLab token that ends."""
     targets = (target for rotation in configuration.rotations for target in rotation.targets)
     return (
         configuration.http is not None

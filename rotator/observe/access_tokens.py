@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rotator.config.sources import VaultSourceSettings
 from rotator.config.targets import GitlabVariableTargetSettings, VaultKvTargetSettings
@@ -31,8 +30,7 @@ _ASK_AGAIN = timedelta(hours=1)
 _SPENT = 0.4
 
 
-@dataclass(frozen=True, slots=True)
-class TokenEnd:
+class TokenEnd(NamedTuple):
     """A token and its end; `hint` says how to replace it, None where rotator does that itself."""
 
     kind: str

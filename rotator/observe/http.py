@@ -9,9 +9,8 @@ from __future__ import annotations
 import ipaddress
 import socket
 import threading
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
 from waitress.channel import HTTPChannel
@@ -41,8 +40,7 @@ _HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What clients are allowed: connections at once, and seconds until a request has arrived."""
 
     connections: int = 64
@@ -50,8 +48,7 @@ class Limits:
     threads: int = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What is sent: `policy` is the Content-Security-Policy, where it is not the strictest."""
 
     body: bytes
@@ -60,8 +57,7 @@ class Answer:
     policy: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """What answers a path; it gets the value of `?q=`, which is empty where there is none.
 
     `local`: on a loopback address, only who asks for one by name gets an answer. A page of somebody

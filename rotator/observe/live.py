@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rotator.core import docker_config
 from rotator.core.errors import DriverError
@@ -22,8 +21,7 @@ READ_SECONDS = 20.0
 """How long one target may take."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadTarget:
+class ReadTarget(NamedTuple):
     """A target to read, and what is recorded of its rotation, with all its registries."""
 
     rotation: str

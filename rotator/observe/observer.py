@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rotator.observe import metrics_file, page
 from rotator.observe.access_tokens import AccessTokens
@@ -33,8 +32,7 @@ _OK, _UNAVAILABLE = 200, 503
 _TEXT = "text/plain; charset=utf-8"
 
 
-@dataclass(frozen=True, slots=True)
-class RotationState:
+class RotationState(NamedTuple):
     """One rotation of a daemon: its settings, its drivers, and how its last cycle ended."""
 
     settings: RotationSettings

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rotator.core.candidate import FOREVER
 from rotator.observe.times import clock_time, duration_text, relative
-from rotator.observe.view_model import RUNNING, STOPPED, Health
+from rotator.observe.view_model import RUNNING, STOPPED, UNKNOWN, Health
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,12 +51,12 @@ def _names(rotations: tuple[RotationView, ...]) -> str:
 
 def daemon(view: View) -> str:
     """Return what is known of the daemon."""
-    when = clock_time(view.at)
-    if view.daemon == RUNNING:
-        return f"{when}: the daemon is running."
-    if view.daemon == STOPPED:
-        return f"{when}: no daemon is running; this is what the journal holds."
-    return f"{when}: nobody can say whether a daemon is running; this is what the journal holds."
+    said = {
+        RUNNING: "the daemon is running.",
+        STOPPED: "no daemon is running; this is what the journal holds.",
+        UNKNOWN: "nobody can say whether a daemon is running; this is what the journal holds.",
+    }
+    return f"{clock_time(view.at)}: {said[view.daemon]}"
 
 
 def title(rotation: RotationView) -> str:
@@ -186,8 +186,8 @@ def _found_in_many(one: Found, objects: int) -> list[str]:
     differ = len(one.differing)
     said = [f"now: {objects - differ} of {objects} objects as published"]
     for name, inner in one.differing[:_MOST_NAMED]:
-        said += [f"{name}: {line}" if number == 0 else line
-                 for number, line in enumerate(found(inner))]  # fmt: skip
+        first, *others = found(inner)
+        said += [f"{name}: {first}", *others]
     return [*said, *([f"and {differ - _MOST_NAMED} more"] if differ > _MOST_NAMED else [])]
 
 
