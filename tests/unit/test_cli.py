@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ import pytest
 from rotator import __main__, __version__
 from rotator.cli import cli, main
 from rotator.core.errors import ConfigError, LockHeldError
+from tests.fakes.credential_helper import install
 from tests.unit.commands.conftest import site
 
 if TYPE_CHECKING:
@@ -110,3 +112,21 @@ def test_the_end_in_a_journal_has_its_level(
             main()
         stream.seek(0)
         assert stream.read().startswith("<3>")
+
+
+@pytest.mark.parametrize(
+    ("words", "done"),
+    [(["run-once"], "Not ended: fetch "), (["check"], "Not ended: check cred")],
+)
+def test_ctrl_c(site: Site, monkeypatch: pytest.MonkeyPatch, words: list[str], done: str) -> None:
+    """It ends with 130, and says what was done until then."""
+    install(site.folder / "bin", "impatient", "kill -INT $PPID; sleep 1")
+    monkeypatch.setenv("PATH", f"{site.folder / 'bin'}:{os.environ['PATH']}")
+    source = {"type": "credential_helper", "helper": "impatient", "registries": ["a.example"]}
+    site.rotation["sources"] = [source]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        result = site.type(*words)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (result.code, done in result.err) == (130, True), result
