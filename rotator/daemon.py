@@ -141,7 +141,7 @@ class Daemon:
         deadline = self._runtime.steady() + _STOP_WITHIN
         while (stuck := self._slots.running()) and self._runtime.steady() < deadline:
             self._wakeup.wait(0.1)
-        if stuck:
+        if stuck:  # pragma: no cover  it ends the process: tests/e2e/test_daemon_stop.py
             self._log.warning("stopped while a cycle was running", rotations=stuck)
             sys.stdout.flush()
             sys.stderr.flush()

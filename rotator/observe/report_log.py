@@ -57,7 +57,7 @@ class Logged(Struct, frozen=True):
 class ReportLog:
     """Logs each cycle's report; the cycles of several rotations end in threads of their own.
 
-    `clock`: a daemon's, where what lasts is not logged at each try (`repeats`); without one all is.
+    `clock`: a daemon's, where what lasts is not logged at each try (`news`); without one all is.
     """
 
     def __init__(self, log: FilteringBoundLogger, clock: Clock | None = None) -> None:
