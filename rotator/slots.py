@@ -158,13 +158,12 @@ class Slots:
         return sorted({slot.settings.name for slot in every if slot.running})
 
     def _wake(self, slot: Slot, armed: Armed, now: datetime, steady: float) -> None:
-        if slot.changed:
-            slot.changed = False
-            self._arm(slot, self._armed())
-            return
+        changed, slot.changed = slot.changed, False
         rotation = slot.runner.rotation
         reason = wake_reason(armed, rotation, slot.record, now=now, boot=steady)
         if reason is None or (reason is Wake.DUE and now - armed.next_at < _LATE):
+            if changed:
+                self._arm(slot, self._armed())
             return
         self._log.info("cycle begins early", rotation=rotation.name, why=str(reason))
         self._arm(slot, self._armed(), force=reason is Wake.CLOCK_BACK)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from rotator.core import updates
-from rotator.core.candidate import DEAD, FOREVER, Candidate, Candidates
+from rotator.core.candidate import DEAD, FOREVER, Candidate
 from rotator.core.docker_config import DockerConfig, registry_key
 from rotator.core.due import next_at
 from rotator.core.errors import Reason
@@ -22,6 +22,7 @@ from rotator.core.report import (
     all_notes,
     outcome_of,
 )
+from rotator.core.schedule import CLOCK_STEP
 from rotator.core.situation import Keep, Situation, Write
 from rotator.core.worth import entries_now, entries_read, safe_until
 
@@ -43,16 +44,6 @@ _MOST = 9
 
 
 _EMPTY = DockerConfig()
-
-
-def resolved(candidates: Candidates, record: Record) -> set[str]:
-    """Return the registries that know a credential now which they did not know before."""
-    return {
-        registry
-        for registry, pending in record.pending.items()
-        for one in [candidates.get((registry, pending.fingerprint))]
-        if one is not None and not one.rejected
-    }
 
 
 def with_sources(
@@ -197,9 +188,10 @@ def remembered(
             config = decision.config
         if config is None:
             continue
-        others = {k: v for k, v in config.auths.items() if registry_key(k) not in s.registries}
-        found = others or config.rest
-        documents[name] = DockerConfig(others, config.rest) if found else _EMPTY
+        others = any(registry_key(key) not in s.registries for key in config.auths)
+        # Of thousands of variables most hold ours alone, which need no memory.
+        whole = others or config.rest or s.observation.target.compares
+        documents[name] = config if whole else _EMPTY
     return Memory(tuple(one.credential for one in credentials if one.end_known), documents)
 
 
@@ -220,6 +212,9 @@ def conclude(
     """Return the record of the whole cycle, and its report; `whole`: it left no target out."""
     outcome = outcome_of(credentials, targets)
     end = safe_until(rotation, record, ends)
+    if at.now < started - CLOCK_STEP:
+        end = DEAD
+        noted = (*noted, "the clock went back during the cycle: no end is known until the next one")
     record = replace(
         record,
         outcome=outcome,

@@ -21,9 +21,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rotator.core import conclude, leases, reports, updates
-from rotator.core.candidate import DEAD, FOREVER
 from rotator.core.choose import choose, standby_of
-from rotator.core.due import given_up, is_waiting, needed_sources
+from rotator.core.due import given_up, is_waiting, needed_sources, resolved
 from rotator.core.failure import Failure
 from rotator.core.fetch import (
     fetch,
@@ -36,7 +35,7 @@ from rotator.core.observe import observe, with_members
 from rotator.core.plan import plan
 from rotator.core.prove import prove
 from rotator.core.recall import Memory, recall
-from rotator.core.situation import HoldBack, Keep, Situation, Write
+from rotator.core.situation import HoldBack, Keep, Write, situations_of
 from rotator.core.updates import At
 from rotator.core.worth import entries_now, entries_read, safe_until, worth_of_target
 from rotator.core.write import WRITE, Written, probe, write
@@ -129,19 +128,18 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     refused = reports.refusals(candidates, given, rotation, before, now)
 
     # Plan each target. The journal is written before the first write.
-    situations = _situations(rotation, observed, memory, noted, chosen, candidates, ports, now)
+    situations = situations_of(rotation, observed, memory, noted, chosen, candidates, ports, now)
     noted = conclude.with_drifts(noted, situations, now)
     planned = {name: Written(s, plan(s)) for name, s in situations.items()}
-    ends = _ends(rotation, observed, planned, noted, chosen, candidates)
+    ends = _ends(rotation, observed, planned, noted, chosen, candidates, now)
     used = {one.fingerprint for one in (*chosen.values(), *standby)}
     noted = updates.with_verdicts(noted, candidates.values())
     noted = updates.with_pending(
         noted, rotation, candidates.values(), used, now, forced=options.force
     )
-    resolved = conclude.resolved(candidates, before)
-    renewed = ({one.registry for one in given.values()} | resolved) - refused.keys()
+    renewed = {one.registry for one in given.values()} | resolved(candidates, before)
     viable = [*chosen.values(), *(one for one in standby if not one.rejected)]
-    noted = updates.with_known(noted, rotation, viable, renewed, _at(ports))
+    noted = updates.with_known(noted, rotation, viable, renewed - refused.keys(), _at(ports))
     noted = updates.with_documents(noted, planned)
     noted = updates.with_sooner_end(noted, safe_until(rotation, noted, ends), now)
     if answers or any(isinstance(one.decision, Write) for one in planned.values()):
@@ -149,17 +147,23 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     record = noted
 
     # Write, then end the leases that nothing needs any more.
-    written = _carry_out(planned, probe if options.dry_run else write, ports)
+    written = _on_each_target(planned, probe if options.dry_run else write, ports)
     unwanted = [*surplus, *_unwanted(given, chosen, standby)]
+    fetched = [one for one in given.values() if one.fetched]
     record, notes = leases.end_unneeded(
         record,
         before,
         rotation,
         replaced=_replaced_everywhere(observed, written, record, chosen),
         published=_published(rotation, written, record),
-        replaced_now={name for s in situations.values() for name in entries_read(s).values()},
-        unwanted=[*unwanted, *(given.values() if options.dry_run else ())],
+        replaced_now={
+            name
+            for s in situations.values()
+            for name in (*s.past.entries.values(), *entries_read(s).values())
+        },
+        unwanted=[*unwanted, *(fetched if options.dry_run else ())],
         needed=() if options.dry_run else (*chosen.values(), *standby),
+        unread=any(one.failure is not None for one in observed.values()),
         dry_run=options.dry_run,
         each=ports.each,
         at=_at(ports),
@@ -169,7 +173,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     record = conclude.with_sources(record, before, rotation, answers, refused, chosen, _at(ports))
     as_it_is = _not_carried_out(written) if options.dry_run else written
     read = {name: observed[name] for name in as_it_is}
-    ends |= _ends(rotation, read, as_it_is, record, chosen, candidates)
+    ends |= _ends(rotation, read, as_it_is, record, chosen, candidates, now)
     credentials = reports.credential_reports(rotation, record, chosen, standby, answers, refused)
     targets = reports.target_reports(
         rotation, observed, written, ends, record, dry_run=options.dry_run
@@ -212,50 +216,6 @@ def _out_of_reach(rotation: Rotation, options: Options) -> dict[str, Failure]:
     return {name: failure for name, failure in found.items() if failure is not None}
 
 
-def _situations(
-    rotation: Rotation,
-    observed: Mapping[str, Observation],
-    memory: Memory,
-    record: Record,
-    chosen: Mapping[str, Candidate],
-    candidates: Candidates,
-    ports: Ports,
-    now: datetime,
-) -> dict[str, Situation]:
-    """Return what the plan of each target that was read is made from."""
-    registries = rotation.registries(record).keys()
-
-    def ends_written(name: str) -> dict[str, datetime]:
-        entries = record.target(name).entries.items()
-        known = {registry: record.known(registry, entry) for registry, entry in entries}
-        return {
-            registry: max(one.expires_at or FOREVER, one.claim or DEAD)
-            for registry, one in known.items()
-            if one is not None
-        }
-
-    return {
-        name: Situation(
-            observation=observation,
-            past=record.target(name),
-            rotation=rotation.name,
-            registries=frozenset(filter(observation.target.policy.wants, registries)),
-            chosen={r: c for r, c in chosen.items() if observation.target.policy.wants(r)},
-            candidates=candidates,
-            remove=rotation.remove,
-            now=now,
-            poll=rotation.schedule.poll,
-            reserve=rotation.schedule.longest_job + rotation.schedule.poll,
-            fingerprint=ports.journal.fingerprint,
-            ends_written=ends_written(name),
-            complete=rotation.is_complete(record),
-            remembered=memory.documents.get(name),
-        )
-        for name, observation in observed.items()
-        if observation.held is not None
-    }
-
-
 def _ends(
     rotation: Rotation,
     observed: Mapping[str, Observation],
@@ -263,6 +223,7 @@ def _ends(
     record: Record,
     chosen: Mapping[str, Candidate],
     candidates: Candidates,
+    now: datetime,
 ) -> dict[str, Mapping[str, datetime]]:
     """Return until when a job can pull, by the target and the registry."""
     registries = rotation.registries(record)
@@ -274,12 +235,13 @@ def _ends(
             candidates,
             record,
             chosen,
+            now,
         )
         for name, observation in observed.items()
     }
 
 
-def _carry_out(
+def _on_each_target(
     planned: Mapping[str, Written], action: Callable[[Written, Clock], Written], ports: Ports
 ) -> dict[str, Written]:
     """Carry every plan out at once; return what came of each."""

@@ -90,13 +90,13 @@ class DockerConfig(Struct, frozen=True, dict=True):
         same = {key: pair for key, meant, pair in self._read if meant == registry}
         return any(pair != same.get(registry) for pair in same.values())
 
-    @property
+    @cached_property
     def helpers(self) -> Mapping[str, Any]:
         """Return `credHelpers`: the credential helper of each registry, as the document has it."""
         found = self._field("credhelpers")
         return found if isinstance(found, dict) else {}
 
-    @property
+    @cached_property
     def store(self) -> str:
         """Return `credsStore`: the credential helper that clients ask instead of `auths`."""
         found = self._field("credsstore")
@@ -112,9 +112,10 @@ class DockerConfig(Struct, frozen=True, dict=True):
             )
         )
 
+    @cached_property
     def breaks_clients(self) -> bool:
         """Tell whether clients read no login in it, or lose good ones at random."""
-        return bool(self.mistyped()) or not all(map(is_usable, self.auths.values()))
+        return bool(self.mistyped()) or not all(map(is_decodable, self.auths.values()))
 
     def warnings(self) -> list[tuple[str, str]]:
         """Return what a person should know of this document, each with what to do about it.
@@ -150,7 +151,7 @@ class DockerConfig(Struct, frozen=True, dict=True):
         return next((value for key, value in self.rest.items() if folded(key) == name), None)
 
 
-class Merged(Struct, frozen=True):
+class MergeResult(Struct, frozen=True):
     """A merged document, and what had to be taken out of it.
 
     `left_out`: keys of other people's entries, and top-level fields, that clients can't decode.
@@ -267,7 +268,7 @@ def merge(
     ours: Iterable[Credential],
     remove: frozenset[str] = frozenset(),
     stays: frozenset[str] = frozenset(),
-) -> Merged:
+) -> MergeResult:
     """Put our credentials into somebody's document and keep everything else.
 
     `remove`: registries whose entries are taken out. `stays`: registries of ours whose entry stays
@@ -290,7 +291,7 @@ def merge(
             others[key] = entries.get(registry, config.auths.get(registry, entry))
         elif registry not in gone and (key == registry or registry not in stays):
             others[key] = entry
-    usable = {key: entry for key, entry in others.items() if is_usable(entry)}
+    usable = {key: entry for key, entry in others.items() if is_decodable(entry)}
     mistyped = config.mistyped()
     rest = {name: value for name, value in config.rest.items() if name not in mistyped}
     helpers = tuple(
@@ -300,7 +301,7 @@ def merge(
         rest = {name: _without(name, value, helpers) for name, value in rest.items()}
         rest = {name: value for name, value in rest.items() if value != {}}
     left_out = (*sorted(others.keys() - usable.keys()), *mistyped)
-    return Merged(DockerConfig({**usable, **entries}, rest), left_out, helpers)
+    return MergeResult(DockerConfig({**usable, **entries}, rest), left_out, helpers)
 
 
 def login_text(username: str, password: Secret) -> str:
@@ -316,7 +317,7 @@ def _entry(credential: Credential) -> dict[str, str]:
     return {"auth": base64.b64encode(login.encode()).decode("ascii")}
 
 
-def is_usable(entry: Any) -> bool:
+def is_decodable(entry: Any) -> bool:
     """Tell whether clients can read this entry: the rule of docker/cli's decodeAuth.
 
     As Go's JSON does, null counts as absent, and the case of a field's name does not count.
@@ -330,7 +331,7 @@ def is_usable(entry: Any) -> bool:
 
 
 def _login(entry: Any) -> tuple[str, Secret] | None:
-    if not entry or not is_usable(entry):
+    if not entry or not is_decodable(entry):
         return None
     fields = {folded(name): value for name, value in entry.items() if value is not None}
     token = fields.get("identitytoken")

@@ -11,18 +11,16 @@ from msgspec import Struct
 from rotator.core import schedule
 from rotator.core.candidate import FOREVER, Candidate
 from rotator.core.choose import standby_of
+from rotator.core.schedule import CLOCK_STEP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
     from rotator.core.candidate import Candidates
     from rotator.core.ports import Random, Source, Target
     from rotator.core.record import Record
     from rotator.core.rotation import Rotation
-
-# A clock that is corrected by slewing moves less than this between two cycles.
-_CLOCK_STEP = timedelta(seconds=5)
 
 
 class Wake(StrEnum):
@@ -57,7 +55,8 @@ def needed_sources(
     """Return the sources that have something to give, whether or not they have to wait."""
     newest = dict(chosen)
     newest |= {one.registry: one for one in standby_of(candidates, chosen, now)}
-    return [s for s in rotation.sources if force or _is_needed(s, newest, record, now)]
+    new = resolved(candidates, record)
+    return [s for s in rotation.sources if force or _is_needed(s, newest, new, record, now)]
 
 
 def given_up(candidates: Candidates, record: Record) -> frozenset[str]:
@@ -67,6 +66,16 @@ def given_up(candidates: Candidates, record: Record) -> frozenset[str]:
     """
     pending = [candidates.get((r, one.fingerprint)) for r, one in record.pending.items()]
     return frozenset(one.source for one in pending if one and one.rejected and not one.pending)
+
+
+def resolved(candidates: Candidates, record: Record) -> set[str]:
+    """Return the registries that know a credential now which they did not know before."""
+    return {
+        registry
+        for registry, pending in record.pending.items()
+        for one in [candidates.get((registry, pending.fingerprint))]
+        if one is not None and not one.rejected
+    }
 
 
 def is_waiting(source: Source, record: Record, now: datetime) -> bool:
@@ -82,7 +91,11 @@ def is_waiting(source: Source, record: Record, now: datetime) -> bool:
 
 
 def _is_needed(
-    source: Source, newest: Mapping[str, Candidate], record: Record, now: datetime
+    source: Source,
+    newest: Mapping[str, Candidate],
+    new: Collection[str],
+    record: Record,
+    now: datetime,
 ) -> bool:
     past = record.source(source.name)
     registries = source.registries or past.registries
@@ -96,9 +109,9 @@ def _is_needed(
     if past.poll_at is not None and past.poll_at <= now:
         return True
     # The clock went back: every end looks later than it is.
-    if record.ended_at is not None and record.ended_at > now + _CLOCK_STEP:
+    if record.ended_at is not None and record.ended_at > now + CLOCK_STEP:
         return True
-    return any(_is_over(newest[registry], record, now) for registry in registries)
+    return any(_is_over(newest[r], record, now) for r in registries if r not in new)
 
 
 def _is_over(one: Candidate, record: Record, now: datetime) -> bool:
@@ -125,19 +138,21 @@ def next_at(
     """
     times = [schedule.poll_at(now, rotation.schedule, u=random())]
     times += [time for time in again if time is not None]
+    pending = {r: one for r, one in record.pending.items() if now < one.since + rotation.settle}
     for source in rotation.sources:
         past = record.source(source.name)
         if past.failure is not None:
             times.append(past.failure.retry_at)
             continue
+        registries = source.registries or past.registries
+        if any(registry in pending for registry in registries):
+            continue
         times += [past.poll_at] if past.poll_at else []
-        for registry in source.registries or past.registries:
+        for registry in registries:
             newest = record.credentials.get(registry, ())[:1]
             times += [known.renew_at for known in newest if known.renew_at is not None]
-    for pending in record.pending.values():
-        settle_end = pending.since + rotation.settle
-        if now < settle_end:
-            times.append(min(now + schedule.pending_wait(pending.tries), settle_end))
+    for one in pending.values():
+        times.append(min(now + schedule.pending_wait(one.tries), one.since + rotation.settle))
     for target in filter(lambda target: target.policy.enabled, rotation.targets):
         past_target = record.target(target.name)
         if past_target.failure is not None:
@@ -154,10 +169,10 @@ def wake_reason(
     passed = timedelta(seconds=boot - armed.boot)
     step = now - armed.now - passed
     # A record from the future: the clock was ahead only while its cycle ran.
-    future = record.ended_at is not None and record.ended_at > now + _CLOCK_STEP
-    if step < -_CLOCK_STEP or future:
+    future = record.ended_at is not None and record.ended_at > now + CLOCK_STEP
+    if step < -CLOCK_STEP or future:
         return Wake.CLOCK_BACK
-    if step > _CLOCK_STEP:
+    if step > CLOCK_STEP:
         return Wake.CLOCK_FORWARD
     if armed.next_at - armed.now <= passed:
         return Wake.DUE

@@ -33,6 +33,7 @@ def end_unneeded(
     replaced_now: Collection[str],
     unwanted: Iterable[Candidate],
     needed: Collection[Candidate],
+    unread: bool,
     dry_run: bool,
     each: Each,
     at: At,
@@ -41,12 +42,17 @@ def end_unneeded(
 
     `replaced`: the registries whose chosen credential is in every target. `published`: the
     fingerprints of the credentials that are in some target. `replaced_now`: of those that were in
-    one until this cycle wrote it. `unwanted`: what was fetched and is
-    not published. `needed`: what is chosen, or waits to be proven.
+    one when it was read, now or last. `unwanted`: what was fetched and is not published. `needed`:
+    what is chosen, or waits to be proven. `unread`: some target could not be read, and may hold
+    what an older journal does not know to be published.
     """
     if not dry_run:
         current = {one.fingerprint for one in needed if not one.rejected} | set(published)
         record = retire(record, rotation, replaced, current, replaced_now, at)
+    if unread:
+        later = at.now + rotation.schedule.poll
+        waits = [replace(r, revoke_at=max(r.revoke_at, later)) for r in record.retired]
+        record = replace(record, retired=tuple(waits))
     record = discard(record, unwanted, needed, at)
     # A dry run could not write down that it ended what others retired.
     others = before.retired if dry_run else ()

@@ -72,15 +72,14 @@ def repaired(s: Situation) -> DockerConfig | None:
     text = _text(s)
     if not s.chosen:
         return None
-    if not text.strip() or s.policy.merge is Merge.REPLACE:
-        return s.remembered or DockerConfig()
     if s.remembered is not None:
         return s.remembered
     salvaged = docker_config.salvage(text)
     ours = salvaged is not None and bool(s.past.fingerprints)
-    if s.observation.target.sets_aside or ours:
-        return salvaged or DockerConfig()
-    return None
+    others = bool(text.strip()) and s.policy.merge is Merge.PRESERVE
+    if others and not (ours or s.observation.target.sets_aside):
+        return None
+    return salvaged or DockerConfig()
 
 
 def _text(s: Situation) -> str:
@@ -110,14 +109,16 @@ def foreign_entry_stays(s: Situation, registry: str, there: str | None) -> bool:
     if entry is None:  # it came after we proved what was there: it is proven in the next cycle
         expires = s.foreign_mark.expires
         return registry in expires and (expires[registry] or FOREVER) >= ours.end
-    if not entry.foreign or entry.superseded or entry.rejected:
+    claim = entry.claim or FOREVER
+    ends_sooner = claim < ours.end or (claim == ours.end and not ours.foreign)
+    if not entry.foreign or entry.rejected or (entry.superseded and ends_sooner):
         return False
     if not entry.end_known:
         return not ours.end_known
     if ours.foreign or entry.end >= ours.end:
         return True
     # The claimed end decides between two that are good, so that all rotators agree on one of them.
-    return (entry.claim or FOREVER) >= ours.end and entry.end - s.now > s.reserve
+    return claim >= ours.end and entry.end - s.now > s.reserve
 
 
 def end_is_later(s: Situation, ours: Mapping[str, Candidate]) -> bool:

@@ -85,14 +85,14 @@ def value_would_lose_entries(s: Situation) -> Decision | None:
             (claimed[registry] or FOREVER) if registry in claimed else DEAD,
         )
         > s.now
-        or (registry in {**claimed, **s.past.ends} and _is_pending(s, registry))
+        or (registry in {**claimed, **s.past.ends} and _has_pending(s, registry))
     )
     if not lost and s.complete:
         return None
     return _withheld(f"{', '.join(lost) or 'what a source has yet to name'} would be lost")
 
 
-def _is_pending(s: Situation, registry: str) -> bool:
+def _has_pending(s: Situation, registry: str) -> bool:
     return any(one.pending for (name, _), one in s.candidates.items() if name == registry)
 
 

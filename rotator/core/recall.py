@@ -16,6 +16,7 @@ from rotator.core import docker_config
 from rotator.core.candidate import Candidate
 from rotator.core.docker_config import DockerConfig  # noqa: TC001  a Struct's field
 from rotator.core.model import Credential, Verdict
+from rotator.core.schedule import CLOCK_STEP
 from rotator.core.token_end import token_end
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 class Memory(Struct, frozen=True):
     """What a daemon carries from one cycle to the next; none of it is on disk.
 
-    `credentials`: those that we know whole. `documents`: what each target held that is not ours.
+    `credentials`: those that we know whole. `documents`: what each target held.
     """
 
     credentials: tuple[Credential, ...] = ()
@@ -145,12 +146,15 @@ def _capped(one: Candidate, record: Record, now: datetime) -> Candidate:
 
 
 def _with_doubt(one: Candidate, now: datetime) -> Candidate:
-    """Return a candidate whose end is unknown where only our belief in a foreign claim has ended.
+    """Return a candidate whose end is unknown where what is known of it can't be trusted.
 
-    Its registry is asked, and as long as it accepts it, it is not replaced by nothing.
+    It was issued in the future: the clock was ahead, and so is its end. Or only our belief in a
+    foreign claim has ended: its registry is asked, and as long as it accepts it, it is not replaced
+    by nothing.
     """
+    ahead = one.credential.issued_at > now + CLOCK_STEP
     claimed = one.claim is None or one.claim > now
-    if not (one.foreign and one.has_ended(now) and claimed):
+    if not (ahead or (one.foreign and one.has_ended(now) and claimed)):
         return one
     return one if token_end(one.credential.password) else replace(one, end_known=False)
 

@@ -120,19 +120,14 @@ def outcome_of(credentials: Iterable[CredentialReport], targets: Iterable[Target
 
     While a registry may still learn of a fetched credential, nothing has failed.
     """
-    credentials = tuple(credentials)
-    logins = [c.outcome in GOOD_CREDENTIAL for c in credentials]
-    if any(c.outcome == "pending" for c in credentials):
-        return "partial"
-    places = [t.outcome in GOOD_TARGET for t in targets]
-    if not any(logins) or (places and not any(places)):
+    logins, places = {c.outcome for c in credentials}, {t.outcome for t in targets}
+    waiting = {"pending"} & logins
+    good_places = GOOD_TARGET | {"held_back"} if waiting else GOOD_TARGET
+    if not logins & {*GOOD_CREDENTIAL, *waiting} or (places and not places & good_places):
         return "failed"
-    if not (all(logins) and all(places)):
+    if not (logins <= GOOD_CREDENTIAL and places <= GOOD_TARGET):
         return "partial"
-    moved = any(c.outcome == "fetched" for c in credentials) or any(
-        t.outcome in {"written", "planned"} for t in targets
-    )
-    return "rotated" if moved else "fresh"
+    return "rotated" if "fetched" in logins or places & {"written", "planned"} else "fresh"
 
 
 def all_notes(notes: Iterable[str], targets: Iterable[TargetReport]) -> tuple[str, ...]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 SECOND = timedelta(seconds=1)
 NOTHING = timedelta(0)
 
+# A clock that is corrected by slewing moves less than this between two cycles.
+CLOCK_STEP = timedelta(seconds=5)
+
 # Five wrong AppRole secret ids lock the role for 15 minutes, the right one included.
 # https://developer.hashicorp.com/vault/docs/concepts/user-lockout
 LOGIN_REJECTED_WAIT = timedelta(minutes=20)

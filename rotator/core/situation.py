@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from rotator.core import docker_config
+from rotator.core.candidate import DEAD, FOREVER
 from rotator.core.docker_config import DockerConfig
 from rotator.core.model import Content, Held, Mark, Policy, Secret
 from rotator.core.recall import claimed_ends
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from rotator.core.failure import Failure
     from rotator.core.observe import Observation
     from rotator.core.ports import Fingerprint
-    from rotator.core.record import TargetRecord
+    from rotator.core.recall import Memory
+    from rotator.core.record import Record, TargetRecord
+    from rotator.core.rotation import Ports, Rotation
 
 
 class Situation(Struct, frozen=True):
@@ -27,7 +30,7 @@ class Situation(Struct, frozen=True):
 
     `registries`: the rotation's registries that belong in this target; `complete`: these are all,
     no source has yet to name its own. `chosen`: the candidate that each should have. `remembered`:
-    what others had in the document when it was last read. `poll`: the rotation's.
+    the document as it was last read. `poll`: the rotation's.
     `reserve`: an entry that lasts longer is good enough to stay. `ends_written`: when those end
     that the target holds as far as we know, whatever their registries say.
     """
@@ -96,6 +99,50 @@ class Situation(Struct, frozen=True):
         username = self.policy.content is Content.USERNAME
         text = login.username if username else login.password.reveal()
         return text, {registry: self.chosen[registry]}
+
+
+def situations_of(
+    rotation: Rotation,
+    observed: Mapping[str, Observation],
+    memory: Memory,
+    record: Record,
+    chosen: Mapping[str, Candidate],
+    candidates: Candidates,
+    ports: Ports,
+    now: datetime,
+) -> dict[str, Situation]:
+    """Return what the plan of each target that was read is made from."""
+    registries = rotation.registries(record).keys()
+    return {
+        name: Situation(
+            observation=observation,
+            past=record.target(name),
+            rotation=rotation.name,
+            registries=frozenset(filter(observation.target.policy.wants, registries)),
+            chosen={r: c for r, c in chosen.items() if observation.target.policy.wants(r)},
+            candidates=candidates,
+            remove=rotation.remove,
+            now=now,
+            poll=rotation.schedule.poll,
+            reserve=rotation.schedule.longest_job + rotation.schedule.poll,
+            fingerprint=ports.journal.fingerprint,
+            ends_written=_ends_written(name, record),
+            complete=rotation.is_complete(record),
+            remembered=memory.documents.get(name),
+        )
+        for name, observation in observed.items()
+        if observation.held is not None
+    }
+
+
+def _ends_written(name: str, record: Record) -> dict[str, datetime]:
+    entries = record.target(name).entries.items()
+    known = {registry: record.known(registry, entry) for registry, entry in entries}
+    return {
+        registry: max(one.expires_at or FOREVER, one.claim or DEAD)
+        for registry, one in known.items()
+        if one is not None
+    }
 
 
 class Change(Struct, frozen=True):

@@ -24,7 +24,7 @@ from rotator.core.record import (
     SourceRecord,
     TargetRecord,
 )
-from rotator.core.schedule import ENDLESS, LOGIN_REJECTED_WAIT, Life
+from rotator.core.schedule import CLOCK_STEP, ENDLESS, LOGIN_REJECTED_WAIT, Life
 from rotator.core.situation import Write
 
 if TYPE_CHECKING:
@@ -110,14 +110,18 @@ def with_attempts(
     """Note that sources are about to be asked.
 
     Until the cycle ends this counts as a failure, so that a crash loop backs off instead of taking
-    a lease at each restart. A credential that is asked for before its time stays due until the
-    source gives it.
+    a lease at each restart. A login that was refused counts as refused again: a crash loop must not
+    lock it. A credential that is asked for before its time stays due until the source gives it.
     """
     sources, credentials = dict(record.sources), dict(record.credentials)
     for source in due:
         past = record.source(source.name)
         life = _shortest(past, source, chosen, at.now)
         failure = _next_failure(past.failure, _UNFINISHED, rotation, life, at)
+        if past.failure is not None and past.failure.reason == Reason.LOGIN_REJECTED:
+            stamp = past.failure.login_stamp
+            if stamp == source.login_stamp():
+                failure = login_refused(past.failure, stamp, at)
         sources[source.name] = replace(past, attempted_at=at.now, failure=failure)
         for registry in source.registries or past.registries:
             credentials[registry] = tuple(
@@ -296,7 +300,8 @@ def _remembered(
     login = one.credential
     past = record.credentials.get(one.registry, ())
     known = record.known(one.registry, one.fingerprint)
-    if known is None or known.expires_at != login.expires_at:
+    ahead = known is not None and known.issued_at > login.issued_at + CLOCK_STEP
+    if known is None or ahead or known.expires_at != login.expires_at:
         # The attempt under way counts as one failure.
         failure = record.source(one.source).failure
         failing = failure is not None and failure.count > 1

@@ -16,7 +16,7 @@ are made from the answer.
 | withheld, and the mark is another one | not good, until it is written again |
 | somebody took it out at two reads in a row | not good, until it is found there |
 | another rotator's, replaced since, is back: its owner may end it | not good, until the next read |
-| nobody knows when it ends | not good |
+| nobody knows when it ends, or the clock was ahead when it was fetched | not good |
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING
 
 from rotator.core.candidate import DEAD, FOREVER, Candidates
 from rotator.core.docker_config import registry_key
-from rotator.core.model import Content, Secret, Verdict
+from rotator.core.model import Verdict
+from rotator.core.schedule import CLOCK_STEP
 from rotator.core.situation import Keep, Situation, Write
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from rotator.core.candidate import Candidate
     from rotator.core.docker_config import DockerConfig
     from rotator.core.observe import Observation
-    from rotator.core.record import Record, TargetRecord
+    from rotator.core.record import KnownCredential, Record, TargetRecord
     from rotator.core.rotation import Rotation
     from rotator.core.write import Written
 
@@ -50,6 +51,7 @@ def worth_of_target(
     candidates: Candidates,
     record: Record,
     chosen: Mapping[str, Candidate],
+    now: datetime,
 ) -> dict[str, datetime]:
     """Return until when a job can pull from each of these registries with what is in a target.
 
@@ -64,23 +66,23 @@ def worth_of_target(
         if not (is_as_last_read(observation) and pasts):
             return dict.fromkeys(registries, DEAD)
         return {
-            registry: min(_as_last_read(registry, p, candidates, record, chosen) for p in pasts)
-            for registry in registries
+            r: min(_as_last_read(r, past, candidates, record, chosen, now) for past in pasts)
+            for r in registries
         }
     if isinstance(written.decision, Keep) and written.decision.stale:
         return {
-            registry: _as_last_read(registry, past, candidates, record, chosen)
+            registry: _as_last_read(registry, past, candidates, record, chosen, now)
             for registry in registries
         }
     if past.drifted >= _TAKEN_OUT:
         return dict.fromkeys(registries, DEAD)
-    s = written.situation
-    if not past.entries and _is_as_the_first_version_wrote(s) and not _is_written(written):
+    s, names = written.situation, entries_now(written)
+    if not names and not past.entries and _is_as_written_last(s) and not _is_written(written):
+        # A journal of version 0.1.0 does not name the entries.
         return {
-            registry: _as_last_read(registry, past, candidates, record, chosen)
+            registry: _as_last_read(registry, past, candidates, record, chosen, now)
             for registry in registries
         }
-    names = entries_now(written)
     return {
         registry: _worth_now(
             candidates, registry, names.get(registry), source, written.situation, record
@@ -100,17 +102,18 @@ def _is_written(written: Written) -> bool:
     return isinstance(written.decision, Write) and written.failure is None
 
 
-def _is_as_the_first_version_wrote(s: Situation) -> bool:
-    """Tell whether a value with one writer is what a journal of version 0.1.0 says was written.
+def _is_as_written_last(s: Situation) -> bool:
+    """Tell whether a value with one writer is the one that we wrote last."""
+    return s.one_writer and bool(s.past.written) and _fingerprint_of_value(s) == s.past.written
 
-    Such a journal does not name the entries.
-    """
-    if not s.one_writer or not s.past.written:
-        return False
-    if s.held.withheld:
-        mark = s.held.mark.fingerprint if s.held.mark else None
-        return mark == s.past.written or (mark is None and not s.observation.target.marks)
-    return s.held.text is not None and s.fingerprint(s.held.text.reveal()) == s.past.written
+
+def _fingerprint_of_value(s: Situation) -> str:
+    """Return the fingerprint of a value with one writer; empty where nobody can tell."""
+    if not s.held.withheld:
+        return "" if s.held.text is None else s.fingerprint(s.held.text.reveal())
+    if s.held.mark is not None:
+        return s.held.mark.fingerprint
+    return "" if s.observation.target.marks else s.past.written
 
 
 def entries_now(written: Written) -> Mapping[str, str]:
@@ -125,14 +128,10 @@ def entries_now(written: Written) -> Mapping[str, str]:
 
 def entries_read(s: Situation) -> Mapping[str, str]:
     """Return the fingerprint of each registry's entry that clients find in a target as read."""
-    if s.held.withheld:
-        mark = s.held.mark.fingerprint if s.held.mark else None
-        ours = mark == s.past.written or (mark is None and not s.observation.target.marks)
-        return s.past.entries if ours and s.past.written else {}
-    if s.policy.content is not Content.DOCKER_CONFIG:
-        return _entry_of_login_part(s)
+    if s.one_writer:
+        return _entries_of_value(s)
     config = s.observation.config
-    if config is None or config.breaks_clients():
+    if config is None or config.breaks_clients:
         return {}
     exact = config.logins(exact=True)
     names = s.named(config)
@@ -181,7 +180,7 @@ def _worth_now(
     # A value with one writer, whose text nobody has.
     known = record.known(registry, name)
     if known is not None:
-        return DEAD if known.verdict == Verdict.REJECTED else known.expires_at or FOREVER
+        return DEAD if _is_doubtful(known, s.now) else known.expires_at or FOREVER
     # Another rotator wrote it since we proved what was there.
     mark = s.foreign_mark
     if mark is None or registry not in mark.expires:
@@ -197,6 +196,7 @@ def _as_last_read(
     candidates: Candidates,
     record: Record,
     chosen: Mapping[str, Candidate],
+    now: datetime,
 ) -> datetime:
     """Return the worth of an entry as it was at the last read; never more than is known now."""
     end = past.ends.get(registry, DEAD)
@@ -210,16 +210,20 @@ def _as_last_read(
     if one is not None:
         return one.worth
     known = record.known(registry, name)
-    if known is not None and known.verdict == Verdict.REJECTED:
-        return DEAD
-    return end
+    return DEAD if known is not None and _is_doubtful(known, now) else end
 
 
-def _entry_of_login_part(s: Situation) -> Mapping[str, str]:
-    """Return the entry of a target that holds a username or a password alone."""
-    value, text = s.value(), s.held.text
-    if text is None:
-        return {}
-    if value is not None and text == Secret(value[0]):
+def _is_doubtful(known: KnownCredential, now: datetime) -> bool:
+    """Tell whether a credential that can't be read may be dead before its end.
+
+    Its registry rejected it, or it was issued in the future: the clock was ahead, as is its end.
+    """
+    return known.verdict == Verdict.REJECTED or known.issued_at > now + CLOCK_STEP
+
+
+def _entries_of_value(s: Situation) -> Mapping[str, str]:
+    """Return the entries of a value with one writer: of the one that we would write, or wrote."""
+    value = s.value()
+    if value is not None and _fingerprint_of_value(s) == s.fingerprint(value[0]):
         return {registry: one.fingerprint for registry, one in value[1].items()}
-    return s.past.entries if s.fingerprint(text.reveal()) == s.past.written else {}
+    return s.past.entries if _is_as_written_last(s) else {}

@@ -13,6 +13,7 @@ from rotator.core.errors import (
     Reason,
 )
 from rotator.core.model import Content, Merge
+from tests.simulation import document as docker_config
 from tests.simulation.faults import HINT, HOUR, Faults, temporary
 from tests.simulation.registries import USER
 from tests.simulation.watch import HEARTBEAT, URGENT
@@ -131,7 +132,7 @@ class PlaceFaults(Faults):
             return False
         place = self.chance.choice(places)
         _, text, mark = self.chance.choice(list(place.past))
-        if "credsStore" in (text or ""):
+        if "credsStore" in (text or "") or not docker_config.read(text).readable:
             return False
         if self.chance.random() < 0.5:
             place.mark = mark

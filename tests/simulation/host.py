@@ -296,7 +296,9 @@ class Host:
         began, password = self.time.now, login.password.reveal()
         self.known_passwords.add(password)
         proof = self.effect("prove", lambda: self.world.prove(self.name, login, self.chance))
-        if proof.verdict is Verdict.UNKNOWN or self.time.now - began > PROVE:
+        if self.time.now - began > PROVE:
+            proof = Proof(Verdict.UNKNOWN, f"no answer within {PROVE:.0f} s")
+        if proof.verdict is Verdict.UNKNOWN:
             self.silent.add(login.registry)
             return proof
         if proof.verdict is Verdict.ACCEPTED:

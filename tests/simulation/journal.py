@@ -107,8 +107,10 @@ class Looks:
             return
         look = Look(place.epoch, self.host.time.now)
         self.last[place.name] = look
-        if self.host.journal.promise is not None:
-            self.host.journal.promise.looks[place.name] = look
+        # A credsStore that a person set since the promise was made stays, and is said at the end.
+        promise, stored = self.host.journal.promise, place.document.rest.get("credsStore")
+        if promise is not None and not stored:
+            promise.looks[place.name] = look
 
     def raced(self, place: Place) -> bool:
         """Tell whether a place holds something else than this host read last."""

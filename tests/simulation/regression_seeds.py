@@ -28,6 +28,9 @@ SEEDS = {
     720601: "writes without end",
     203531: "an end on a clock of the past",
     883324: "an end on a clock of the past",
+    178: "two rotators write in turn where a job is longer than any life, after a race",
+    213: "an end on a clock that was a day ahead is believed after a crash",
+    288: "a lease that an old journal calls pending is revoked while its target can't be read",
     68: "two rotators renew against each other where a life just covers a job",
     295: "an edit under another rotator's mark is believed in the second cycle",
     261747022: "a forced credential that was pending does not replace the old one",
@@ -42,10 +45,3 @@ SEEDS = {
     475002324: "a pending credential is published while its registry is silent",
 }
 """Seed by seed: what it showed."""
-
-OPEN = {
-    178: "two rotators write in turn where a job is longer than any life, after a race",
-    213: "an end on a clock that was a day ahead is believed after a crash",
-    288: "a lease that an old journal calls pending is revoked while its target can't be read",
-}
-"""Seeds that still break a promise; `--first SEED --seeds 1 --trace` shows each."""

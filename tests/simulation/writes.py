@@ -46,9 +46,23 @@ def check(watch: Watch, host: Host, target: SimTarget, text: str) -> None:
         token = watch.world.token(registry, after.login(registry))
         _check_entry(watch, host, target, registry, token)
     _check_others(watch, host, target, after, ours)
+    _check_spellings(watch, host, place, after, ours)
+
+
+def _check_spellings(
+    watch: Watch, host: Host, place: Place, after: document.Document, ours: set[str]
+) -> None:
+    """See that no other spelling of our registries' keys is left that clients could prefer."""
     for key in after.auths:
         registry = key.lower()
-        if key != registry and registry in ours and after.auths.get(registry) != after.auths[key]:
+        if key == registry or registry not in ours:
+            continue
+        entry, token = after.auths.get(registry), watch.world.token(registry, after.login(registry))
+        # Where nothing is known that works, all stays as it is.
+        stays = entry == place.document.auths.get(registry)
+        works = token is not None and token.password not in host.rejected
+        stays = stays and not (works and registry not in host.silent)
+        if entry != after.auths[key] and not stays:
             watch.broken("nothing lost", f"{host.name} leaves {key} behind at {place.name}", place)
 
 
@@ -86,13 +100,16 @@ def _check_entry(
 
 def _check_published(watch: Watch, host: Host, registry: str, after: Token, place: Place) -> None:
     """See whether a password may be put where it was not."""
+    # A repair puts back what was there, dead or not.
+    if watch.world.token(registry, place.last_readable.login(registry)) is after:
+        return
     if after.password in host.rejected:
         watch.broken("proven", f"{host.name} publishes {after.name}, which is rejected")
     if host.in_use.proof is ProofMode.STRICT and after.password not in host.ever_accepted:
         watch.broken("proven", f"{host.name} publishes {after.name}, which was not accepted")
-    # A repair puts back what was there, dead or not.
-    back = watch.world.token(registry, place.last_readable.login(registry)) is after
-    if after.end < host.cycle_began and after.ahead - host.ahead <= CLOCK and not back:
+    if host.in_use.proof is ProofMode.OFF and after.misdated and not host.alone:
+        return  # it is under another rotator's mark, and nobody asks its registry
+    if after.end < host.cycle_began and after.ahead - host.ahead <= CLOCK:
         watch.broken("proven", f"{host.name} publishes {after.name}, which has ended", place)
 
 

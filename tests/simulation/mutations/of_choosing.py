@@ -100,8 +100,13 @@ MUTATIONS = (
         ),
         (
             "recall: what has no claim is taken for endless",
-            "return replace(one, end_known=False)",
-            "return one",
+            "        return replace(one, end_known=False)\n    if end is None:",
+            "        return one\n    if end is None:",
+        ),
+        (
+            "recall: an end by a clock that was ahead is believed",
+            "ahead = one.credential.issued_at > now + CLOCK_STEP",
+            "ahead = False",
         ),
         (
             "recall: what its owner replaced is put back from memory",
@@ -130,8 +135,11 @@ MUTATIONS = (
         ),
         (
             "recall: what is beyond the believed end of a claim has ended",
-            ("    if not (one.foreign and one.has_ended(now) and claimed):\n        return one\n"),
-            "    return one\n",
+            (
+                "    if not (ahead or (one.foreign and one.has_ended(now) and claimed)):\n"
+                "        return one\n"
+            ),
+            "    if not ahead:\n        return one\n",
         ),
         (
             "recall: what its owner lengthened keeps its old end",

@@ -9,8 +9,8 @@ MUTATIONS = (
         "core/docker_config.py",
         (
             "docker config: keys beside auths are lost",
-            "return Merged(DockerConfig({**usable, **entries}, rest), left_out, helpers)",
-            "return Merged(DockerConfig({**usable, **entries}, {}), left_out, helpers)",
+            "return MergeResult(DockerConfig({**usable, **entries}, rest), left_out, helpers)",
+            "return MergeResult(DockerConfig({**usable, **entries}, {}), left_out, helpers)",
         ),
         (
             "docker config: an entry in capitals is not updated",
@@ -44,7 +44,7 @@ MUTATIONS = (
         ),
         (
             "docker config: what no client can decode stays",
-            "usable = {key: entry for key, entry in others.items() if is_usable(entry)}",
+            "usable = {key: entry for key, entry in others.items() if is_decodable(entry)}",
             "usable = others",
         ),
         (

@@ -74,7 +74,7 @@ MUTATIONS = (
         ),
         (
             "plan: a hidden value loses what is pending",
-            "        or (registry in {**claimed, **s.past.ends} and _is_pending(s, registry))\n",
+            "        or (registry in {**claimed, **s.past.ends} and _has_pending(s, registry))\n",
             "",
         ),
         (
@@ -126,12 +126,8 @@ MUTATIONS = (
         "core/merging.py",
         (
             "plan: a damaged document is replaced, whoever wrote in it",
-            (
-                "    if s.observation.target.sets_aside or ours:\n"
-                "        return salvaged or DockerConfig()\n"
-                "    return None"
-            ),
-            "    return salvaged or DockerConfig()",
+            "    if others and not (ours or s.observation.target.sets_aside):\n",
+            "    if False:\n",
         ),
         (
             "plan: others' entries are not remembered in a repair",
@@ -177,8 +173,13 @@ MUTATIONS = (
         ),
         (
             "plan: another rotator's entry stays though it is rejected",
-            "if not entry.foreign or entry.superseded or entry.rejected:",
-            "if not entry.foreign or entry.superseded:",
+            "if not entry.foreign or entry.rejected or (entry.superseded and ends_sooner):",
+            "if not entry.foreign or (entry.superseded and ends_sooner):",
+        ),
+        (
+            "plan: two rotators write in turn what each replaced once",
+            "(entry.superseded and ends_sooner)",
+            "entry.superseded",
         ),
         (
             "plan: > for >= where two entries end at the same time",
@@ -202,8 +203,8 @@ MUTATIONS = (
         ),
         (
             "plan: another rotator's entry stays until it is not job-safe",
-            "(entry.claim or FOREVER) >= ours.end and entry.end - s.now > s.reserve",
-            "(entry.claim or FOREVER) >= ours.end",
+            "claim >= ours.end and entry.end - s.now > s.reserve",
+            "claim >= ours.end",
         ),
         (
             "plan: ours stays away for an entry whose end nobody knows",
@@ -230,16 +231,18 @@ MUTATIONS = (
         ),
         (
             "plan: a damaged document is repaired with nothing to publish",
-            ("    if not s.chosen:\n        return None\n    if not text"),
-            "    if not text",
+            ("    if not s.chosen:\n        return None\n    if s.remembered"),
+            "    if s.remembered",
         ),
         (
             "plan: merge: replace keeps a damaged document",
-            (
-                "    if not text.strip() or s.policy.merge is Merge.REPLACE:\n"
-                "        return s.remembered"
-            ),
-            ("    if not text.strip():\n        return s.remembered"),
+            "others = bool(text.strip()) and s.policy.merge is Merge.PRESERVE",
+            "others = bool(text.strip())",
+        ),
+        (
+            "plan: merge: replace drops entries of ours from a damaged document",
+            "    return salvaged or DockerConfig()",
+            "    return (s.policy.merge is Merge.PRESERVE and salvaged) or DockerConfig()",
         ),
     ),
     *in_file(

@@ -29,8 +29,18 @@ MUTATIONS = (
         ),
         (
             "journal: a dry run writes",
-            "written = _carry_out(planned, probe if options.dry_run else write, ports)",
-            "written = _carry_out(planned, write, ports)",
+            "written = _on_each_target(planned, probe if options.dry_run else write, ports)",
+            "written = _on_each_target(planned, write, ports)",
+        ),
+        (
+            "leases: a wait begins when its credential was replaced, not when that was found",
+            "for name in (*s.past.entries.values(), *entries_read(s).values())",
+            "for name in entries_read(s).values()",
+        ),
+        (
+            "leases: a dry run ends the one that it lengthened",
+            "fetched = [one for one in given.values() if one.fetched]",
+            "fetched = list(given.values())",
         ),
         (
             "cycle: a start is not spread",
@@ -54,7 +64,7 @@ MUTATIONS = (
         ),
         (
             "cycle: a dry run leaves its leases",
-            "unwanted=[*unwanted, *(given.values() if options.dry_run else ())],",
+            "unwanted=[*unwanted, *(fetched if options.dry_run else ())],",
             "unwanted=unwanted,",
         ),
         (
@@ -99,7 +109,7 @@ MUTATIONS = (
         (
             "schedule: a renewal is drawn again at each cycle",
             (
-                "    if known is None or known.expires_at != login.expires_at:\n"
+                "    if known is None or ahead or known.expires_at != login.expires_at:\n"
                 "        # The attempt"
             ),
             ("    if True:\n        # The attempt"),
@@ -232,6 +242,11 @@ MUTATIONS = (
             "leases: a clock that went back makes a wait longer",
             "return min(one.revoke_at, at.now + max(wait, rotation.settle))",
             "return one.revoke_at",
+        ),
+        (
+            "leases: one is ended while a target can't be read",
+            "    if unread:\n",
+            "    if False:\n",
         ),
         (
             "leases: a dry run ends what others retired",

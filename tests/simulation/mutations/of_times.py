@@ -24,7 +24,7 @@ MUTATIONS = (
         ),
         (
             "due: a clock that went back is not noticed",
-            ("    if step < -_CLOCK_STEP or future:\n        return Wake.CLOCK_BACK\n"),
+            ("    if step < -CLOCK_STEP or future:\n        return Wake.CLOCK_BACK\n"),
             "",
         ),
         (
@@ -66,7 +66,7 @@ MUTATIONS = (
         (
             "due: a record from the future is believed",
             (
-                "    if record.ended_at is not None and record.ended_at > now + _CLOCK_STEP:\n"
+                "    if record.ended_at is not None and record.ended_at > now + CLOCK_STEP:\n"
                 "        return True\n"
             ),
             "",
@@ -93,8 +93,13 @@ MUTATIONS = (
         ),
         (
             "next: what is pending is not in it",
-            "times.append(min(now + schedule.pending_wait(pending.tries), settle_end))",
-            "pass",
+            "schedule.pending_wait(one.tries), one.since + rotation.settle)",
+            "rotation.schedule.poll, now + rotation.schedule.poll)",
+        ),
+        (
+            "next: what is overdue wakes each second while its successor is pending",
+            "if any(registry in pending for registry in registries):",
+            "if False:",
         ),
         (
             "next: the end of a retired lease is not in it",
@@ -116,7 +121,7 @@ MUTATIONS = (
         ),
         (
             "wake: a clock that went forward is not noticed",
-            ("    if step > _CLOCK_STEP:\n        return Wake.CLOCK_FORWARD\n"),
+            ("    if step > CLOCK_STEP:\n        return Wake.CLOCK_FORWARD\n"),
             "",
         ),
         (

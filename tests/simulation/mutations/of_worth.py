@@ -24,12 +24,8 @@ MUTATIONS = (
         ),
         (
             "worth: an unreadable target's entry that is rejected counts as good",
-            (
-                "    if known is not None and known.verdict == Verdict.REJECTED:\n"
-                "        return DEAD\n"
-                "    return end"
-            ),
-            "    return end",
+            "return DEAD if known is not None and _is_doubtful(known, now) else end",
+            "return end",
         ),
         (
             "worth: only the first three targets count",
@@ -57,14 +53,14 @@ MUTATIONS = (
             "return max(limits, default=DEAD) if",
         ),
         (
-            "worth: a hidden value that somebody else wrote counts as ours",
-            "return s.past.entries if ours and s.past.written else {}",
+            "worth: a value with one writer that somebody else wrote counts as ours",
+            "return s.past.entries if _is_as_written_last(s) else {}",
             "return s.past.entries",
         ),
         (
-            "worth: half a login that somebody else wrote counts as ours",
-            "return s.past.entries if s.fingerprint(text.reveal()) == s.past.written else {}",
-            "return s.past.entries",
+            "worth: a value with one writer counts only where the journal names it",
+            "if value is not None and _fingerprint_of_value(s) == s.fingerprint(value[0]):",
+            "if False:",
         ),
         (
             "worth: credsStore and credHelpers do not matter",
@@ -96,8 +92,8 @@ MUTATIONS = (
         ),
         (
             "worth: of a group that can't be listed the best member counts",
-            "registry: min(_as_last_read",
-            "registry: max(_as_last_read",
+            "r: min(_as_last_read",
+            "r: max(_as_last_read",
         ),
         (
             "worth: a target that was never read counts as good",
@@ -116,12 +112,17 @@ MUTATIONS = (
         ),
         (
             "worth: a hidden value whose entry was rejected is good",
-            "return DEAD if known.verdict == Verdict.REJECTED else known.expires_at or FOREVER",
+            "return DEAD if _is_doubtful(known, s.now) else known.expires_at or FOREVER",
             "return known.expires_at or FOREVER",
         ),
         (
+            "worth: what was issued in the future is good",
+            " or known.issued_at > now + CLOCK_STEP",
+            "",
+        ),
+        (
             "worth: a document with a field of another type is readable",
-            "if config is None or config.breaks_clients():",
+            "if config is None or config.breaks_clients:",
             "if config is None:",
         ),
         (
@@ -131,8 +132,8 @@ MUTATIONS = (
         ),
         (
             "worth: a journal of the first version knows nothing",
-            ("    if not s.one_writer or not s.past.written:\n        return False\n"),
-            ("    if True:\n        return False\n"),
+            "if not names and not past.entries and _is_as_written_last(s)",
+            "if False and _is_as_written_last(s)",
         ),
         (
             "worth: a paused target counts",
@@ -192,7 +193,7 @@ MUTATIONS = (
         ),
         (
             "memory: others' entries are not remembered",
-            "        documents[name] = DockerConfig(others, config.rest) if found else _EMPTY\n",
+            "        documents[name] = config if whole else _EMPTY\n",
             "",
         ),
     ),

@@ -87,6 +87,28 @@ def test_a_credential_from_the_future_is_fetched_again() -> None:
     assert credential(here.after(-10)).outcome == "fetched"
 
 
+def test_what_is_given_again_after_the_clock_went_back_is_fetched_once() -> None:
+    """Its life begins by the clock that is right; else it would be due for a day."""
+    world = World()
+    here = site(world, sources=[WorldSource(world, life=None)])
+    here.cycle()
+    here.after(-24 * HOUR)
+    assert here.source.fetches == 2
+    report = here.after(10)
+    assert (here.source.fetches, report.job_safe) == (2, True)
+
+
+def test_what_can_change_early_is_read_again_where_the_clock_went_back() -> None:
+    """Its next poll is a day ahead."""
+    world = World()
+    here = site(world, sources=[WorldSource(world, life=None)])
+    here.cycle()
+    here.after(240 * HOUR)
+    here.restart()
+    here.after(-24 * HOUR)
+    assert here.source.fetches == 3
+
+
 def test_what_can_change_early_is_read_again_each_poll() -> None:
     """A password that somebody changes in Vault KV is published within `poll`."""
     world = World()

@@ -226,3 +226,33 @@ def test_a_registry_that_rejects_everything_gets_fewer_and_fewer_credentials() -
             assert failure is not None
             assert failure.retry_at > here.world.now + timedelta(minutes=1)
     assert 3 <= here.source.fetches <= 8
+
+
+@pytest.mark.parametrize("changes_early", [False, True])
+def test_while_a_credential_is_pending_only_its_registry_is_asked(*, changes_early: bool) -> None:
+    """What is published is overdue all the time, and its source has nothing else to give."""
+    here = slow(0)
+    here.source.changes_early = changes_early
+    here.cycle()
+    here.world.delay = 100  # type: ignore[attr-defined]
+    here.after(7 * HOUR)
+    waits = []
+    for _ in range(6):
+        waits.append(round(seconds_until(here.record.next_at, here.world)))
+        here.wait_until(here.record.next_at)
+        here.cycle()
+    assert waits == [1, 1, 2, 4, 8, 16]
+    assert here.source.fetches == 2
+
+
+def test_a_credential_that_ends_sooner_is_not_fetched_again_when_its_registry_knows_it() -> None:
+    """The published one stays due, as it lasts longer; its source has just been asked."""
+    here = slow(0)
+    here.cycle()
+    here.world.delay = 1  # type: ignore[attr-defined]
+    here.source.life = 2 * HOUR
+    here.after(7 * HOUR)
+    for _ in range(5):
+        here.wait_until(here.record.next_at)
+        here.cycle()
+    assert here.source.fetches == 2

@@ -19,7 +19,9 @@ from tests.unit.core.builders import (
     Renewing,
     Site,
     credential,
+    document,
     down,
+    foreign,
     seconds_until,
     site,
     target,
@@ -287,3 +289,43 @@ def test_what_a_hidden_value_may_hold_is_not_ended(failing: str) -> None:
     here.after(7 * HOUR)
     assert source.fetches == 2
     assert here.record.retired == ()
+
+
+def test_no_lease_is_ended_while_a_target_cannot_be_read() -> None:
+    """An older journal, restored from a backup, may not know that a target holds it again."""
+    here = leased()
+    here.after(7 * HOUR)
+    here.place.unreadable = down()
+    here.after(2 * HOUR)
+    assert here.source.revoked == []
+    here.place.unreadable = None
+    here.after(600)
+    assert here.source.revoked == ["lease/1"]
+
+
+def test_a_lease_waits_from_the_cycle_that_finds_its_credential_replaced() -> None:
+    """Somebody else replaced it at some time since the last one, when it was there again."""
+    here = leased()
+    ours = here.place.text, here.place.mark
+    here.after(60, force=True)
+    del here.world.valid[HOST, f"{MARKED}2"]
+    here.source.broken = down()
+    here.place.put(*ours)
+    here.after(1800)
+    assert here.place.password() == f"{MARKED}1"
+    here.source.broken = None
+    theirs = document({HOST: here.world.issue(HOST, 20 * HOUR)})
+    here.place.put(theirs, foreign({HOST: here.world.now + timedelta(hours=20)}))
+    here.after(1500, force=True)
+    here.after(HOUR - 1)
+    assert "lease/1" not in here.source.revoked
+    here.after(1)
+    assert "lease/1" in here.source.revoked
+
+
+def test_a_dry_run_does_not_end_the_lease_that_it_lengthened() -> None:
+    """It is that of the credential in use."""
+    here = leased(source=Renewing)
+    here.after(7 * HOUR, dry_run=True)
+    assert here.source.fetches == 2
+    assert here.source.revoked == []

@@ -69,6 +69,19 @@ def test_another_rotators_claim_is_passed_on_as_it_is() -> None:
     assert marked_end(candidate("ours", 12)) == NOW + 12 * HOUR
 
 
+@pytest.mark.parametrize(("claimed", "stays"), [(7, True), (6, False), (5, False)])
+def test_a_replaced_entry_that_is_back_stays_where_it_ends_later(
+    claimed: int, *, stays: bool
+) -> None:
+    """Else two rotators, each of which replaced the other's once, would write in turn."""
+    claim = NOW + claimed * HOUR
+    theirs = candidate("theirs", 12, foreign=True, superseded=True, claim=claim)
+    s = shared(candidate("ours", 6), theirs)
+    assert foreign_entry_stays(s, HOST, "theirs") == stays
+    s = shared(candidate("ours", 6, foreign=True), theirs)
+    assert foreign_entry_stays(s, HOST, "theirs") == (claimed >= 6)
+
+
 def test_an_edited_document_is_nobodys() -> None:
     """What a mark says counts no more, so ours is written."""
     ours, theirs = candidate("ours", 6), candidate("theirs", 12, foreign=True)

@@ -11,7 +11,7 @@ from hypothesis import assume, event, given
 from msgspec.structs import replace
 
 from rotator.core import updates
-from rotator.core.docker_config import DockerConfig, is_usable, registry_key, salvage
+from rotator.core.docker_config import DockerConfig, is_decodable, registry_key, salvage
 from rotator.core.model import Content, Held, Merge
 from rotator.core.plan import plan
 from rotator.core.situation import HoldBack, Keep, Situation, Write
@@ -61,7 +61,7 @@ def test_a_write_keeps_what_is_not_ours(s: Situation) -> None:
     replaced = s.policy.merge is Merge.REPLACE and s.complete
     for key, entry in before.auths.items():
         mine = registry_key(key) in s.registries
-        if stays(s, key) and is_usable(entry) and (mine or not replaced):
+        if stays(s, key) and is_decodable(entry) and (mine or not replaced):
             assert after.auths[key] == entry
         elif key not in after.auths and registry_key(key) not in s.chosen:
             assert key in {change.registry for change in decision.changes}
@@ -95,7 +95,7 @@ def test_a_damaged_document_is_replaced_only_where_nothing_is_lost(s: Situation)
     remembered = s.remembered or (salvage(text) if not decision.set_aside else None)
     assert decision.set_aside or remembered is not None
     for key, entry in (remembered or DockerConfig()).auths.items():
-        if stays(s, key) and is_usable(entry):
+        if stays(s, key) and is_decodable(entry):
             assert after.auths[key] == entry
 
 

@@ -44,6 +44,11 @@ END = NOW + timedelta(hours=12)
         ("fetched", "failed", "failed"),
         ("fetched", "held_back", "failed"),
         ("", "unchanged", "failed"),
+        ("pending", "held_back", "partial"),
+        ("pending", "unchanged", "partial"),
+        ("pending fetched", "written", "partial"),
+        ("pending", "failed", "failed"),
+        ("pending rejected", "failed held_back", "partial"),
     ],
 )
 def test_an_outcome_tells_the_whole_rotation(credentials: str, targets: str, expected: str) -> None:

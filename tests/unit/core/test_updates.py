@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from rotator.core.errors import Reason
+from rotator.core.errors import LoginRejectedError, Reason
 from tests.simulation.world import Crash, World, WorldSource, refused
 from tests.support import MARKED
 from tests.unit.core.builders import (
@@ -16,6 +16,7 @@ from tests.unit.core.builders import (
     Place,
     Site,
     credential,
+    failing,
     site,
     trouble,
 )
@@ -45,6 +46,19 @@ def test_a_crash_loop_backs_off_instead_of_taking_a_lease_at_each_restart() -> N
         here.wait_until(trouble(here).retry_at)
         crashed(here)
         assert (here.source.fetches, trouble(here).count) == (expected, expected)
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_crash_while_a_refused_login_is_offered_does_not_offer_it_again(*, changed: bool) -> None:
+    """Five wrong AppRole secret ids lock the role; a new one is tried after a usual wait."""
+    here = failing(LoginRejectedError("wrong secret id", "write a new one"), stamp="first")
+    here.world.pass_time(HOUR)
+    here.source.stamp = "second" if changed else "first"
+    here.source.broken = Crash()  # type: ignore[assignment]
+    crashed(here)
+    here.source.broken = None
+    here.after(19 * 60)
+    assert here.source.fetches == (4 if changed else 3)
 
 
 def test_what_a_crash_interrupted_is_said_and_then_forgotten() -> None:

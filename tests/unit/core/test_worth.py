@@ -430,6 +430,34 @@ def test_what_is_whole_of_a_text_that_was_cut_off_stays() -> None:
     assert here.place.password() == f"{MARKED}2"
 
 
+def test_what_is_whole_of_ours_stays_with_merge_replace_too() -> None:
+    """Its source is down; others' entries go."""
+    world = World()
+    sources = [WorldSource(world), WorldSource(world, OTHER, "other")]
+    here = site(world, sources=sources, targets=[Place(merge=Merge.REPLACE)])
+    here.cycle()
+    text = here.place.text or ""
+    cut = text[: text.index(HOST) + 5].replace('{"other', '{"a.example.com":{"auth":"YTpi"},"other')
+    here.place.put(cut)
+    sources[1].broken = down()
+    here.restart()
+    here.after(300)
+    assert here.place.password(OTHER) == f"{MARKED}2"
+    assert here.place.document.auths.keys() == {HOST, OTHER}
+
+
+def test_an_entry_of_a_source_that_leaves_is_remembered_in_a_repair() -> None:
+    """From now on it is somebody else's; the typo and the new configuration come together."""
+    world = World()
+    sources = [WorldSource(world), WorldSource(world, OTHER, "other")]
+    here = site(world, sources=sources)
+    here.cycle()
+    here.place.put('{"auths": {"a": {} "b": {}}}')
+    here.configure(sources=(sources[0],))
+    here.after(300)
+    assert here.place.password(OTHER) == f"{MARKED}2"
+
+
 # Claims
 
 
@@ -485,6 +513,50 @@ def test_a_claim_is_capped_as_soon_as_a_life_is_known() -> None:
     report = here.after(60)
     assert report.safe_until is not None
     assert report.safe_until <= here.world.now + timedelta(hours=11)
+
+
+@pytest.mark.parametrize("content", [Content.DOCKER_CONFIG, Content.PASSWORD])
+def test_a_value_that_a_late_read_did_not_show_is_safe_again(content: Content) -> None:
+    """It hid our first write; the next one shows it, and nothing has to be written."""
+    hidden = content is Content.DOCKER_CONFIG
+    place = Place(content=content, registry=None if hidden else HOST, merge=Merge.REPLACE)
+    place.hidden = hidden
+    here = site(targets=[place])
+    here.cycle()
+    ours = place.text, place.mark
+    place.text, place.mark = ("s3cr3t-before", None) if hidden else (None, None)
+    assert not here.after(10).job_safe
+    place.text, place.mark = ours
+    report = here.after(300)
+    assert (target(report).outcome, report.job_safe) == ("unchanged", True)
+
+
+@pytest.mark.parametrize("content", list(Content))
+def test_what_was_fetched_by_a_clock_that_was_ahead_has_no_known_end(content: Content) -> None:
+    """It may have ended long ago; where its source is down, jobs are not safe with it."""
+    registry = None if content is Content.DOCKER_CONFIG else HOST
+    here = site(targets=[Place(content=content, registry=registry)])
+    assert here.cycle().job_safe
+    here.source.broken = down()
+    here.world.pass_time(-24 * HOUR)
+    assert not here.cycle().job_safe
+    here.restart()
+    assert not here.cycle().job_safe
+    here.place.unreadable = down()
+    assert not here.cycle().job_safe
+    here.place.unreadable = here.source.broken = None
+    assert here.after(60).job_safe
+
+
+def test_the_clock_that_goes_back_during_a_cycle_makes_its_result_doubtful() -> None:
+    """It compared the ends with a time that was wrong."""
+    here = site()
+    here.cycle()
+    here.place.after_read = lambda: here.world.pass_time(-24 * HOUR)
+    report = here.after(60)
+    assert (report.job_safe, report.safe_until) == (False, None)
+    assert any("the clock went back" in note for note in report.notes)
+    assert here.after(60).job_safe
 
 
 def test_an_old_text_under_a_newer_mark_is_not_believed() -> None:
@@ -766,7 +838,10 @@ def test_a_secret_file_that_was_missing_is_tried_as_soon_as_it_is_there() -> Non
 
 @pytest.mark.parametrize("content", [Content.DOCKER_CONFIG, Content.PASSWORD])
 @pytest.mark.parametrize("marks", [True, False])
-def test_a_value_of_the_first_version_is_as_written(*, content: Content, marks: bool) -> None:
+@pytest.mark.parametrize("is_down", [True, False])
+def test_a_value_of_the_first_version_is_as_written(
+    *, content: Content, marks: bool, is_down: bool
+) -> None:
     """Its journal does not name the entries; nothing is fetched or written for that."""
     registry = HOST if content is Content.PASSWORD else None
     place = Place(content=content, registry=registry, merge=Merge.REPLACE)
@@ -778,8 +853,9 @@ def test_a_value_of_the_first_version_is_as_written(*, content: Content, marks: 
         del past["entries"]
     here.journal.text = json.dumps(journal)
     here.restart()
-    report = here.after(60)
-    assert (here.source.fetches, report.outcome, report.job_safe) == (1, "fresh", True)
+    if not is_down:
+        report = here.after(60)
+        assert (here.source.fetches, report.outcome, report.job_safe) == (1, "fresh", True)
     here.source.broken = down()
     here.rotation.targets[0].unreadable = down()  # type: ignore[attr-defined]
     here.restart()

@@ -48,7 +48,9 @@ def test_of_a_group_that_can_not_be_listed_the_worst_member_counts() -> None:
         f"group/{n}": TargetRecord(ends={HOST: NOW + n * HOUR}, group="group") for n in (1, 2)
     }
     observation = Observation(place, failure=Failure.of(down()))
-    found = worth_of_target(observation, None, {HOST: "vault"}, {}, Record(targets=members), {})
+    found = worth_of_target(
+        observation, None, {HOST: "vault"}, {}, Record(targets=members), {}, NOW
+    )
     assert found == {HOST: NOW + HOUR}
 
 

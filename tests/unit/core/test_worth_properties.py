@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from rotator.core.candidate import DEAD, FOREVER
-from rotator.core.docker_config import is_usable, login_text
+from rotator.core.docker_config import is_decodable, login_text
 from rotator.core.errors import GoneError, LoginRejectedError, PermanentError, Reason
 from rotator.core.failure import Failure
 from rotator.core.model import Secret
@@ -42,7 +42,7 @@ def worth(s: Situation, written: Written | None, record: Record | None = None) -
     """Return what each registry's entry is worth after a target was dealt with."""
     registries = dict.fromkeys(s.registries, "vault")
     candidates, past = s.candidates, record or Record(targets={"target": s.past})
-    return worth_of_target(s.observation, written, registries, candidates, past, s.chosen)
+    return worth_of_target(s.observation, written, registries, candidates, past, s.chosen, s.now)
 
 
 def text_after(s: Situation, written: Written) -> str | None:
@@ -71,7 +71,9 @@ def carried_out(s: Situation, *, fails: bool) -> Written:
 def test_an_entry_is_worth_what_clients_find(s: Situation) -> None:
     """Missing, undecodable, hidden by a helper, rejected or of unknown end: nothing."""
     # That a neighbour counts is a test of its own in `test_worth.py`, which fails today.
-    assume(all(map(is_usable, s.observation.config.auths.values() if s.observation.config else ())))
+    assume(
+        all(map(is_decodable, s.observation.config.auths.values() if s.observation.config else ()))
+    )
     for written in (Written(s, Keep()), carried_out(s, fails=False), carried_out(s, fails=True)):
         event(type(written.decision).__name__)
         if isinstance(written.decision, Keep) and written.decision.stale:
