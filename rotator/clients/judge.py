@@ -11,8 +11,7 @@ import re
 from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
-from rotator.clients import document as documents
-from rotator.clients.go_json import NotJsonError
+from rotator.clients.document import NotJsonError, parse
 from rotator.clients.lookups import LOOKUPS, Consumer, Verdict
 from rotator.core.docker_config import DOCKER_HUB, registry_key, shown
 
@@ -53,7 +52,7 @@ def judge(
     """
     consumers = tuple(consumers)
     try:
-        document = documents.parse(text)
+        document = parse(text)
     except NotJsonError as error:
         verdict = Verdict(taken=False, why=str(error))
         problem = Problem(
