@@ -120,7 +120,9 @@ def test_the_end_in_a_journal_has_its_level(
 )
 def test_ctrl_c(site: Site, monkeypatch: pytest.MonkeyPatch, words: list[str], done: str) -> None:
     """It ends with 130, and says what was done until then."""
-    install(site.folder / "bin", "impatient", "kill -INT $PPID; sleep 1")
+    gate = site.folder / "gate"
+    wait = f"until [ -e {gate} ]; do sleep 0.05; done"
+    install(site.folder / "bin", "impatient", f"kill -INT $PPID; {wait}")
     monkeypatch.setenv("PATH", f"{site.folder / 'bin'}:{os.environ['PATH']}")
     source = {"type": "credential_helper", "helper": "impatient", "registries": ["a.example"]}
     site.rotation["sources"] = [source]
@@ -129,4 +131,5 @@ def test_ctrl_c(site: Site, monkeypatch: pytest.MonkeyPatch, words: list[str], d
         result = site.type(*words)
     finally:
         signal.signal(signal.SIGINT, before)
+        gate.touch()
     assert (result.code, done in result.err) == (130, True), result
