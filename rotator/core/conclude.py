@@ -227,6 +227,7 @@ def conclude(
         notes=all_notes(noted, targets),
     )
     again = [d.again_at for d in (w.decision for w in written.values()) if isinstance(d, Keep)]
+    again += [at.now for done in written.values() if _holds_unproven(done)]
     record = replace(record, next_at=next_at(record, rotation, again, at.now, at.random))
     return record, Report(
         name=rotation.name,
@@ -243,6 +244,13 @@ def conclude(
         targets=tuple(targets),
         notes=tuple(noted),
     )
+
+
+def _holds_unproven(done: Written) -> bool:
+    """Tell whether somebody wrote an entry of ours since the read, which a write left there."""
+    s, there = done.situation, entries_now(done).items()
+    ours = {(registry, name) for registry, name in there if registry in s.registries}
+    return not (s.one_writer or ours <= s.candidates.keys())
 
 
 def _has_drifted(s: Situation, past: TargetRecord) -> bool:

@@ -209,6 +209,14 @@ MUTATIONS = (
         ),
     ),
     *in_file(
+        "core/conclude.py",
+        (
+            "next: what somebody wrote during a cycle is proven a poll later",
+            "    again += [at.now for done in written.values() if _holds_unproven(done)]\n",
+            "",
+        ),
+    ),
+    *in_file(
         "slots.py",
         (
             "daemon: starting is inverted",

@@ -26,6 +26,7 @@ from tests.unit.core.builders import (
     down,
     foreign,
     login,
+    seconds_until,
     site,
     target,
 )
@@ -262,6 +263,8 @@ def test_what_another_rotator_wrote_between_our_read_and_our_write_is_worth_its_
     report = here.after(60, force=True)
     assert here.place.password() == password.reveal()
     assert report.safe_until == here.world.now + timedelta(hours=11)
+    assert seconds_until(report.next_at, here.world) == 1
+    assert seconds_until(here.after(1).next_at, here.world) > 60
 
 
 # What a cycle does not deal with
