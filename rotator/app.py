@@ -59,11 +59,6 @@ class Runner(Struct):
     _locks: dict[str, ExitStack] = {}
     _guard: Lock = field(default_factory=Lock)
 
-    def cycle(self, wait: float, options: Options = USUAL) -> Report:
-        """Run one cycle under the rotation's lock; see `hold`."""
-        with self.hold(wait):
-            return self.locked_cycle(options)
-
     def locked_cycle(self, options: Options = USUAL) -> Report:
         """Run one cycle; the caller holds the lock."""
         options = structs.replace(options, out_of_reach=self._out_of_reach)

@@ -31,6 +31,11 @@ class Common:
         self.config: Path | None = None
         self.verbosity = 0
 
+    @property
+    def quiet(self) -> bool:
+        """Whether only what is wrong is to be printed."""
+        return self.verbosity <= QUIET
+
     def file(self) -> Path:
         """Return the configuration's path."""
         from rotator.config.load import configuration_file
@@ -47,17 +52,17 @@ class Common:
         if not self.verbosity:
             return configuration
         if self.verbosity >= EACH_REQUEST:
-            from rotator.observe.request_log import show_requests
+            from rotator.observe.logs import show_requests
 
             show_requests(sys.stderr)
-        level = "warning" if self.verbosity <= QUIET else "debug"
+        level = "warning" if self.quiet else "debug"
         return replace(configuration, log=replace(configuration.log, level=level))
 
     def run_there(self, command: str, document: str | None = None) -> None:
         """End here where the command has run, or has to run, as the installed unit does."""
-        from rotator.commands.in_unit import run_there
+        from rotator.commands.in_unit import run_there, this_place
 
-        code = run_there(self.file(), command, sys.argv[1:], document)
+        code = run_there(this_place(self.file()), command, sys.argv[1:], document)
         if code is not None:
             sys.exit(code)
 
@@ -67,14 +72,9 @@ def _config(context: click.Context, _: click.Parameter, value: Path | None) -> N
         context.ensure_object(Common).config = value
 
 
-def _quiet(context: click.Context, _: click.Parameter, value: bool) -> None:
+def _how_much(context: click.Context, option: click.Parameter, value: int) -> None:
     if value:
-        context.ensure_object(Common).verbosity = QUIET
-
-
-def _verbose(context: click.Context, _: click.Parameter, value: int) -> None:
-    if value:
-        context.ensure_object(Common).verbosity = value
+        context.ensure_object(Common).verbosity = QUIET if option.name == "quiet" else value
 
 
 def _common(command: Any) -> Any:
@@ -85,7 +85,7 @@ def _common(command: Any) -> Any:
             "--verbose",
             count=True,
             expose_value=False,
-            callback=_verbose,
+            callback=_how_much,
             help="Say more; -vv: also each request.",
         ),
         click.option(
@@ -93,7 +93,7 @@ def _common(command: Any) -> Any:
             "--quiet",
             is_flag=True,
             expose_value=False,
-            callback=_quiet,
+            callback=_how_much,
             help="Say only what is wrong.",
         ),
         click.option(
@@ -168,15 +168,7 @@ def run(common: Common) -> None:
 )
 @_common
 @click.pass_obj
-def run_once(
-    common: Common,
-    names: tuple[str, ...],
-    only_due: bool,
-    dry_run: bool,
-    targets: tuple[str, ...],
-    as_json: bool,
-    wait: float,
-) -> None:
+def run_once(common: Common, /, **options: Any) -> None:
     """Run one cycle of each rotation named (all, if none is), whatever the schedule says.
 
     Exit codes: 0 all is published and fresh, 1 every rotation failed, 2 wrong usage or
@@ -186,9 +178,7 @@ def run_once(
     common.run_there("run-once")
     from rotator.commands import run_once as command
 
-    quiet = common.verbosity <= QUIET
-    options = command.Options(names, targets, only_due, dry_run, as_json, wait, quiet)
-    sys.exit(command.execute(common.load(), options))
+    sys.exit(command.execute(common.load(), **options, quiet=common.quiet))
 
 
 @cli.command(short_help="Would it work? Ask everybody, change nothing.")
@@ -207,25 +197,17 @@ def run_once(
 )
 @_common
 @click.pass_obj
-def check(
-    common: Common,
-    names: tuple[str, ...],
-    offline: bool,
-    as_json: bool,
-    consume: bool,
-    document: str | None,
-) -> None:
+def check(common: Common, /, **options: Any) -> None:
     """Say whether the rotations would work, and what to do where not; change nothing.
 
     Exit codes: 0 no failure (warnings allowed), 1 a failure, 2 wrong usage or configuration.
     """
-    if not offline:
-        common.run_there("check", document)
+    if not options["offline"]:
+        common.run_there("check", options["document"])
     from rotator.commands import check as command
 
-    quiet = common.verbosity <= QUIET
-    options = command.Options(names, offline, as_json, consume, document, quiet)
-    sys.exit(command.execute(common.file(), common.load(), options))
+    asked = command.Options(**options, quiet=common.quiet)
+    sys.exit(command.execute(common.file(), common.load(), asked))
 
 
 @cli.command(short_help="The state of each rotation, daemon or not.")
@@ -234,23 +216,22 @@ def check(
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @_common
 @click.pass_obj
-def status(common: Common, names: tuple[str, ...], live: bool, as_json: bool) -> None:
+def status(common: Common, /, **options: Any) -> None:
     """Show the state of each rotation named (all, if none is), whether or not a daemon runs.
 
     Exit codes: 0 everything is job-safe and fresh, 10 something needs attention, 1 every rotation
     failed, 2 wrong usage or configuration.
     """
-    if live:
+    if options["live"]:
         common.run_there("status")
     from rotator.commands import status as command
 
-    quiet = common.verbosity <= QUIET
-    sys.exit(command.execute(common.load(), command.Options(names, live, as_json, quiet)))
+    sys.exit(command.execute(common.load(), **options, quiet=common.quiet))
 
 
 @cli.command(short_help="Write a first configuration.")
 @click.option("--ecr", multiple=True, metavar="REGION", help="Amazon ECR. Repeatable, as all here.")
-@click.option("--account", "accounts", multiple=True, metavar="ID", help="An AWS account of --ecr.")
+@click.option("--account", multiple=True, metavar="ID", help="An AWS account of --ecr.")
 @click.option("--vault", nargs=2, multiple=True, metavar="ADDRESS PATH", help="Vault or OpenBao.")
 @click.option("--registry", metavar="HOST", help="The registry whose login --vault holds.")
 @click.option(
@@ -262,24 +243,13 @@ def status(common: Common, names: tuple[str, ...], live: bool, as_json: bool) ->
 )
 @click.option("--role", metavar="ID", help="The AppRole's role id, or the role.")
 @click.option(
-    "--helper",
-    "helpers",
-    nargs=2,
-    multiple=True,
-    metavar="NAME REGISTRY",
-    help="A credential helper.",
+    "--helper", nargs=2, multiple=True, metavar="NAME REGISTRY", help="A credential helper."
 )
-@click.option(
-    "--docker-config",
-    "docker_configs",
-    multiple=True,
-    metavar="PATH",
-    help="Another docker config.",
-)
-@click.option("--file", "files", multiple=True, metavar="PATH", help="A file that jobs mount.")
+@click.option("--docker-config", multiple=True, metavar="PATH", help="Another docker config.")
+@click.option("--file", multiple=True, metavar="PATH", help="A file that jobs mount.")
 @click.option("--gitlab", nargs=2, multiple=True, metavar="URL GROUP", help="A group's variable.")
-@click.option("--configmap", "configmaps", multiple=True, metavar="NS/NAME", help="A ConfigMap.")
-@click.option("--secret", "secrets", multiple=True, metavar="NS/NAME", help="A Secret.")
+@click.option("--configmap", multiple=True, metavar="NS/NAME", help="A ConfigMap.")
+@click.option("--secret", multiple=True, metavar="NS/NAME", help="A Secret.")
 @click.option("--name", default="dind", show_default=True, help="The rotation's name.")
 @click.option(
     "--longest-job", default="1h", show_default=True, metavar="TIME", help="What a job may take."
@@ -301,9 +271,7 @@ def init(common: Common, /, output: Path | None, **options: Any) -> None:
     from rotator.commands import init as command
 
     asks = sys.stdin.isatty() and sys.stdout.isatty()
-    choices = command.Choices(output or common.file(), **options, interactive=asks)
-    choices.interactive = asks and not (choices.has_source and choices.has_target)
-    sys.exit(command.execute(choices))
+    sys.exit(command.execute(command.Choices(output or common.file(), **options), asks=asks))
 
 
 @cli.command(short_help="The JSON Schema of the configuration.")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from rotator.core.errors import ConfigError
-from rotator.observe.sentence import sentence
+from rotator.observe.phrases import sentence
 from rotator.slots import Runtime, Slot, Slots
 from rotator.system.process import Wakeup
 
@@ -141,7 +141,7 @@ class Daemon:
         deadline = self._runtime.steady() + _STOP_WITHIN
         while (stuck := self._slots.running()) and self._runtime.steady() < deadline:
             self._wakeup.wait(0.1)
-        if stuck:
+        if stuck:  # pragma: no cover  it ends the process: tests/e2e/test_daemon_stop.py
             self._log.warning("stopped while a cycle was running", rotations=stuck)
             sys.stdout.flush()
             sys.stderr.flush()

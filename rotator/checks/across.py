@@ -5,8 +5,7 @@ Nothing is asked here: it is all made from what the other checks have found.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rotator.config.sources import VaultSourceSettings
 from rotator.config.targets import FileTargetSettings, GitlabVariableTargetSettings
@@ -19,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from rotator.checks.finding import Findings
+    from rotator.config.sources import SourceSettings
     from rotator.config.target_common import TargetSettings
-    from rotator.core.model import Credential
-    from rotator.inspection import Case
+    from rotator.core.model import Credential, Held
+    from rotator.inspection import Case, Findings
 
 _KEY = "DOCKER_AUTH_CONFIG"
 
@@ -30,19 +29,23 @@ _KEY = "DOCKER_AUTH_CONFIG"
 _COVERS = 0.9
 
 
-@dataclass(frozen=True, slots=True)
-class RotationChecks:
+class RotationChecks(NamedTuple):
     """A rotation, and the findings about its journal, its sources and its targets, in order."""
 
     case: Case
     journal: Findings
-    sources: Sequence[Findings]
-    targets: Sequence[Findings]
+    sources: Sequence[tuple[SourceSettings, Findings]]
+    targets: Sequence[tuple[TargetSettings, Findings]]
+
+    @property
+    def credentials(self) -> dict[str, Credential]:
+        """What the sources have given, by registry."""
+        return {one.registry: one for _, found in self.sources for one in found.credentials}
 
     def wanted(self, target: TargetSettings) -> list[str]:
         """Return the registries for a target, with those that only a fetch names."""
-        fetched = {login.registry for findings in self.sources for login in findings.credentials}
-        return sorted(filter(target.policy().wants, fetched | self.case.registries().keys()))
+        known = self.credentials.keys() | self.case.registries().keys()
+        return sorted(filter(target.policy().wants, known))
 
 
 def compare(rotations: Sequence[RotationChecks]) -> None:
@@ -59,7 +62,7 @@ def _lives(rotation: RotationChecks) -> None:
     case = rotation.case
     job = case.rotation.longest_job
     targets = [t for t in case.rotation.targets if t.enabled and not t.follows]
-    for source, findings in zip(case.rotation.sources, rotation.sources, strict=True):
+    for source, findings in rotation.sources:
         lives = _known_lives(source.name, findings, case)
         for registry, life in sorted(lives.items()):
             hit = [t.target_name for t in targets if t.policy().wants(registry)]
@@ -90,7 +93,7 @@ def _known_lives(source: str, findings: Findings, case: Case) -> dict[str, timed
 
 def _leases(rotation: RotationChecks) -> None:
     job = rotation.case.rotation.longest_job
-    for source, findings in zip(rotation.case.rotation.sources, rotation.sources, strict=True):
+    for source, findings in rotation.sources:
         after = source.revoke_after if isinstance(source, VaultSourceSettings) else None
         if after is not None and after < job:
             findings.warning(
@@ -102,24 +105,20 @@ def _leases(rotation: RotationChecks) -> None:
 
 def _values(rotation: RotationChecks) -> None:
     """Try each variable's value as it would be against GitLab's rules."""
-    logins = {
-        login.registry: login for findings in rotation.sources for login in findings.credentials
-    }
-    for target, findings in zip(rotation.case.rotation.targets, rotation.targets, strict=True):
-        if isinstance(target, GitlabVariableTargetSettings) and target.enabled:
-            text = _value(target, findings, logins)
-            if text is not None and findings.held is not None:
-                from rotator.targets.inspect_gitlab_variable import check_document  # noqa: PLC0415  its SDK is slow
+    logins = rotation.credentials
+    for target, findings in rotation.targets:
+        held = findings.held
+        if not isinstance(target, GitlabVariableTargetSettings) or held is None:
+            continue
+        text = _value(target, held, logins)
+        if text is not None:
+            from rotator.targets.inspect_gitlab_variable import check_document  # noqa: PLC0415  its SDK is slow
 
-                findings.add(check_document(target, text, findings.held, rotation.case))
+            findings.add(check_document(target, text, held, rotation.case))
 
 
-def _value(
-    target: GitlabVariableTargetSettings, findings: Findings, logins: dict[str, Credential]
-) -> str | None:
+def _value(target: TargetSettings, held: Held, logins: dict[str, Credential]) -> str | None:
     """Return what would be published; None where too little is known."""
-    if findings.held is None:
-        return None
     policy = target.policy()
     ours = [login for registry, login in logins.items() if policy.wants(registry)]
     if not ours:
@@ -128,11 +127,10 @@ def _value(
         return ours[0].username
     if policy.content is Content.PASSWORD:
         return ours[0].password.reveal()
-    there = findings.held.text
     config = docker_config.DockerConfig()
-    if there is not None and policy.merge is Merge.PRESERVE:
+    if held.text is not None and policy.merge is Merge.PRESERVE:
         try:
-            config = docker_config.decode(there.reveal())
+            config = docker_config.decode(held.text.reveal())
         except DriverError:
             return None
     return docker_config.encode(docker_config.merge(config, ours).config)
@@ -142,13 +140,12 @@ def _file_and_variable(rotations: Sequence[RotationChecks]) -> None:
     """New Docker clients read the variable first, so a file beside it may never be read."""
     files: dict[str, list[str]] = {}
     for rotation in rotations:
-        for target in rotation.case.rotation.targets:
+        for target, _ in rotation.targets:
             if _is_document(target) and isinstance(target, FileTargetSettings):
                 for registry in rotation.wanted(target):
                     files.setdefault(registry, []).append(target.target_name)
     for rotation in rotations:
-        pairs = zip(rotation.case.rotation.targets, rotation.targets, strict=True)
-        for target, findings in pairs:
+        for target, findings in rotation.targets:
             is_variable = isinstance(target, GitlabVariableTargetSettings) and target.key == _KEY
             if not (_is_document(target) and is_variable):
                 continue

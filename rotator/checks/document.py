@@ -10,18 +10,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rotator import targets
-from rotator.checks import clients
 from rotator.checks.document_entry import OUTLIVED, Published, entry_of, missing, without_login
-from rotator.checks.finding import Findings
-from rotator.checks.registry import proofs
+from rotator.checks.registry import problems, proofs
 from rotator.checks.wrapping import unwrap
 from rotator.clients.document import parse
 from rotator.clients.lookups import Consumer
 from rotator.core import docker_config
 from rotator.core.errors import DriverError
-from rotator.core.model import Content, Credential, Held, Proof
+from rotator.core.model import Content, Credential, Proof
 from rotator.decoding import load
-from rotator.inspection import SECONDS
+from rotator.inspection import SECONDS, Findings
 from rotator.observe.times import relative
 from rotator.system.each import ThreadedEach
 
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from rotator.core.docker_config import DockerConfig
-    from rotator.core.ports import Target
     from rotator.inspection import Case, Finding
 
 
@@ -61,13 +58,13 @@ def judge(data: bytes, name: str, cases: Sequence[Case]) -> list[Finding]:
     }
     # Where the job read it, nobody knows here; most programs in jobs are Docker's.
     surely = (Consumer.DOCKER_FILE,)
-    clients.problems(text, tuple(Consumer), logins, findings, surely)
+    problems(text, tuple(Consumer), logins, findings, surely)
     # Two fan-outs side by side: what registries say, and what the targets hold.
     steps: list[Callable[[], object]] = [
         partial(_proofs, list(logins.values()), cases[0]),
         partial(_read, cases),
     ]
-    asked, read = ThreadedEach()(_call, steps, SECONDS)
+    asked, read = ThreadedEach()(lambda step: step(), steps, SECONDS)
     verdicts = asked if isinstance(asked, dict) else {}
     holding = read if isinstance(read, list) else []
     there = {docker_config.registry_key(key) for key in config.auths}
@@ -124,10 +121,6 @@ def _cut_off(text: str) -> str:
     return ""
 
 
-def _call(step: Callable[[], object]) -> object:
-    return step()
-
-
 def _whole(text: str, cases: Sequence[Case], findings: Findings) -> None:
     """Say whether rotator wrote just this document, and where."""
     for case in cases:
@@ -163,12 +156,8 @@ def _read(cases: Sequence[Case]) -> list[Published]:
         load(targets.DRIVERS[target.type].module).build(target, target.policy(), case.clock)
         for case, target in every
     ]
-    answers = ThreadedEach()(_held, drivers, SECONDS * 0.9)
+    answers = ThreadedEach()(lambda driver: driver.read(), drivers, SECONDS * 0.9)
     return [Published(*one, answer) for one, answer in zip(every, answers, strict=True)]
-
-
-def _held(driver: Target) -> Held:
-    return driver.read()
 
 
 def _unread(holding: Sequence[Published]) -> list[Finding]:

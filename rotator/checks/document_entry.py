@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from rotator.checks.finding import Findings
 from rotator.core import docker_config
 from rotator.core.errors import DriverError
 from rotator.core.model import Credential, Held, Proof, Secret, Verdict
+from rotator.inspection import Findings
 from rotator.observe.times import relative
 
 if TYPE_CHECKING:
@@ -26,22 +25,12 @@ OUTLIVED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(NamedTuple):
     """One target of one rotation, and what it holds now, or why nobody knows."""
 
     case: Case
     target: TargetSettings
     answer: Held | Exception
-
-
-@dataclass(frozen=True, slots=True)
-class _Ours:
-    """What the journal knows of an entry: `newest` where nothing has replaced it."""
-
-    case: Case
-    known: KnownCredential
-    newest: bool
 
 
 def missing(registry: str, rotation: str, holding: Sequence[Published]) -> Findings:
@@ -104,23 +93,23 @@ def entry_of(
     registry = docker_config.registry_key(key)
     findings = Findings(docker_config.shown(key))
     now = cases[0].clock()
-    ours = _ours(login, cases)
+    ours = next(((case, known) for case in cases if (known := case.known(login))), None)
     rotation = wanted.get(registry)
     whose = "a foreign entry: rotator's journal does not know it"
+    todo = "its writer has to log in again"
     if ours is not None:
-        newest = "the newest" if ours.newest else "replaced since"
-        whose = f"ours (rotation {ours.case.rotation.name}, {newest}), {_age(ours.known, now)}"
+        case, known = ours
+        newest = known == case.record.credentials[registry][0]
+        todo = f"rotator run-once {case.rotation.name}" if newest else OUTLIVED
+        whose = "the newest" if newest else "replaced since"
+        whose = f"ours (rotation {case.rotation.name}, {whose}), {_age(known, now)}"
     elif rotation is not None:
+        todo = f"rotator run-once {rotation}, and find who wrote this one: a docker login?"
         whose = f"configured (rotation {rotation}), and {whose}"
     proof = verdicts.get(registry, Proof(Verdict.UNKNOWN, "no answer in time"))
     if proof.verdict is Verdict.ACCEPTED:
         findings.ok(f"{whose}; its registry accepts it now")
     elif proof.verdict is Verdict.REJECTED:
-        todo = "its writer has to log in again"
-        if ours is not None:
-            todo = f"rotator run-once {ours.case.rotation.name}" if ours.newest else OUTLIVED
-        elif rotation is not None:
-            todo = f"rotator run-once {rotation}, and find who wrote this one: a docker login?"
         findings.failure(f"{whose}; its registry rejects it now: {proof.detail}", todo)
     else:
         why = proof.detail or "proofs are off (`prove: off`)"
@@ -131,13 +120,6 @@ def entry_of(
     for place in holding:
         _compare(login, place, findings)
     return findings
-
-
-def _ours(login: Credential, cases: Sequence[Case]) -> _Ours | None:
-    for case in cases:
-        if known := case.known(login):
-            return _Ours(case, known, known == case.record.credentials[login.registry][0])
-    return None
 
 
 def _age(known: KnownCredential, now: datetime) -> str:
@@ -164,8 +146,8 @@ def _compare(login: Credential, place: Published, findings: Findings) -> None:
         findings.ok(f"{where} publishes the same")
     else:
         theirs = Credential(login.registry, *now, login.issued_at)
-        ours = _ours(theirs, [place.case])
-        age = f"ours, {_age(ours.known, login.issued_at)}" if ours else "not ours"
+        known = place.case.known(theirs)
+        age = f"ours, {_age(known, login.issued_at)}" if known else "not ours"
         findings.ok(f"{where} publishes another one now ({age})")
 
 

@@ -15,11 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from rotator.config.sources import (
-    EcrPublicSourceSettings,
-    EcrSourceSettings,
-    VaultSourceSettings,
-)
+from rotator.config.sources import EcrPublicSourceSettings, EcrSourceSettings, VaultSourceSettings
 from rotator.config.targets import VaultKvTargetSettings
 from rotator.config.vault_auth import AwsAuthSettings
 from rotator.core.errors import DriverError
@@ -34,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from rotator.checks.finding import Findings
+    from rotator.inspection import Findings
 
 _CERTIFICATES = ("ca_file", "client_cert_file", "client_key_file")
 _AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -117,10 +113,10 @@ def _not_pem(data: bytes, key: str, file: Path) -> tuple[str, str] | None:
     wanted = "PRIVATE KEY" if key == "client_key_file" else "CERTIFICATE"
     if f"{wanted}-----".encode() in data and b"-----BEGIN" in data:
         return _not_usable(data, key, file)
-    tool = "pkey" if key == "client_key_file" else "x509"
     if not data.strip():
         return "is empty", f"write the {wanted.lower()} there, as PEM"
     if data[:1] == b"0" and data[1:2] in {b"\x80", b"\x81", b"\x82", b"\x83"}:
+        tool = "pkey" if key == "client_key_file" else "x509"
         return (
             "is DER (binary), and PEM (text) is wanted",
             f"name {file}.pem, made so: openssl {tool} -inform DER -in {file} -out {file}.pem",

@@ -1,57 +1,64 @@
-"""What registries say: of what a source gives, and of what a target holds."""
+"""What a source gives and what a target holds: what registries and clients say of it."""
 
 from __future__ import annotations
 
+import tomllib
 from concurrent.futures import Future
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from rotator.checks import clients, overruling
 from rotator.checks.wrapping import unwrap
+from rotator.clients.judge import judge
 from rotator.config import readers
+from rotator.config.targets import FileTargetSettings, GitlabVariableTargetSettings
 from rotator.core import docker_config
 from rotator.core.docker_config import shown
 from rotator.core.errors import DriverError
 from rotator.core.failure import Failure
 from rotator.core.model import Content, Credential, Proof, ProofMode, Secret, Verdict
+from rotator.gitlab.overruling import KEY, WINS, configured
 from rotator.inspection import SECONDS
 from rotator.observe.times import relative
 from rotator.system.each import ThreadedEach
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
-    from rotator.checks.finding import Findings
+    from rotator.clients.lookups import Consumer
     from rotator.config.target_common import TargetSettings
     from rotator.core.docker_config import DockerConfig
     from rotator.core.model import Held
     from rotator.core.ports import Prove
-    from rotator.inspection import Case
+    from rotator.inspection import Case, Findings
+
+RUNNER_CONFIG = Path("/etc/gitlab-runner/config.toml")
 
 _ASK = "let this machine reach it, or see `registry_access` (ca_file, insecure)"
 
 
-class ProveOnce:
-    """A proof that shows each credential once, however many targets publish it."""
+def prove_once(prove: Prove) -> Prove:
+    """Return a proof that shows each credential once, however many targets publish it.
 
-    def __init__(self, prove: Prove) -> None:
-        self._prove = prove
-        self._lock = Lock()
-        self._answers: dict[tuple[str, str, Secret], Future[Proof]] = {}
+    A second caller waits for the first one's answer.
+    """
+    lock = Lock()
+    answers: dict[tuple[str, str, Secret], Future[Proof]] = {}
 
-    def __call__(self, credential: Credential) -> Proof:
-        """Return what its registry says; a second caller waits for the first one's answer."""
+    def proof(credential: Credential) -> Proof:
         key = (credential.registry, credential.username, credential.password)
-        with self._lock:
-            mine = key not in self._answers
-            answer = self._answers.setdefault(key, Future())
+        with lock:
+            mine = key not in answers
+            answer = answers.setdefault(key, Future())
         if mine:
             try:
-                answer.set_result(self._prove(credential))
+                answer.set_result(prove(credential))
             except Exception as error:  # noqa: BLE001  those who wait get it
                 answer.set_exception(error)
         return answer.result()
+
+    return proof
 
 
 def given(credentials: Sequence[Credential], case: Case, findings: Findings) -> None:
@@ -106,7 +113,7 @@ def _blanks(credential: Credential) -> str:
 def published(target: TargetSettings, held: Held, case: Case, findings: Findings) -> None:
     """Say what a target holds for this rotation's registries, and what they say of it."""
     findings.held = held
-    overruling.mention(target, case, findings)
+    _say_what_overrules(target, case, findings)
     # What the configuration alone tells is said beside its lines (`config/advice`).
     known = readers.configured(target, case.rotation.published(target))
     for problem in readers.configured(target, case.wanted(target)):
@@ -124,7 +131,7 @@ def published(target: TargetSettings, held: Held, case: Case, findings: Findings
         findings.ok(f"it holds a {target.content}, which no registry can judge alone")
     else:
         config = _decoded(held.text.reveal(), findings)
-        clients.problems(held.text.reveal(), readers.readers(target), case.wanted(target), findings)
+        problems(held.text.reveal(), readers.readers(target), case.wanted(target), findings)
         _entries(target, held, config, case, findings)
 
 
@@ -182,3 +189,63 @@ def _end(end: datetime | None, now: datetime) -> str:
     if end is None:
         return "has no known end"
     return f"{'ends' if end > now else 'ended'} {relative(end, now)}"
+
+
+def problems(
+    text: str,
+    consumers: Collection[Consumer],
+    ours: Collection[str],
+    findings: Findings,
+    surely: Collection[Consumer] | None = None,
+) -> None:
+    """Write down what concerns these programs; a failure where one does not take a login of ours.
+
+    `ours`: the registries whose logins count. `surely`: the programs that certainly read the
+    document; default: all of them.
+    """
+    judgement = judge(text, consumers)
+    failing = {
+        consumer
+        for registry in judgement.verdicts.keys() & set(ours)
+        for consumer, verdict in judgement.verdicts[registry].items()
+        if not verdict.taken and consumer in (consumers if surely is None else surely)
+    }
+    for problem in judgement.problems:
+        concerned = [consumer for consumer in problem.consumers if consumer in failing]
+        if concerned:
+            findings.failure(f"{problem.what} (not taken: {', '.join(concerned)})", problem.todo)
+        else:
+            findings.warning(problem.what, problem.todo)
+
+
+def _say_what_overrules(settings: TargetSettings, case: Case, findings: Findings) -> None:
+    """Say of a file, Secret or ConfigMap what beats it, as far as this is known here."""
+    if not isinstance(settings, FileTargetSettings) and "kubernetes" not in settings.type:
+        return
+    if isinstance(settings, FileTargetSettings):
+        runner_config(findings)
+    if not any(isinstance(each, GitlabVariableTargetSettings) for each in configured(case)):
+        findings.ok(
+            f"whether jobs also have a variable {KEY}, which Docker 28.3 or newer and GitLab "
+            "Runner take first, is not known: no target of the configuration has a GitLab token",
+            f"see {KEY} under Settings > CI/CD > Variables of the project and of each group above",
+        )
+
+
+def runner_config(findings: Findings, path: Path = RUNNER_CONFIG) -> None:
+    """Say whether the runner on this machine sets the variable itself."""
+    try:
+        runners = tomllib.loads(path.read_text(errors="replace")).get("runners", [])
+        named = [
+            str(runner.get("name", number))
+            for number, runner in enumerate(runners)
+            if any(str(each).startswith(f"{KEY}=") for each in runner.get("environment", []))
+        ]
+    except (OSError, ValueError, AttributeError, TypeError):
+        return  # there is none here, or we may not read it
+    if named:
+        findings.warning(
+            f"{path}: `environment` of the runner {', '.join(map(shown, named))} sets {KEY}: "
+            f"{WINS}",
+            f"take {KEY}=… out of `environment` there",
+        )

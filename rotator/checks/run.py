@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 from rotator import sources, targets
 from rotator.checks import inputs
 from rotator.checks.across import RotationChecks, compare
-from rotator.checks.finding import Findings
-from rotator.checks.registry import ProveOnce, given, published
+from rotator.checks.registry import given, prove_once, published
 from rotator.config.target_common import TargetSettings
 from rotator.core.errors import DriverError
 from rotator.core.record import Record, RecordError
 from rotator.decoding import load
 from rotator.http.client import Limits
-from rotator.inspection import SECONDS, Case, Finding, Given
-from rotator.observe.progress import WatchedEach
+from rotator.inspection import SECONDS, Case, Finding, Findings, Given
+from rotator.observe.progress import watched
 from rotator.registry import RegistryProver
 from rotator.system.each import ThreadedEach
 from rotator.system.journal import fingerprint, saved_key
@@ -29,10 +28,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from rotator.config.schema import Configuration, RotationSettings
-    from rotator.config.sources import Source as SourceSettings
-    from rotator.config.targets import Target
+    from rotator.config.sources import SourceSettings
     from rotator.core.model import Held
-    from rotator.core.ports import Clock, Fingerprint, Prove
+    from rotator.core.ports import Clock, Driver, Fingerprint, Prove
     from rotator.inspection import Found
     from rotator.observe.progress import Progress
 
@@ -41,9 +39,6 @@ PROOF = Limits(connect=1.0, read=2.0, overall=2.0)
 
 CONSUMING_SECONDS = 30.0
 """With `--consume` nothing is left halfway: a check has to end the credentials that it made."""
-
-
-_PAUSED = "paused (`enabled: false`), so not asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +54,7 @@ class Examined:
 class _Check:
     """One source or target, and its findings; `inspection`: the module that adds them."""
 
-    settings: SourceSettings | Target
+    settings: SourceSettings | TargetSettings
     case: Case
     findings: Findings
     inspection: ModuleType
@@ -100,16 +95,14 @@ def examine(
             RotationChecks(
                 case,
                 journal,
-                [Findings(each.name) for each in settings.sources],
-                [Findings(each.target_name) for each in settings.targets],
+                [(each, Findings(each.name)) for each in settings.sources],
+                [(each, Findings(each.target_name)) for each in settings.targets],
             )
         )
     # Loaded before the clock runs: SDKs take their time, and it is not the servers'.
     checks = [check for each in rotations for check in _active(each)]
-    watched = WatchedEach(
-        ThreadedEach(), progress, lambda _: "check", lambda check: check.findings.about
-    )
-    answers = watched(_Check.inspect, checks, CONSUMING_SECONDS if consume else SECONDS)
+    each = watched(ThreadedEach(), progress, lambda _: "check", lambda check: check.findings.about)
+    answers = each(_Check.inspect, checks, CONSUMING_SECONDS if consume else SECONDS)
     for check, answer in zip(checks, answers, strict=True):
         if isinstance(answer, Exception):
             check.findings.error(answer)
@@ -120,24 +113,22 @@ def examine(
 
 def _active(rotation: RotationChecks) -> Iterator[_Check]:
     """Yield the checks that there are; say of the others that they are paused."""
-    case = rotation.case
-    for source, findings in zip(case.rotation.sources, rotation.sources, strict=True):
-        if case.rotation.enabled:
-            inspection = load(sources.DRIVERS[source.type].inspection)
-            yield _Check(source, case, findings, inspection)
+    every: list[tuple[dict[str, Driver], SourceSettings | TargetSettings, Findings]] = [
+        *((sources.DRIVERS, *one) for one in rotation.sources),
+        *((targets.DRIVERS, *one) for one in rotation.targets),
+    ]
+    for drivers, settings, findings in every:
+        paused = isinstance(settings, TargetSettings) and not settings.enabled
+        if paused or not rotation.case.rotation.enabled:
+            findings.ok("paused (`enabled: false`), so not asked")
         else:
-            findings.ok(_PAUSED)
-    for target, findings in zip(case.rotation.targets, rotation.targets, strict=True):
-        if case.rotation.enabled and target.enabled:
-            inspection = load(targets.DRIVERS[target.type].inspection)
-            yield _Check(target, case, findings, inspection)
-        else:
-            findings.ok(_PAUSED)
+            inspection = load(drivers[settings.type].inspection)
+            yield _Check(settings, rotation.case, findings, inspection)
 
 
 def _examined(rotation: RotationChecks) -> Examined:
     """Return a copy of what was found: a check that hangs may still add to its findings."""
-    every = (rotation.journal, *rotation.sources, *rotation.targets)
+    every = [rotation.journal, *(one for _, one in (*rotation.sources, *rotation.targets))]
     return Examined(
         rotation.case.rotation.name,
         tuple(finding for findings in every for finding in findings.all),
@@ -148,7 +139,7 @@ def _examined(rotation: RotationChecks) -> Examined:
 def prover(configuration: Configuration) -> Prove:
     """Return the proof for checks: quick, and each credential is shown to its registry once."""
     access = configuration.registry_access
-    return ProveOnce(RegistryProver(access.ca_file, access.insecure, PROOF).prove)
+    return prove_once(RegistryProver(access.ca_file, access.insecure, PROOF).prove)
 
 
 def open_case(

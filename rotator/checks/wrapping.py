@@ -10,12 +10,10 @@ import binascii
 import json
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
-
-from msgspec import Struct
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from rotator.checks.finding import Findings
+    from rotator.inspection import Findings
 
 LARGEST = 1 << 20
 """Bytes that are read of a document: a docker config is some kilobytes."""
@@ -29,21 +27,15 @@ _KINDS = ("Secret", "ConfigMap")
 _KEYS = ("config.json", ".dockerconfigjson", ".dockercfg")
 _LOGIN_FIELDS = {"auth", "username", "password", "identitytoken"}
 _MASKED = "it says [MASKED]: GitLab's log hides the value, so this is not what the job had"
+_Layer: TypeAlias = tuple[str, str]  # what was found around something, and what is inside
 _PRINT_IT = (
     "print it so that the log shows it, in a job that nobody else can read: "
     "base64 -w0 ~/.docker/config.json; and give that to rotator check --document"
 )
 
 
-class _Stop(Exception):  # noqa: N818  never leaves this module
-    """It is no document, which has been said."""
-
-
-class _Layer(Struct, frozen=True):
-    """What was found around something, and what is inside."""
-
-    what: str
-    inside: str
+class _NoDocument(Exception):  # noqa: N818  never leaves this module
+    """It is no document: what it is, and what to do."""
 
 
 def unwrap(data: bytes, findings: Findings) -> str | None:
@@ -51,27 +43,27 @@ def unwrap(data: bytes, findings: Findings) -> str | None:
     try:
         text = _decoded(data, findings)
         for _ in range(_DEEPEST):
-            _refuse_what_is_none(text, findings)
+            _refuse_what_is_none(text.strip())
             layer = (
                 _named(text)
                 or _quoted(text)
-                or _kubernetes(text, findings)
+                or _kubernetes(text)
                 or _base64(text)
                 or _in_a_log(text)
             )
             if layer is None:
                 break
-            findings.ok(layer.what)
-            text = layer.inside
-    except _Stop:
+            what, text = layer
+            findings.ok(what)
+    except _NoDocument as none:
+        findings.failure(*none.args)
         return None
     return _with_auths(text, findings)
 
 
 def _decoded(data: bytes, findings: Findings) -> str:
     if len(data) > LARGEST:
-        findings.failure("it is larger than 1 MiB, and a docker config never is", "see what it is")
-        raise _Stop
+        raise _NoDocument("it is larger than 1 MiB, and a docker config never is", "see what it is")
     again = "write it as UTF-8 without a byte order mark: an editor on Windows adds one"
     if data[:2] in _UTF_16:
         findings.failure("it is UTF-16 text, so no client can read it", again)
@@ -79,61 +71,56 @@ def _decoded(data: bytes, findings: Findings) -> str:
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        findings.failure("it is not UTF-8 text, so no client can read it", "write it again")
-        raise _Stop from None
+        why = "it is not UTF-8 text, so no client can read it"
+        raise _NoDocument(why, "write it again") from None
     if text.startswith("\ufeff"):
         findings.failure("it begins with a byte order mark, so no client can read it", again)
     return text.removeprefix("\ufeff")
 
 
-def _refuse_what_is_none(text: str, findings: Findings) -> None:
-    bare = text.strip()
+def _refuse_what_is_none(bare: str) -> None:
     if not bare:
-        findings.failure(
+        raise _NoDocument(
             "it is empty: docker then goes on silently without a login",
             "see whether the job got the variable at all (protected? another environment?), or "
             "whether the file was truncated",
         )
-    elif "[MASKED]" in bare:
-        findings.failure(_MASKED, _PRINT_IT)
-    elif bare.startswith("/") and "\n" not in bare:
-        findings.failure(
+    if "[MASKED]" in bare:
+        raise _NoDocument(_MASKED, _PRINT_IT)
+    if bare.startswith("/") and "\n" not in bare:
+        raise _NoDocument(
             "it is a path, not a document: the variable is of type File, or it was echoed instead "
             "of the file's content",
             "make it a Variable, or: cp $DOCKER_AUTH_CONFIG ~/.docker/config.json",
         )
-    elif re.fullmatch(r"\$\{?\w+\}?", bare):
-        findings.failure(
+    if re.fullmatch(r"\$\{?\w+\}?", bare):
+        raise _NoDocument(
             "it is a variable's name, not its value: nothing replaced it",
             "see whether the job got the variable at all (protected? another environment?)",
         )
-    else:
-        return
-    raise _Stop
 
 
 def _named(text: str) -> _Layer | None:
     found = _NAMED.fullmatch(text.strip())
     if found is None or _BASE64.fullmatch(text):
         return None
-    return _Layer(f"`{found[1]}=` is in front of the document", found[2])
+    return (f"`{found[1]}=` is in front of the document", found[2])
 
 
 def _quoted(text: str) -> _Layer | None:
     bare = text.strip()
     if len(bare) > 1 and bare[0] == bare[-1] == "'":
-        return _Layer("it is in single quotes", bare[1:-1])
+        return ("it is in single quotes", bare[1:-1])
     if bare[:1] == '"':
-        try:
-            inside = json.loads(bare)
-        except ValueError:
-            inside = bare[1:-1] if bare[-1:] == '"' and '"auths"' in bare else None
+        inside = _json(bare)
+        if inside is None and bare[-1:] == '"' and '"auths"' in bare:
+            inside = bare[1:-1]
         if isinstance(inside, str):
-            return _Layer("it is in double quotes", inside)
+            return ("it is in double quotes", inside)
     return None
 
 
-def _kubernetes(text: str, findings: Findings) -> _Layer | None:
+def _kubernetes(text: str) -> _Layer | None:
     """Return what is in a Secret or ConfigMap, from JSON or YAML, alone or in a list."""
     found = _mapping(text)
     listed = found.get("items")
@@ -145,29 +132,21 @@ def _kubernetes(text: str, findings: Findings) -> _Layer | None:
         texts = _texts(one)
         keys = [key for key in _KEYS if key in texts] or list(texts)[:1]
         if keys:
-            about = one.get("metadata")
-            about = about if isinstance(about, dict) else {}
+            given = one.get("metadata")
+            about = given if isinstance(given, dict) else {}
             where = "/".join(str(about[key]) for key in ("namespace", "name") if about.get(key))
-            return _Layer(f"it is the {one['kind']} {where}, key {keys[0]}", texts[keys[0]])
-    findings.failure(
-        f"it is a {objects[0]['kind']} without data",
-        "see what is in it: kubectl get -o yaml",
-    )
-    raise _Stop
+            return (f"it is the {one['kind']} {where}, key {keys[0]}", texts[keys[0]])
+    what = f"it is a {objects[0]['kind']} without data"
+    raise _NoDocument(what, "see what is in it: kubectl get -o yaml")
 
 
 def _mapping(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        if not re.search(r"(?m)^kind:\s", text):
-            return {}
+    found = _json(text)
+    if found is None and re.search(r"(?m)^kind:\s", text):
         import yaml  # noqa: PLC0415  most documents are not YAML
 
-        try:
+        with suppress(yaml.YAMLError, ValueError, RecursionError):
             found = yaml.safe_load(text)
-        except (yaml.YAMLError, ValueError, RecursionError):
-            return {}
     return found if isinstance(found, dict) else {}
 
 
@@ -199,41 +178,38 @@ def _base64(text: str) -> _Layer | None:
         inside = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True).decode()
     except (binascii.Error, ValueError):
         return None
-    return _Layer("it is base64 of what follows", inside)
+    return ("it is base64 of what follows", inside)
 
 
 def _in_a_log(text: str) -> _Layer | None:
     """Return what a job's log has between other text: a document, or base64 of one."""
     plain = _COLOURS.sub("", text)
-    if _is_json(plain):
-        return None if plain == text else _Layer("a terminal's colours are in it", plain)
+    if _json(plain) is not None:
+        return None if plain == text else ("a terminal's colours are in it", plain)
     begin = re.search(r'\{\s*"auths"', plain, re.IGNORECASE)
     if begin is not None:
         with suppress(ValueError, RecursionError):
             _, end = json.JSONDecoder().raw_decode(plain, begin.start())
-            return _Layer("text stands around it, as in a log", plain[begin.start() : end])
+            return ("text stands around it, as in a log", plain[begin.start() : end])
     for line in plain.splitlines():
         last = line.split()[-1:]
         layer = _base64(last[0]) if last and last != [plain.strip()] else None
-        if layer is not None and '"auths"' in layer.inside:
-            return _Layer(f"{layer.what}; text stands around it, as in a log", layer.inside)
+        if layer is not None and '"auths"' in layer[1]:
+            return (f"{layer[0]}; text stands around it, as in a log", layer[1])
     return None
 
 
-def _is_json(text: str) -> bool:
+def _json(text: str) -> Any:
+    """Return what the text holds as JSON; None where it is none."""
     try:
-        json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return False
-    return True
+        return None
 
 
 def _with_auths(text: str, findings: Findings) -> str:
     """Return the document, with `auths` around its hosts where that is all that is missing."""
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
+    found = _json(text)
     if not isinstance(found, dict) or "auths" in {str(key).lower() for key in found}:
         return text
     hosts = [

@@ -1,8 +1,8 @@
 """What the programs that read a docker config take of it, rule by rule.
 
-- `go_json`: reads a text as Go's decoder does, on which all of these programs are built; which
-  fields Docker knows, and of which type, is in `core/docker_fields.py`
-- `document`: a docker config as those programs see it
+- `document`: a docker config as those programs see it; which fields Docker knows, and of which
+  type, is in `core/docker_fields.py`
+- `refusals`: why a program uses nothing of a whole document
 - `lookups`: which login each program uses for a registry, or why none
 - `judge`: both together, with what to do; the entry point
 

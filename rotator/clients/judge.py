@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from rotator.clients import document as documents
-from rotator.clients.go_json import NotJsonError
+from rotator.clients.document import NotJsonError, parse
 from rotator.clients.lookups import LOOKUPS, Consumer, Verdict
 from rotator.core.docker_config import DOCKER_HUB, registry_key, shown
 
@@ -30,8 +28,7 @@ _VARIABLE = (Consumer.DOCKER_VARIABLE,)
 _HELPED = "Docker 29, `docker build`, crane and oras"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """Something about the whole document, what to do about it, and the programs it concerns."""
 
     what: str
@@ -39,8 +36,7 @@ class Problem:
     consumers: tuple[Consumer, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """What each program does for each registry, and what is wrong with the document as a whole."""
 
     verdicts: Mapping[str, Mapping[Consumer, Verdict]]
@@ -56,7 +52,7 @@ def judge(
     """
     consumers = tuple(consumers)
     try:
-        document = documents.parse(text)
+        document = parse(text)
     except NotJsonError as error:
         verdict = Verdict(taken=False, why=str(error))
         problem = Problem(
@@ -121,10 +117,11 @@ def _entries(document: Document) -> Iterator[Problem]:
             )
         elif entry.fields:
             names = ", ".join(f"`{shown(name)}`" for name in entry.fields)
+            own = f"move the entry {shown(key)} into a file of its own, or give it an `auth`"
             yield Problem(
                 f"the entry {shown(key)} has {names} beside `auth`: Docker ≥ 28.3 ignores the "
                 "whole variable $DOCKER_AUTH_CONFIG for that",
-                _take_out("auths", key, *entry.fields[:1]) if entry.auth else _own_file(key),
+                _take_out("auths", key, *entry.fields[:1]) if entry.auth else own,
                 _VARIABLE,
             )
         elif not entry.auth:
@@ -190,12 +187,8 @@ def _spellings(document: Document) -> Iterator[Problem]:
             yield Problem(
                 f"{shown(keys[0])} is not how every program names this registry",
                 f"name it {shown(registry)}",
-                _missing(document, registry),
+                tuple(one for one in ALL if not LOOKUPS[one](document, registry).taken),
             )
-
-
-def _missing(document: Document, registry: str) -> tuple[Consumer, ...]:
-    return tuple(each for each in ALL if not LOOKUPS[each](document, registry).taken)
 
 
 def _paths(document: Document) -> Iterator[Problem]:
@@ -207,26 +200,21 @@ def _paths(document: Document) -> Iterator[Problem]:
     for host, keys in by_host.items():
         names = " and ".join(map(shown, keys))
         todo = f"use one login for {shown(host)}, or give each path a target of its own"
+        concerned: tuple[Consumer, ...] = (Consumer.DOCKER_FILE, Consumer.DOCKER_VARIABLE)
         if host in document.auths:
             what = f"{names} beside {shown(host)}: Docker ignores keys with a path then"
-            yield Problem(what, todo, (Consumer.DOCKER_FILE, Consumer.DOCKER_VARIABLE))
         elif len(keys) > 1:
             what = f"{names} are paths of one host: Docker takes one of them at random"
-            yield Problem(what, todo, (Consumer.DOCKER_FILE, Consumer.DOCKER_VARIABLE))
         else:
             what = f"{names} is a path: Docker ≥ 28.3 does not find it in $DOCKER_AUTH_CONFIG"
-            yield Problem(what, todo, _VARIABLE)
+            concerned = _VARIABLE
+        yield Problem(what, todo, concerned)
 
 
 def _take_out(*path: str) -> str:
     """Return what to type; a step that jq takes as it is needs no quotes."""
-    steps = [shown(step) for step in path]
-    path_steps = [
-        f".{step}" if _PLAIN.fullmatch(step) else f"[{json.dumps(step)}]" for step in steps
-    ]
-    query = "".join(path_steps)
+    query = "".join(
+        f".{step}" if _PLAIN.fullmatch(step) else f"[{json.dumps(step)}]"
+        for step in map(shown, path)
+    )
     return f"take it out: jq -c {quote(f'del({query})')}"
-
-
-def _own_file(key: str) -> str:
-    return f"move the entry {shown(key)} into a file of its own, or give it an `auth`"

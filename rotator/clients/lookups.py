@@ -5,9 +5,8 @@ One function a program, each in the order in which that program decides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from rotator.clients import refusals
@@ -31,8 +30,7 @@ class Consumer(StrEnum):
     CONTAINERS = "skopeo, podman and buildah"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What a program does for one registry: it uses the login under `key`, or not, and why.
 
     `at_random`: it uses the login in some runs and not in others.
@@ -57,7 +55,7 @@ def docker_file(document: Document, registry: str) -> Verdict:
     if helper:
         return Verdict(taken=False, why=f"it asks docker-credential-{shown(helper)} instead")
     if host in document.auths:
-        return _docker_uses(document, registry, host)
+        return _uses(document, registry, host)
     return _docker_uses_any(document, registry, host)
 
 
@@ -69,7 +67,7 @@ def _docker_uses_any(document: Document, registry: str, host: str) -> Verdict:
     if len({_login(document.auths[key]) for key in keys}) > 1:
         names = " and ".join(map(shown, sorted(keys)))
         return Verdict(taken=False, why=f"it takes {names} at random", at_random=True)
-    return _docker_uses(document, registry, keys[0])
+    return _uses(document, registry, keys[0])
 
 
 def docker_variable(document: Document, registry: str) -> Verdict:
@@ -82,7 +80,7 @@ def docker_variable(document: Document, registry: str) -> Verdict:
         if any(_docker_hostname(key) == host for key in document.auths):
             why = f"it knows the exact key {shown(host)} only"
         return Verdict(taken=False, why=why)
-    return _docker_uses(document, registry, host)
+    return _uses(document, registry, host)
 
 
 def runner(document: Document, registry: str) -> Verdict:
@@ -93,8 +91,7 @@ def runner(document: Document, registry: str) -> Verdict:
     path = next((each for each in _upwards(runner_path(registry)) if each in by_path), None)
     if path is None:
         return Verdict(taken=False, why=_no_key(document, registry))
-    key = by_path[path]
-    return _uses(document, registry, key, gives_login=document.auths[key].gives_docker_a_login)
+    return _uses(document, registry, by_path[path])
 
 
 def containers(document: Document, registry: str) -> Verdict:
@@ -113,7 +110,9 @@ def containers(document: Document, registry: str) -> Verdict:
     if len({document.auths[key].login for key in keys}) > 1:
         names = " and ".join(map(shown, sorted(keys)))
         return Verdict(taken=False, why=f"they take {names} at random", at_random=True)
-    return _uses(document, registry, keys[0], gives_login=document.auths[keys[0]].login is not None)
+    if document.auths[keys[0]].login is None:
+        return Verdict(taken=False, why=f"the entry {shown(keys[0])} holds no login", key=keys[0])
+    return _uses(document, registry, keys[0])
 
 
 LOOKUPS: Mapping[Consumer, Callable[[Document, str], Verdict]] = {
@@ -139,13 +138,9 @@ def runner_path(reference: str) -> str:
     return host.lower() + slash + rest
 
 
-def _docker_uses(document: Document, registry: str, key: str) -> Verdict:
-    return _uses(document, registry, key, gives_login=document.auths[key].gives_docker_a_login)
-
-
-def _uses(document: Document, registry: str, key: str, *, gives_login: bool) -> Verdict:
-    """Return the verdict on the key that a program chose for a registry."""
-    if not gives_login:
+def _uses(document: Document, registry: str, key: str) -> Verdict:
+    """Return the verdict on the key that a program built on Docker's code chose for a registry."""
+    if not document.auths[key].gives_docker_a_login:
         return Verdict(taken=False, why=f"the entry {shown(key)} holds no login", key=key)
     if "/" in registry and registry != DOCKER_HUB and "/" not in key:
         why = f"the login of {shown(key)} is used for every path of that host"

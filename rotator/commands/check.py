@@ -7,29 +7,26 @@ import os
 import stat
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from rotator.app import utc_now
 from rotator.commands.choose import rotations
-from rotator.config.advice import Advice, advice
+from rotator.config.advice import advice
 from rotator.observe.progress import Progress, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence, Sized
+    from collections.abc import Iterable, Mapping, Sequence, Sized
 
-    from rotator.checks.run import Examined
     from rotator.config.schema import Configuration, RotationSettings
     from rotator.inspection import Finding
 
 OK, FAILED = 0, 1
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """What `check` was asked for; `names` are all where empty, `document` is a file or `-`."""
 
     names: tuple[str, ...] = ()
@@ -47,10 +44,39 @@ def execute(file: Path, configuration: Configuration, options: Options) -> int:
     if options.document and options.consume:
         raise click.UsageError("--document logs in nowhere: leave --consume out")
     chosen = rotations(configuration, options.names)
-    if options.offline:
-        return _offline(file, chosen, options)
     if options.document is not None:
-        return _document(configuration, chosen, options)
+        return _document(configuration, chosen, options.document, options)
+    found: Mapping[str, Sequence[Finding]] = {one.name: () for one in chosen}
+    if not options.offline:
+        found = _examined(configuration, chosen, options)
+    advised = advice(file, os.environ)
+    if options.as_json:
+        document = {
+            "configuration": str(file),
+            "rotations": [{"name": name, **_json(findings)} for name, findings in found.items()],
+            "findings": [
+                {"level": "warning", "about": one.where, "found": one.found, "todo": one.todo}
+                for one in advised
+            ],
+        }
+        click.echo(json.dumps(document))
+        return _exit_code(found.values())
+    for one in advised:
+        click.echo(f"{one.where}: warning: {one.found}; {one.todo}")
+    if not options.offline:
+        _show(found, options)
+    elif not options.quiet:
+        counted = ", ".join(
+            f"{r.name} ({_some(r.sources, 'source')}, {_some(r.targets, 'target')})" for r in chosen
+        )
+        click.echo(f"{file} is right: {counted}")
+    return _exit_code(found.values())
+
+
+def _examined(
+    configuration: Configuration, chosen: Sequence[RotationSettings], options: Options
+) -> dict[str, Sequence[Finding]]:
+    """Return what asking everybody finds, by rotation; log what is a bug in rotator."""
     from rotator.checks.run import examine  # noqa: PLC0415  needless for --offline
 
     progress = Progress()
@@ -59,47 +85,14 @@ def execute(file: Path, configuration: Configuration, options: Options) -> int:
             examined = examine(configuration, chosen, utc_now, progress, consume=options.consume)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"nothing was changed; {progress.summary()}") from None
-    _report_bugs(configuration, examined)
-    findings = [finding for one in examined for finding in one.findings]
-    found = advice(file, os.environ)
-    if options.as_json:
-        printed = [{"name": one.name, **_json(one.findings)} for one in examined]
-        click.echo(_document_json(file, printed, found))
-    else:
-        from rotator.observe.findings import show  # noqa: PLC0415  rich is slow to load
+    bugs = [(one.name, bug) for one in examined for bug in one.bugs]
+    if bugs:
+        from rotator.observe.logs import configure  # noqa: PLC0415  for what should never happen
 
-        _show_advice(found)
-        show([(one.name, _chosen(one.findings, options)) for one in examined])
-    return _exit_code(findings)
-
-
-def _offline(file: Path, chosen: Sequence[RotationSettings], options: Options) -> int:
-    found = advice(file, os.environ)
-    if options.as_json:
-        printed = [{"name": rotation.name, **_json(())} for rotation in chosen]
-        click.echo(_document_json(file, printed, found))
-        return OK
-    _show_advice(found)
-    if not options.quiet:
-        counted = ", ".join(
-            f"{r.name} ({_some(r.sources, 'source')}, {_some(r.targets, 'target')})" for r in chosen
-        )
-        click.echo(f"{file} is right: {counted}")
-    return OK
-
-
-def _show_advice(found: Iterable[Advice]) -> None:
-    for one in found:
-        click.echo(f"{one.where}: warning: {one.found}; {one.todo}")
-
-
-def _document_json(file: Path, rotations_json: list[Any], found: Iterable[Advice]) -> str:
-    findings = [
-        {"level": "warning", "about": one.where, "found": one.found, "todo": one.todo}
-        for one in found
-    ]
-    document = {"configuration": str(file), "rotations": rotations_json, "findings": findings}
-    return json.dumps(document)
+        log = configure(configuration.log)
+        for name, bug in bugs:
+            log.error("check failed", rotation=name, exc_info=bug)
+    return {one.name: one.findings for one in examined}
 
 
 def _some(things: Sized, what: str) -> str:
@@ -107,12 +100,11 @@ def _some(things: Sized, what: str) -> str:
 
 
 def _document(
-    configuration: Configuration, chosen: Sequence[RotationSettings], options: Options
+    configuration: Configuration, chosen: Sequence[RotationSettings], name: str, options: Options
 ) -> int:
     from rotator.checks import document, run, wrapping  # noqa: PLC0415  needless for --offline
-    from rotator.checks.finding import Findings  # noqa: PLC0415
+    from rotator.inspection import Findings  # noqa: PLC0415
 
-    name = options.document or "-"
     data = _read(name, wrapping.LARGEST + 1)
     name = _name_of_input() if name == "-" else name
     journal, prove = Findings("journal"), run.prover(configuration)
@@ -124,10 +116,8 @@ def _document(
     if options.as_json:
         click.echo(json.dumps({"document": name, **_json(findings)}))
     else:
-        from rotator.observe.findings import show  # noqa: PLC0415  rich is slow to load
-
-        show([(name, _chosen(findings, options))])
-    return _exit_code(findings)
+        _show({name: findings}, options)
+    return _exit_code([findings])
 
 
 def _name_of_input() -> str:
@@ -148,19 +138,14 @@ def _read(name: str, limit: int) -> bytes:
         raise click.UsageError(f"cannot read {name}: {error.strerror}") from None
 
 
-def _report_bugs(configuration: Configuration, examined: Iterable[Examined]) -> None:
-    bugs = [(one.name, bug) for one in examined for bug in one.bugs]
-    if bugs:
-        from rotator.observe.logs import configure  # noqa: PLC0415  for what should never happen
+def _show(found: Mapping[str, Sequence[Finding]], options: Options) -> None:
+    """Print the findings, with -q only those that are not ok."""
+    from rotator.observe.findings import show  # noqa: PLC0415  rich is slow to load
 
-        log = configure(configuration.log)
-        for name, bug in bugs:
-            log.error("check failed", rotation=name, exc_info=bug)
-
-
-def _chosen(findings: Sequence[Finding], options: Options) -> Sequence[Finding]:
-    """Return the findings to print: with -q only what is not ok."""
-    return [finding for finding in findings if not options.quiet or finding.level != "ok"]
+    show(
+        (name, [one for one in findings if not options.quiet or one.level != "ok"])
+        for name, findings in found.items()
+    )
 
 
 def _json(findings: Sequence[Finding]) -> dict[str, Any]:
@@ -173,5 +158,6 @@ def _json(findings: Sequence[Finding]) -> dict[str, Any]:
     return {"outcome": str(worst(findings)), "findings": listed}
 
 
-def _exit_code(findings: Iterable[Finding]) -> int:
-    return FAILED if any(finding.level == "failure" for finding in findings) else OK
+def _exit_code(found: Iterable[Sequence[Finding]]) -> int:
+    failures = (one for findings in found for one in findings if one.level == "failure")
+    return FAILED if any(failures) else OK

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,31 +33,25 @@ _FOLDERS = tuple(
 _PASSED_ON = ("COLORTERM", "COLUMNS", "LANG", "LC_ALL", "NO_COLOR", "TERM")
 
 
-class Way(Enum):
-    """How a command is to run."""
-
-    HERE = auto()
-    IN_UNIT = auto()
-    NOT_AT_ALL = auto()
-
-
 class Place(Struct, frozen=True):
     """What decides that: who typed it, and where.
 
     `installed`: systemd runs here and has rotator's unit. `inside`: the command was started by such
-    a unit. `own`: the configuration is the installed one.
+    a unit. `own`: the configuration is the installed one. `known`: systemd has read the
+    unit. `bus`: there is D-Bus.
     """
 
     root: bool
     installed: bool
     inside: bool
     own: bool
+    known: bool = True
+    bus: bool = True
 
-    def way(self) -> Way:
-        """Return how a command that needs what the unit has is to run."""
-        if not self.installed or self.inside or not self.own:
-            return Way.HERE
-        return Way.IN_UNIT if self.root else Way.NOT_AT_ALL
+    @property
+    def is_the_units(self) -> bool:
+        """Tell whether a command that needs what the unit has would lack that here."""
+        return self.installed and not self.inside and self.own
 
 
 def this_place(configuration: Path) -> Place:
@@ -72,11 +65,13 @@ def this_place(configuration: Path) -> Place:
         and any((folder / UNIT).exists() for folder in _FOLDERS),
         inside=any(line.rpartition("/")[2].startswith("rotator") for line in cgroup.splitlines()),
         own=configuration == DEFAULT_FILE,
+        known=PROPERTIES.exists(),
+        bus=BUS.exists(),
     )
 
 
 def run_there(
-    configuration: Path, command: str, arguments: Sequence[str], document: str | None = None
+    place: Place, command: str, arguments: Sequence[str], document: str | None = None
 ) -> int | None:
     """Run a command with these `arguments` as the unit does and return its exit code.
 
@@ -84,17 +79,16 @@ def run_there(
     as its standard input, because the unit's user may not be able to read it. Where the command can
     run nowhere, says what to type instead: nothing has been touched by then.
     """
-    way = this_place(configuration).way()
-    if way is Way.HERE:
+    if not place.is_the_units:
         return None
     typed = " ".join(["rotator", *arguments])
-    if way is Way.NOT_AT_ALL:
-        return _refuse(f"{configuration} belongs to the service on this host", f"sudo {typed}")
-    if not PROPERTIES.exists():
+    if not place.root:
+        return _refuse(f"{DEFAULT_FILE} belongs to the service on this host", f"sudo {typed}")
+    if not place.known:
         return _refuse(
             "systemd does not know rotator's unit yet", f"systemctl daemon-reload; {typed}"
         )
-    if not BUS.exists():
+    if not place.bus:
         once = command == "run-once"
         instead = "systemctl start rotator-once" if once else f"apt-get install dbus; {typed}"
         return _refuse("systemd runs a command as the unit does only where D-Bus is", instead)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +17,34 @@ from rotator.config.load import DEFAULT_FILE, load
 from rotator.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 OK = 0
 
-_SOURCES = ("ecr", "vault", "helper", "docker-config")
-_TARGETS = ("file", "gitlab", "configmap", "secret")
 _AUTHS = ("approle", "token", "kubernetes")
-_USUAL_FILE = "/opt/.docker/config.json"
+
+# The kinds of sources and targets, which options name too, with the questions about each.
+_SOURCES = {
+    "ecr": ("AWS region",),
+    "vault": (
+        "Address of Vault or OpenBao, such as https://vault.example.com",
+        "Path of the secret, such as secret/registries/harbor",
+    ),
+    "helper": ("Name of the helper: gcr for docker-credential-gcr", "Registry"),
+    "docker-config": ("Path of the docker config",),
+}
+_TARGETS = {
+    "file": ("Path",),
+    "gitlab": ("Address of GitLab", "Path of the group"),
+    "configmap": ("NAMESPACE/NAME",),
+    "secret": ("NAMESPACE/NAME",),
+}
+_USUAL = {
+    "AWS region": "eu-west-1",
+    "Path": "/opt/.docker/config.json",
+    "Address of GitLab": "https://gitlab.com",
+    "NAMESPACE/NAME": "gitlab-runner/docker-client-config",
+}
 
 
 @dataclass
@@ -35,38 +55,34 @@ class Choices:
     name: str = "dind"
     longest_job: str = "1h"
     ecr: tuple[str, ...] = ()
-    accounts: tuple[str, ...] = ()
+    account: tuple[str, ...] = ()
     vault: tuple[tuple[str, str], ...] = ()
     registry: str | None = None
     auth: str = "approle"
     role: str | None = None
-    helpers: tuple[tuple[str, str], ...] = ()
-    docker_configs: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
+    helper: tuple[tuple[str, str], ...] = ()
+    docker_config: tuple[str, ...] = ()
+    file: tuple[str, ...] = ()
     gitlab: tuple[tuple[str, str], ...] = ()
-    configmaps: tuple[str, ...] = ()
-    secrets: tuple[str, ...] = ()
+    configmap: tuple[str, ...] = ()
+    secret: tuple[str, ...] = ()
     force: bool = False
-    interactive: bool = field(default=False, kw_only=True)
 
-    @property
-    def has_source(self) -> bool:
-        """Whether a source is named."""
-        return bool(self.ecr or self.vault or self.helpers or self.docker_configs)
-
-    @property
-    def has_target(self) -> bool:
-        """Whether a target is named."""
-        return bool(self.files or self.gitlab or self.configmaps or self.secrets)
+    def names_one(self, kinds: Iterable[str]) -> bool:
+        """Tell whether a source, or a target, of one of these kinds is named."""
+        return any(getattr(self, kind.replace("-", "_")) for kind in kinds)
 
 
-def execute(choices: Choices) -> int:
-    """Write the configuration; raise `click.UsageError` where something is missing."""
+def execute(choices: Choices, *, asks: bool) -> int:
+    """Write the configuration; raise `click.UsageError` where something is missing.
+
+    `asks`: there is somebody on a terminal, to whom questions can be put.
+    """
     if choices.output.exists() and not choices.force:
         raise click.UsageError(
             f"{choices.output} is there already: --force replaces it, --output FILE writes another"
         )
-    if choices.interactive:
+    if asks and not (choices.names_one(_SOURCES) and choices.names_one(_TARGETS)):
         _ask(choices)
     _complain(choices)
     text = _text(choices)
@@ -83,55 +99,34 @@ def execute(choices: Choices) -> int:
 
 def _ask(choices: Choices) -> None:
     """Ask for what no option says."""
-    if not choices.has_source:
-        _ask_source(choices)
+    if not choices.names_one(_SOURCES):
+        _ask_kind(choices, "Where are the credentials?", _SOURCES)
+        if choices.vault:
+            choices.auth = click.prompt("Login", type=click.Choice(_AUTHS), default=choices.auth)
     if choices.vault and choices.registry is None:
         choices.registry = click.prompt("Registry that this login is for")
     if choices.vault and choices.role is None and choices.auth != "token":
         choices.role = click.prompt("Role id" if choices.auth == "approle" else "Role")
-    if not choices.has_target:
-        _ask_target(choices)
+    if not choices.names_one(_TARGETS):
+        _ask_kind(choices, "Where do jobs read them?", _TARGETS, "file")
     choices.longest_job = click.prompt("Longest job", default=choices.longest_job)
 
 
-def _ask_source(choices: Choices) -> None:
-    kind = click.prompt("Where are the credentials?", type=click.Choice(_SOURCES))
-    if kind == "ecr":
-        choices.ecr = (click.prompt("AWS region", default="eu-west-1"),)
-    elif kind == "vault":
-        address = click.prompt("Address of Vault or OpenBao, such as https://vault.example.com")
-        path = click.prompt("Path of the secret, such as secret/registries/harbor")
-        choices.vault = ((address, path),)
-        choices.auth = click.prompt("Login", type=click.Choice(_AUTHS), default=choices.auth)
-    elif kind == "helper":
-        name = click.prompt("Name of the helper: gcr for docker-credential-gcr")
-        choices.helpers = ((name, click.prompt("Registry")),)
-    else:
-        choices.docker_configs = (click.prompt("Path of the docker config"),)
-
-
-def _ask_target(choices: Choices) -> None:
-    kind = click.prompt("Where do jobs read them?", type=click.Choice(_TARGETS), default="file")
-    if kind == "file":
-        choices.files = (click.prompt("Path", default=_USUAL_FILE),)
-    elif kind == "gitlab":
-        url = click.prompt("Address of GitLab", default="https://gitlab.com")
-        choices.gitlab = ((url, click.prompt("Path of the group")),)
-    else:
-        place = click.prompt("NAMESPACE/NAME", default="gitlab-runner/docker-client-config")
-        if kind == "configmap":
-            choices.configmaps = (place,)
-        else:
-            choices.secrets = (place,)
+def _ask_kind(
+    choices: Choices, question: str, kinds: dict[str, tuple[str, ...]], usual: str | None = None
+) -> None:
+    kind = click.prompt(question, type=click.Choice([*kinds]), default=usual)
+    answers = tuple(click.prompt(text, default=_USUAL.get(text)) for text in kinds[kind])
+    setattr(choices, kind.replace("-", "_"), (answers if len(answers) > 1 else answers[0],))
 
 
 def _complain(choices: Choices) -> None:
-    if not choices.has_source:
+    if not choices.names_one(_SOURCES):
         raise click.UsageError(
             "no source is named: --ecr REGION, --vault ADDRESS PATH, --helper NAME REGISTRY or "
             "--docker-config PATH"
         )
-    if not choices.has_target:
+    if not choices.names_one(_TARGETS):
         raise click.UsageError(
             "no target is named: --file PATH, --gitlab URL GROUP, --configmap NAMESPACE/NAME or "
             "--secret NAMESPACE/NAME"
@@ -141,14 +136,14 @@ def _complain(choices: Choices) -> None:
     if choices.vault and choices.role is None and choices.auth != "token":
         what = "role id" if choices.auth == "approle" else "role"
         raise click.UsageError(f"--auth {choices.auth} needs --role, the {what} to log in with")
-    for place in (*choices.configmaps, *choices.secrets):
+    for place in (*choices.configmap, *choices.secret):
         if place.count("/") != 1:
             raise click.UsageError(f"NAMESPACE/NAME is wanted, not {place}")
 
 
 def _sources(choices: Choices) -> Iterator[dict[str, Any]]:
     for region in choices.ecr:
-        accounts = {"accounts": list(choices.accounts)} if choices.accounts else {}
+        accounts = {"accounts": list(choices.account)} if choices.account else {}
         yield {"type": "ecr", "region": region, **accounts}
     for address, path in choices.vault:
         auth: dict[str, Any] = {"method": choices.auth}
@@ -160,21 +155,21 @@ def _sources(choices: Choices) -> Iterator[dict[str, Any]]:
             auth["role"] = choices.role
         where = {"type": "vault", "address": address, "auth": auth, "path": path}
         yield {**where, "registry": choices.registry}
-    for helper, registry in choices.helpers:
+    for helper, registry in choices.helper:
         yield {"type": "credential_helper", "helper": helper, "registries": [registry]}
-    for path in choices.docker_configs:
+    for path in choices.docker_config:
         yield {"type": "docker_config", "path": path}
 
 
 def _targets(choices: Choices) -> Iterator[dict[str, Any]]:
-    for path in choices.files:
+    for path in choices.file:
         yield {"type": "file", "path": path}
     for url, group in choices.gitlab:
         where = {"type": "gitlab_variable", "url": url, "group": group}
         yield {**where, "token_file": "gitlab-token"}
     for kind, places in (
-        ("kubernetes_configmap", choices.configmaps),
-        ("kubernetes_secret", choices.secrets),
+        ("kubernetes_configmap", choices.configmap),
+        ("kubernetes_secret", choices.secret),
     ):
         for place in places:
             namespace, _, name = place.partition("/")

@@ -11,8 +11,7 @@ from rotator.app import utc_now
 from rotator.daemon import Daemon
 from rotator.observe.bugs import log_from_threads
 from rotator.observe.logs import configure
-from rotator.observe.rotation_state import RotationState
-from rotator.observe.sentence import sentence
+from rotator.observe.phrases import sentence
 from rotator.slots import Runtime
 from rotator.system.lock import daemon_lock
 from rotator.system.process import Notify, keep_memory_private, steady_seconds
@@ -41,6 +40,7 @@ def execute(load: Callable[[], Configuration]) -> int:
     with daemon_lock(configuration.state_dir, log.warning):
         reports: list[Callable[[Report], None]] = []
         reloads: list[Callable[[bool], None]] = []
+        observers: list[Observer] = []
         runtime = Runtime(log, Notify(os.environ), utc_now, steady_seconds, reports, reloads)
         daemon = Daemon(load, runtime)
         names = [rotation.name for rotation in configuration.rotations]
@@ -48,12 +48,21 @@ def execute(load: Callable[[], Configuration]) -> int:
         if sys.stderr.isatty():
             log.info("the first cycles run now; Ctrl-C stops rotator")
             reports.append(lambda _: log.info(_next(daemon)))
-        shown = Shown(daemon, log)
-        reports.append(shown.add)
-        reloads.append(shown.reloaded)
-        shown.begin()
+
+        def observe(good: bool) -> None:  # noqa: FBT001  a listener gets it by position
+            """Show the daemon from when its configuration first wants that."""
+            if observers:
+                observers[0].reloaded(good)
+            elif _is_shown(daemon.configuration):
+                observers.append(_observer(daemon, log))
+                observers[0].start()
+                reports.append(observers[0].add)
+
+        observe(good=True)
+        reloads.append(observe)
         code = daemon.run()
-        shown.end()
+        for observer in observers:
+            observer.stop()
     if code:
         raise KeyboardInterrupt("every cycle that had begun has ended")
     return OK
@@ -64,64 +73,31 @@ def _next(daemon: Daemon) -> str:
     return sentence([slot.report for slot in daemon.slots if slot.report], utc_now())
 
 
-class Shown:
-    """A daemon's observer, there once something is to be shown or watched: it takes 3 MB."""
+def _is_shown(configuration: Configuration) -> bool:
+    """Tell whether somebody can see it, or the log has to warn of a GitLab token that ends."""
+    targets = (target for rotation in configuration.rotations for target in rotation.targets)
+    return (
+        configuration.http is not None
+        or configuration.metrics_file is not None
+        or any(target.type == "gitlab_variable" for target in targets)
+    )
 
-    def __init__(self, daemon: Daemon, log: FilteringBoundLogger) -> None:
-        self._daemon = daemon
-        self._log = log
-        self._observer: Observer | None = None
 
-    def begin(self) -> None:
-        """Make the observer, if it is wanted and not there yet."""
-        wanted = self._daemon.configuration
-        shows = wanted.http is not None or wanted.metrics_file is not None
-        if self._observer is not None or not (shows or _has_access_token(wanted)):
-            return
-        from rotator.observe.observer import Observer  # noqa: PLC0415  see the class
+def _observer(daemon: Daemon, log: FilteringBoundLogger) -> Observer:
+    from rotator.observe.observer import Observer, RotationState  # noqa: PLC0415  it takes 3 MB
 
-        self._observer = Observer(
-            self._states,
-            lambda: self._daemon.configuration,
-            lambda: steady_seconds() - self._daemon.turned_at < _STUCK,
-            utc_now,
-            self._log,
-        )
-        self._observer.start()
-
-    def add(self, report: Report) -> None:
-        """Pass a report on."""
-        if self._observer is not None:
-            self._observer.add(report)
-
-    def reloaded(self, good: bool) -> None:  # noqa: FBT001  a listener gets it by position
-        """Pass on whether a reload was good."""
-        self.begin()
-        if self._observer is not None:
-            self._observer.reloaded(good)
-
-    def end(self) -> None:
-        """Show nothing any more."""
-        if self._observer is not None:
-            self._observer.stop()
-
-    def _states(self) -> list[RotationState]:
+    def states() -> list[RotationState]:
+        # The journal is read each time, as `run-once` beside the daemon writes it too.
+        runners = [(slot, slot.runner) for slot in daemon.slots]
         return [
-            RotationState(
-                slot.settings,
-                slot.runner.rotation,
-                # The journal, as `run-once` beside the daemon writes it too.
-                slot.runner.ports.journal.load(),
-                slot.report,
-            )
-            for slot in self._daemon.slots
+            RotationState(slot.settings, one.rotation, one.ports.journal.load(), slot.report)
+            for slot, one in runners
         ]
 
-
-def _has_access_token(configuration: Configuration) -> bool:
-    """Tell whether GitLab is written with a token that ends, of which the log warns in time."""
-    return any(
-        target.type == "gitlab_variable"
-        for rotation in configuration.rotations
-        for target in rotation.targets
+    return Observer(
+        states,
+        lambda: daemon.configuration,
+        lambda: steady_seconds() - daemon.turned_at < _STUCK,
+        utc_now,
+        log,
     )

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
-from msgspec import Struct
 from msgspec.structs import replace
 
 from rotator.app import Builder, Runner, utc_now
@@ -21,7 +20,7 @@ from rotator.observe.phrases import lines
 from rotator.observe.progress import Progress, cycle_each, shown
 from rotator.observe.report_log import ReportLog
 from rotator.observe.view import report_view
-from rotator.observe.view_model import Health
+from rotator.observe.view_model import FINE
 from rotator.system.each import ThreadedEach
 from rotator.system.journal import FileJournal
 
@@ -40,50 +39,52 @@ _LONGEST = 600.0
 _PATIENCE = timedelta(seconds=15)
 
 
-class Options(Struct, frozen=True):
-    """What `run-once` was asked for; `names` and `targets` are all where empty."""
-
-    names: tuple[str, ...] = ()
-    targets: tuple[str, ...] = ()
-    only_due: bool = False
-    dry_run: bool = False
-    as_json: bool = False
-    wait: float = 30.0
-    quiet: bool = False
-
-
-def execute(configuration: Configuration, options: Options) -> int:
-    """Run the cycles, show what they did, and return the exit code."""
+def execute(
+    configuration: Configuration,
+    names: Sequence[str],
+    targets: Sequence[str],
+    *,
+    only_due: bool,
+    dry_run: bool,
+    as_json: bool,
+    wait: float,
+    quiet: bool,
+) -> int:
+    """Run the cycles (all, if none is named), show what they did, and return the exit code."""
     log = configure(configuration.log)
     report_log = ReportLog(log)
-    chosen = rotations(configuration, options.names, options.targets)
+    chosen = rotations(configuration, names, targets)
     builder = Builder(configuration, log.warning)
     ready = [builder.runner(one) for one in chosen]
     progress = Progress()
+    how = cycle.Options(
+        force=not only_due, dry_run=dry_run, only=frozenset(targets), patience=_PATIENCE
+    )
 
     def turn(one: Runner) -> Report:
-        how = cycle.Options(
-            force=not options.only_due,
-            dry_run=options.dry_run,
-            only=frozenset(options.targets),
-            patience=_PATIENCE,
-        )
         name = one.rotation.name
         one.ports = replace(one.ports, each=cycle_each(one.each, progress, name))
         progress.begin("lock", f"another cycle of {name}")
-        with one.hold(options.wait):
+        with one.hold(wait):
             progress.end("lock", f"another cycle of {name}")
             return one.locked_cycle(how)
 
-    names = [one.name for one in chosen]
     with shown(progress, sys.stderr):
         try:
             answers = ThreadedEach()(turn, ready, _LONGEST)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(progress.summary()) from None
-    reports, locked, crashed = sort_out(names, answers, report_log)
-    _show(reports, options, report_log, verbose=configuration.log.level == "debug")
-    if configuration.metrics_file is not None and not options.dry_run:
+    reports, locked, crashed = sort_out([one.name for one in chosen], answers, report_log)
+    # Where table and log share a terminal, the log would say it all again.
+    shared = sys.stdout.isatty() and sys.stderr.isatty() and not as_json
+    if not shared or configuration.log.level == "debug":
+        for report in reports:
+            report_log.write(report)
+    if as_json:
+        click.echo(json.dumps({"rotations": [report.as_json() for report in reports]}))
+    else:
+        _show(reports, quiet=quiet)
+    if configuration.metrics_file is not None and not dry_run:
         from rotator.observe import metrics_file  # noqa: PLC0415  few configurations have it
 
         state, every = configuration.state_dir, configuration.rotations
@@ -95,7 +96,7 @@ def execute(configuration: Configuration, options: Options) -> int:
             utc_now,
             log,
         )
-    return LOCKED if locked else exit_code(reports, crashed, dry_run=options.dry_run)
+    return LOCKED if locked else exit_code(reports, crashed, dry_run=dry_run)
 
 
 def sort_out(
@@ -131,20 +132,11 @@ def exit_code(reports: Sequence[Report], crashed: int = 0, *, dry_run: bool = Fa
     return FAILED if all(report.outcome == "failed" for report in active) else PARTIAL
 
 
-def _show(
-    reports: Sequence[Report], options: Options, report_log: ReportLog, *, verbose: bool
-) -> None:
-    """Print the reports. Where table and log share a terminal, the log would say it all again."""
-    shared = sys.stdout.isatty() and sys.stderr.isatty() and not options.as_json
-    if verbose or not shared:
-        for report in reports:
-            report_log.write(report)
-    if options.as_json:
-        click.echo(json.dumps({"rotations": [report.as_json() for report in reports]}))
-        return
+def _show(reports: Sequence[Report], *, quiet: bool) -> None:
+    """Print the reports: a table where the width is known, else plain lines."""
     now = utc_now()
     views = [report_view(report, now) for report in reports]
-    chosen = [one for one in views if not options.quiet or one.health not in {Health.GREEN, None}]
+    chosen = [one for one in views if not quiet or one.health not in FINE]
     if sys.stdout.isatty() or os.environ.get("COLUMNS"):
         from rotator.observe.table import show_rotations  # noqa: PLC0415  rich is slow to load
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
-from msgspec import Struct
 from msgspec.structs import replace
 
 from rotator.commands.choose import rotations
@@ -30,18 +29,11 @@ if TYPE_CHECKING:
 EXIT_CODES = {"good": 0, "bad": 1, "partial": 10}
 
 
-class Options(Struct, frozen=True):
-    """What `status` was asked for; `names` are all where empty."""
-
-    names: tuple[str, ...] = ()
-    live: bool = False
-    as_json: bool = False
-    quiet: bool = False
-
-
-def execute(configuration: Configuration, options: Options) -> int:
-    """Print the state of the rotations and return the exit code."""
-    chosen = rotations(configuration, options.names)
+def execute(
+    configuration: Configuration, names: Sequence[str], *, live: bool, as_json: bool, quiet: bool
+) -> int:
+    """Print the state of the rotations (all, if none is named) and return the exit code."""
+    chosen = rotations(configuration, names)
     configuration = replace(configuration, state_dir=_journal(configuration.state_dir))
     records = {one.name: _record(configuration.state_dir, one.name) for one in chosen}
     now = datetime.now(UTC)
@@ -49,19 +41,19 @@ def execute(configuration: Configuration, options: Options) -> int:
     for one in chosen:
         in_cycle = cycle_runs(configuration.state_dir, one.name) is not False
         views.append(rotation_view(one, records[one.name], now, in_cycle=in_cycle))
-    if options.live:
+    if live:
         found = _look(configuration, chosen, records)
         views = [with_found(view, found, now) for view in views]
     daemon = {True: RUNNING, False: STOPPED, None: UNKNOWN}[daemon_runs(configuration.state_dir)]
     view = View(now, daemon, tuple(views))
-    if options.as_json:
-        from rotator.observe.status_json import as_json  # noqa: PLC0415  for one of two ways out
+    if as_json:
+        from rotator.observe import status_json  # noqa: PLC0415  for one of two ways out
 
-        click.echo(json.dumps(as_json(view)))
+        click.echo(json.dumps(status_json.as_json(view)))
     else:
         from rotator.observe.table import show  # noqa: PLC0415  rich is slow to load
 
-        show(view, quiet=options.quiet)
+        show(view, quiet=quiet)
     return EXIT_CODES[overall(view.rotations)]
 
 
@@ -77,11 +69,9 @@ def _record(state_dir: Path, name: str) -> Record:
     try:
         return saved_record(state_dir, name)
     except PermissionError as error:
+        owner = f' -u "$(stat -c %U {state_dir})"' if os.geteuid() == 0 else ""
         raise click.ClickException(
-            f"cannot read {state_dir}: {error.strerror}\n"
-            f'type this: sudo -u "$(stat -c %U {state_dir})" rotator status'
-            if os.geteuid() == 0
-            else f"cannot read {state_dir}: {error.strerror}\ntype this: sudo rotator status"
+            f"cannot read {state_dir}: {error.strerror}\ntype this: sudo{owner} rotator status"
         ) from None
     except (OSError, RecordError) as error:
         click.echo(f"rotator: the record of {name} cannot be read: {error}", err=True)
@@ -89,9 +79,7 @@ def _record(state_dir: Path, name: str) -> Record:
 
 
 def _look(
-    configuration: Configuration,
-    chosen: Sequence[RotationSettings],
-    records: Mapping[str, Record],
+    configuration: Configuration, chosen: Sequence[RotationSettings], records: Mapping[str, Record]
 ) -> Mapping[tuple[str, str], Found]:
     # Only this asks the targets, and needs their drivers.
     from rotator.app import Builder  # noqa: PLC0415
@@ -108,19 +96,13 @@ def _look(
     targets = []
     unlisted: dict[tuple[str, str], Found] = {}
     for settings in chosen:
-        built = builder.runner(settings)
+        name, built = settings.name, builder.runner(settings)
         rotation, failures = with_members(built.rotation, built.each)
-        record = records[settings.name]
-        registries = frozenset(built.rotation.registries(record))
+        registries = frozenset(built.rotation.registries(records[name]))
         fingerprint = built.ports.journal.fingerprint
-        targets += [
-            ReadTarget(settings.name, target, record, registries, fingerprint)
-            for target in rotation.targets
-            if target.name not in failures
-        ]
-        unlisted |= {
-            (settings.name, target.name): unread(failures[target.name], target)
-            for target in rotation.targets
-            if target.name in failures
-        }
+        for target in rotation.targets:
+            if failure := failures.get(target.name):
+                unlisted[name, target.name] = unread(failure, target)
+            else:
+                targets.append(ReadTarget(name, target, records[name], registries, fingerprint))
     return {**unlisted, **read_targets(targets, ThreadedEach())}

@@ -44,11 +44,11 @@ class Driver(NamedTuple):
     """A kind of source or target: the module that builds one, and the module that inspects one.
 
     `inspection` has `inspect(settings, case)`, which `rotator check` calls: it asks, yields what it
-    finds, raises the driver's own errors, and changes nothing. The default only reads.
+    finds, raises the driver's own errors, and changes nothing.
     """
 
     module: str
-    inspection: str = "rotator.checks.plain"
+    inspection: str
 
 
 class Each(Protocol):

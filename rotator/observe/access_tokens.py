@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rotator.config.sources import VaultSourceSettings
 from rotator.config.targets import GitlabVariableTargetSettings, VaultKvTargetSettings
@@ -31,8 +30,7 @@ _ASK_AGAIN = timedelta(hours=1)
 _SPENT = 0.4
 
 
-@dataclass(frozen=True, slots=True)
-class TokenEnd:
+class TokenEnd(NamedTuple):
     """A token and its end; `hint` says how to replace it, None where rotator does that itself."""
 
     kind: str
@@ -78,54 +76,52 @@ class AccessTokens:
 
     def ask(self) -> None:
         """Ask GitLab for its tokens' ends, once a token, and warn of what ends soon."""
-        answers: dict[tuple[str, str], datetime | None] = {}
-        for settings, rotation in self._rotations():
-            targets = {target.name: target for target in rotation.targets}
-            for one in settings.targets:
-                if not isinstance(one, GitlabVariableTargetSettings):
-                    continue
-                if not (settings.enabled and one.enabled):
-                    continue
-                place = str(one.token_file or f"${one.token_env}")
-                name = f"{settings.name}/{one.target_name}"
-                try:
-                    if (one.url, place) not in answers:
-                        answers[one.url, place] = _end_of(targets[one.target_name])
-                except DriverError as error:
-                    # The cycle tells what is wrong with the token; here its end stays unknown.
-                    self._log.debug(
-                        "end of access token not known", target=name, detail=error.detail
-                    )
-                    answers[one.url, place] = None
-                    self._ask_at = self._clock() + _ASK_AGAIN
-                self._asked.pop(name, None)
-                if end := answers[one.url, place]:
-                    owner = f"{one.owner} {one.owner_path}".rstrip()
-                    hint = (
-                        f"make another one with scope api at {one.url}, {owner}, Settings > "
-                        f"Access tokens, and write it to {place}"
-                    )
-                    self._asked[name] = TokenEnd("gitlab", name, end, hint)
+        ends: dict[tuple[str, str], datetime | None] = {}
+        asked = {}
+        for name, one, driver in self._variables():
+            place = str(one.token_file or f"${one.token_env}")
+            if (one.url, place) not in ends:
+                ends[one.url, place] = self._end_of(name, driver)
+            if end := ends[one.url, place]:
+                owner = f"{one.owner} {one.owner_path}".rstrip()
+                hint = (
+                    f"make another one with scope api at {one.url}, {owner}, Settings > "
+                    f"Access tokens, and write it to {place}"
+                )
+                asked[name] = TokenEnd("gitlab", name, end, hint)
+        self._asked = asked
         self._warn()
+
+    def _variables(self) -> Iterable[tuple[str, GitlabVariableTargetSettings, Any]]:
+        for settings, rotation in self._rotations():
+            drivers = {target.name: target for target in rotation.targets}
+            for one in settings.targets:
+                on = settings.enabled and one.enabled
+                if on and isinstance(one, GitlabVariableTargetSettings):
+                    yield f"{settings.name}/{one.target_name}", one, drivers[one.target_name]
+
+    def _end_of(self, name: str, driver: Any) -> datetime | None:
+        try:
+            end: datetime | None = driver.access_token().expires_at
+        except DriverError as error:
+            # The cycle tells what is wrong with the token; here its end stays unknown.
+            self._log.debug("end of access token not known", target=name, detail=error.detail)
+            self._ask_at = self._clock() + _ASK_AGAIN
+            return None
+        return end
 
     def _of_vault(self) -> Iterable[TokenEnd]:
         for settings, rotation in self._rotations():
-            drivers: dict[str, Source | Target] = {one.name: one for one in rotation.sources}
-            drivers |= {one.name: one for one in rotation.targets}
-            sources = [
-                (one.name, one.auth)
-                for one in settings.sources
-                if isinstance(one, VaultSourceSettings)
-            ]
-            targets = [
-                (one.target_name, one.auth)
-                for one in settings.targets
-                if isinstance(one, VaultKvTargetSettings)
-            ]
-            for name, auth in (*sources, *targets):
-                end = drivers[name].token_expires_at
+            auths = {s.name: s.auth for s in settings.sources if isinstance(s, VaultSourceSettings)}
+            for one in settings.targets:
+                if isinstance(one, VaultKvTargetSettings):
+                    auths[one.target_name] = one.auth
+            drivers: tuple[Source | Target, ...] = (*rotation.sources, *rotation.targets)
+            for driver in drivers:
+                end = driver.token_expires_at if driver.name in auths else None
                 if end is not None:
-                    yield TokenEnd("vault", f"{settings.name}/{name}", end, _vault_hint(auth))
+                    hint = _vault_hint(auths[driver.name])
+                    yield TokenEnd("vault", f"{settings.name}/{driver.name}", end, hint)
 
     def _warn(self) -> None:
         now = self._clock()
@@ -150,11 +146,6 @@ class AccessTokens:
             self._first[token.name] = (token.expires_at, left)
             return True
         return left > whole * _SPENT
-
-
-def _end_of(target: Any) -> datetime | None:
-    end: datetime | None = target.access_token().expires_at
-    return end
 
 
 def _vault_hint(auth: Any) -> str | None:

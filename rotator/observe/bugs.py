@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
     from structlog.typing import FilteringBoundLogger
-
-    ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 # Their messages are about code. Those of `int(text)` and `found[key]` repeat a value.
 _ABOUT_CODE = (AttributeError, ImportError, NameError, RecursionError, TypeError)
@@ -25,11 +22,6 @@ def without_values(error: BaseException) -> str:
         for one in reversed(list(_chain(error)))
         for line in (*traceback.format_tb(one.__traceback__), _named(one))
     )
-
-
-def of_exc_info(exc_info: ExcInfo) -> str:
-    """Return the same, of what a log is given."""
-    return without_values(exc_info[1])
 
 
 def log_from_threads(log: FilteringBoundLogger) -> None:

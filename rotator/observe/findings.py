@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rotator.inspection import Finding, Level, worst
-from rotator.observe.table import without_blanks
+from rotator.observe.table import fitting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ _STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILURE: "bold red"
 def show(groups: Iterable[tuple[str, Sequence[Finding]]], console: Console | None = None) -> None:
     """Print findings, by a name each, to standard output: in colour on a terminal, at its width."""
     console = console or Console(highlight=False)
-    with without_blanks(console):
+    with fitting(console):
         for name, findings in groups:
             _print(name, findings, console)
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import ipaddress
 import socket
 import threading
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
 from waitress.channel import HTTPChannel
@@ -41,8 +40,7 @@ _HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What clients are allowed: connections at once, and seconds until a request has arrived."""
 
     connections: int = 64
@@ -50,8 +48,7 @@ class Limits:
     threads: int = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What is sent: `policy` is the Content-Security-Policy, where it is not the strictest."""
 
     body: bytes
@@ -60,8 +57,7 @@ class Answer:
     policy: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """What answers a path; it gets the value of `?q=`, which is empty where there is none.
 
     `local`: on a loopback address, only who asks for one by name gets an answer. A page of somebody
@@ -139,15 +135,14 @@ class HttpServer:
         self._retry_seconds = retry_seconds
         self._ended = threading.Event()
         self._server: Any = None
-        self._why = ""
 
     def start(self) -> None:
         """Begin to serve, or to try."""
-        if not self._bind():
+        if why := self._bind():
             self._log.error(
                 "http does not listen yet",
                 listen=f"{self._host}:{self._port}",
-                detail=self._why,
+                detail=why,
                 hint=f"find who has the address: ss -ltnp 'sport = :{self._port}'",
             )
         threading.Thread(target=self._run, name="http", daemon=True).start()
@@ -155,18 +150,17 @@ class HttpServer:
     def stop(self) -> None:
         """End it; connections that are open end by themselves."""
         self._ended.set()
-        server = self._server
-        if server is None:
+        if self._server is None:
             return
         closed = threading.Event()
 
         def close() -> None:
-            server.close()
+            self._server.close()
             closed.set()
 
         # The loop's thread closes the socket that it waits for, so that another server can start
         # on the same address at once.
-        server.trigger.pull_trigger(close)
+        self._server.trigger.pull_trigger(close)
         closed.wait(_CLOSE_SECONDS)
 
     def _run(self) -> None:
@@ -178,7 +172,8 @@ class HttpServer:
         self._server.run()
         self._server.task_dispatcher.shutdown()
 
-    def _bind(self) -> bool:
+    def _bind(self) -> str:
+        """Bind to the address; return why that is not possible, an empty text where it is."""
         try:
             found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
             server = create_server(
@@ -195,11 +190,10 @@ class HttpServer:
                 asyncore_use_poll=True,
             )
         except OSError as error:
-            self._why = str(error)
-            return False
+            return str(error)
         server.channel_class = _Channel
         self._server = server
-        return True
+        return ""
 
 
 class _ErrorTask(ErrorTask):  # type: ignore[misc]  # published without types

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rotator.core import docker_config
 from rotator.core.errors import DriverError
@@ -22,8 +21,7 @@ READ_SECONDS = 20.0
 """How long one target may take."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadTarget:
+class ReadTarget(NamedTuple):
     """A target to read, and what is recorded of its rotation, with all its registries."""
 
     rotation: str
@@ -44,29 +42,25 @@ def read_targets(targets: Iterable[ReadTarget], each: Each) -> Mapping[tuple[str
     Those of a group are one, by its name.
     """
     every = [one for one in targets if one.target.policy.enabled]
-    answers = each(_read, every, READ_SECONDS)
     found: dict[tuple[str, str], Found] = {}
-    groups: dict[tuple[str, str], dict[str, Found]] = {}
-    for one, answer in zip(every, answers, strict=True):
-        if not isinstance(answer, Found):
-            answer = unread(Failure.of(answer), one.target)  # noqa: PLW2901
+    groups: dict[tuple[str, str], list[tuple[str, Found]]] = {}
+    for one, answer in zip(every, each(_read, every, READ_SECONDS), strict=True):
+        name = one.target.name
+        held = answer if isinstance(answer, Found) else unread(Failure.of(answer), one.target)
         if one.target.group is None:
-            found[one.rotation, one.target.name] = answer
+            found[one.rotation, name] = held
         else:
-            groups.setdefault((one.rotation, one.target.group), {})[one.target.name] = answer
-    return found | {name: _together(members) for name, members in groups.items()}
+            groups.setdefault((one.rotation, one.target.group), []).append((name, held))
+    for group, members in groups.items():
+        differing = sorted((m for m in members if m[1].differs), key=lambda m: not m[1].lacks)
+        found[group] = Found(objects=len(members), differing=tuple(differing))
+    return found
 
 
 def unread(failure: Failure, target: Target, mark: str | None = None) -> Found:
     """Return what is known of a target that could not be read."""
     gone = target.local or not failure.leaves_document
     return Found((), mark, str(failure.reason), failure.detail, failure.hint, gone)
-
-
-def _together(members: Mapping[str, Found]) -> Found:
-    differing = [(name, one) for name, one in members.items() if one.differs]
-    differing.sort(key=lambda one: not one[1].lacks)
-    return Found(objects=len(members), differing=tuple(differing))
 
 
 def _read(asked: ReadTarget) -> Found:
@@ -82,32 +76,25 @@ def _read(asked: ReadTarget) -> Found:
 
 
 def _entries(asked: ReadTarget, held: Held) -> Iterable[EntryFound]:
-    policy = asked.target.policy
+    policy, record = asked.target.policy, asked.record
     wanted = sorted(filter(policy.wants, asked.registries))
     ends = held.mark.expires if held.mark else {}
     if held.withheld or held.text is None:
         entry = "withheld" if held.withheld else "missing"
         return [EntryFound(registry, entry, ends.get(registry)) for registry in wanted]
-    text = held.text.reveal()
+    there: dict[str, str] = {}
+    known: dict[str, tuple[str, ...]] = {}
     if policy.content is not Content.DOCKER_CONFIG:
-        fingerprints = dict.fromkeys(wanted, asked.fingerprint(text))
-        past = asked.record.target(asked.target.name)
+        past = record.target(asked.target.name)
+        there = dict.fromkeys(wanted, asked.fingerprint(held.text.reveal()))
         known = dict.fromkeys(wanted, (past.written, *past.fingerprints))
     else:
-        logins = docker_config.decode(text).logins()
-        fingerprints = {
-            registry: asked.fingerprint(docker_config.login_text(*login))
-            for registry, login in logins.items()
-        }
-        known = {
-            registry: tuple(k.fingerprint for k in asked.record.credentials.get(registry, ()))
-            for registry in wanted
-        }
+        for registry, login in docker_config.decode(held.text.reveal()).logins().items():
+            there[registry] = asked.fingerprint(docker_config.login_text(*login))
+        for registry in wanted:
+            known[registry] = tuple(k.fingerprint for k in record.credentials.get(registry, ()))
     return [
-        EntryFound(
-            registry, _entry(fingerprints.get(registry), known[registry]), ends.get(registry)
-        )
-        for registry in wanted
+        EntryFound(each, _entry(there.get(each), known[each]), ends.get(each)) for each in wanted
     ]
 
 

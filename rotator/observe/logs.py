@@ -8,22 +8,28 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from rotator.observe.bugs import of_exc_info
+from rotator.observe.bugs import without_values
 from rotator.observe.journald import SOCKET, JournaldLogger, as_event, is_journal, with_priority
 from rotator.observe.lean_structlog import structlog
 from rotator.observe.log_line import terminal_line
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import TextIO
 
     from structlog.typing import FilteringBoundLogger
 
     from rotator.config.schema import LogSettings
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+# urllib3: `http://host:80 "GET /path HTTP/1.1" 200 None`.
+_REQUEST = re.compile(r'("[A-Z]+ \S+ HTTP/[0-9.]+" [0-9]{3})')
+_QUERY = re.compile(r"\?[^\s\"]*")
 
 
 def configure(settings: LogSettings, journal: Path = SOCKET) -> FilteringBoundLogger:
@@ -34,7 +40,7 @@ def configure(settings: LogSettings, journal: Path = SOCKET) -> FilteringBoundLo
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         # The default formatters print local variables or an error's own text: secrets, too.
-        structlog.processors.ExceptionRenderer(of_exc_info),
+        structlog.processors.ExceptionRenderer(lambda about: without_values(about[1])),
     ]
     in_journal = is_journal(stream, os.environ)
     if in_journal and settings.format == "auto" and journal.is_socket():
@@ -59,3 +65,25 @@ def _renderer(form: str, *, terminal: bool) -> Any:
         colours = terminal and "NO_COLOR" not in os.environ
         return lambda _, __, event: terminal_line(event, colours=colours)
     return structlog.processors.JSONRenderer()
+
+
+def show_requests(stream: TextIO) -> None:
+    """Print a line for each request from now on: its method, its address, the answer's status.
+
+    Only urllib3's own one-line messages are shown. Headers and bodies hold secrets, and what else
+    the libraries log may quote them.
+    """
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(lambda record: _REQUEST.search(record.getMessage()) is not None)
+    handler.setFormatter(_Line("%(asctime)s request %(message)s"))
+    logger = logging.getLogger("urllib3.connectionpool")
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(handler)
+
+
+class _Line(logging.Formatter):
+    """Leaves out what follows a question mark: a query may hold a token."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return _QUERY.sub("?…", super().format(record))

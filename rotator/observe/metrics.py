@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from rotator.core.ports import Clock
     from rotator.core.report import Report, TargetReport
     from rotator.observe.access_tokens import TokenEnd
-    from rotator.observe.view_model import RotationView, View
+    from rotator.observe.view_model import CredentialView, RotationView, View
+
+    Values = Iterable[tuple[Sequence[str], datetime | float | None]]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -44,6 +46,39 @@ _DRIFT = frozenset({"missing", "edited"})
 _HELD = frozenset({"written", "unchanged"})
 _CURRENT = frozenset({"fetched", "fresh", "kept"})
 
+_OF_ROTATIONS: dict[str, tuple[str, Callable[[RotationView], datetime | float | None]]] = {
+    "rotator_job_safe": (
+        "1 while a job that starts now can pull for longest_job from every target, else 0.",
+        lambda one: one.job_safe,
+    ),
+    "rotator_safe_until_timestamp_seconds": (
+        "Until when a rotation stays job-safe if nothing can be fetched any more.",
+        lambda one: one.safe_until,
+    ),
+    "rotator_next_cycle_timestamp_seconds": (
+        "When the next cycle begins.",
+        lambda one: one.next_at,
+    ),
+    "rotator_last_success_timestamp_seconds": (
+        "When a cycle last ended with everything published and fresh.",
+        lambda one: one.succeeded_at,
+    ),
+}
+_OF_CREDENTIALS: dict[str, tuple[str, Callable[[CredentialView], datetime | None]]] = {
+    "rotator_credential_issued_timestamp_seconds": (
+        "When a credential's life began, as far as is known.",
+        lambda one: one.issued_at,
+    ),
+    "rotator_credential_renewal_timestamp_seconds": (
+        "When a credential will be renewed.",
+        lambda one: one.renew_at,
+    ),
+    "rotator_credential_expiry_timestamp_seconds": (
+        "When a credential ends.",
+        lambda one: one.expires_at,
+    ),
+}
+
 
 class Metrics:
     """Everything that Prometheus gets, from reports, reloads and the status.
@@ -52,52 +87,52 @@ class Metrics:
     """
 
     def __init__(
-        self,
-        status: Callable[[], View],
-        tokens: Callable[[], Sequence[TokenEnd]],
-        clock: Clock,
+        self, status: Callable[[], View], tokens: Callable[[], Sequence[TokenEnd]], clock: Clock
     ) -> None:
         # Else each counter brings a second series, which nobody asked for.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # as published
+        self._status = status
+        self._tokens = tokens
         self._clock = clock
         self._before: dict[str, Report] = {}
+        self._reload_good = True
+        self._reloaded_at = clock()
         self._registry = registry = CollectorRegistry()
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
 
         def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(name, text, labels, registry=registry)
+            return Counter(name, text, ("rotation", *labels), registry=registry)
 
-        def histogram(name: str, text: str, *labels: str) -> Histogram:
-            return Histogram(name, text, labels, buckets=_SECONDS, registry=registry)
+        def histogram(name: str, text: str, label: str) -> Histogram:
+            return Histogram(name, text, ("rotation", label), buckets=_SECONDS, registry=registry)
 
         self._cycles = counter(
-            "rotator_cycles_total", "Cycles that have ended, by outcome.", "rotation", "outcome"
+            "rotator_cycles_total", "Cycles that have ended, by outcome.", "outcome"
         )
         self._cycle_seconds = histogram(
-            "rotator_cycle_duration_seconds", "How long cycles took.", "rotation", "outcome"
+            "rotator_cycle_duration_seconds", "How long cycles took.", "outcome"
         )
         self._fetch_seconds = histogram(
-            "rotator_fetch_duration_seconds", "How long fetches took.", "rotation", "source"
+            "rotator_fetch_duration_seconds", "How long fetches took.", "source"
         )
         self._fetch_errors = counter(
-            "rotator_fetch_errors_total", "Fetches that failed.", "rotation", "source", "reason"
+            "rotator_fetch_errors_total", "Fetches that failed.", "source", "reason"
         )
         self._write_seconds = histogram(
-            "rotator_write_duration_seconds", "How long writes took.", "rotation", "target"
+            "rotator_write_duration_seconds", "How long writes took.", "target"
         )
         self._write_errors = counter(
             "rotator_write_errors_total",
             "Targets that could not be read or written, or were held back.",
-            *("rotation", "target", "reason"),
+            *("target", "reason"),
         )
         self._repairs = counter(
             "rotator_drift_repairs_total",
             "Writes that put back what somebody else had changed or removed.",
-            *("rotation", "target"),
+            "target",
         )
-        self._gauges = _Gauges(status, tokens, clock())
-        registry.register(self._gauges)
+        registry.register(self)
 
     def add(self, report: Report) -> None:
         """Count what a cycle did."""
@@ -121,9 +156,9 @@ class Metrics:
 
     def reloaded(self, good: bool) -> None:  # noqa: FBT001  a listener gets it by position
         """Note that the configuration was read again."""
-        self._gauges.reload_good = good
+        self._reload_good = good
         if good:
-            self._gauges.reloaded_at = self._clock()
+            self._reloaded_at = self._clock()
 
     def exposed(self) -> bytes:
         """Return all metrics in Prometheus' text format, with those of the process."""
@@ -150,141 +185,74 @@ class Metrics:
             for change in target.changes
         )
 
-
-class _Gauges:
-    """Makes the gauges again for each scrape; one without a value is left out."""
-
-    def __init__(
-        self,
-        status: Callable[[], View],
-        tokens: Callable[[], Sequence[TokenEnd]],
-        started_at: datetime,
-    ) -> None:
-        self._status = status
-        self._tokens = tokens
-        self.reload_good = True
-        self.reloaded_at = started_at
-
     def collect(self) -> Iterable[Metric]:
-        """Yield every gauge; called by the library."""
+        """Yield every gauge; the library calls this at each scrape."""
         rotations = self._status().rotations
-        yield from _of_rotations(rotations)
-        yield from _of_credentials(rotations)
+        for name, (text, value) in _OF_ROTATIONS.items():
+            yield _gauge(name, text, "rotation", (((r.name,), value(r)) for r in rotations))
+        yield _gauge(
+            "rotator_health",
+            "1 for the current one: green (job-safe and fresh), amber (needs attention), red.",
+            "rotation health",
+            (
+                ((r.name, str(health)), r.health is health)
+                for r in rotations
+                if r.health is not None
+                for health in Health
+            ),
+        )
+        known = [((r.name, c.registry), c) for r in rotations for c in r.credentials if c.registry]
+        for name, (text, end) in _OF_CREDENTIALS.items():
+            yield _gauge(name, text, "rotation registry", ((at, end(c)) for at, c in known))
+        yield _gauge(
+            "rotator_credential_proof",
+            "1 for what the registry said of the credential last, 0 for the rest.",
+            "rotation registry proof",
+            (
+                ((*at, str(verdict)), c.proof == verdict)
+                for at, c in known
+                if c.proof is not None
+                for verdict in Verdict
+            ),
+        )
         yield _gauge(
             "rotator_target_expiry_timestamp_seconds",
             "When the first of the rotation's entries in a target ends.",
-            ("rotation", "target"),
+            "rotation target",
             (((r.name, t.name), t.expires_at) for r in rotations for t in r.targets),
         )
         yield _gauge(
             "rotator_access_token_expiry_timestamp_seconds",
             "When a token that rotator itself logs in with ends.",
-            ("kind", "name"),
+            "kind name",
             (((token.kind, token.name), token.expires_at) for token in self._tokens()),
         )
         yield _gauge(
             "rotator_config_last_reload_successful",
             "1 if the configuration could be read when it was read last, else 0.",
-            (),
-            [((), self.reload_good)],
+            "",
+            [((), self._reload_good)],
         )
         yield _gauge(
             "rotator_config_last_reload_success_timestamp_seconds",
             "When the configuration in use was read.",
-            (),
-            [((), self.reloaded_at)],
+            "",
+            [((), self._reloaded_at)],
         )
         yield _gauge(
             "rotator_build_info",
             "1, labelled with the versions of rotator and Python.",
-            ("version", "python"),
+            "version python",
             [((__version__, platform.python_version()), 1)],
         )
 
 
-def _of_rotations(rotations: Sequence[RotationView]) -> Iterable[Metric]:
-    label = ("rotation",)
-    yield _gauge(
-        "rotator_job_safe",
-        "1 while a job that starts now can pull for longest_job from every target, else 0.",
-        label,
-        (((r.name,), r.job_safe) for r in rotations),
-    )
-    yield _gauge(
-        "rotator_health",
-        "1 for the current one: green (job-safe and fresh), amber (needs attention), red.",
-        ("rotation", "health"),
-        (
-            ((r.name, str(health)), r.health is health)
-            for r in rotations
-            if r.health is not None
-            for health in Health
-        ),
-    )
-    yield _gauge(
-        "rotator_safe_until_timestamp_seconds",
-        "Until when a rotation stays job-safe if nothing can be fetched any more.",
-        label,
-        (((r.name,), r.safe_until) for r in rotations),
-    )
-    yield _gauge(
-        "rotator_next_cycle_timestamp_seconds",
-        "When the next cycle begins.",
-        label,
-        (((r.name,), r.next_at) for r in rotations),
-    )
-    yield _gauge(
-        "rotator_last_success_timestamp_seconds",
-        "When a cycle last ended with everything published and fresh.",
-        label,
-        (((r.name,), r.succeeded_at) for r in rotations),
-    )
-
-
-def _of_credentials(rotations: Sequence[RotationView]) -> Iterable[Metric]:
-    labels = ("rotation", "registry")
-    known = [(r.name, c) for r in rotations for c in r.credentials if c.registry is not None]
-    yield _gauge(
-        "rotator_credential_issued_timestamp_seconds",
-        "When a credential's life began, as far as is known.",
-        labels,
-        (((name, str(c.registry)), c.issued_at) for name, c in known),
-    )
-    yield _gauge(
-        "rotator_credential_renewal_timestamp_seconds",
-        "When a credential will be renewed.",
-        labels,
-        (((name, str(c.registry)), c.renew_at) for name, c in known),
-    )
-    yield _gauge(
-        "rotator_credential_expiry_timestamp_seconds",
-        "When a credential ends.",
-        labels,
-        (((name, str(c.registry)), c.expires_at) for name, c in known),
-    )
-    yield _gauge(
-        "rotator_credential_proof",
-        "1 for what the registry said of the credential last, 0 for the rest.",
-        (*labels, "proof"),
-        (
-            ((name, str(c.registry), str(verdict)), c.proof == verdict)
-            for name, c in known
-            if c.proof is not None
-            for verdict in Verdict
-        ),
-    )
-
-
-def _gauge(
-    name: str,
-    text: str,
-    labels: Sequence[str],
-    values: Iterable[tuple[Sequence[str], datetime | float | None]],
-) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, text, labels=labels)
+def _gauge(name: str, text: str, labels: str, values: Values) -> GaugeMetricFamily:
+    """Return a gauge; what has no value is left out."""
+    family = GaugeMetricFamily(name, text, labels=labels.split())
     for at, value in values:
-        if isinstance(value, datetime):
-            family.add_metric(at, value.timestamp())
-        elif value is not None:
-            family.add_metric(at, float(value))
+        if value is not None:
+            family.add_metric(
+                at, value.timestamp() if isinstance(value, datetime) else float(value)
+            )
     return family

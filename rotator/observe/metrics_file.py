@@ -47,23 +47,21 @@ def after_run(
     metrics = Metrics(status, AccessTokens(lambda: ran, clock, log).ends, clock)
     for report in reports.values():
         metrics.add(report)
+    if why := write(path, metrics.textfile()):
+        log_failure(path, why, log)
+
+
+def write(path: Path, text: str) -> str | None:
+    """Put the text there, whole or not at all; return why not, None where it is there."""
     try:
-        write(path, metrics.textfile())
+        with atomic_file.directory(path.parent) as opened:
+            atomic_file.write(opened, path.name, text, mode=_MODE, durable=False)
     except OSError as error:
-        log_failure(path, error, log)
+        return str(error)
+    return None
 
 
-def write(path: Path, text: str) -> None:
-    """Put the text there, whole or not at all; raise `OSError` where that fails."""
-    with atomic_file.directory(path.parent) as opened:
-        atomic_file.write(opened, path.name, text, mode=_MODE, durable=False)
-
-
-def log_failure(path: Path, error: OSError, log: FilteringBoundLogger) -> None:
+def log_failure(path: Path, why: str, log: FilteringBoundLogger) -> None:
     """Log why the file was not written: that stops nothing."""
-    log.warning(
-        "metrics file not written",
-        path=str(path),
-        detail=str(error),
-        hint=f"the directory has to be there and writable for us: ls -ld {path.parent}",
-    )
+    hint = f"the directory has to be there and writable for us: ls -ld {path.parent}"
+    log.warning("metrics file not written", path=str(path), detail=why, hint=hint)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rotator.observe import metrics_file, page
 from rotator.observe.access_tokens import AccessTokens
 from rotator.observe.http import Answer, HttpServer, Route, is_loopback
 from rotator.observe.metrics import CONTENT_TYPE, Metrics
-from rotator.observe.repeats import Logged, news
-from rotator.observe.status_json import as_json
+from rotator.observe.report_log import Logged, news
+from rotator.observe.status_json import as_json, fields
 from rotator.observe.view import rotation_view
 from rotator.observe.view_model import RUNNING, RotationView, View
 
@@ -22,13 +22,23 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
-    from rotator.config.schema import Configuration, HttpSettings
+    from rotator.config.schema import Configuration, HttpSettings, RotationSettings
     from rotator.core.ports import Clock
+    from rotator.core.record import Record
     from rotator.core.report import Report
-    from rotator.observe.rotation_state import RotationState
+    from rotator.core.rotation import Rotation
 
 _OK, _UNAVAILABLE = 200, 503
 _TEXT = "text/plain; charset=utf-8"
+
+
+class RotationState(NamedTuple):
+    """One rotation of a daemon: its settings, its drivers, and how its last cycle ended."""
+
+    settings: RotationSettings
+    rotation: Rotation
+    record: Record
+    report: Report | None
 
 
 class Observer:
@@ -85,15 +95,10 @@ class Observer:
 
     def _write(self, path: Path) -> None:
         """Write the metrics file; a failure that lasts is logged once an hour."""
-        failure = None
-        try:
-            metrics_file.write(path, self._metrics.textfile())
-        except OSError as error:
-            failure = error
-        what = None if failure is None else str(failure)
-        because, self._unwritten = news(self._unwritten, what, self._clock())
-        if failure is not None and because is not None:
-            metrics_file.log_failure(path, failure, self._log)
+        why = metrics_file.write(path, self._metrics.textfile())
+        because, self._unwritten = news(self._unwritten, why, self._clock())
+        if why is not None and because is not None:
+            metrics_file.log_failure(path, why, self._log)
 
     def reloaded(self, good: bool) -> None:  # noqa: FBT001  a listener gets it by position
         """Count a reload, and serve as the configuration says now."""
@@ -105,13 +110,9 @@ class Observer:
     def status(self) -> View:
         """Return how the daemon's rotations stand now."""
         now = self._clock()
-        return View(
-            now,
-            RUNNING,
-            tuple(
-                rotation_view(one.settings, one.record, now, one.report) for one in self._states()
-            ),
-        )
+        states = self._states()
+        views = (rotation_view(one.settings, one.record, now, one.report) for one in states)
+        return View(now, RUNNING, tuple(views))
 
     def _routes(self, settings: HttpSettings) -> dict[str, Route]:
         routes = {
@@ -144,20 +145,11 @@ class Observer:
 
 def _reasons(rotation: RotationView) -> dict[str, Any]:
     """Say why a rotation is not job-safe."""
-    return {
-        "name": rotation.name,
-        "outcome": rotation.outcome,
-        "in_cycle": rotation.in_cycle,
-        "reasons": [
-            {
-                "of": names,
-                "reason": failure.reason,
-                "detail": failure.detail,
-                "hint": failure.hint,
-            }
-            for names, failure in rotation.failures()
-        ],
-    }
+    reasons = [
+        {"of": names, **fields(failure, "reason detail hint")}
+        for names, failure in rotation.failures()
+    ]
+    return {**fields(rotation, "name outcome in_cycle"), "reasons": reasons}
 
 
 def _json(document: dict[str, Any], status: int = _OK) -> Answer:

@@ -12,22 +12,19 @@ import platform
 import re
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from msgspec import Struct
+from typing import TYPE_CHECKING, NamedTuple
 
 from rotator import __version__
 from rotator.observe import phrases
 from rotator.observe.times import clock_time
-from rotator.observe.view_model import CredentialView, Health, TargetView
+from rotator.observe.view_model import FINE, Health
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from jinja2 import Template
 
-    from rotator.observe.view_model import FailureView, RotationView, View
+    from rotator.observe.view_model import CredentialView, RotationView, TargetView, View
 
 REFRESH_SECONDS = 30
 
@@ -39,28 +36,18 @@ _ORDER = {Health.RED: 0, Health.AMBER: 1, Health.GREEN: 2, None: 3}
 _ICONS = {Health.RED: "%23c62828", Health.AMBER: "%23d98a00", Health.GREEN: "%232e7d32"}
 
 
-class _Row(Struct, frozen=True):
-    one: CredentialView | TargetView
-    said: str
-    is_credential: bool
-
-
-class _Rows(Struct, frozen=True):
+class _Rows(NamedTuple):
     """The rows of a list, the worst first, and how many more there are."""
 
-    shown: tuple[_Row, ...]
+    shown: Sequence[CredentialView | TargetView]
     left_out: int
     left_out_are: str
 
 
-class _Rotation(Struct, frozen=True):
-    """A rotation with its sentences; `open`: shown in full."""
+class _Rotation(NamedTuple):
+    """A rotation with what is listed of it; `open`: shown in full."""
 
     view: RotationView
-    title: str
-    safety: str
-    cycles: str
-    failures: tuple[tuple[str, FailureView, str], ...]
     credentials: _Rows
     targets: _Rows
     open: bool
@@ -87,10 +74,8 @@ def render(view: View, query: str = "") -> str:
         view=view,
         now=view.at,
         query=query.strip(),
-        headline=phrases.headline(view),
-        daemon=phrases.daemon(view),
-        rotations=[_rotation(one, view.at, wanted, few=len(chosen) <= 1) for one in chosen],
-        signs=phrases.SIGNS,
+        phrases=phrases,
+        rotations=[_rotation(one, wanted, few=len(chosen) <= 1) for one in chosen],
         icon=_ICONS[view.health],
         host=platform.node(),
         version=__version__,
@@ -117,34 +102,19 @@ def _names(rotation: RotationView) -> str:
     return "\n".join((rotation.name, *credentials, *targets)).casefold()
 
 
-def _rotation(rotation: RotationView, now: datetime, wanted: str, *, few: bool) -> _Rotation:
+def _rotation(rotation: RotationView, wanted: str, *, few: bool) -> _Rotation:
     found = "" if wanted in rotation.name.casefold() else wanted
+    opened = few or bool(wanted) or rotation.health not in FINE
     return _Rotation(
-        view=rotation,
-        title=phrases.title(rotation),
-        safety=phrases.safety(rotation, now),
-        cycles=phrases.cycles(rotation, now),
-        failures=tuple(
-            (names, failure, phrases.history(failure, now))
-            for names, failure in rotation.failures()
-        ),
-        credentials=_rows(rotation.credentials, now, found),
-        targets=_rows(rotation.targets, now, found),
-        open=few or bool(wanted) or rotation.health in {Health.RED, Health.AMBER},
+        rotation, _rows(rotation.credentials, found), _rows(rotation.targets, found), opened
     )
 
 
-def _rows(them: Sequence[Any], now: datetime, wanted: str) -> _Rows:
+def _rows(them: Sequence[CredentialView | TargetView], wanted: str) -> _Rows:
     """Return the rows with `wanted` in their name, the worst first."""
     chosen = [one for one in them if wanted in one.name.casefold()]
     chosen.sort(key=lambda one: _ORDER[one.health])  # in the configuration's order otherwise
     shown, others = chosen[:MOST_ROWS], chosen[MOST_ROWS:]
-    fine = all(one.health in {Health.GREEN, None} for one in others)
-    rows = (
-        _Row(one, ", ".join(phrases.credential(one, now)), is_credential=True)
-        if isinstance(one, CredentialView)
-        else _Row(one, ", ".join(phrases.target(one, now)), is_credential=False)
-        for one in shown
-    )
+    fine = all(one.health in FINE for one in others)
     rest = "all as they should be" if fine else "some of which need attention"
-    return _Rows(tuple(rows), len(others), rest)
+    return _Rows(shown, len(others), rest)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from rotator.core.candidate import FOREVER
 from rotator.observe.times import clock_time, duration_text, relative
-from rotator.observe.view_model import RUNNING, STOPPED, Health
+from rotator.observe.view_model import RUNNING, STOPPED, UNKNOWN, Health
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    from rotator.core.report import Report
     from rotator.observe.view_model import (
         CredentialView,
         FailureView,
@@ -50,12 +51,12 @@ def _names(rotations: tuple[RotationView, ...]) -> str:
 
 def daemon(view: View) -> str:
     """Return what is known of the daemon."""
-    when = clock_time(view.at)
-    if view.daemon == RUNNING:
-        return f"{when}: the daemon is running."
-    if view.daemon == STOPPED:
-        return f"{when}: no daemon is running; this is what the journal holds."
-    return f"{when}: nobody can say whether a daemon is running; this is what the journal holds."
+    said = {
+        RUNNING: "the daemon is running.",
+        STOPPED: "no daemon is running; this is what the journal holds.",
+        UNKNOWN: "nobody can say whether a daemon is running; this is what the journal holds.",
+    }
+    return f"{clock_time(view.at)}: {said[view.daemon]}"
 
 
 def title(rotation: RotationView) -> str:
@@ -185,8 +186,8 @@ def _found_in_many(one: Found, objects: int) -> list[str]:
     differ = len(one.differing)
     said = [f"now: {objects - differ} of {objects} objects as published"]
     for name, inner in one.differing[:_MOST_NAMED]:
-        said += [f"{name}: {line}" if number == 0 else line
-                 for number, line in enumerate(found(inner))]  # fmt: skip
+        first, *others = found(inner)
+        said += [f"{name}: {first}", *others]
     return [*said, *([f"and {differ - _MOST_NAMED} more"] if differ > _MOST_NAMED else [])]
 
 
@@ -203,3 +204,23 @@ def lines(rotation: RotationView, now: datetime) -> Iterator[str]:
     for note in rotation.notes:
         yield f"  Note: {note}"
     yield f"  {safety(rotation, now)}"
+
+
+def sentence(reports: Sequence[Report], now: datetime) -> str:
+    """Return in one sentence how the rotations are and what comes next."""
+    if not reports:
+        return "starting: the first cycles are running"
+    unsafe = [one.name for one in reports if not one.job_safe and one.outcome != "paused"]
+    troubled = [one.name for one in reports if one.outcome in {"partial", "failed"}]
+    count = f"{len(reports)} rotation{'s' if len(reports) > 1 else ''}"
+    if unsafe:
+        state = f"NOT job-safe: {', '.join(unsafe)}; what to do: rotator status"
+    elif troubled:
+        state = f"{count}, job-safe, but not all fresh: {', '.join(troubled)}; see rotator status"
+    else:
+        state = f"{count}, all fresh and job-safe"
+    coming = min(
+        ((max(one.next_at, now), one.name) for one in reports if one.next_at is not None),
+        default=None,
+    )
+    return state if coming is None else f"{state}; next: {coming[1]} {relative(coming[0], now)}"

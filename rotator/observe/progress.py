@@ -31,6 +31,7 @@ Answer = TypeVar("Answer")
 _QUIET_SECONDS = 0.3
 _REFRESHES = 8
 _NAMED = 2
+_LISTED = 5
 
 
 class Step(Struct, frozen=True):
@@ -39,7 +40,7 @@ class Step(Struct, frozen=True):
     name: str
     waits_for: tuple[str, ...]
     since: float
-    done: tuple[str, ...]
+    done: int
     total: int
 
     def line(self, now: float) -> str:
@@ -48,7 +49,7 @@ class Step(Struct, frozen=True):
         more = len(self.waits_for) - _NAMED
         if more > 0:
             names += f" and {more} more"
-        count = f" {len(self.done)} of {self.total}," if self.total > 1 else ""
+        count = f" {self.done} of {self.total}," if self.total > 1 else ""
         return f"{self.name}{count} waiting for {names}, {int(now - self.since)} s"
 
 
@@ -95,61 +96,48 @@ class Progress:
     def steps(self) -> list[Step]:
         """Return the steps in which something runs, in the order in which they began."""
         with self._lock:
-            return [self._step(name, parts) for name, parts in self._running.items() if parts]
-
-    def _step(self, name: str, parts: dict[str, float]) -> Step:
-        done = tuple(self._done.get(name, ()))
-        total = max(self._expected.get(name, 0), len(parts) + len(done))
-        return Step(name, tuple(parts), min(parts.values()), done, total)
+            found = []
+            for name, parts in self._running.items():
+                done = len(self._done.get(name, ()))
+                total = max(self._expected.get(name, 0), len(parts) + done)
+                if parts:
+                    found.append(Step(name, tuple(parts), min(parts.values()), done, total))
+            return found
 
     def summary(self) -> str:
         """Return what was done and what was under way, for who has pressed Ctrl-C."""
         with self._lock:
-            done = [f"{name} {', '.join(_few(parts))}" for name, parts in self._done.items()]
-            running = [
-                f"{name} {', '.join(_few(list(parts)))}"
-                for name, parts in self._running.items()
-                if parts
-            ]
+            done = [f"{name} {_few(parts)}" for name, parts in self._done.items()]
+            running = [f"{name} {_few([*parts])}" for name, parts in self._running.items() if parts]
         said = f"done: {'; '.join(done)}" if done else "nothing was done yet"
         return f"{said}. Not ended: {'; '.join(running)}" if running else said
 
 
-def _few(parts: list[str], most: int = 5) -> list[str]:
-    more = len(parts) - most
-    return [*parts[:most], f"{more} more"] if more > 0 else parts
+def _few(parts: list[str]) -> str:
+    more = len(parts) - _LISTED
+    return ", ".join([*parts[:_LISTED], *([f"{more} more"] if more > 0 else [])])
 
 
-class WatchedEach:
-    """An `Each` that notes each call as a part of a step.
+def watched(
+    each: Each, progress: Progress, step: Callable[[Any], str], detail: Callable[[Any], str]
+) -> Each:
+    """Return an `Each` that notes each call as a part of a step.
 
     `step` gives the name of an item's step, `detail` that of the item.
     """
 
-    def __init__(
-        self,
-        each: Each,
-        progress: Progress,
-        step: Callable[[Any], str],
-        detail: Callable[[Any], str],
-    ) -> None:
-        self._each = each
-        self._progress = progress
-        self._step = step
-        self._detail = detail
-
-    def __call__(
-        self, call: Callable[[Item], Answer], items: Sequence[Item], seconds: float
+    def fan_out(
+        call: Callable[[Item], Answer], items: Sequence[Item], seconds: float
     ) -> list[Answer | Exception]:
-        """Call it on each item, as the `Each` inside does."""
-
-        def watched(item: Item) -> Answer:
-            with self._progress.step(self._step(item), self._detail(item)):
+        def noted(item: Item) -> Answer:
+            with progress.step(step(item), detail(item)):
                 return call(item)
 
         if items:
-            self._progress.expect(self._step(items[0]), len(items))
-        return self._each(watched, items, seconds)
+            progress.expect(step(items[0]), len(items))
+        return each(noted, items, seconds)
+
+    return fan_out
 
 
 def cycle_each(each: Each, progress: Progress, rotation: str) -> Each:
@@ -168,7 +156,7 @@ def cycle_each(each: Each, progress: Progress, rotation: str) -> Each:
             return "write" if progress.has_ended("read", detail(item)) else "read"
         return "retire"
 
-    return WatchedEach(each, progress, step, detail)
+    return watched(each, progress, step, detail)
 
 
 @contextmanager

@@ -1,13 +1,22 @@
-"""Writes what cycles did into the log: changes, failures, notes, how they ended."""
+"""Writes what cycles did into the log: changes, failures, notes, how they ended.
+
+A daemon tries again every few seconds, and each try would be a line among which nobody found the
+others. So a failure is logged when it begins, when it changes, once an hour, and when it ends.
+"""
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+from enum import StrEnum
 from threading import RLock
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from rotator.core.failure import Failure
 from rotator.core.report import GOOD_CREDENTIAL, iso
-from rotator.observe.repeats import HOUR, Logged, News, news, without_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -21,11 +30,34 @@ if TYPE_CHECKING:
 _TARGET_EVENTS = {"read": "read failed", "plan": "held back", "write": "write failed"}
 """The event of a target's failure, by the step of the cycle that failed."""
 
+HOUR = timedelta(hours=1)
+
+# What differs from try to try without being another failure: times, ports, numbers of requests.
+_VARIES = re.compile(r"\b(?=[0-9a-f-]*\d)[0-9a-f-]{6,}\b|\d+")
+
+
+class News(StrEnum):
+    """Why a failure is logged now."""
+
+    BEGAN = "began"
+    CHANGED = "changed"
+    LASTS = "lasts"
+    ENDED = "ended"
+
+
+class Logged(Struct, frozen=True):
+    """A failure that lasts: what it is, since when, when it was logged last, how often it came."""
+
+    what: str
+    since: datetime
+    at: datetime
+    count: int = 1
+
 
 class ReportLog:
     """Logs each cycle's report; the cycles of several rotations end in threads of their own.
 
-    `clock`: a daemon's, where what lasts is not logged at each try (`repeats`); without one all is.
+    `clock`: a daemon's, where what lasts is not logged at each try (`news`); without one all is.
     """
 
     def __init__(self, log: FilteringBoundLogger, clock: Clock | None = None) -> None:
@@ -38,7 +70,17 @@ class ReportLog:
     def write(self, report: Report) -> None:
         """Log what a cycle did."""
         with self._lock:
-            self._write(report)
+            self._outcomes(report)
+        quiet = report.outcome in {"fresh", "paused"}
+        (self._log.debug if quiet else self._log.info)(
+            "cycle ended",
+            rotation=report.name,
+            outcome=report.outcome,
+            job_safe=report.job_safe,
+            safe_until=iso(report.safe_until),
+            next_at=iso(report.next_at),
+            seconds=round(report.duration_seconds, 3),
+        )
 
     def crashed(self, rotation: str, error: BaseException) -> None:
         """Log that a cycle ended by a bug, without a report."""
@@ -54,7 +96,7 @@ class ReportLog:
             at = iso(retry_at)
             self._log.warning("cycle put off", rotation=rotation, detail=why, retry_at=at)
 
-    def _write(self, report: Report) -> None:
+    def _outcomes(self, report: Report) -> None:
         name = report.name
         if self._clock is not None:
             now = self._clock()
@@ -68,16 +110,6 @@ class ReportLog:
         for target in report.targets:
             self._target(name, target)
         self._noted(name, report.notes)
-        quiet = report.outcome in {"fresh", "paused"}
-        (self._log.debug if quiet else self._log.info)(
-            "cycle ended",
-            rotation=name,
-            outcome=report.outcome,
-            job_safe=report.job_safe,
-            safe_until=iso(report.safe_until),
-            next_at=iso(report.next_at),
-            seconds=round(report.duration_seconds, 3),
-        )
 
     def _credential(self, rotation: str, one: CredentialReport, failing: Collection[str]) -> None:
         """Log why a credential is not published, unless that is its source's failure."""
@@ -146,3 +178,28 @@ class ReportLog:
                 self._log.warning("noticed", rotation=rotation, note=note, **about)
             if self._clock is not None:
                 self._notes[key] = self._clock()
+
+
+def news(last: Logged | None, what: str | None, now: datetime) -> tuple[News | None, Logged | None]:
+    """Return why to log a failure, None where not, and what to remember of it.
+
+    `last`: what was remembered before. `what`: the failure's reason and detail, None where all is
+    well again.
+    """
+    if what is None:
+        return (None if last is None else News.ENDED), None
+    what = without_numbers(what)
+    if last is None:
+        return News.BEGAN, Logged(what, now, now)
+    again = replace(last, count=last.count + 1)
+    if what != last.what:
+        return News.CHANGED, replace(again, what=what, at=now)
+    # A clock that was set back must not silence it for longer.
+    if not timedelta(0) <= now - last.at < HOUR:
+        return News.LASTS, replace(again, at=now)
+    return None, again
+
+
+def without_numbers(text: str) -> str:
+    """Return a text without what may differ from one try to the next."""
+    return _VARIES.sub("#", text)

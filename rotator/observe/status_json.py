@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rotator.core.report import iso
@@ -12,37 +13,24 @@ if TYPE_CHECKING:
 
 def as_json(view: View) -> dict[str, Any]:
     """Return the document; its names are those of a cycle's report, and more."""
-    return {
-        "at": iso(view.at),
-        "daemon": view.daemon,
-        "health": view.health,
-        "rotations": [_rotation_json(rotation) for rotation in view.rotations],
-    }
+    rotations = [_rotation_json(rotation) for rotation in view.rotations]
+    return {**fields(view, "at daemon health"), "rotations": rotations}
+
+
+def fields(one: object, names: str) -> dict[str, Any]:
+    """Return the fields with these names as JSON has them."""
+    values = {name: getattr(one, name) for name in names.split()}
+    return {name: iso(v) if isinstance(v, datetime) else v for name, v in values.items()}
 
 
 def _rotation_json(rotation: RotationView) -> dict[str, Any]:
     return {
-        "name": rotation.name,
-        "outcome": rotation.outcome,
-        "health": rotation.health,
-        "in_cycle": rotation.in_cycle,
-        "job_safe": rotation.job_safe,
-        "safe_until": iso(rotation.safe_until),
+        **fields(rotation, "name outcome health in_cycle job_safe safe_until started_at ended_at"),
+        **fields(rotation, "succeeded_at next_at"),
         "longest_job_seconds": rotation.longest_job,
-        "started_at": iso(rotation.started_at),
-        "ended_at": iso(rotation.ended_at),
-        "succeeded_at": iso(rotation.succeeded_at),
-        "next_at": iso(rotation.next_at),
         "credentials": [
             {
-                "registry": c.registry,
-                "source": c.source,
-                "outcome": c.outcome,
-                "health": c.health,
-                "proof": c.proof,
-                "issued_at": iso(c.issued_at),
-                "renew_at": iso(c.renew_at),
-                "expires_at": iso(c.expires_at),
+                **fields(c, "registry source outcome health proof issued_at renew_at expires_at"),
                 "fingerprint": c.fingerprint,
                 **_failure_json(c.failure),
             }
@@ -50,14 +38,9 @@ def _rotation_json(rotation: RotationView) -> dict[str, Any]:
         ],
         "targets": [
             {
-                "name": t.name,
-                "outcome": t.outcome,
-                "health": t.health,
-                "expires_at": iso(t.expires_at),
-                "written_at": iso(t.written_at),
-                "fingerprint": t.fingerprint,
+                **fields(t, "name outcome health expires_at written_at fingerprint"),
                 **_failure_json(t.failure),
-                **({} if t.objects is None else {"objects": t.objects, "failing": t.failing}),
+                **({} if t.objects is None else fields(t, "objects failing")),
                 **({} if t.found is None else {"live": _found_json(t.found)}),
             }
             for t in rotation.targets
@@ -78,22 +61,9 @@ def _failure_json(failure: FailureView | None) -> dict[str, Any]:
 
 
 def _found_json(found: Found) -> dict[str, Any]:
-    many = (
-        {}
-        if found.objects is None
-        else {
-            "objects": found.objects,
-            "differing": [{"name": name, **_found_json(one)} for name, one in found.differing],
-        }
-    )
+    differing = [{"name": name, **_found_json(one)} for name, one in found.differing]
     return {
-        **many,
-        "mark": found.mark,
-        "entries": [
-            {"registry": e.registry, "entry": e.entry, "expires_at": iso(e.expires_at)}
-            for e in found.entries
-        ],
-        "reason": found.reason,
-        "detail": found.detail,
-        "hint": found.hint,
+        **({} if found.objects is None else {"objects": found.objects, "differing": differing}),
+        **fields(found, "mark reason detail hint"),
+        "entries": [fields(entry, "registry entry expires_at") for entry in found.entries],
     }

@@ -7,17 +7,15 @@ pipe, where there is none.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from rotator.observe import phrases
-from rotator.observe.view_model import Health
+from rotator.observe.view_model import FINE, Health
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,26 +27,15 @@ if TYPE_CHECKING:
 
 _BAR = 24
 _INDENT = 2
+_UNLIMITED = 10_000
 _STYLES = {Health.GREEN: "green", Health.AMBER: "yellow", Health.RED: "bold red", None: ""}
 
 
-@dataclass(frozen=True, slots=True)
-class _Glyphs:
-    signs: dict[Health | None, str]
-    target: str
-    spent: str
-    left: str
-    renewal: str
+_TARGET, _SPENT, _LEFT, _RENEWAL = "→█░◆"
+_IN_ASCII = str.maketrans("✓✗·→█░◆", "+X->#.|")
 
 
-_UNICODE = _Glyphs(phrases.SIGNS, "→", "█", "░", "◆")
-_ASCII = _Glyphs(
-    {Health.GREEN: "+", Health.AMBER: "!", Health.RED: "X", None: "-"}, ">", "#", ".", "|"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     """A line of the table: a credential or a target."""
 
     sign: Text
@@ -63,7 +50,7 @@ def show(view: View, console: Console | None = None, *, quiet: bool = False) -> 
     `quiet`: only the rotations that are not green.
     """
     console = console or Console(highlight=False)
-    rotations = [r for r in view.rotations if not quiet or r.health not in {Health.GREEN, None}]
+    rotations = [r for r in view.rotations if not quiet or r.health not in FINE]
     if not quiet:
         style = "" if view.daemon == "running" else "yellow"
         console.print(Text(phrases.daemon(view), style=style))
@@ -76,55 +63,52 @@ def show_rotations(
 ) -> None:
     """Print rotations one below the other."""
     console = console or Console(highlight=False)
-    with without_blanks(console):
-        _print(rotations, now, console)
+    entries = [_entries(rotation, now) for rotation in rotations]
+    tables = [_indented(_wide(some)) for some in entries]
+    # What it would take without a limit; a measure is else the terminal's width at the most.
+    options = console.options.update(max_width=_UNLIMITED)
+    wide = all(console.measure(t, options=options).maximum <= console.width for t in tables)
+    with fitting(console):
+        for number, rotation in enumerate(rotations):
+            if number:
+                console.print()
+            console.print(_title(rotation))
+            sentences = (phrases.safety(rotation, now), phrases.cycles(rotation, now))
+            # A cycle that has just ended needs no word of when it was.
+            shown = sentences if rotation.longest_job is not None else sentences[:1]
+            console.print(_indented(*(Text(sentence) for sentence in shown if sentence)))
+            console.print()
+            console.print(tables[number] if wide else _indented(_narrow(entries[number])))
+            notes = (Text(f"Note: {note}") for note in rotation.notes)
+            for text in (*_failures(rotation, now), *notes):
+                console.print()
+                console.print(_indented(text))
+        if any(one.life for some in entries for one in some):
+            legend = f"{_SPENT} life that is over   {_LEFT} life that is left   {_RENEWAL} renewal"
+            console.print(Text(f"\n{legend}", style="dim"))
 
 
 @contextmanager
-def without_blanks(console: Console) -> Iterator[None]:
-    """Print the block's output; in a pipe no line ends in blanks: it is pasted into a ticket."""
-    if console.is_terminal:
+def fitting(console: Console) -> Iterator[None]:
+    """Print the block's output as the console takes it.
+
+    In a pipe no line ends in blanks: it is pasted into a ticket. Without Unicode there are other
+    signs.
+    """
+    only_ascii = console.options.ascii_only
+    if console.is_terminal and not only_ascii:
         yield
         return
     with console.capture() as captured:
         yield
-    console.file.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
-
-
-def _print(rotations: Sequence[RotationView], now: datetime, console: Console) -> None:
-    drawing = _Drawing(now, _ASCII if console.options.ascii_only else _UNICODE)
-    entries = [drawing.entries(rotation) for rotation in rotations]
-    wide = all(_width(some) <= console.width for some in entries)
-    for number, (rotation, some) in enumerate(zip(rotations, entries, strict=True)):
-        if number:
-            console.print()
-        console.print(drawing.title(rotation))
-        sentences = (phrases.safety(rotation, now), phrases.cycles(rotation, now))
-        # A cycle that has just ended needs no word of when it was.
-        shown = sentences if rotation.longest_job is not None else sentences[:1]
-        console.print(_indented(*(Text(sentence) for sentence in shown if sentence)))
-        console.print()
-        console.print(_indented(_wide(some) if wide else _narrow(some)))
-        notes = (Text(f"Note: {note}") for note in rotation.notes)
-        for text in (*drawing.failures(rotation), *notes):
-            console.print()
-            console.print(_indented(text))
-    if any(one.life for some in entries for one in some):
-        console.print(drawing.legend())
-
-
-def _width(entries: list[_Entry]) -> int:
-    texts = [
-        (one.name, one.life.plain, line) for one in entries for line in one.text.plain.split("\n")
-    ]
-    widths = [max(map(cell_len, column)) for column in zip(*texts, strict=True)]
-    return _INDENT + 5 + sum(widths) + 2 * (len(widths) - 1)
+    text = captured.get().translate(_IN_ASCII) if only_ascii else captured.get()
+    console.file.writelines(f"{line.rstrip()}\n" for line in text.splitlines())
 
 
 def _wide(entries: list[_Entry]) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     for one in entries:
-        table.add_row(one.sign, one.name, one.life, one.text)
+        table.add_row(*one)
     return table
 
 
@@ -143,78 +127,71 @@ def _indented(*lines: RenderableType) -> Padding:
     return Padding(Group(*lines), (0, 0, 0, _INDENT), expand=False)
 
 
-class _Drawing:
-    """Puts sentences and bars into rich's texts."""
+def _title(rotation: RotationView) -> Text:
+    style = f"bold {_STYLES[rotation.health]}" if rotation.health else "yellow"
+    return Text.assemble(
+        _sign(rotation.health),
+        " ",
+        (rotation.name, "bold"),
+        ": ",
+        (phrases.title(rotation), style),
+    )
 
-    def __init__(self, now: datetime, glyphs: _Glyphs) -> None:
-        self._now = now
-        self._glyphs = glyphs
 
-    def title(self, rotation: RotationView) -> Text:
-        style = f"bold {_STYLES[rotation.health]}" if rotation.health else "yellow"
-        return Text.assemble(
-            self._sign(rotation.health),
-            " ",
-            (rotation.name, "bold"),
-            ": ",
-            (phrases.title(rotation), style),
+def _entries(rotation: RotationView, now: datetime) -> list[_Entry]:
+    entries = [
+        _Entry(
+            _sign(one.health),
+            one.name,
+            _life(one, now),
+            _said(phrases.credential(one, now), one.health),
+        )
+        for one in rotation.credentials
+    ]
+    for place in rotation.targets:
+        sign = Text.assemble(_sign(place.health), " ", _TARGET)
+        text = _said(phrases.target(place, now), place.health)
+        entries.append(_Entry(sign, place.title, Text(), text))
+        if place.found is not None:
+            lines = phrases.found(place.found)
+            style = "yellow" if place.found.differs else ""
+            text = Text("\n".join(lines), style="bold red" if place.found.reason else style)
+            entries.append(_Entry(Text(), "", Text(), text))
+    return entries
+
+
+def _failures(rotation: RotationView, now: datetime) -> Iterable[Text]:
+    for names, failure in rotation.failures():
+        history = phrases.history(failure, now)
+        yield Text.assemble(
+            (f"{names}: {failure.reason}", _STYLES[rotation.health]),
+            f"\n{failure.detail}",
+            f"\n{history}" if history else "",
+            ("\nTo do: ", "bold"),
+            failure.hint,
         )
 
-    def entries(self, rotation: RotationView) -> list[_Entry]:
-        entries = [
-            _Entry(
-                self._sign(one.health),
-                one.name,
-                self._life(one),
-                self._said(phrases.credential(one, self._now), one.health),
-            )
-            for one in rotation.credentials
-        ]
-        for place in rotation.targets:
-            sign = Text.assemble(self._sign(place.health), " ", self._glyphs.target)
-            text = self._said(phrases.target(place, self._now), place.health)
-            entries.append(_Entry(sign, place.title, Text(), text))
-            if place.found is not None:
-                lines = phrases.found(place.found)
-                style = "yellow" if place.found.differs else ""
-                text = Text("\n".join(lines), style="bold red" if place.found.reason else style)
-                entries.append(_Entry(Text(), "", Text(), text))
-        return entries
 
-    def failures(self, rotation: RotationView) -> Iterable[Text]:
-        for names, failure in rotation.failures():
-            history = phrases.history(failure, self._now)
-            yield Text.assemble(
-                (f"{names}: {failure.reason}", _STYLES[rotation.health]),
-                f"\n{failure.detail}",
-                f"\n{history}" if history else "",
-                ("\nTo do: ", "bold"),
-                failure.hint,
-            )
+def _sign(health: Health | None) -> Text:
+    return Text(phrases.SIGNS[health], style=_STYLES[health])
 
-    def legend(self) -> Text:
-        g = self._glyphs
-        text = f"\n{g.spent} life that is over   {g.left} life that is left   {g.renewal} renewal"
-        return Text(text, style="dim")
 
-    def _sign(self, health: Health | None) -> Text:
-        return Text(self._glyphs.signs[health], style=_STYLES[health])
+def _said(said: list[str], health: Health | None) -> Text:
+    style = "" if health in FINE else _STYLES[health]
+    return Text(", ".join(said), style=style)
 
-    def _said(self, said: list[str], health: Health | None) -> Text:
-        style = "" if health in {Health.GREEN, None} else _STYLES[health]
-        return Text(", ".join(said), style=style)
 
-    def _life(self, credential: CredentialView) -> Text:
-        shares = credential.shares(self._now)
-        if shares is None:
-            return Text()
-        spent, renewal = shares
-        cells = round(spent * _BAR)
-        bar = Text.assemble(
-            (self._glyphs.spent * cells, _STYLES[credential.health]),
-            (self._glyphs.left * (_BAR - cells), "dim"),
-        )
-        if renewal is None:
-            return bar
-        at = min(int(renewal * _BAR), _BAR - 1)
-        return Text.assemble(bar[:at], (self._glyphs.renewal, "bold"), bar[at + 1 :])
+def _life(credential: CredentialView, now: datetime) -> Text:
+    shares = credential.shares(now)
+    if shares is None:
+        return Text()
+    spent, renewal = shares
+    cells = round(spent * _BAR)
+    bar = Text.assemble(
+        (_SPENT * cells, _STYLES[credential.health]),
+        (_LEFT * (_BAR - cells), "dim"),
+    )
+    if renewal is None:
+        return bar
+    at = min(int(renewal * _BAR), _BAR - 1)
+    return Text.assemble(bar[:at], (_RENEWAL, "bold"), bar[at + 1 :])

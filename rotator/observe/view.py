@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from rotator.core.candidate import FOREVER
-from rotator.core.report import GOOD_CREDENTIAL, GOOD_TARGET
+from rotator.core.report import GOOD_CREDENTIAL, GOOD_TARGET, all_notes
 from rotator.observe.view_model import (
+    FINE,
     CredentialView,
     FailureView,
     Health,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rotator.config.schema import RotationSettings
-    from rotator.config.target_common import TargetSettings
     from rotator.core.failure import Failure
     from rotator.core.record import FailureRecord, Record, TargetRecord
     from rotator.core.report import Report
@@ -73,16 +73,14 @@ def with_found(
     view: RotationView, found: Mapping[tuple[str, str], Found], now: datetime
 ) -> RotationView:
     """Return the view with what its targets hold now, by the names of rotation and target."""
-    targets = tuple(_found(one, found.get((view.name, one.name))) for one in view.targets)
-    view = replace(view, targets=targets)
-    if any(one.found is not None and one.found.lacks for one in targets):
-        view = replace(view, job_safe=False, safe_until=None)
-    return _judged(view, now)
-
-
-def _found(one: TargetView, found: Found | None) -> TargetView:
-    end = None if found is not None and found.lacks else one.end
-    return replace(one, found=found, end=end)
+    targets = []
+    for one in view.targets:
+        there = found.get((view.name, one.name))
+        lacks = there is not None and there.lacks
+        targets.append(replace(one, found=there, end=None if lacks else one.end))
+        if lacks:
+            view = replace(view, job_safe=False, safe_until=None)
+    return _judged(replace(view, targets=tuple(targets)), now)
 
 
 def report_view(report: Report, now: datetime) -> RotationView:
@@ -111,7 +109,7 @@ def report_view(report: Report, now: datetime) -> RotationView:
             for one in report.credentials
         ),
         targets=tuple(_reported_targets(report)),
-        notes=_notes(report),
+        notes=all_notes(report.notes, report.targets),
     )
     return _judged(view, now)
 
@@ -154,32 +152,38 @@ def _credentials(
 def _targets(settings: RotationSettings, record: Record) -> Iterable[TargetView]:
     """Yield every target; one that stands for many as one, and its worst by name."""
     for target in settings.targets:
-        name = target.target_name
+        on, name = settings.enabled and target.enabled, target.target_name
         members = [
-            _target(target, settings, past, member)
+            _target(member, past, on=on)
             for member, past in record.targets.items()
             if past.group == name
         ]
-        own = _target(target, settings, record.target(name), name)
-        if not members:
-            yield own
-            continue
-        whole, *failing = _together(name, members)
+        own = _target(name, record.target(name), on=on)
+        whole, *failing = _together(name, members) if members else (own,)
         if own.failure is not None:  # its members could not be found
             whole = replace(whole, outcome=own.outcome, failure=own.failure)
         yield from (whole, *failing)
+
+
+def _target(name: str, past: TargetRecord, *, on: bool) -> TargetView:
+    # A read that came too soon after a write said nothing else than the write.
+    outcome = "written" if past.outcome == "stale" else past.outcome or None
+    return TargetView(
+        name=name,
+        outcome=outcome if on else "paused",
+        end=past.end,
+        written_at=past.written_at,
+        fingerprint=past.written or None,
+        failure=_recorded(past.failure),
+    )
 
 
 def _reported_targets(report: Report) -> Iterable[TargetView]:
     """Yield every target of a report; one that stands for many as one, and its worst by name."""
     groups: dict[str, list[TargetView]] = {}
     for one in report.targets:
-        view = TargetView(
-            name=one.name,
-            outcome=one.outcome,
-            end=one.expires_at or (FOREVER if one.outcome in GOOD_TARGET else None),
-            failure=_reported(one.failure),
-        )
+        end = one.expires_at or (FOREVER if one.outcome in GOOD_TARGET else None)
+        view = TargetView(one.name, one.outcome, end, failure=_reported(one.failure))
         if one.group is None:
             yield view
         else:
@@ -200,64 +204,30 @@ def _badness(one: TargetView) -> tuple[bool, bool, float]:
     return one.failure is not None, one.end is None, -end
 
 
-def _target(
-    target: TargetSettings, settings: RotationSettings, past: TargetRecord, name: str
-) -> TargetView:
-    if not (settings.enabled and target.enabled):
-        outcome: str | None = "paused"
-    else:
-        # A read that came too soon after a write said nothing else than the write.
-        outcome = "written" if past.outcome == "stale" else past.outcome or None
-    return TargetView(
-        name=name,
-        outcome=outcome,
-        end=past.end,
-        written_at=past.written_at,
-        fingerprint=past.written or None,
-        failure=_recorded(past.failure),
-    )
-
-
 def _completed(view: RotationView, report: Report) -> RotationView:
     """Return the view with what only the report of its last cycle says."""
     reported = {(one.source, one.registry): one for one in report.credentials}
-    credentials = []
-    for one in view.credentials:
-        found = reported.get((one.source, one.registry))
-        if found is None:
-            credentials.append(one)
-            continue
-        # One that has ended since is no longer what the cycle said of it.
-        outcome = one.outcome if one.outcome == "failed" else found.outcome
-        credentials.append(replace(one, outcome=outcome, proof=found.proof))
+    credentials = list(view.credentials)
+    for at, one in enumerate(credentials):
+        if found := reported.get((one.source, one.registry)):
+            # One that has ended since is no longer what the cycle said of it.
+            outcome = one.outcome if one.outcome == "failed" else found.outcome
+            credentials[at] = replace(one, outcome=outcome, proof=found.proof)
     return replace(view, credentials=tuple(credentials))
-
-
-def _notes(report: Report) -> tuple[str, ...]:
-    notes = (*report.notes, *(note for target in report.targets for note in target.notes))
-    return tuple(dict.fromkeys(notes))
 
 
 def _judged(view: RotationView, now: datetime) -> RotationView:
     """Return the view with the health of all of it, in which nothing contradicts `job_safe`."""
+    if view.outcome == "paused":
+        return view
     worst = Health.AMBER if view.job_safe else Health.RED
-    paused = view.outcome == "paused"
     credentials = tuple(
-        replace(one, health=None if paused else _credential_health(one, now, worst))
-        for one in view.credentials
+        replace(one, health=_credential_health(one, now, worst)) for one in view.credentials
     )
-    targets = tuple(
-        replace(one, health=None if paused else _target_health(one, now, worst))
-        for one in view.targets
-    )
-    if paused:
-        health = None
-    elif not view.job_safe:
-        health = Health.RED
-    else:
-        healths = {one.health for one in credentials} | {one.health for one in targets}
-        fresh = view.outcome in {"rotated", "fresh"} and healths <= {Health.GREEN, None}
-        health = Health.GREEN if fresh else Health.AMBER
+    targets = tuple(replace(one, health=_target_health(one, now, worst)) for one in view.targets)
+    healths = {one.health for one in credentials} | {one.health for one in targets}
+    fresh = view.outcome in {"rotated", "fresh"} and healths <= FINE
+    health = Health.GREEN if fresh and view.job_safe else worst
     return replace(view, credentials=credentials, targets=targets, health=health)
 
 
@@ -283,12 +253,7 @@ def _recorded(failure: FailureRecord | None) -> FailureView | None:
     if failure is None:
         return None
     return FailureView(
-        failure.reason,
-        failure.detail,
-        failure.hint,
-        failure.count,
-        failure.since,
-        failure.retry_at,
+        failure.reason, failure.detail, failure.hint, failure.count, failure.since, failure.retry_at
     )
 
 

@@ -29,6 +29,10 @@ class Health(StrEnum):
     RED = "red"
 
 
+FINE = frozenset({Health.GREEN, None})
+"""What needs no attention; None: it is paused, or nothing is known yet."""
+
+
 class FailureView(Struct, frozen=True):
     """What went wrong, and what to do. A single cycle knows no `count`, `since` and `retry_at`."""
 
@@ -61,6 +65,8 @@ class CredentialView(Struct, frozen=True):
     def name(self) -> str:
         """What people call it."""
         return self.registry or f"(registries of {self.source})"
+
+    title = name
 
     def shares(self, now: datetime) -> tuple[float, float | None] | None:
         """Return which share of its life is spent, and at which share it is renewed.

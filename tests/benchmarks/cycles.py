@@ -39,7 +39,8 @@ def main() -> None:
     for _ in sys.stdin:
         synced.clear()
         wall, cpu = time.perf_counter(), time.process_time()
-        report = runner.cycle(10.0, Options(force=True))
+        with runner.hold(10.0):
+            report = runner.locked_cycle(Options(force=True))
         spent = [time.perf_counter() - wall, time.process_time() - cpu, _memory()]
         spent.append(len(synced))
         if report.outcome != "rotated":

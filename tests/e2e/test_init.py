@@ -13,39 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.support import MARKED, until
 
 if TYPE_CHECKING:
     from tests.e2e.site import Site
 
 PROGRAM = str(Path(sys.executable).with_name("rotator"))
-SOURCES = {
-    "ecr": ["--ecr", "eu-west-1"],
-    "accounts": ["--ecr", "eu-west-1", "--account", "123456789012", "--account", "012345678901"],
-    "approle": [
-        *("--vault", "https://vault.example.com", "secret/harbor"),
-        *("--registry", "harbor.example.com", "--role", "ci-rotator"),
-    ],
-    "token": [
-        *("--vault", "https://vault.example.com", "secret/harbor", "--auth", "token"),
-        *("--registry", "harbor.example.com"),
-    ],
-    "kubernetes": [
-        *("--vault", "https://vault.example.com", "secret/harbor", "--auth", "kubernetes"),
-        *("--registry", "harbor.example.com", "--role", "rotator"),
-    ],
-    "helper": ["--helper", "gcr", "europe-docker.pkg.dev"],
-    "docker config": ["--docker-config", "/etc/rotator/extra.json"],
-}
-TARGETS = {
-    "file": ["--file", "/opt/.docker/config.json"],
-    "gitlab": ["--gitlab", "https://gitlab.example.com", "team/apps"],
-    "configmap": ["--configmap", "gitlab-runner/docker-client-config"],
-    "secret": ["--secret", "gitlab-runner/docker-client-config"],
-    "both": ["--file", "/a/config.json", "--gitlab", "https://gitlab.example.com", "team"],
-}
 
 
 def typed(*words: str, place: Path, **more: str) -> subprocess.CompletedProcess[str]:
@@ -54,23 +27,6 @@ def typed(*words: str, place: Path, **more: str) -> subprocess.CompletedProcess[
     return subprocess.run(
         words, env=environ, cwd=place, capture_output=True, text=True, check=False, timeout=60
     )
-
-
-@pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("target", TARGETS)
-def test_what_it_writes_is_right(tmp_path: Path, source: str, target: str) -> None:
-    """`check --offline` is content with it, and has nothing to advise."""
-    file = tmp_path / "rotator.yaml"
-    options = [*SOURCES[source], *TARGETS[target]]
-    done = typed(PROGRAM, "init", "--output", str(file), *options, place=tmp_path)
-    assert done.returncode == 0, done.stderr
-    checked = typed(PROGRAM, "--config", str(file), "check", "--offline", place=tmp_path)
-    assert (checked.returncode, checked.stderr) == (0, "")
-    assert checked.stdout.count("\n") == 1, checked.stdout
-    named = set(re.findall("_file: (.*)", file.read_text()))
-    assert named == {Path(path).name for path in re.findall("SECRET (.*)", done.stdout)}
-    again = typed(PROGRAM, "init", "--output", str(file), *options, place=tmp_path)
-    assert (again.returncode, "--force" in again.stderr) == (2, True)
 
 
 def next_commands(printed: str) -> list[list[str]]:
@@ -116,26 +72,6 @@ def test_with_a_vault(site: Site, tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stdout
     assert typed(*once, place=tmp_path).returncode == 0
     assert vault["registry"] in site.file.read_text()
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ([], "no source is named"),
-        (["--ecr", "eu-west-1"], "no target is named"),
-        (["--vault", "https://v", "a/b", "--file", "/a/b"], "--registry HOST"),
-        (["--vault", "https://v", "a/b", "--registry", "h", "--file", "/a/b"], "needs --role"),
-        (["--ecr", "Ireland", "--file", "/a/b"], "an AWS region such as eu-west-1"),
-        (["--ecr", "eu-west-1", "--configmap", "name"], "NAMESPACE/NAME"),
-        (["--ecr", "eu-west-1", "--file", "relative"], "an absolute path"),
-    ],
-)
-def test_what_is_missing_is_named(tmp_path: Path, options: list[str], words: str) -> None:
-    """Nothing is written, and the exit code is 2."""
-    file = tmp_path / "rotator.yaml"
-    done = typed(PROGRAM, "init", "--output", str(file), *options, place=tmp_path)
-    assert (done.returncode, words in done.stderr) == (2, True), done.stderr
-    assert not file.exists()
 
 
 def test_questions_on_a_terminal(tmp_path: Path) -> None:

@@ -6,8 +6,6 @@ import fcntl
 import json
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.support import MARKED
 
 if TYPE_CHECKING:
@@ -96,21 +94,6 @@ def test_lock_held_by_another(site: Site) -> None:
     assert result.code == 75
     assert "another rotator" in result.err
     assert site.run("--only-due").code == 0
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["stie"], "did you mean site?"),
-        (["--target", "file:/nowhere"], "there is no target"),
-        (["--wait", "soon"], "soon"),
-    ],
-)
-def test_wrong_arguments(site: Site, words: list[str], said: str) -> None:
-    """A name that is not configured is exit code 2, with a suggestion."""
-    result = site.run(*words)
-    assert result.code == 2
-    assert said in result.err
 
 
 def test_table_at_80_columns(site: Site) -> None:

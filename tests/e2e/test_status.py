@@ -117,12 +117,6 @@ def test_a_failing_run_once_beside_the_daemon_is_shown(tmp_path: Path) -> None:
         assert "not_found" in watched.get("/")[1]
 
 
-def test_quiet(watched: Watched) -> None:
-    """`-q`: nothing where nothing is wrong, and before or after the command alike."""
-    for words in (["-q", "status"], ["status", "-q"], ["check", "--offline", "-q"]):
-        assert watched.command(*words).stdout == ""
-
-
 def test_drift_is_counted(watched: Watched) -> None:
     """An entry that somebody takes out comes back, and the repair is counted."""
     watched.target.write_text("{}")
@@ -157,33 +151,6 @@ def test_metrics_file(watched: Watched) -> None:
     assert 'rotator_job_safe{rotation="dind"} 1.0' in watched.metrics_file.read_text()
     assert watched.metrics_file.stat().st_mode & 0o777 == 0o644
     until(lambda: not list(watched.place.glob("*.rotator-*")), what="the end of the next write")
-
-
-def test_run_once_writes_the_metrics_file(tmp_path: Path) -> None:
-    """A timer's metrics cover every rotation of the configuration; a dry run writes none."""
-    watched = Watched(tmp_path)
-    [first] = watched.configuration["rotations"]
-    second = {**first, "name": "other", "targets": [{"type": "file", "path": f"{tmp_path}/b"}]}
-    watched.configuration["rotations"].append(second)
-    watched.write()
-    assert watched.command("run-once", "--dry-run").returncode == 0
-    assert not watched.metrics_file.exists()
-    assert watched.command("run-once", "dind").returncode == 0
-    text = watched.metrics_file.read_text()
-    assert 'rotator_job_safe{rotation="dind"} 1.0' in text
-    assert 'rotator_job_safe{rotation="other"} 0.0' in text
-    assert 'rotator_cycles_total{outcome="rotated",rotation="dind"} 1.0' in text
-
-
-def test_a_metrics_file_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
-    """It is said, with what to do; the credential is published."""
-    watched = Watched(tmp_path)
-    watched.configuration["metrics_file"] = f"{tmp_path}/nowhere/rotator.prom"
-    watched.write()
-    result = watched.command("run-once")
-    assert result.returncode == 0
-    assert "metrics file not written" in result.stderr
-    assert watched.target.exists()
 
 
 def test_last_success_survives_a_restart(tmp_path: Path) -> None:
@@ -271,14 +238,3 @@ def test_trouble_is_shown_with_its_hint(site: Site) -> None:
     named = site.command("status", "stie")
     assert named.code == 2
     assert "did you mean site?" in named.err
-
-
-def test_an_unreadable_record_is_said(tmp_path: Path) -> None:
-    """And left where it is: who only looks sets nothing aside."""
-    watched = Watched(tmp_path)
-    watched.command("run-once")
-    record = tmp_path / "state" / "dind.json"
-    record.write_text("{")
-    result = watched.command("status")
-    assert "cannot be read" in result.stderr
-    assert record.read_text() == "{"

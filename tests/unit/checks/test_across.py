@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rotator.checks.across import RotationChecks, compare
-from rotator.checks.finding import Findings
-from rotator.core.model import Credential, Secret
+from rotator.core.model import Credential, Held, Secret
 from rotator.core.record import KnownCredential, Record
+from rotator.inspection import Findings
 from tests.support import NOW
 from tests.unit.checks.room import HARBOR, bad, case, file_target, login_file, rotation, the
 
@@ -26,13 +26,17 @@ def login(life: timedelta | None) -> Credential:
 
 
 def compared(
-    settings: dict[str, Any], *credentials: Credential, record: Record | None = None
+    settings: dict[str, Any],
+    *credentials: Credential,
+    record: Record | None = None,
+    held: Held | None = None,
 ) -> list[Finding]:
     """Return what is found about one source and one target."""
     one = case(settings, record)
     source = Findings("login", credentials=credentials)
-    target = Findings("the file")
-    compare([RotationChecks(one, Findings("journal"), [source], [target])])
+    target = Findings("the file", held=held)
+    sources, targets = [(one.rotation.sources[0], source)], [(one.rotation.targets[0], target)]
+    compare([RotationChecks(one, Findings("journal"), sources, targets)])
     return [*source.all, *target.all]
 
 
@@ -79,3 +83,67 @@ def test_lease_that_ends_before_the_job(tmp_path: Path) -> None:
     }
     found = compared(rotation([vault], [file_target(tmp_path)]))
     assert "leave `revoke_after` out" in the(found, "warning", "can lose its credential").todo
+
+
+def variable(**more: Any) -> dict[str, Any]:
+    """Return a group's variable as the configuration has it."""
+    where = {"type": "gitlab_variable", "url": "https://gitlab.example.com", "group": "team"}
+    return {**where, "name": "the variable", "token_env": "NOBODY", **more}
+
+
+@pytest.mark.parametrize(
+    ("more", "held", "words"),
+    [
+        ({}, Held(None), "GitLab can mask the value"),
+        ({}, Held(Secret('{"auths":{"a":{"auth":"dTpzM2NyM3Qt"}}}')), "GitLab can mask the value"),
+        ({"merge": "replace"}, Held(Secret("{")), "GitLab can mask the value"),
+        ({}, Held(Secret("{")), ""),
+        ({}, None, ""),
+        ({"registries": ["other.example.com"]}, Held(None), ""),
+        ({"content": "password", "registry": HARBOR}, Held(None), "GitLab can mask the value"),
+        ({"content": "username", "registry": HARBOR, "masked": True}, Held(None), "can't mask"),
+        ({"content": "username", "registry": HARBOR}, Held(None), "GitLab can take the value"),
+    ],
+    ids=[
+        "empty",
+        "merged",
+        "replaced",
+        "broken",
+        "not read",
+        "none of it",
+        "password",
+        "masked",
+        "user",
+    ],
+)
+def test_a_variable_as_it_would_be(
+    tmp_path: Path, more: dict[str, Any], held: Held | None, words: str
+) -> None:
+    """Its value is tried against GitLab's rules, where enough is known of it."""
+    found = compared(rotation([login_file(tmp_path)], [variable(**more)]), login(None), held=held)
+    said = [one.found for one in found if "GitLab" in one.found or "mask" in one.found]
+    assert ([words in one for one in said] or [False]) == [bool(words)]
+
+
+@pytest.mark.parametrize(
+    ("of_file", "of_variable", "both"),
+    [
+        ({}, {}, True),
+        ({"registries": ["other.example.com"]}, {}, False),
+        ({"enabled": False}, {}, False),
+        ({}, {"enabled": False}, False),
+        ({}, {"key": "OTHER"}, False),
+    ],
+)
+def test_a_file_beside_a_variable(
+    tmp_path: Path, of_file: dict[str, Any], of_variable: dict[str, Any], *, both: bool
+) -> None:
+    """New clients take the variable, so that the file may never be read."""
+    targets = [file_target(tmp_path, **of_file), variable(**of_variable)]
+    one = case(rotation([login_file(tmp_path)], targets))
+    source, findings = Findings("login"), [Findings("the file"), Findings("the variable")]
+    pairs = list(zip(one.rotation.targets, findings, strict=True))
+    sources = [(one.rotation.sources[0], source)]
+    compare([RotationChecks(one, Findings("journal"), sources, pairs)])
+    assert [finding.level for finding in findings[1].all] == ["warning"] * both
+    assert not findings[0].all

@@ -328,3 +328,17 @@ def test_several_paths(known: Case) -> None:
     other = json.loads(document(harbor=OLD))["auths"][HARBOR]
     text = json.dumps({"auths": {f"{HARBOR}/a": entry, f"{HARBOR}/b": other}})
     assert "one login" in the(reported(text, known), "failure", "at random").todo
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ('{"auths":{"a":{"auth":"dTpw', "it was cut off"),
+    ],
+    ids=["deep", "cut off"],
+)
+def test_no_json(known: Case, text: str, words: str) -> None:
+    """It is said how it came about, where that can be seen."""
+    (found,) = judge(text.encode(), "job.json", [known])
+    assert (found.level, words in found.found) == ("failure", True), found

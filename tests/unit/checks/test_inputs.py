@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from rotator.checks import registry
-from rotator.checks.finding import Findings
 from rotator.checks.inputs import inspect
 from rotator.config.sources import EcrSourceSettings, VaultSourceSettings
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Credential, Proof, Secret, Verdict
+from rotator.inspection import Findings
 from rotator.system.secret_input import SecretInput
 from tests.fakes.certificates import Pki
 from tests.support import MARKED, NOW, made

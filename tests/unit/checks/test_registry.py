@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotator.checks.finding import Findings
-from rotator.checks.registry import ProveOnce, given, published, shown
+from rotator.checks.registry import given, prove_once, published, shown
 from rotator.core.model import Credential, Held, Mark, Proof, Secret, Verdict
 from rotator.core.record import KnownCredential, Record, TargetRecord
+from rotator.inspection import Findings
 from tests.support import NOW
 from tests.unit.checks.room import HARBOR, accept, case, file_target, login_file, rotation, the
 
@@ -132,7 +132,7 @@ def test_each_credential_is_shown_once() -> None:
         go_on.wait(10)
         return Proof(Verdict.ACCEPTED)
 
-    once, answers = ProveOnce(prove), []
+    once, answers = prove_once(prove), []
     threads = [threading.Thread(target=lambda: answers.append(once(LOGIN))) for _ in range(10)]
     for thread in threads:
         thread.start()
@@ -149,7 +149,7 @@ def test_a_proof_that_fails() -> None:
     def prove(_: Credential) -> Proof:
         raise RuntimeError("bug")
 
-    once = ProveOnce(prove)
+    once = prove_once(prove)
     for _ in range(2):
         with pytest.raises(RuntimeError):
             once(LOGIN)

@@ -5,10 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rotator.checks import plain
-from rotator.core.model import Held
 from rotator.core.record import Record
-from rotator.inspection import Finding, Given
 from rotator.sources import DRIVERS as SOURCES
 from rotator.targets import DRIVERS as TARGETS
 from tests.fakes.ecr import FakeEcr, denied, key_in_environment, only_aws
@@ -16,7 +13,6 @@ from tests.privileges import obey_modes
 from tests.support import free_port
 from tests.unit.checks.room import (
     bad,
-    case,
     file_target,
     levels,
     login_file,
@@ -30,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
+
+    from rotator.inspection import Finding
 
 
 def ecr(place: Path, fake: FakeEcr, **settings: Any) -> list[Finding]:
@@ -127,27 +125,9 @@ def test_docker_config_file(tmp_path: Path) -> None:
     assert "docker --config" in the(look(tmp_path, settings), "failure", "has no login").todo
 
 
-def test_driver_without_a_check(tmp_path: Path) -> None:
-    """A target is read; a source is asked only where what that uses up does not matter."""
-    settings = rotation([login_file(tmp_path)], [file_target(tmp_path)])
-    one, lavish = case(settings), case(settings, consume=True)
-    source, target = one.rotation.sources[0], one.rotation.targets[0]
-    read, held = plain.inspect(target, one)
-    assert isinstance(read, Finding)
-    assert (read.level, read.found) == ("ok", "it can be read")
-    assert isinstance(held, Held)
-    [spared] = plain.inspect(source, one)
-    assert isinstance(spared, Finding)
-    assert (spared.level, "--consume" in spared.todo) == ("warning", True)
-    [given] = plain.inspect(source, lavish)
-    assert isinstance(given, Given)
-    assert len(given.credentials) == 1
-
-
 def test_every_driver_has_an_inspection() -> None:
     """The tables name a module that inspects for every driver that comes with rotator."""
     for driver in (*SOURCES.values(), *TARGETS.values()):
-        assert driver.inspection != plain.__name__
         assert callable(import_module(driver.inspection).inspect)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from rotator.checks.finding import Findings
 from rotator.checks.wrapping import unwrap
+from rotator.inspection import Findings
 
 CONFIG = '{"auths":{"harbor.example.com":{"auth":"dTpzM2NyM3QtcA=="}}}'
 

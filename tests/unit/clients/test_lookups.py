@@ -85,3 +85,13 @@ def test_why_it_uses_none(auths: dict[str, Any], top: dict[str, Any], words: str
     found = verdict(auths, **top)
     assert not found.taken
     assert words in found.why
+
+
+@pytest.mark.parametrize(
+    ("key", "taken"), [(f"https://{HOST}/x", True), (f"https://[{HOST}", False), ("http://", False)]
+)
+def test_docker_takes_the_host_out_of_an_address(key: str, *, taken: bool) -> None:
+    """`ConvertToHostname`, also where the key is no address."""
+    text = json.dumps({"auths": {key: entry()}})
+    judged = judge(text, registries=[HOST]).verdicts[HOST]
+    assert judged[Consumer.DOCKER_FILE].taken is taken

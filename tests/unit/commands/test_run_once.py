@@ -13,10 +13,13 @@ from rotator.config.schema import LogSettings
 from rotator.core.errors import LockHeldError
 from rotator.observe.logs import configure
 from rotator.observe.report_log import ReportLog
+from rotator.system.lock import cycle_lock
+from tests.unit.commands.conftest import HOST
 from tests.unit.observe.heard import report
 
 if TYPE_CHECKING:
     from rotator.core.report import Report
+    from tests.unit.commands.conftest import Site
 
 
 def test_a_cycle_that_crashes_takes_no_other_report_with_it(
@@ -63,3 +66,81 @@ def test_a_rotation_that_is_not_job_safe_is_not_fresh() -> None:
     unsafe = replace(report(), outcome="fresh", job_safe=False)
     assert exit_code([unsafe]) == 10
     assert exit_code([unsafe], dry_run=True) == 0
+
+
+def test_as_it_is_typed(site: Site) -> None:
+    """It publishes, and prints plain lines in a pipe; with -q nothing where all is well."""
+    done = site.type("run-once")
+    assert done.code == 0
+    assert [line.strip() for line in done.out.splitlines()[:3]] == [
+        "dind: rotated",
+        f"✓ {HOST}: fetched, has no known end",
+        f"✓ → file:{site.file}: written",
+    ]
+    assert '"event": "cycle ended"' in done.err
+    assert HOST in site.file.read_text()
+    assert site.type("run-once", "-q").out == ""
+
+
+def test_a_failure_in_plain_lines(site: Site) -> None:
+    """What failed, why, what to do, and what a target's note says."""
+    site.file.write_text('{"auths":{},"credsStore":"pass"}')
+    site.login.unlink()
+    done = site.type("run-once", "--wait", "0")
+    assert done.code == 1
+    assert "To do: " in done.out
+    site.put("s3cr3t-2")
+    assert "Note: " in site.type("run-once", "--wait", "0").out
+
+
+def test_a_table_where_the_width_is_known(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a terminal."""
+    monkeypatch.setenv("COLUMNS", "100")
+    done = site.type("run-once", "-v")
+    assert done.code == 0
+    assert "✓ dind: rotated" in done.out
+
+
+def test_a_dry_run(site: Site) -> None:
+    """It says what would be written, and writes nothing, no metrics either."""
+    site.more["metrics_file"] = str(site.folder / "rotator.prom")
+    done = site.type("run-once", "--dry-run", "--json", "--target", f"file:{site.file}")
+    assert (done.code, done.json["rotations"][0]["targets"][0]["outcome"]) == (0, "planned")
+    assert not site.file.exists()
+    assert not (site.folder / "rotator.prom").exists()
+
+
+def test_the_metrics_file(site: Site) -> None:
+    """It covers every rotation of the configuration, also those that were not run."""
+    site.more["metrics_file"] = str(site.folder / "rotator.prom")
+    other = [{"type": "file", "path": str(site.folder / "docker" / "other.json")}]
+    site.write({**site.rotation, "name": "other", "targets": other})
+    assert site.type_alone("--config", str(site.config), "run-once", "dind").code == 0
+    text = (site.folder / "rotator.prom").read_text()
+    assert 'rotator_job_safe{rotation="dind"} 1.0' in text
+    assert 'rotator_job_safe{rotation="other"} 0.0' in text
+    assert 'rotator_cycles_total{outcome="rotated",rotation="dind"} 1.0' in text
+
+
+def test_a_metrics_file_that_cannot_be_written(site: Site) -> None:
+    """It is said, and the credential is published."""
+    site.more["metrics_file"] = str(site.folder / "nowhere" / "rotator.prom")
+    done = site.type("run-once")
+    assert (done.code, "metrics file not written" in done.err) == (0, True)
+    assert site.file.exists()
+
+
+def test_a_lock_that_another_holds(site: Site) -> None:
+    """Exit code 75 after the time that is given."""
+    with cycle_lock(site.folder / "state", "dind", 0, pytest.fail):
+        done = site.type("run-once", "--wait", "0.1")
+    assert (done.code, "--wait" in done.err) == (75, True)
+
+
+def test_two_rotations_that_ask_for_the_same(site: Site) -> None:
+    """They share one fetch."""
+    other = site.folder / "docker" / "other.json"
+    more = {**site.rotation, "name": "other", "targets": [{"type": "file", "path": str(other)}]}
+    site.write(more)
+    assert site.type_alone("--config", str(site.config), "run-once").code == 0
+    assert HOST in other.read_text()

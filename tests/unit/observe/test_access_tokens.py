@@ -65,10 +65,18 @@ class Site:
             "group": "team/apps",
             "token_file": "/run/gitlab-token",
         }
-        one = settings(sources=[vault], targets=[{**target, "name": VARIABLE}])
+        self.enabled = True
+        variable = {**target, "name": VARIABLE}
         rotation = Rotation("dind", cast("Any", (self.vault,)), cast("Any", (self.variable,)))
         self.tokens = AccessTokens(
-            lambda: [(one, rotation)], lambda: self.now, structlog.get_logger()
+            lambda: [
+                (
+                    settings(sources=[vault], targets=[{**variable, "enabled": self.enabled}]),
+                    rotation,
+                )
+            ],
+            lambda: self.now,
+            structlog.get_logger(),
         )
 
     def warnings(self) -> list[Any]:
@@ -152,3 +160,11 @@ def test_a_given_vault_token_that_is_not_renewed() -> None:
     assert warning["kind"] == "vault"
     site.vault.token_expires_at = site.now + 20 * DAY
     assert site.warnings() == []
+
+
+def test_a_paused_target_is_not_asked_for() -> None:
+    """Nothing is done with its token."""
+    site = Site()
+    site.enabled = False
+    assert site.warnings() == []
+    assert site.variable.asked == 0

@@ -293,3 +293,19 @@ def test_bounds_are_what_they_are() -> None:
     """The bounds themselves: a change here is a decision."""
     assert Limits(connections=64, seconds=10, threads=4) == Limits()
     assert HEADER_BYTES == 16384
+
+
+def test_a_server_that_never_came_up_ends() -> None:
+    """Nobody waits for its next try."""
+    number = free_port()
+    before = set(threading.enumerate())
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", number))
+        taken.listen()
+        with structlog.testing.capture_logs():
+            server = HttpServer("127.0.0.1", number, ROUTES, structlog.get_logger(), QUICK)
+            server.start()
+            (thread,) = (t for t in set(threading.enumerate()) - before if t.name == "http")
+            server.stop()
+    thread.join(20)
+    assert not thread.is_alive()

@@ -128,3 +128,20 @@ def test_what_cannot_be_read() -> None:
     assert broken is not None
     assert (bug.reason, broken.reason) == ("bug", "malformed")
     assert MARKED not in f"{bug}{broken}"
+
+
+def test_a_group_is_one() -> None:
+    """How many of its members were read, and those that differ: what lacks something first."""
+
+    def member(name: str, held: Held) -> ReadTarget:
+        place = Place(held, Policy())
+        place.name, place.group = name, "all of them"
+        return ReadTarget("r", place, RECORD, frozenset("a"), fingerprint)
+
+    members = [
+        member("good", Held(document(a=f"{MARKED}new"))),
+        member("foreign", Held(document(a=f"{MARKED}x"))),
+        member("empty", Held(None)),
+    ]
+    reported = read_targets(members, ThreadedEach())["r", "all of them"]
+    assert (reported.objects, [name for name, _ in reported.differing]) == (3, ["empty", "foreign"])

@@ -6,9 +6,9 @@ import io
 
 from rotator.core.model import Credential, Held, Mark, Policy, Secret
 from rotator.core.ports import Target
-from rotator.observe.progress import Progress, WatchedEach, cycle_each, shown
+from rotator.observe.progress import Progress, cycle_each, shown, watched
 from rotator.system.each import ThreadedEach
-from tests.support import NOW
+from tests.support import NOW, until
 
 
 class Clock:
@@ -69,7 +69,7 @@ def test_watched_calls() -> None:
             raise ValueError(item)
         return item.upper()
 
-    each = WatchedEach(ThreadedEach(), progress, lambda _: "read", str)
+    each = watched(ThreadedEach(), progress, lambda _: "read", str)
     first, second = each(call, ["a", "b"], 5)
     assert (first, type(second)) == ("A", ValueError)
     assert {"read a", "read b"} <= set(running)
@@ -109,3 +109,22 @@ def test_nothing_in_a_pipe() -> None:
     with shown(Progress(), stream):
         pass
     assert stream.getvalue() == ""
+
+
+class Terminal(io.StringIO):
+    """A terminal that remembers what is written to it."""
+
+    def isatty(self) -> bool:
+        """Tell that it is one."""
+        return True
+
+
+def test_live_on_a_terminal() -> None:
+    """A line a step while it runs; what ends at once flashes nothing, and nothing is left."""
+    clock, stream = Clock(), Terminal()
+    progress = Progress(clock)
+    with shown(progress, stream), progress.step("fetch", "vault"):
+        assert "waiting" not in stream.getvalue()
+        clock.now = 3
+        until(lambda: "fetch waiting for vault, 3 s" in stream.getvalue(), what="the line")
+    assert stream.getvalue().rstrip().endswith("\x1b[2K")

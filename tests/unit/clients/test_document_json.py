@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rotator.clients.go_json import NotJsonError, read
+from rotator.clients.document import NotJsonError, read
 from rotator.core.docker_fields import folded
 
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotator.checks import clients, registry
-from rotator.checks.finding import Findings
+from rotator.checks import registry
 from rotator.clients.lookups import Consumer
 from rotator.config import readers
 from rotator.config.targets import FileTargetSettings, GitlabVariableTargetSettings
 from rotator.core.model import Held
 from rotator.core.record import Record, SourceRecord
+from rotator.inspection import Findings
 from tests.clients.examples import HOST, entry
 from tests.unit.checks.room import HARBOR, bad, case, file_target, login_file, rotation, the
 
@@ -31,7 +31,7 @@ def variable() -> GitlabVariableTargetSettings:
 def found(text: str, *, consumers: Any = readers.VARIABLE, ours: str = HOST) -> list[Finding]:
     """Return what is found about a document in which a registry is ours."""
     findings = Findings("the target")
-    clients.problems(text, consumers, [ours], findings)
+    registry.problems(text, consumers, [ours], findings)
     return findings.all
 
 

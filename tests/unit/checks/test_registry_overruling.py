@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotator.checks import overruling
-from rotator.checks.finding import Findings
+from rotator.checks import registry
 from rotator.config.targets import FileTargetSettings
+from rotator.core.model import Held
+from rotator.inspection import Findings
 from tests.unit.checks.room import bad, case, file_target, login_file, rotation, the
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def test_the_runners_environment(tmp_path: Path, text: str, words: str) -> None:
     config = tmp_path / "config.toml"
     config.write_text(text)
     findings = Findings("the file")
-    overruling.runner_config(findings, config)
+    registry.runner_config(findings, config)
     if words:
         assert "environment" in the(findings.all, "warning", words).todo
     else:
@@ -44,5 +45,5 @@ def test_without_a_token_it_is_said(tmp_path: Path) -> None:
     target = one.rotation.targets[0]
     assert isinstance(target, FileTargetSettings)
     findings = Findings("the file")
-    overruling.mention(target, one, findings)
+    registry.published(target, Held(None), one, findings)
     assert "Settings > CI/CD" in the(findings.all, "ok", "is not known").todo

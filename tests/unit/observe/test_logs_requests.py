@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotator.observe.request_log import show_requests
+from rotator.observe.logs import show_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator.observe.repeats import HOUR, Logged, News, news
+from rotator.observe.report_log import HOUR, Logged, News, news
 from tests.support import NOW
 
 if TYPE_CHECKING:

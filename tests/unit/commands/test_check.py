@@ -1,0 +1,84 @@
+"""`rotator check`: what it prints, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support import MARKED
+from tests.unit.commands.conftest import HOST
+
+if TYPE_CHECKING:
+    from tests.unit.commands.conftest import Site
+
+DOCUMENT = json.dumps({"auths": {HOST: {"auth": "dTpzM2NyM3Qt"}}})
+
+
+def test_offline(site: Site) -> None:
+    """The configuration alone: what is in it, in words and as JSON; nobody is asked."""
+    site.login.unlink()
+    done = site.type("check", "--offline")
+    assert (done.code, done.out) == (0, f"{site.config} is right: dind (1 source, 1 target)\n")
+    assert site.type("check", "--offline", "-q").out == ""
+    document = site.type("check", "--offline", "--json").json
+    assert (document["configuration"], document["findings"]) == (str(site.config), [])
+    assert document["rotations"] == [{"name": "dind", "outcome": "ok", "findings": []}]
+
+
+def test_advice(site: Site) -> None:
+    """What is right and not wise is said beside its line, and fails nothing."""
+    site.rotation["targets"][0]["path"] = f"/root/x{'/config.json'}"
+    site.rotation["sources"][0]["registries"] = [f"{HOST}/a", f"{HOST}/b"]
+    done = site.type("check", "--offline")
+    assert (done.code, f"{site.config}:" in done.out, ": warning: " in done.out) == (0, True, True)
+    [first, *_] = site.type("check", "--offline", "--json").json["findings"]
+    assert (first["level"], bool(first["todo"])) == ("warning", True)
+
+
+def test_everybody_is_asked(site: Site) -> None:
+    """Line by line, as JSON, or only what is wrong; a failure is exit code 1."""
+    done = site.type("check")
+    assert (done.code, "holds 1 login" in done.out) == (0, True)
+    assert "holds 1 login" not in site.type("check", "-q").out
+    site.login.unlink()
+    done = site.type("check", "--json", "dind")
+    assert (done.code, done.json["rotations"][0]["outcome"]) == (1, "failure")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--offline", "--consume"], "--offline asks nobody"),
+        (["--offline", "--document", "-"], "--offline asks nobody"),
+        (["--document", "-", "--consume"], "--document logs in nowhere"),
+        (["--document", "/nowhere/config.json"], "cannot read /nowhere/config.json"),
+        (["dinb"], "did you mean dind?"),
+        (["x"], "there is: dind"),
+    ],
+)
+def test_wrong_usage(site: Site, words: list[str], said: str) -> None:
+    """It is named, with exit code 2."""
+    done = site.type("check", *words)
+    assert (done.code, said in done.err) == (2, True)
+
+
+def test_a_document(site: Site) -> None:
+    """From a file or standard input, in words and as JSON."""
+    document = site.folder / "job.json"
+    document.write_text(DOCUMENT)
+    done = site.type("check", "--document", str(document))
+    assert (done.code, f"{document}: " in done.out) == (0, True)
+    done = site.type("check", "--document", "-", "--json", stdin=b"{}")
+    assert done.code == 1
+    assert (done.json["document"], done.json["outcome"]) == ("standard input", "failure")
+
+
+def test_a_bug_is_logged(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its traceback, beside the findings of the others."""
+    monkeypatch.setattr(json, "loads", lambda *_, **__: {}[f"{MARKED}x"])
+    site.write()
+    done = site.type("check")
+    assert done.code == 1
+    assert '"event": "check failed"' in done.err
