@@ -15,7 +15,7 @@ are made from the answer.
 | withheld, and the mark is the one that we wrote last | as written, until its end |
 | withheld, and the mark is another one | not good, until it is written again |
 | somebody took it out at two reads in a row | not good, until it is found there |
-| another rotator's, replaced since, is back: its owner may end it | not good, until the next read |
+| another rotator's, replaced by a later one since, is back | not good, until the next read |
 | nobody knows when it ends, or the clock was ahead when it was fetched | not good |
 """
 
@@ -174,7 +174,8 @@ def _worth_now(
     one = candidates.get((registry, name)) if name else None
     if one is not None:
         is_back = one.foreign and one.superseded and s.past.entries.get(registry) != name
-        return DEAD if is_back else one.worth
+        ends = (k.expires_at or FOREVER for k in record.credentials.get(registry, ()))
+        return DEAD if is_back and max(ends, default=DEAD) > one.end else one.worth
     if name is None:
         return DEAD
     # A value with one writer, whose text nobody has.

@@ -94,10 +94,7 @@ class Place:
         """Take a rotator's write."""
         before = self.leases()
         self._put(text, mark if self.marked else None)
-        for lease in self.leases():
-            if lease not in before and lease.holder.partition("#")[0] != who:
-                for token in lease.tokens:
-                    token.put_back_at = self.time.now
+        self._note_put_back(before, who)
         self.written_at[who] = self.time.now
         self.writes += 1
 
@@ -110,12 +107,21 @@ class Place:
         """Let a person put a text there; most ways of doing so leave the mark."""
         claimed = self.mark.expires if self.mark else {}
         before = {registry: self.token(registry) for registry in claimed}
+        leases = self.leases()
         self._put(text, None if drops_mark or text is None else self.mark)
+        self._note_put_back(leases, "person")
         self.edited_at = self.time.now
         for registry in claimed if self.mark else ():
             token = self.token(registry)
             if token is not None and token is not before[registry]:
                 token.misdated = True
+
+    def _note_put_back(self, before: list[LeaseState], who: str) -> None:
+        """Note what somebody put here who did not make its lease, and does not know of its end."""
+        for lease in self.leases():
+            if lease not in before and lease.holder.partition("#")[0] != who:
+                for token in lease.tokens:
+                    token.put_back_at = self.time.now
 
     def store_damaged(self) -> None:
         """Hold a copy of the damaged text beside the document."""
