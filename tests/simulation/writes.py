@@ -59,7 +59,7 @@ def _check_spellings(
             continue
         entry, token = after.auths.get(registry), watch.world.token(registry, after.login(registry))
         # Where nothing is known that works, all stays as it is.
-        stays = entry == place.document.auths.get(registry)
+        stays = entry is None or entry == place.document.auths.get(registry)
         works = token is not None and token.password not in host.rejected
         stays = stays and not (works and registry not in host.silent)
         if entry != after.auths[key] and not stays:
