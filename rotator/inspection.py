@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from rotator.core.docker_config import login_text
+from rotator.core.docker_entry import login_text
 from rotator.core.failure import Failure
 from rotator.core.model import Credential, Held
 

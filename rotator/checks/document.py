@@ -15,7 +15,7 @@ from rotator.checks.registry import problems, proofs
 from rotator.checks.wrapping import unwrap
 from rotator.clients.document import parse
 from rotator.clients.lookups import Consumer
-from rotator.core import docker_config
+from rotator.core import docker_config, docker_entry
 from rotator.core.errors import DriverError
 from rotator.core.model import Content, Credential, Proof
 from rotator.decoding import load
@@ -67,13 +67,13 @@ def judge(data: bytes, name: str, cases: Sequence[Case]) -> list[Finding]:
     asked, read = ThreadedEach()(lambda step: step(), steps, SECONDS)
     verdicts = asked if isinstance(asked, dict) else {}
     holding = read if isinstance(read, list) else []
-    there = {docker_config.registry_key(key) for key in config.auths}
+    there = {docker_entry.registry_key(key) for key in config.auths}
     judged = [
         missing(registry, wanted[registry], holding) for registry in sorted(wanted.keys() - there)
     ]
     entries = parse(text).auths
     for key in sorted(config.auths):
-        login = logins.get(docker_config.registry_key(key))
+        login = logins.get(docker_entry.registry_key(key))
         if login is None:
             judged.append(without_login(key, entries.get(key), wanted))
         else:
@@ -95,7 +95,7 @@ def _wanted(cases: Sequence[Case]) -> dict[str, str]:
 
 def _counts(config: DockerConfig, wanted: Mapping[str, str], findings: Findings) -> None:
     """Say in one line what is there and what is missing."""
-    there = {docker_config.registry_key(key) for key in config.auths}
+    there = {docker_entry.registry_key(key) for key in config.auths}
     missing, foreign = wanted.keys() - there, there - wanted.keys()
     text = (
         f"{len(wanted)} configured: {len(wanted.keys() & there)} there, {len(missing)} missing; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from rotator.core import docker_config
+from rotator.core import docker_config, docker_entry
 from rotator.core.errors import DriverError
 from rotator.core.model import Credential, Held, Proof, Secret, Verdict
 from rotator.inspection import Findings
@@ -35,7 +35,7 @@ class Published(NamedTuple):
 
 def missing(registry: str, rotation: str, holding: Sequence[Published]) -> Findings:
     """Say that a configured registry is not in the document, and why that may be."""
-    findings = Findings(docker_config.shown(registry))
+    findings = Findings(docker_entry.shown(registry))
     found = f"configured (rotation {rotation}) and missing: the job asks it without a login"
     now = [
         place.target.target_name
@@ -58,8 +58,8 @@ def missing(registry: str, rotation: str, holding: Sequence[Published]) -> Findi
 
 def without_login(key: str, entry: Entry | None, wanted: Mapping[str, str]) -> Findings:
     """Return what there is to say of an entry that holds no user name and password."""
-    findings = Findings(docker_config.shown(key))
-    rotation = wanted.get(docker_config.registry_key(key))
+    findings = Findings(docker_entry.shown(key))
+    rotation = wanted.get(docker_entry.registry_key(key))
     if entry is None or entry.is_broken:
         findings.failure(
             "no client can decode this entry as a user name and a password",
@@ -76,7 +76,7 @@ def without_login(key: str, entry: Entry | None, wanted: Mapping[str, str]) -> F
     else:
         findings.warning(
             "an empty entry: Docker asks this registry without a login",
-            f"take it out, or log in: docker login {docker_config.shown(key)}",
+            f"take it out, or log in: docker login {docker_entry.shown(key)}",
         )
     return findings
 
@@ -90,8 +90,8 @@ def entry_of(
     wanted: Mapping[str, str],
 ) -> Findings:
     """Return what there is to say of one entry."""
-    registry = docker_config.registry_key(key)
-    findings = Findings(docker_config.shown(key))
+    registry = docker_entry.registry_key(key)
+    findings = Findings(docker_entry.shown(key))
     now = cases[0].clock()
     ours = next(((case, known) for case in cases if (known := case.known(login))), None)
     rotation = wanted.get(registry)
@@ -115,7 +115,7 @@ def entry_of(
         why = proof.detail or "proofs are off (`prove: off`)"
         findings.warning(
             f"{whose}; its registry can't be asked: {why}",
-            f"docker login {docker_config.shown(registry)}",
+            f"docker login {docker_entry.shown(registry)}",
         )
     for place in holding:
         _compare(login, place, findings)

@@ -13,7 +13,7 @@ from rotator.clients.judge import judge
 from rotator.config import readers
 from rotator.config.targets import FileTargetSettings, GitlabVariableTargetSettings
 from rotator.core import docker_config
-from rotator.core.docker_config import shown
+from rotator.core.docker_entry import shown
 from rotator.core.errors import DriverError
 from rotator.core.failure import Failure
 from rotator.core.model import Content, Credential, Proof, ProofMode, Secret, Verdict

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rotator.core import docker_fields as fields
-from rotator.core.docker_config import decode_auth
+from rotator.core.docker_entry import decode_auth
 from rotator.core.docker_fields import Members, folded
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rotator.clients.document import NotJsonError, parse
 from rotator.clients.lookups import LOOKUPS, Consumer, Verdict
-from rotator.core.docker_config import DOCKER_HUB, registry_key, shown
+from rotator.core.docker_entry import DOCKER_HUB, registry_key, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from rotator.clients import refusals
-from rotator.core.docker_config import DOCKER_HUB, registry_key, shown
+from rotator.core.docker_entry import DOCKER_HUB, registry_key, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

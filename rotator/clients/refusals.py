@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rotator.core.docker_config import shown
+from rotator.core.docker_entry import shown
 from rotator.core.docker_fields import folded
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from rotator.config.load import reading_of
 from rotator.config.readers import configured
 from rotator.config.sources import AwsSettings, SourceSettings
 from rotator.config.target_common import TargetSettings
-from rotator.core.docker_config import DOCKER_HUB
+from rotator.core.docker_entry import DOCKER_HUB
 from rotator.system.secret_input import readable_by_everybody
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from rotator.config.types import Value, form, matching, text_of
-from rotator.core.docker_config import registry_key
+from rotator.core.docker_entry import registry_key
 from rotator.system.secret_input import SECRET_SHAPES
 
 HOST = r"([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"

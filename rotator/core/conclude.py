@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from rotator.core import updates
 from rotator.core.candidate import DEAD, FOREVER, Candidate
-from rotator.core.docker_config import DockerConfig, registry_key
+from rotator.core.docker_config import DockerConfig
+from rotator.core.docker_entry import registry_key
 from rotator.core.due import next_at
 from rotator.core.errors import Reason
 from rotator.core.recall import Memory

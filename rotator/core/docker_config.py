@@ -7,11 +7,8 @@ holds padded standard base64 of `user:password` and nothing else.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import math
-import re
 from collections.abc import Mapping  # noqa: TC003  a Struct's field
 from contextlib import suppress
 from functools import cached_property
@@ -20,32 +17,21 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from rotator.core import docker_fields
+from rotator.core.docker_entry import entry_of, is_decodable, is_text, login_of, registry_key, shown
 from rotator.core.docker_fields import folded
 from rotator.core.errors import DriverError, PermanentError, Reason
-from rotator.core.model import Credential, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-DOCKER_HUB = "https://index.docker.io/v1/"
-_HUB_NAMES = frozenset({"docker.io", "index.docker.io"})
-_API_VERSIONS = ("/v1", "/v2")
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+    from rotator.core.model import Credential, Secret
+
 
 _HELPER_MISSING = (
     "where its program is missing, GitLab Runner drops the whole document, and Docker 29, "
     "docker build, crane and oras fail"
 )
 
-_LONGEST_NAME = 200
-
-IDENTITY_TOKEN = "<token>"  # noqa: S105  a user name
-"""The user name of a login whose password is an identity token: credential helpers say it so.
-
-https://github.com/docker/docker-credential-helpers#development
-"""
-# The user name that goes with an identity token in an entry, as Azure's login writes it.
-_NOBODY = b"00000000-0000-0000-0000-000000000000:"
 # A document of ours that is longer than this many entries is cut off in its last ones.
 _MOST_CUTS = 50
 
@@ -63,7 +49,7 @@ class DockerConfig(Struct, frozen=True, dict=True):
     def _read(self) -> tuple[tuple[str, str, tuple[str, Secret] | None], ...]:
         """Every key with its registry and its login: decoded once, as a cycle asks often."""
         return tuple(
-            (key, registry_key(key), _login(entry) if _is_text(key) else None)
+            (key, registry_key(key), login_of(entry) if is_text(key) else None)
             for key, entry in self.auths.items()
         )
 
@@ -163,28 +149,6 @@ class MergeResult(Struct, frozen=True):
     helpers: tuple[str, ...] = ()
 
 
-def registry_key(name: str) -> str:
-    """Return the key that this registry has in `auths`, however it was written.
-
-    Docker Hub's names become `https://index.docker.io/v1/`. Elsewhere scheme, API version and
-    trailing slash are dropped and case is folded; the port counts and `host/path` is a registry of
-    its own.
-    """
-    bare = name.strip().lower()
-    for scheme in ("https://", "http://"):
-        bare = bare.removeprefix(scheme)
-    bare = bare.rstrip("/")
-    for version in _API_VERSIONS:
-        bare = bare.removesuffix(version)
-    return DOCKER_HUB if bare in _HUB_NAMES else bare
-
-
-def shown(key: str) -> str:
-    """Return a key of somebody's document as it may be printed: a login can be in it, or worse."""
-    bare = key.rpartition("@")[2][:_LONGEST_NAME]
-    return "".join(letter if letter.isprintable() else "?" for letter in bare) or "an empty name"
-
-
 def decode(text: str) -> DockerConfig:
     """Read a docker config, as Go's decoder does: two members `auths` are one, in any case.
 
@@ -280,7 +244,7 @@ def merge(
     out, as clients would ask it instead. An entry that no client can decode is left out, as it
     breaks its neighbours: Docker then loses good hosts at random, GitLab Runner the whole document.
     """
-    entries = {credential.registry: _entry(credential) for credential in ours}
+    entries = {credential.registry: entry_of(credential) for credential in ours}
     gone = remove | entries.keys()
     ours_too = gone | stays
     others: dict[str, Any] = {}
@@ -302,52 +266,6 @@ def merge(
         rest = {name: value for name, value in rest.items() if value != {}}
     left_out = (*sorted(others.keys() - usable.keys()), *mistyped)
     return MergeResult(DockerConfig({**usable, **entries}, rest), left_out, helpers)
-
-
-def login_text(username: str, password: Secret) -> str:
-    """Return what identifies a login: the `user:password` that its entry encodes."""
-    return f"{username}:{password.reveal()}"
-
-
-def _entry(credential: Credential) -> dict[str, str]:
-    if credential.username == IDENTITY_TOKEN:
-        auth = base64.b64encode(_NOBODY).decode("ascii")
-        return {"auth": auth, "identitytoken": credential.password.reveal()}
-    login = login_text(credential.username, credential.password)
-    return {"auth": base64.b64encode(login.encode()).decode("ascii")}
-
-
-def is_decodable(entry: Any) -> bool:
-    """Tell whether clients can read this entry: the rule of docker/cli's decodeAuth.
-
-    As Go's JSON does, null counts as absent, and the case of a field's name does not count.
-    """
-    if entry is None:
-        return True
-    if not docker_fields.ENTRY.fits(entry):
-        return False
-    auths = (value for name, value in entry.items() if folded(name) == "auth" and value)
-    return all(decode_auth(value) is not None for value in auths)
-
-
-def _login(entry: Any) -> tuple[str, Secret] | None:
-    if not entry or not is_decodable(entry):
-        return None
-    fields = {folded(name): value for name, value in entry.items() if value is not None}
-    token = fields.get("identitytoken")
-    if token and _is_text(token):
-        return IDENTITY_TOKEN, Secret(token)
-    if fields.get("auth"):
-        raw = decode_auth(fields["auth"]) or b""
-        try:
-            username, _, password = raw.decode("utf-8").partition(":")
-        except UnicodeDecodeError:
-            return None
-    else:
-        username, password = fields.get("username", ""), fields.get("password", "")
-    if not (username and password) or not (_is_text(username) and _is_text(password)):
-        return None
-    return username, Secret(password)
 
 
 class _Members(list[tuple[str, Any]]):
@@ -385,21 +303,6 @@ def _has_entry_in_entry(config: DockerConfig) -> bool:
     """Tell whether an entry holds another one: a bracket is missing between the two."""
     entries = [entry for entry in config.auths.values() if isinstance(entry, dict)]
     return any(isinstance(value, dict) for entry in entries for value in entry.values())
-
-
-def decode_auth(auth: str) -> bytes | None:
-    """Return `user:password`, or None where Go's base64.StdEncoding or docker would refuse it."""
-    try:
-        raw = base64.b64decode(auth.replace("\r", "").replace("\n", ""), validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    username, colon, _ = raw.partition(b":")
-    return raw if username and colon else None
-
-
-def _is_text(value: str) -> bool:
-    """Tell whether this can be encoded again: JSON can hold a lone surrogate."""
-    return _LONE_SURROGATE.search(value) is None
 
 
 def _no_constant(name: str) -> None:

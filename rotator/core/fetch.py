@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rotator.core import docker_config
+from rotator.core import docker_entry
 from rotator.core.candidate import UNPROVEN, Candidate
 from rotator.core.errors import Reason
 from rotator.core.failure import Failure
@@ -124,7 +124,7 @@ def fetched_candidates(
         for login in answer.credentials:
             key = (
                 login.registry,
-                fingerprint(docker_config.login_text(login.username, login.password)),
+                fingerprint(docker_entry.login_text(login.username, login.password)),
             )
             past = record.known(*key)
             one = Candidate(login, key[1], name, fetched=past is None)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from rotator.core import docker_config
+from rotator.core import docker_config, docker_entry
 from rotator.core.candidate import FOREVER, Candidate
-from rotator.core.docker_config import DockerConfig, shown
+from rotator.core.docker_config import DockerConfig
+from rotator.core.docker_entry import shown
 from rotator.core.model import Mark, Merge
 from rotator.core.recall import claimed_ends
 from rotator.core.situation import Change, Situation
@@ -93,7 +94,7 @@ def _base(s: Situation, found: DockerConfig) -> DockerConfig:
     stays = {
         key: entry
         for key, entry in found.auths.items()
-        if docker_config.registry_key(key) in s.registries
+        if docker_entry.registry_key(key) in s.registries
     }
     return DockerConfig(stays)
 
@@ -147,9 +148,9 @@ def changes_of(s: Situation, merged: Merged) -> tuple[Change, ...]:
     ]
     gone = merged.found.auths.keys() - merged.config.auths.keys() - set(merged.left_out)
     changed += [
-        Change(shown(key), there.get(docker_config.registry_key(key)), None, "removed")
+        Change(shown(key), there.get(docker_entry.registry_key(key)), None, "removed")
         for key in sorted(gone)
-        if docker_config.registry_key(key) not in merged.ours
+        if docker_entry.registry_key(key) not in merged.ours
     ]
     changed += [Change(shown(key), None, None, "undecodable") for key in merged.left_out]
     changed += [Change(shown(key), None, None, "credential helper") for key in merged.helpers]
@@ -176,7 +177,7 @@ def mark_of(s: Situation, merged: Merged, text: str) -> Mark:
     claimed = claimed_ends(s.observation, s.past, s.fingerprint) if is_whole else {}
     names = s.named(merged.config)
     expires = {}
-    for registry in {docker_config.registry_key(key) for key in merged.config.auths}:
+    for registry in {docker_entry.registry_key(key) for key in merged.config.auths}:
         entry = merged.ours.get(registry)
         entry = entry or s.candidates.get((registry, names.get(registry, "")))
         if entry is not None and entry.end_known:

@@ -73,7 +73,7 @@ class Lease(Struct, frozen=True):
 class Credential(Struct, frozen=True):
     """A login for one registry.
 
-    `registry` is the key it has in `auths` (see `core.docker_config.registry_key`). `issued_at` is
+    `registry` is the key it has in `auths` (see `core.docker_entry.registry_key`). `issued_at` is
     when its life began, as far as we know; `expires_at` is None where it has no known end.
     """
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rotator.core import docker_config
+from rotator.core import docker_entry
 from rotator.core.candidate import Candidate
 from rotator.core.docker_config import DockerConfig  # noqa: TC001  a Struct's field
 from rotator.core.model import Credential, Verdict
@@ -182,10 +182,10 @@ def claimed_ends(
     edited = ours and fingerprint(held.text.reveal()) != held.mark.fingerprint
     if held.mark.fingerprint == past.mark and observation.config is not None:
         logins = observation.config.logins()
-        there = {r: fingerprint(docker_config.login_text(*logins[r])) for r in logins}
+        there = {r: fingerprint(docker_entry.login_text(*logins[r])) for r in logins}
         edited = edited or any(there.get(r) != name for r, name in past.entries.items())
     return {} if edited else held.mark.expires
 
 
 def _name(login: Credential, fingerprint: Fingerprint) -> str:
-    return fingerprint(docker_config.login_text(login.username, login.password))
+    return fingerprint(docker_entry.login_text(login.username, login.password))

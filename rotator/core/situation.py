@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from rotator.core import docker_config
+from rotator.core import docker_config, docker_entry
 from rotator.core.candidate import DEAD, FOREVER
 from rotator.core.docker_config import DockerConfig
 from rotator.core.model import Content, Held, Mark, Policy, Secret
@@ -82,7 +82,7 @@ class Situation(Struct, frozen=True):
     def named(self, config: DockerConfig) -> dict[str, str]:
         """Return the fingerprint of every login in a document, by registry."""
         return {
-            registry: self.fingerprint(docker_config.login_text(*login))
+            registry: self.fingerprint(docker_entry.login_text(*login))
             for registry, login in config.logins().items()
         }
 

@@ -25,7 +25,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator.core.candidate import DEAD, FOREVER, Candidates
-from rotator.core.docker_config import registry_key
+from rotator.core.docker_entry import registry_key
 from rotator.core.model import Verdict
 from rotator.core.schedule import CLOCK_STEP
 from rotator.core.situation import Keep, Situation, Write

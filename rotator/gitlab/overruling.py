@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from rotator.config.targets import GitlabVariableTargetSettings
-from rotator.core.docker_config import shown
+from rotator.core.docker_entry import shown
 from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
 from rotator.gitlab.api import INSTANCE, Asked, GitlabApi
 from rotator.gitlab.errors import VariableMissingError

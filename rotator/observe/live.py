@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from rotator.core import docker_config
+from rotator.core import docker_config, docker_entry
 from rotator.core.errors import DriverError
 from rotator.core.failure import Failure
 from rotator.core.model import Content
@@ -90,7 +90,7 @@ def _entries(asked: ReadTarget, held: Held) -> Iterable[EntryFound]:
         known = dict.fromkeys(wanted, (past.written, *past.fingerprints))
     else:
         for registry, login in docker_config.decode(held.text.reveal()).logins().items():
-            there[registry] = asked.fingerprint(docker_config.login_text(*login))
+            there[registry] = asked.fingerprint(docker_entry.login_text(*login))
         for registry in wanted:
             known[registry] = tuple(k.fingerprint for k in record.credentials.get(registry, ()))
     return [

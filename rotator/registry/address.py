@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
 
-from rotator.core.docker_config import DOCKER_HUB
+from rotator.core.docker_entry import DOCKER_HUB
 from rotator.http.client import NoAnswerError
 
 # Docker Hub's key in `auths` is historical; its registry answers elsewhere.

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qsl, urlencode
 
-from rotator.core.docker_config import IDENTITY_TOKEN
+from rotator.core.docker_entry import IDENTITY_TOKEN
 from rotator.core.model import Credential, Proof, Verdict
 from rotator.http.client import NoAnswerError
 from rotator.http.reading import json_in

@@ -14,7 +14,8 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from rotator.core.docker_config import DOCKER_HUB, DockerConfig, decode, registry_key
+from rotator.core.docker_config import DockerConfig, decode
+from rotator.core.docker_entry import DOCKER_HUB, registry_key
 from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.core.model import Credential
 from rotator.core.ports import Clock, Source

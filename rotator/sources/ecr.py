@@ -23,7 +23,7 @@ from rotator.aws.environment import aws_files, aws_stamp
 from rotator.aws.errors import UNPARSED, Call, explain, server_time
 from rotator.aws.identity import keys_for, tried
 from rotator.aws.session import SECONDS, Access, new_session
-from rotator.core.docker_config import registry_key
+from rotator.core.docker_entry import registry_key
 from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.core.model import Credential, Secret
 from rotator.core.ports import Clock, Source

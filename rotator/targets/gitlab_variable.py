@@ -15,7 +15,7 @@ from gitlab.utils import EncodedId
 
 from rotator.clients.judge import judge
 from rotator.clients.lookups import Consumer
-from rotator.core.docker_config import shown as shown_key
+from rotator.core.docker_entry import shown as shown_key
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Content, Held, Mark, Policy, Secret
 from rotator.core.ports import Clock, Target

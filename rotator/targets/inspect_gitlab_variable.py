@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from rotator.core.docker_config import shown
+from rotator.core.docker_entry import shown
 from rotator.core.errors import DriverError
 from rotator.gitlab import token_file
 from rotator.gitlab.errors import GranularError, new_token

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from rotator.core.docker_config import DOCKER_HUB
+from rotator.core.docker_entry import DOCKER_HUB
 
 HOST = "registry.example.com"
 GOOD = "good"

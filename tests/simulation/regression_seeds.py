@@ -43,5 +43,14 @@ SEEDS = {
     955607628: "a changed secret that was pending does not replace the old one",
     899290267: "a replaced credential that is back counts as good, and its owner ends it",
     475002324: "a pending credential is published while its registry is silent",
+    481000420: "a verdict that came too late is taken for one",
+    481000507: "two rotators write in turn what a third published",
+    481000609: "a source is asked each second whose pending credential is accepted",
+    482000078: "a repair loses what has just left the configuration",
+    482000276: "what a clock that was ahead fetched is fetched again at each cycle",
+    482000327: "a lease's wait begins before its credential was found replaced",
+    482000748: "a value that a late read did not show is unsafe until the next renewal",
+    482000771: "an entry that came during a cycle is proven a poll later",
+    484000136: "an entry that is back and ends last is not good for a poll",
 }
 """Seed by seed: what it showed."""

@@ -6,6 +6,14 @@ from tests.simulation.mutations.mutation import in_file
 
 MUTATIONS = (
     *in_file(
+        "core/docker_entry.py",
+        (
+            "docker config: a name of Docker Hub is a registry of its own",
+            "return DOCKER_HUB if bare in _HUB_NAMES else bare",
+            "return bare",
+        ),
+    ),
+    *in_file(
         "core/docker_config.py",
         (
             "docker config: keys beside auths are lost",
@@ -71,11 +79,6 @@ MUTATIONS = (
             "docker config: text after a document is thrown away",
             "return decode(text[:end])",
             "return None",
-        ),
-        (
-            "docker config: a name of Docker Hub is a registry of its own",
-            "return DOCKER_HUB if bare in _HUB_NAMES else bare",
-            "return bare",
         ),
         (
             "docker config: two spellings with one login are rivals",

@@ -147,7 +147,7 @@ MUTATIONS = (
         (
             "plan: merge: replace drops what it did not refresh of its own",
             (
-                "        if docker_config.registry_key(key) in s.registries\n"
+                "        if docker_entry.registry_key(key) in s.registries\n"
                 "    }\n"
                 "    return DockerConfig(stays)"
             ),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rotator.clients.judge import judge
 from rotator.clients.lookups import Consumer
-from rotator.core.docker_config import DOCKER_HUB
+from rotator.core.docker_entry import DOCKER_HUB
 from tests.clients.examples import EXAMPLES, HOST, Example, entry
 from tests.clients.table import PAGE, page
 from tests.support import missing

@@ -13,7 +13,7 @@ import pytest
 
 from rotator.clients.judge import judge
 from rotator.clients.lookups import Consumer, Verdict, runner_path
-from rotator.core.docker_config import DOCKER_HUB
+from rotator.core.docker_entry import DOCKER_HUB
 from tests.clients.examples import HOST, entry
 
 BROKEN = {"auth": "?"}

@@ -13,14 +13,8 @@ from msgspec.structs import replace
 
 from rotator.core.candidate import Candidate
 from rotator.core.choose import choose
-from rotator.core.docker_config import (
-    DOCKER_HUB,
-    DockerConfig,
-    decode,
-    encode,
-    login_text,
-    registry_key,
-)
+from rotator.core.docker_config import DockerConfig, decode, encode
+from rotator.core.docker_entry import DOCKER_HUB, login_text, registry_key
 from rotator.core.errors import DriverError
 from rotator.core.model import (
     Content,

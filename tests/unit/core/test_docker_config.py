@@ -11,17 +11,8 @@ from typing import Any
 
 import pytest
 
-from rotator.core.docker_config import (
-    DOCKER_HUB,
-    DockerConfig,
-    decode,
-    encode,
-    login_text,
-    merge,
-    registry_key,
-    salvage,
-    shown,
-)
+from rotator.core.docker_config import DockerConfig, decode, encode, merge, salvage
+from rotator.core.docker_entry import DOCKER_HUB, login_text, registry_key, shown
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Credential, Secret
 from tests.support import MARKED, NOW

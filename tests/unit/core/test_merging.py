@@ -10,7 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from rotator.core.candidate import Candidate
-from rotator.core.docker_config import DockerConfig, login_text, merge
+from rotator.core.docker_config import DockerConfig, merge
+from rotator.core.docker_entry import login_text
 from rotator.core.merging import end_is_later, foreign_entry_stays, marked_end, merge_document
 from rotator.core.model import Lease, Mark, Proof, Secret, Verdict
 from rotator.core.record import TargetRecord

@@ -11,7 +11,8 @@ from hypothesis import assume, event, given
 from msgspec.structs import replace
 
 from rotator.core import updates
-from rotator.core.docker_config import DockerConfig, is_decodable, registry_key, salvage
+from rotator.core.docker_config import DockerConfig, salvage
+from rotator.core.docker_entry import is_decodable, registry_key
 from rotator.core.model import Content, Held, Merge
 from rotator.core.plan import plan
 from rotator.core.situation import HoldBack, Keep, Situation, Write

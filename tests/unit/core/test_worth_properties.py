@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from rotator.core.candidate import DEAD, FOREVER
-from rotator.core.docker_config import is_decodable, login_text
+from rotator.core.docker_entry import is_decodable, login_text
 from rotator.core.errors import GoneError, LoginRejectedError, PermanentError, Reason
 from rotator.core.failure import Failure
 from rotator.core.model import Secret

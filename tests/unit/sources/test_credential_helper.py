@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.config.sources import CredentialHelperSourceSettings
-from rotator.core.docker_config import DOCKER_HUB
+from rotator.core.docker_entry import DOCKER_HUB
 from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
 from rotator.core.model import Credential, Secret
 from rotator.sources.credential_helper import LARGEST_ANSWER, CredentialHelperSource, build
