@@ -131,7 +131,7 @@ class PlaceFaults(Faults):
         if not places:
             return False
         place = self.chance.choice(places)
-        _, text, mark = self.chance.choice(list(place.past))
+        _, text, mark = self.chance.choice(list(place.past)[1:])
         if "credsStore" in (text or "") or not docker_config.read(text).readable:
             return False
         if self.chance.random() < 0.5:

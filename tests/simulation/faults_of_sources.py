@@ -128,7 +128,7 @@ class RegistryFaults(Faults):
             if backend.current.get(token.registry) is token:
                 del backend.current[token.registry]
         self.time.say("world", f"{token.name} is killed by {token.registry}")
-        self.watch.disturbance("token killed", self.poll + self.wait)
+        self.watch.disturbance("token killed", self.poll + self._settle + self.wait)
         return True
 
     def secret_changed(self) -> bool:
