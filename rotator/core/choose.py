@@ -44,8 +44,13 @@ def choose_one(
 
 
 def is_usable(one: Candidate, mode: ProofMode, now: datetime) -> bool:
-    """Tell whether a candidate may be published; `strict` wants that its registry accepted it."""
+    """Tell whether a candidate may be published; `strict` wants that its registry accepted it.
+
+    So does what somebody put into a target, where no mark says until when it is good.
+    """
     if one.rejected or one.has_ended(now):
+        return False
+    if one.foreign and not one.end_known and not one.accepted:
         return False
     return mode is not ProofMode.STRICT or one.accepted
 

@@ -175,15 +175,19 @@ def mark_of(s: Situation, merged: Merged, text: str) -> Mark:
     # document nobody knows which entries they are of.
     is_whole = s.observation.config is not None
     claimed = claimed_ends(s.observation, s.past, s.fingerprint) if is_whole else {}
-    names = s.named(merged.config)
+    names, there = s.named(merged.config), s.named(merged.found)
     expires = {}
     for registry in {docker_entry.registry_key(key) for key in merged.config.auths}:
-        entry = merged.ours.get(registry)
-        entry = entry or s.candidates.get((registry, names.get(registry, "")))
-        if entry is not None and entry.end_known:
-            expires[registry] = marked_end(entry)
-        elif registry in claimed:
-            expires[registry] = claimed[registry]
+        name = names.get(registry, "")
+        entry = merged.ours.get(registry) or s.candidates.get((registry, name))
+        stays = registry in claimed and there.get(registry, "") == name
+        own = [marked_end(entry)] if entry is not None and entry.end_known else []
+        leased = entry is not None and entry.credential.lease is not None
+        # Two rotators may be given the same: the later end wins, so that they agree.
+        theirs = [claimed[registry]] if stays and not leased else []
+        if own or theirs:
+            latest = max(end or FOREVER for end in (*own, *theirs))
+            expires[registry] = None if latest == FOREVER else latest
     return Mark(dict(sorted(expires.items())), s.fingerprint(text), s.rotation)
 
 

@@ -41,6 +41,11 @@ MUTATIONS = (
     *in_file(
         "core/choose.py",
         (
+            "choose: what somebody put into one target goes into all, unproven",
+            "if one.foreign and not one.end_known and not one.accepted:",
+            "if False:",
+        ),
+        (
             "choose: one that its registry rejected",
             ("    if one.rejected or one.has_ended(now):\n        return False"),
             ("    if one.has_ended(now):\n        return False"),

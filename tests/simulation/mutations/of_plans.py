@@ -218,11 +218,13 @@ MUTATIONS = (
         ),
         (
             "plan: the mark forgets what others claim of their entries",
-            (
-                "        elif registry in claimed:\n"
-                "            expires[registry] = claimed[registry]\n"
-            ),
-            "",
+            "theirs = [claimed[registry]] if stays and not leased else []",
+            "theirs = []",
+        ),
+        (
+            "plan: the mark gives a new entry the end of the one before",
+            'stays = registry in claimed and there.get(registry, "") == name',
+            "stays = registry in claimed",
         ),
         (
             "plan: a lease's sooner end does not reach the mark",

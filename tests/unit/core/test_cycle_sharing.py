@@ -9,11 +9,13 @@ import pytest
 from msgspec.structs import replace
 
 from tests.simulation.world import MemoryJournal, World, WorldSource
+from tests.support import MARKED
 from tests.unit.core.builders import (
     HOST,
     HOUR,
     OTHER,
     Fixed,
+    Place,
     Site,
     credential,
     document,
@@ -285,3 +287,54 @@ def test_a_repair_gives_no_end_of_what_it_replaces() -> None:
     here.after(60)
     assert here.place.mark is not None
     assert here.place.mark.expires.get(OTHER) in {None, old}
+
+
+def test_two_that_were_given_the_same_agree_on_its_end() -> None:
+    """Each knows one of two entries a moment longer; the mark holds the later end of both."""
+    world = World()
+    shared = Place("shared")
+    moments = {HOST: 1, OTHER: -1}
+
+    def one(sign: int) -> Site:
+        answers = [
+            login(f"{MARKED}{host}", host, world=world, expires_in=12 * HOUR + sign * late)
+            for host, late in moments.items()
+        ]
+        sources = [Fixed(world, *answers, declared=False)]
+        return site(world, sources=sources, targets=[shared])
+
+    for host in moments:
+        world.valid[host, f"{MARKED}{host}"] = None
+    sites = one(1), one(-1)
+    sites[1].journal.key = "two"
+    for here in sites * 3:
+        here.after(60)
+    sites[0].restart()
+    before = len(shared.writes)
+    for here in sites * 3:
+        here.after(60)
+    assert len(shared.writes) == before
+
+
+def test_what_a_person_put_into_one_target_does_not_go_into_the_others() -> None:
+    """Its registry can't be asked, and nobody says until when it is good."""
+    places = [Place("one"), Place("two")]
+    here = site(targets=places)
+    here.cycle()
+    here.world.valid.clear()
+    here.source.broken = down()
+    here.restart()
+    here.after(60)
+    here.world.unreachable.add(HOST)
+    places[1].put(document({HOST: "s3cr3t-by-hand"}))
+    here.after(60)
+    assert places[0].password() == f"{MARKED}1"
+
+
+def test_a_mark_says_when_the_new_entry_ends_though_the_old_one_ended_later() -> None:
+    """Somebody fetched by force; the source gives shorter lives now."""
+    here = site()
+    here.cycle()
+    here.source.life = 2 * HOUR
+    here.after(60, force=True)
+    assert here.place.marked() == here.world.now + timedelta(hours=2)
