@@ -43,7 +43,7 @@ def reader(here: Site) -> list[Row]:
                 bad += not _good(data)
         assert writer.stdout is not None
         ours, theirs = json.loads(writer.stdout.read())
-    against = f"{reads} reads, {seen} documents seen"
+    against = f"{reads} reads, {seen} different documents"
     return [
         Row("reader: bad documents", against, "", bad, 0, 1.0),
         Row("reader: a publication", "write and rename", "ms", ours * 1000, theirs * 1000),
