@@ -58,6 +58,11 @@ class Token:
         return min(self.end, self.dead_at)
 
     @property
+    def says_its_end(self) -> bool:
+        """Tell whether its end stands in it, by a clock that is right."""
+        return "." in self.password
+
+    @property
     def name(self) -> str:
         """A short name for the trace."""
         return self.password.partition(".")[0]
