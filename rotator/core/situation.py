@@ -126,7 +126,7 @@ def situations_of(
             poll=rotation.schedule.poll,
             reserve=rotation.schedule.longest_job + rotation.schedule.poll,
             fingerprint=ports.journal.fingerprint,
-            ends_written=_ends_written(name, record),
+            ends_written=_ends_written(name, record, candidates),
             complete=rotation.is_complete(record),
             remembered=memory.documents.get(name),
         )
@@ -135,14 +135,15 @@ def situations_of(
     }
 
 
-def _ends_written(name: str, record: Record) -> dict[str, datetime]:
-    entries = record.target(name).entries.items()
-    known = {registry: record.known(registry, entry) for registry, entry in entries}
-    return {
-        registry: max(one.expires_at or FOREVER, one.claim or DEAD)
-        for registry, one in known.items()
-        if one is not None
-    }
+def _ends_written(name: str, record: Record, candidates: Candidates) -> dict[str, datetime]:
+    ends = {}
+    for registry, entry in record.target(name).entries.items():
+        known, one = record.known(registry, entry), candidates.get((registry, entry))
+        # Its source may have given it again just now, with a later end.
+        given = DEAD if one is None else one.end
+        if known is not None:
+            ends[registry] = max(known.expires_at or FOREVER, known.claim or DEAD, given)
+    return ends
 
 
 class Change(Struct, frozen=True):

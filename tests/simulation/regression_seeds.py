@@ -52,6 +52,7 @@ SEEDS = {
     482000748: "a value that a late read did not show is unsafe until the next renewal",
     482000771: "an entry that came during a cycle is proven a poll later",
     485000173: "what a person put into one target goes into the others, unproven",
+    486000536: "an entry that its source gives again is lost from a hidden value",
     485000584: "two rotators that were given the same write its end in turn",
     484000136: "an entry that is back and ends last is not good for a poll",
 }

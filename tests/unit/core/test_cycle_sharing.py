@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
+from rotator.core.model import Merge
 from tests.simulation.world import MemoryJournal, World, WorldSource
 from tests.support import MARKED
 from tests.unit.core.builders import (
@@ -338,3 +339,20 @@ def test_a_mark_says_when_the_new_entry_ends_though_the_old_one_ended_later() ->
     here.source.life = 2 * HOUR
     here.after(60, force=True)
     assert here.place.marked() == here.world.now + timedelta(hours=2)
+
+
+def test_what_its_source_gives_again_with_a_later_end_is_not_lost_from_a_hidden_value() -> None:
+    """Its registry rejects it just now, and the end that was noted has passed."""
+    world = World()
+    again = Fixed(world, login("s3cr3t-same", OTHER, expires_in=60), name="again", registry=OTHER)
+    place = Place(merge=Merge.REPLACE)
+    place.hidden = True
+    here = site(world, sources=[WorldSource(world), again], targets=[place])
+    world.valid[OTHER, "s3cr3t-same"] = None
+    here.cycle()
+    world.valid.clear()
+    world.pass_time(90)
+    again.answers = (login("s3cr3t-same", OTHER, world=world, expires_in=HOUR),)
+    before = place.text
+    report = here.cycle(force=True)
+    assert (target(report).outcome, place.text) == ("held_back", before)
