@@ -24,10 +24,11 @@ class RecordError(ValueError):
 class KnownCredential(Struct, frozen=True):
     """A credential that we fetched or found published, named by its fingerprint.
 
-    `renew_at` is set once, when the credential is first known. `issued_at` of a foreign one is
-    when we first found it, `claim` the end that its mark gave then. `foreign`: another rotator
-    fetched it, so its lease is not ours to end. `verdict`: the registry's last word, `accepted` or
-    `rejected`; empty where it was never asked.
+    `renew_at` is set when the credential is first known; only a daemon's start, an early fetch, or
+    a source that gives the same again moves it. `issued_at` of a foreign one is when we first
+    found it, `claim` the end that its mark gave then. `foreign`: another rotator fetched it, so its
+    lease is not ours to end. `verdict`: the registry's last word, `accepted` or `rejected`; empty
+    where it was never asked.
     """
 
     fingerprint: str

@@ -2,6 +2,7 @@
 
 `u` is a random number in [0, 1). It is taken once for each credential or failure and the result
 is stored: a wait that is computed again at each cycle would never end.
+A wait may still be cut later.
 """
 
 from __future__ import annotations

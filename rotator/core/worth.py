@@ -1,6 +1,6 @@
 """What the entries in a target are worth: until when a job can pull with each of them.
 
-This is decided here and nowhere else. `job_safe`, status, metrics, the page and `check --document`
+Nothing else decides that. `job_safe`, status, metrics, the page and `check --document`
 are made from the answer.
 
 | what is known of a registry's entry in an enabled target | it counts as |
