@@ -156,7 +156,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         rotation,
         replaced=_replaced_everywhere(observed, written, record, chosen),
         published=_published(rotation, written, record),
-        replaced_now={
+        held_until_now={
             name
             for s in situations.values()
             for name in (*s.past.entries.values(), *entries_read(s).values())

@@ -30,7 +30,7 @@ def end_unneeded(
     *,
     replaced: Collection[str],
     published: Collection[str],
-    replaced_now: Collection[str],
+    held_until_now: Collection[str],
     unwanted: Iterable[Candidate],
     needed: Collection[Candidate],
     unread: bool,
@@ -41,14 +41,14 @@ def end_unneeded(
     """Retire and revoke leases; return the record after it, and a note for each that lives on.
 
     `replaced`: the registries whose chosen credential is in every target. `published`: the
-    fingerprints of the credentials that are in some target. `replaced_now`: of those that were in
+    fingerprints of the credentials that are in some target. `held_until_now`: of those that were in
     one when it was read, now or last. `unwanted`: what was fetched and is not published. `needed`:
     what is chosen, or waits to be proven. `unread`: some target could not be read, and may hold
     what an older journal does not know to be published.
     """
     if not dry_run:
         current = {one.fingerprint for one in needed if not one.rejected} | set(published)
-        record = retire(record, rotation, replaced, current, replaced_now, at)
+        record = retire(record, rotation, replaced, current, held_until_now, at)
     if unread:
         later = at.now + rotation.schedule.poll
         waits = [replace(r, revoke_at=max(r.revoke_at, later)) for r in record.retired]
@@ -64,13 +64,13 @@ def retire(
     rotation: Rotation,
     replaced: Collection[str],
     current: Collection[str],
-    replaced_now: Collection[str],
+    held_until_now: Collection[str],
     at: At,
 ) -> Record:
     """Note the leases whose credentials were replaced in every target: they may end later.
 
     `replaced`: the registries whose chosen credential is in every target that wants it. `current`:
-    the fingerprints of the credentials that something still needs. `replaced_now`: of those that
+    the fingerprints of the credentials that something still needs. `held_until_now`: of those that
     something needed until now.
     """
     default = rotation.schedule.longest_job
@@ -78,7 +78,7 @@ def retire(
         source.name: default if source.revoke_after is None else source.revoke_after
         for source in rotation.sources
     }
-    held = {*current, *replaced_now}
+    held = {*current, *held_until_now}
     waits = [(one, after.get(one.source, default)) for one in record.retired]
     retired = [
         replace(one, revoke_at=_revoke_at(one, wait, held, rotation, at))

@@ -230,7 +230,7 @@ MUTATIONS = (
         ),
         (
             "leases: the wait begins though this cycle still found its credential",
-            "held = {*current, *replaced_now}",
+            "held = {*current, *held_until_now}",
             "held = {*current}",
         ),
         (
