@@ -192,7 +192,6 @@ RULES: tuple[Callable[[Situation], Decision | None], ...] = (
     document_is_right,
     write_document,
 )
-
 """The rules in the order in which they are asked."""
 
 
@@ -215,8 +214,9 @@ def _hold_back(reason: Reason, detail: str, hint: str) -> HoldBack:
 def _nothing_to_publish() -> HoldBack:
     return _hold_back(
         Reason.NOT_FOUND,
-        "there is nothing to publish here yet: no credential for it could be fetched",
-        "repair the source that failed; the target is written as soon as one credential is there",
+        "there is nothing to publish here yet: no source has given a credential that can be used",
+        "repair the source or credential that is reported beside this; the target is written as "
+        "soon as there is one",
     )
 
 

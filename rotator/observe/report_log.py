@@ -118,7 +118,7 @@ class ReportLog:
         unproven = one.outcome in {"failed", "kept"} and not by_source and one.failure is not None
         if one.outcome in GOOD_CREDENTIAL:
             self._failed((rotation, "registry"), "", None, **about)
-        elif one.outcome == "rejected" or unproven:
+        elif one.outcome in {"rejected", "pending"} or unproven:
             self._failed((rotation, "registry"), "credential not published", one.failure, **about)
 
     def _target(self, rotation: str, one: TargetReport) -> None:

@@ -81,8 +81,13 @@ def cycle(**changes: Any) -> Report:
             {"credentials": (CredentialReport(HARBOR, "v", "fetched", "accepted"),)},
             "credential not published",
         ),
+        (
+            {"credentials": (CredentialReport(HARBOR, "v", "pending", "rejected", failure=DOWN),)},
+            {"credentials": (CredentialReport(HARBOR, "v", "fetched", "accepted"),)},
+            "credential not published",
+        ),
     ],
-    ids=["source", "read", "write", "plan", "registry"],
+    ids=["source", "read", "write", "plan", "registry", "pending"],
 )
 def test_a_failure_that_lasts(
     daemon: Daemon, failing: dict[str, Any], well: dict[str, Any], event: str
