@@ -18,12 +18,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from rotator.core import conclude, leases, reports, updates
+from rotator.core import (
+    conclude,
+    in_use,
+    leases,
+    record_credentials,
+    record_sources,
+    record_targets,
+    reports,
+)
 from rotator.core.choose import choose, standby_of
 from rotator.core.due import given_up, is_waiting, needed_sources, resolved
-from rotator.core.failure import Failure
 from rotator.core.fetch import (
     fetch,
     fetched_candidates,
@@ -35,18 +41,17 @@ from rotator.core.observe import observe, with_members
 from rotator.core.plan import plan
 from rotator.core.prove import prove
 from rotator.core.recall import Memory, recall
-from rotator.core.situation import HoldBack, Keep, Write, situations_of
-from rotator.core.updates import At
-from rotator.core.worth import entries_now, entries_read, safe_until, worth_of_target
-from rotator.core.write import WRITE, Written, probe, write
+from rotator.core.situation import Write, situations_of
+from rotator.core.worth import safe_until, worth_of_target
+from rotator.core.write import Written, as_read, carry_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from rotator.core.candidate import Candidate, Candidates
+    from rotator.core.failure import Failure
     from rotator.core.observe import Observation
-    from rotator.core.ports import Clock, Target
     from rotator.core.record import Record
     from rotator.core.report import Report
     from rotator.core.rotation import Ports, Rotation
@@ -97,88 +102,91 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     candidates = with_resolved(prove(found, rotation.proof, ports, now), rotation, before)
     chosen = choose(candidates, rotation, now)
 
-    # Which sources are due? The attempt is noted before they are asked.
-    record = before
+    # Which sources are due? The journal has the attempt before they are asked. From here on
+    # `record` is the newest one, `saved` the one in the journal, `before` that of the last cycle.
+    record = saved = before
     if options.starting:
-        late = updates.with_later_start(record, rotation, chosen, _at(ports))
-        record = _journal(before, late, ports, options, lasting=False)
+        record = record_sources.with_later_start(record, rotation, chosen, ports.at())
+        saved = _save(record, saved, ports, options, lasting=False)
     needed = needed_sources(rotation, chosen, candidates, record, now, force=options.force)
     abandoned = given_up(candidates, record)
     asked = [s for s in needed if s.name not in abandoned and not is_waiting(s, record, now)]
     asked = needed if options.force else asked
     asked = [] if options.later else asked
-    waits = updates.with_waits(record, rotation, needed, chosen, _at(ports))
-    attempts = updates.with_attempts(waits, rotation, asked, chosen, _at(ports))
-    record = _journal(record, attempts, ports, options, lasting=False)
+    record = record_sources.with_waits(record, rotation, needed, chosen, ports.at())
+    record = record_sources.with_attempts(record, rotation, asked, chosen, ports.at())
+    saved = _save(record, saved, ports, options, lasting=False)
 
-    # Fetch, and prove what was given; then choose again.
-    answers = fetch(asked, chosen, before, ports)
-    known = rotation.registries(record)
-    noted = updates.with_registries(record, answers)
-    found = recall(rotation, observed, memory, noted, ports.journal.fingerprint, now)
-    new = {key: one for key, one in found.items() if key[0] not in known}
+    # Fetch. Some sources name their registries only now: what targets hold of these is recalled.
+    answers = fetch(asked, chosen, record, ports)
+    recalled = rotation.registries(record)
+    record = record_sources.with_registries(record, answers)
+    found = recall(rotation, observed, memory, record, ports.journal.fingerprint, now)
+    new = {key: one for key, one in found.items() if one.registry not in recalled}
     candidates |= prove(new, rotation.proof, ports, now)
+
+    # Prove what was fetched; then choose again.
     given, surplus = fetched_candidates(
-        answers, candidates, before, rotation.registries(noted), ports.journal.fingerprint
+        answers, candidates, record, rotation.registries(record), ports.journal.fingerprint
     )
-    given = until_accepted(given, rotation, before, ports, options.patience)
+    given = until_accepted(given, rotation, record, ports, options.patience)
     candidates = with_fetched(candidates, given, asked, force=options.force)
     chosen = choose(candidates, rotation, now)
     standby = standby_of(candidates, chosen, now)
-    refused = reports.refusals(candidates, given, rotation, before, now)
+    refused = reports.refusals(candidates, given, rotation, record, now)
+    renewed = {one.registry for one in given.values()} | resolved(candidates, record)
 
-    # Plan each target. The journal is written before the first write.
-    situations = situations_of(rotation, observed, memory, noted, chosen, candidates, ports, now)
-    noted = conclude.with_drifts(noted, situations, now)
+    # Plan each target. The journal has what is about to be published before the first write.
+    situations = situations_of(rotation, observed, memory, record, chosen, candidates, ports, now)
+    record = record_targets.with_drifts(record, situations, now)
     planned = {name: Written(s, plan(s)) for name, s in situations.items()}
-    ends = _ends(rotation, observed, planned, noted, chosen, candidates, now)
+    ends = _ends(rotation, observed, planned, record, chosen, candidates, now)
+    record = record_credentials.with_verdicts(record, candidates.values())
     used = {one.fingerprint for one in (*chosen.values(), *standby)}
-    noted = updates.with_verdicts(noted, candidates.values())
-    noted = updates.with_pending(
-        noted, rotation, candidates.values(), used, now, forced=options.force
-    )
-    renewed = {one.registry for one in given.values()} | resolved(candidates, before)
+    record = leases.retire_pending(record, candidates.values(), used, rotation, now)
+    record = record_credentials.with_pending(record, candidates.values(), now, forced=options.force)
     viable = [*chosen.values(), *(one for one in standby if not one.rejected)]
-    noted = updates.with_known(noted, rotation, viable, renewed - refused.keys(), _at(ports))
-    noted = updates.with_documents(noted, planned)
-    noted = updates.with_sooner_end(noted, safe_until(rotation, noted, ends), now)
+    record = record_credentials.with_known(
+        record, rotation, viable, renewed - refused.keys(), ports.at()
+    )
+    record = record_targets.with_documents(record, planned)
+    record = conclude.with_sooner_end(record, safe_until(rotation, record, ends), now)
     if answers or any(isinstance(one.decision, Write) for one in planned.values()):
-        _journal(record, noted, ports, options, lasting=True)
-    record = noted
+        _save(record, saved, ports, options, lasting=True)
 
     # Write, then end the leases that nothing needs any more.
-    written = _on_each_target(planned, probe if options.dry_run else write, ports)
-    unwanted = [*surplus, *_unwanted(given, chosen, standby)]
+    written = carry_out(planned, ports, dry_run=options.dry_run)
+    unwanted = [*surplus, *in_use.unused(given, chosen, standby)]
     fetched = [one for one in given.values() if one.fetched]
     record, notes = leases.end_unneeded(
         record,
         before,
         rotation,
-        replaced=_replaced_everywhere(observed, written, record, chosen),
-        published=_published(rotation, written, record),
-        held_until_now={
-            name
-            for s in situations.values()
-            for name in (*s.past.entries.values(), *entries_read(s).values())
-        },
+        replaced=in_use.replaced_everywhere(observed, written, record, chosen),
+        published=in_use.published(rotation, written, record),
+        held_until_now=in_use.held_until_now(situations.values()),
         unwanted=[*unwanted, *(fetched if options.dry_run else ())],
         needed=() if options.dry_run else (*chosen.values(), *standby),
         unread=any(one.failure is not None for one in observed.values()),
         dry_run=options.dry_run,
         each=ports.each,
-        at=_at(ports),
+        at=ports.at(),
     )
 
     # Conclude: what the journal holds of it, and what is reported.
-    record = conclude.with_sources(record, before, rotation, answers, refused, chosen, _at(ports))
-    as_it_is = _not_carried_out(written) if options.dry_run else written
+    record = record_sources.with_answers(
+        record, before, rotation, answers, refused, chosen, ports.at()
+    )
+    as_it_is = as_read(written) if options.dry_run else written
     read = {name: observed[name] for name in as_it_is}
     ends |= _ends(rotation, read, as_it_is, record, chosen, candidates, now)
     credentials = reports.credential_reports(rotation, record, chosen, standby, answers, refused)
     targets = reports.target_reports(
         rotation, observed, written, ends, record, dry_run=options.dry_run
     )
-    record = conclude.with_targets(record, rotation, observed, written, targets, ends, _at(ports))
+    record = record_targets.with_targets(
+        record, rotation, observed, written, targets, ends, ports.at()
+    )
     notes += reports.notes(rotation, record, surplus, unwanted)
     record, report = conclude.conclude(
         record,
@@ -190,7 +198,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         notes,
         written,
         now,
-        _at(ports),
+        ports.at(),
         whole=not options.only,
     )
     if not options.dry_run:
@@ -198,14 +206,10 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     return report, conclude.remembered(memory, written, (*chosen.values(), *standby))
 
 
-def _at(ports: Ports) -> At:
-    return At(ports.clock(), ports.random)
-
-
-def _journal(
-    saved: Record, record: Record, ports: Ports, options: Options, *, lasting: bool
+def _save(
+    record: Record, saved: Record, ports: Ports, options: Options, *, lasting: bool
 ) -> Record:
-    """Save a record that differs from the one that was saved last, and return it."""
+    """Save a record that differs from the one in the journal, and return it."""
     if record != saved and not options.dry_run:
         ports.journal.save(record, lasting=lasting)
     return record
@@ -238,76 +242,4 @@ def _ends(
             now,
         )
         for name, observation in observed.items()
-    }
-
-
-def _on_each_target(
-    planned: Mapping[str, Written], action: Callable[[Written, Clock], Written], ports: Ports
-) -> dict[str, Written]:
-    """Carry every plan out at once; return what came of each."""
-
-    # Called with targets, not with plans: the fan-out knows by them which one still hangs.
-    def act(target: Target) -> Written:
-        return action(planned[target.name], ports.clock)
-
-    targets = [one.situation.observation.target for one in planned.values()]
-    answers = zip(planned.items(), ports.each(act, targets, WRITE), strict=True)
-    return {
-        name: replace(one, failure=Failure.of(answer)) if isinstance(answer, Exception) else answer
-        for (name, one), answer in answers
-    }
-
-
-def _unwanted(
-    given: Candidates, chosen: Mapping[str, Candidate], standby: Collection[Candidate]
-) -> list[Candidate]:
-    """Return what sources gave and nobody will use: it was rejected, or it ends sooner."""
-    used = {(one.registry, one.fingerprint) for one in (*chosen.values(), *standby)}
-    return [one for key, one in given.items() if one.fetched and key not in used]
-
-
-def _published(
-    rotation: Rotation, written: Mapping[str, Written], record: Record
-) -> frozenset[str]:
-    """Return the fingerprints of the credentials that some target holds.
-
-    One that was not read, because it is paused or can't be reached, holds what it held last.
-    """
-    entries = [
-        entries_now(written[target.name])
-        if target.name in written
-        else record.target(target.name).entries
-        for target in rotation.targets
-    ]
-    return frozenset(name for one in entries for name in one.values())
-
-
-def _replaced_everywhere(
-    observed: Mapping[str, Observation],
-    written: Mapping[str, Written],
-    record: Record,
-    chosen: Mapping[str, Candidate],
-) -> frozenset[str]:
-    """Return the registries whose chosen credential is in every target that wants it."""
-    wanted: set[str] = set()
-    for name, observation in observed.items():
-        done = written.get(name)
-        if done is None:
-            entries = record.target(name).entries if observation.left_out else {}
-            others = [r for r, one in chosen.items() if entries.get(r) != one.fingerprint]
-            wanted.update(filter(observation.target.policy.wants, others))
-        elif (
-            done.failure is not None
-            or isinstance(done.decision, HoldBack)
-            or (isinstance(done.decision, Keep) and done.decision.stale)
-        ):
-            wanted |= done.situation.registries
-    return frozenset(chosen.keys() - wanted)
-
-
-def _not_carried_out(planned: Mapping[str, Written]) -> dict[str, Written]:
-    """Return what a dry run leaves: every target as it was read."""
-    return {
-        name: replace(one, decision=Keep()) if isinstance(one.decision, Write) else one
-        for name, one in planned.items()
     }

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from rotator.core.candidate import Candidate
     from rotator.core.model import Lease
     from rotator.core.ports import Each
-    from rotator.core.rotation import Rotation
-    from rotator.core.updates import At
+    from rotator.core.rotation import At, Rotation
 
 # Seconds after which a call that hangs is given up. Drivers have shorter timeouts of their own.
 REVOKE = 20.0
@@ -117,6 +116,36 @@ def _revoke_at(
     if any(name in held for name in one.fingerprints):
         return at.now + wait
     return min(one.revoke_at, at.now + max(wait, rotation.settle))
+
+
+def retire_pending(
+    record: Record,
+    candidates: Iterable[Candidate],
+    used: Collection[str],
+    rotation: Rotation,
+    now: datetime,
+) -> Record:
+    """Note the leases of credentials that are pending since this cycle: they end after `settle`.
+
+    They are noted at once: a crash loses the credential, and nobody else could end its lease. A
+    lease is not retired, or no longer, where one of its credentials is `used` and not rejected.
+    """
+    candidates = tuple(candidates)
+    needed = {
+        one.credential.lease.id
+        for one in candidates
+        if one.credential.lease is not None and one.fingerprint in used and not one.rejected
+    }
+    retired = [one for one in record.retired if one.lease.id not in needed]
+    for one in candidates:
+        past, lease = record.pending.get(one.registry), one.credential.lease
+        is_new = past is None or past.fingerprint != one.fingerprint
+        if not (is_new and one.pending and one.rejected):
+            continue
+        if lease is not None and lease.id not in needed:
+            end_at = now + rotation.settle
+            retired.append(RetiredLease(one.source, lease, end_at, (one.fingerprint,)))
+    return replace(record, retired=tuple(retired))
 
 
 def discard(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -42,6 +42,13 @@ class Rotation(Struct, frozen=True):
         return all(s.registries or record.source(s.name).registries for s in self.sources)
 
 
+class At(Struct, frozen=True):
+    """The time now, and the random numbers that a time in the future is spread by."""
+
+    now: datetime
+    random: Random
+
+
 class Ports(Struct, frozen=True):
     """What one cycle needs from its surroundings."""
 
@@ -51,3 +58,7 @@ class Ports(Struct, frozen=True):
     clock: Clock
     random: Random
     pause: Pause
+
+    def at(self) -> At:
+        """Return the time now with the random numbers."""
+        return At(self.clock(), self.random)

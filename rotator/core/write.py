@@ -1,4 +1,4 @@
-"""The step that carries a plan out: it plans again where somebody else was faster."""
+"""The step that carries plans out; a target is planned again where somebody else was faster."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from rotator.core.plan import plan
 from rotator.core.situation import Decision, Keep, Situation, Write
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rotator.core.model import Held
-    from rotator.core.ports import Clock
+    from rotator.core.ports import Clock, Target
+    from rotator.core.rotation import Ports
 
 # Seconds after which a call that hangs is given up. Drivers have shorter timeouts of their own.
 WRITE = 60.0
@@ -36,6 +39,22 @@ class Written(Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
+def carry_out(planned: Mapping[str, Written], ports: Ports, *, dry_run: bool) -> dict[str, Written]:
+    """Carry every plan out at once; return what came of each. A dry run writes nothing."""
+    action = probe if dry_run else write
+
+    # Called with targets, not with plans: the fan-out knows by them which one still hangs.
+    def act(target: Target) -> Written:
+        return action(planned[target.name], ports.clock)
+
+    targets = [one.situation.observation.target for one in planned.values()]
+    answers = zip(planned.items(), ports.each(act, targets, WRITE), strict=True)
+    return {
+        name: replace(one, failure=Failure.of(answer)) if isinstance(answer, Exception) else answer
+        for (name, one), answer in answers
+    }
+
+
 def write(planned: Written, clock: Clock) -> Written:
     """Write what is planned for a target; return what came of it, whatever its driver raises."""
     s, decision = planned.situation, planned.decision
@@ -52,7 +71,7 @@ def write(planned: Written, clock: Clock) -> Written:
             decision = plan(s)
         while isinstance(decision, Write):
             try:
-                after = _carry_out(s, decision)
+                after = _write_decided(s, decision)
                 notes = after.notes
                 if _is_changed(decision, after):
                     s, failure = _with_held(s, after), _changed_on_the_server(target.name)
@@ -85,7 +104,15 @@ def probe(planned: Written, clock: Clock) -> Written:
     return planned
 
 
-def _carry_out(s: Situation, decision: Write) -> Held:
+def as_read(written: Mapping[str, Written]) -> dict[str, Written]:
+    """Return what a dry run leaves: every target as it was read."""
+    return {
+        name: replace(one, decision=Keep()) if isinstance(one.decision, Write) else one
+        for name, one in written.items()
+    }
+
+
+def _write_decided(s: Situation, decision: Write) -> Held:
     target = s.observation.target
     held = target.set_aside(s.held) if decision.set_aside else s.held
     return target.write(decision.text, decision.mark, held)

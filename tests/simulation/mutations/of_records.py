@@ -9,33 +9,26 @@ MUTATIONS = (
         "core/cycle.py",
         (
             "worth: a sooner end is noted only after the write",
-            "    noted = updates.with_sooner_end(noted, safe_until(rotation, noted, ends), now)\n",
+            (
+                "    record = conclude.with_sooner_end(record, safe_until(rotation, record, "
+                "ends), now)\n"
+            ),
             "",
         ),
         (
-            "leases: a target that could not be read does not matter",
-            "entries = record.target(name).entries if observation.left_out else {}",
-            "entries = {r: one.fingerprint for r, one in chosen.items()}",
-        ),
-        (
             "journal: the attempt is not noted before the fetch",
-            "record = _journal(record, attempts, ports, options, lasting=False)",
-            "record = attempts",
+            "saved = _save(record, saved, ports, options, lasting=False)\n\n",
+            "saved = record\n\n",
         ),
         (
             "journal: what is known is not noted before the first write",
-            "_journal(record, noted, ports, options, lasting=True)",
+            "_save(record, saved, ports, options, lasting=True)",
             "pass",
         ),
         (
             "journal: a dry run writes",
-            "written = _on_each_target(planned, probe if options.dry_run else write, ports)",
-            "written = _on_each_target(planned, write, ports)",
-        ),
-        (
-            "leases: a wait begins when its credential was replaced, not when that was found",
-            "for name in (*s.past.entries.values(), *entries_read(s).values())",
-            "for name in entries_read(s).values()",
+            "written = carry_out(planned, ports, dry_run=options.dry_run)",
+            "written = carry_out(planned, ports, dry_run=False)",
         ),
         (
             "leases: a dry run ends the one that it lengthened",
@@ -69,18 +62,31 @@ MUTATIONS = (
         ),
         (
             "cycle: a dry run says what it did not write",
-            "as_it_is = _not_carried_out(written) if options.dry_run else written",
+            "as_it_is = as_read(written) if options.dry_run else written",
             "as_it_is = written",
         ),
         (
             "cycle: what was taken out is not noted",
-            "    noted = conclude.with_drifts(noted, situations, now)\n",
+            "    record = record_targets.with_drifts(record, situations, now)\n",
             "",
         ),
         (
             "cycle: a paused rotation goes on",
             "if not rotation.enabled:",
             "if False:",
+        ),
+    ),
+    *in_file(
+        "core/in_use.py",
+        (
+            "leases: a target that could not be read does not matter",
+            "entries = record.target(name).entries if observation.left_out else {}",
+            "entries = {r: one.fingerprint for r, one in chosen.items()}",
+        ),
+        (
+            "leases: a wait begins when its credential was replaced, not when that was found",
+            "for name in (*s.past.entries.values(), *entries_read(s).values())",
+            "for name in entries_read(s).values()",
         ),
         (
             "leases: a paused target's credential is ended",
@@ -105,7 +111,7 @@ MUTATIONS = (
         ),
     ),
     *in_file(
-        "core/updates.py",
+        "core/record_credentials.py",
         (
             "schedule: a renewal is drawn again at each cycle",
             (
@@ -115,67 +121,32 @@ MUTATIONS = (
             ("    if True:\n        # The attempt"),
         ),
         (
-            "updates: a wait of a source that is not needed any more stays",
-            ("        if source in needed:\n            failure = past.failure\n"),
-            ("        if True:\n            failure = past.failure\n"),
-        ),
-        (
-            "updates: a wait that was drawn for hours of life stays when they are lost",
-            "retry_at=min(failure.retry_at, at.now + longest))",
-            "retry_at=failure.retry_at)",
-        ),
-        (
-            "updates: what was asked for before its time is not due until given",
-            "replace(known, renew_at=min(known.renew_at, at.now)) if known.renew_at else known",
-            "known",
-        ),
-        (
-            "updates: a registry's verdict is not noted",
+            "record: a registry's verdict is not noted",
             ("            replace(known, verdict=one.last_verdict)\n            if known"),
             ("            known\n            if known"),
         ),
         (
-            "updates: a crash loses the lease of what is pending",
-            "retired.append(RetiredLease(one.source, lease, end_at, (one.fingerprint,)))",
-            "pass",
-        ),
-        (
-            "updates: what is pending is counted from each try",
+            "record: what is pending is counted from each try",
             "pending[one.registry] = replace(past, tries=past.tries + 1)",
             "pending[one.registry] = replace(past, tries=past.tries + 1, since=now)",
         ),
         (
-            "updates: a login that was refused is tried again as anything else",
-            "failed = login_refused(failed, stamp, at)",
-            "pass",
+            "record: old leases are forgotten",
+            "return (known, *others[: _MOST_CREDENTIALS - 1], *leased)",
+            "return (known, *others[: _MOST_CREDENTIALS - 1])",
         ),
         (
-            "updates: a secret file that appears is not noticed",
-            "failed = replace(failed, login_stamp=stamp)  # it is",
-            "pass  # it is",
-        ),
-        (
-            "updates: a source's longest life is forgotten",
-            "        longest_life=None if endless else max(lives, default=None),\n",
-            "",
-        ),
-        (
-            "updates: old leases are forgotten",
-            "return (known, *others[: _MOST_FINGERPRINTS - 1], *leased)",
-            "return (known, *others[: _MOST_FINGERPRINTS - 1])",
-        ),
-        (
-            "updates: what was found is renewed as if its life began now",
+            "record: what was found is renewed as if its life began now",
             "began = min(end - timedelta(seconds=longest), at.now)",
             "began = at.now",
         ),
         (
-            "updates: what was found is renewed too late to be job-safe",
+            "record: what was found is renewed too late to be job-safe",
             "return max(min(renew_at, end - plan.longest_job - plan.poll), at.now)",
             "return renew_at",
         ),
         (
-            "updates: what the source gives again is due again at once",
+            "record: what the source gives again is due again at once",
             (
                 "return schedule.renew_at(at.now, login.expires_at, rotation.schedule, "
                 "first=first, u=u)"
@@ -183,23 +154,51 @@ MUTATIONS = (
             "return drawn",
         ),
         (
-            "updates: a renewal after failures is not spread",
+            "record: a renewal after failures is not spread",
             "failing = failure is not None and failure.count > 1",
             "failing = False",
         ),
+    ),
+    *in_file(
+        "core/record_sources.py",
         (
-            "updates: a document is forgotten when the next is planned",
-            "(fingerprint, *others)[:_MOST_FINGERPRINTS])",
-            "(fingerprint,))",
+            "record: a wait of a source that is not needed any more stays",
+            ("        if source in needed:\n            failure = past.failure\n"),
+            ("        if True:\n            failure = past.failure\n"),
         ),
         (
-            "updates: a failure counts from its last time",
-            "since=at.now if past is None else min(past.since, at.now),",
-            "since=at.now,",
+            "record: a wait that was drawn for hours of life stays when they are lost",
+            "retry_at=min(failure.retry_at, at.now + longest))",
+            "retry_at=failure.retry_at)",
+        ),
+        (
+            "record: what was asked for before its time is not due until given",
+            "replace(known, renew_at=min(known.renew_at, at.now)) if known.renew_at else known",
+            "known",
+        ),
+        (
+            "record: a login that was refused is tried again as anything else",
+            "failed = login_refused(failed, stamp, at)",
+            "pass",
+        ),
+        (
+            "record: a secret file that appears is not noticed",
+            "failed = replace(failed, login_stamp=stamp)  # it is",
+            "pass  # it is",
+        ),
+        (
+            "record: a source's longest life is forgotten",
+            "        longest_life=None if endless else max(lives, default=None),\n",
+            "",
         ),
     ),
     *in_file(
         "core/leases.py",
+        (
+            "record: a crash loses the lease of what is pending",
+            "retired.append(RetiredLease(one.source, lease, end_at, (one.fingerprint,)))",
+            "pass",
+        ),
         (
             "leases: a replaced one ends at once",
             "end_at = at.now + after.get(source, default)",
@@ -267,6 +266,22 @@ MUTATIONS = (
             "leases: one that may not be ended is tried for ever",
             "if not failure.permanent:",
             "if True:",
+        ),
+    ),
+    *in_file(
+        "core/record_targets.py",
+        (
+            "record: a document is forgotten when the next is planned",
+            "(fingerprint, *others)[:_MOST_DOCUMENTS])",
+            "(fingerprint,))",
+        ),
+    ),
+    *in_file(
+        "core/retries.py",
+        (
+            "record: a failure counts from its last time",
+            "since=at.now if past is None else min(past.since, at.now),",
+            "since=at.now,",
         ),
     ),
 )

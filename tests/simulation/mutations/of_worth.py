@@ -167,11 +167,6 @@ MUTATIONS = (
             "(), documents)",
         ),
         (
-            "conclude: what another rotator changed counts as taken out",
-            ("    if s.foreign_mark is not None:\n        return False\n"),
-            "",
-        ),
-        (
             "conclude: job_safe stays 1",
             "job_safe=end > at.now,",
             "job_safe=True,",
@@ -182,19 +177,27 @@ MUTATIONS = (
             "succeeded_at=at.now,",
         ),
         (
-            "conclude: what a conflict changed is noted as it was claimed",
-            ("    record = updates.with_document(record, fingerprint)\n    return"),
-            "    return",
-        ),
-        (
-            "conclude: a failure of a login that was not offered is noted anew",
-            "failure=past.failure if observation.repeated else None,",
-            "failure=None,",
-        ),
-        (
             "memory: others' entries are not remembered",
             "        documents[name] = config if whole else _EMPTY\n",
             "",
+        ),
+    ),
+    *in_file(
+        "core/record_targets.py",
+        (
+            "record: what another rotator changed counts as taken out",
+            ("    if s.foreign_mark is not None:\n        return False\n"),
+            "",
+        ),
+        (
+            "record: what a conflict changed is noted as it was claimed",
+            ("    record = with_document(record, fingerprint)\n    return"),
+            "    return",
+        ),
+        (
+            "record: a failure of a login that was not offered is noted anew",
+            "failure=past.failure if observation.repeated else None,",
+            "failure=None,",
         ),
     ),
 )

@@ -7,8 +7,7 @@ from datetime import timedelta
 from rotator.core.leases import retire
 from rotator.core.model import Lease
 from rotator.core.record import KnownCredential, Record, RetiredLease
-from rotator.core.rotation import Rotation
-from rotator.core.updates import At
+from rotator.core.rotation import At, Rotation
 from tests.simulation.world import World, WorldSource
 from tests.support import NOW
 from tests.unit.core.builders import HOST, OTHER

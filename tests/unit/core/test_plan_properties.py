@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from hypothesis import assume, event, given
 from msgspec.structs import replace
 
-from rotator.core import updates
 from rotator.core.docker_config import DockerConfig, salvage
 from rotator.core.docker_entry import is_decodable, registry_key
 from rotator.core.model import Content, Held, Merge
 from rotator.core.plan import plan
+from rotator.core.record_targets import with_document
 from rotator.core.situation import HoldBack, Keep, Situation, Write
 from tests.unit.core.strategies import Kind, decoded, is_spelled_otherwise, new_examples, situations
 
@@ -119,7 +119,7 @@ def carried_out(s: Situation, decision: Write) -> Situation:
     mark = decision.mark if target.marks else None
     held = Held(None if s.held.withheld else decision.text, mark, withheld=s.held.withheld)
     fingerprint = decision.mark.fingerprint
-    past = updates.with_document(s.past, fingerprint)
+    past = with_document(s.past, fingerprint)
     past = replace(
         past,
         written=fingerprint,

@@ -1,0 +1,73 @@
+"""Which credentials are still in use: the leases of all others may end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rotator.core.situation import HoldBack, Keep
+from rotator.core.worth import entries_now, entries_read
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from rotator.core.candidate import Candidate, Candidates
+    from rotator.core.observe import Observation
+    from rotator.core.record import Record
+    from rotator.core.rotation import Rotation
+    from rotator.core.situation import Situation
+    from rotator.core.write import Written
+
+
+def published(rotation: Rotation, written: Mapping[str, Written], record: Record) -> frozenset[str]:
+    """Return the fingerprints of the credentials that some target holds.
+
+    One that was not read, because it is paused or can't be reached, holds what it held last.
+    """
+    entries = [
+        entries_now(written[target.name])
+        if target.name in written
+        else record.target(target.name).entries
+        for target in rotation.targets
+    ]
+    return frozenset(name for one in entries for name in one.values())
+
+
+def held_until_now(situations: Iterable[Situation]) -> frozenset[str]:
+    """Return the fingerprints of the credentials that targets held before this cycle wrote.
+
+    At its read, and at the end of the cycle before it.
+    """
+    return frozenset(
+        name for s in situations for name in (*s.past.entries.values(), *entries_read(s).values())
+    )
+
+
+def replaced_everywhere(
+    observed: Mapping[str, Observation],
+    written: Mapping[str, Written],
+    record: Record,
+    chosen: Mapping[str, Candidate],
+) -> frozenset[str]:
+    """Return the registries whose chosen credential is in every target that wants it."""
+    wanted: set[str] = set()
+    for name, observation in observed.items():
+        done = written.get(name)
+        if done is None:
+            entries = record.target(name).entries if observation.left_out else {}
+            others = [r for r, one in chosen.items() if entries.get(r) != one.fingerprint]
+            wanted.update(filter(observation.target.policy.wants, others))
+        elif (
+            done.failure is not None
+            or isinstance(done.decision, HoldBack)
+            or (isinstance(done.decision, Keep) and done.decision.stale)
+        ):
+            wanted |= done.situation.registries
+    return frozenset(chosen.keys() - wanted)
+
+
+def unused(
+    given: Candidates, chosen: Mapping[str, Candidate], standby: Collection[Candidate]
+) -> list[Candidate]:
+    """Return what sources gave and nobody will use: it was rejected, or it ends sooner."""
+    used = {(one.registry, one.fingerprint) for one in (*chosen.values(), *standby)}
+    return [one for key, one in given.items() if one.fetched and key not in used]

@@ -1,0 +1,143 @@
+"""What the record holds of the credentials: their lives, verdicts, and which are pending.
+
+Each function takes a record and returns a new one.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from rotator.core import schedule
+from rotator.core.record import KnownCredential, PendingCredential, Record
+from rotator.core.schedule import CLOCK_STEP
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from datetime import datetime
+
+    from rotator.core.candidate import Candidate
+    from rotator.core.model import Credential
+    from rotator.core.rotation import At, Rotation
+
+_MOST_CREDENTIALS = 5
+"""How many credentials of a registry are remembered, beside those with a lease."""
+
+
+def with_known(
+    record: Record,
+    rotation: Rotation,
+    candidates: Iterable[Candidate],
+    given: Collection[str],
+    at: At,
+) -> Record:
+    """Note the credentials that are about to be published, or wait to be proven.
+
+    A crash between a write and the end of the cycle must not make our own entry look foreign.
+    `given`: the registries whose source was asked and gave what is chosen.
+    """
+    for one in candidates:
+        if one.end_known:
+            known = _remembered(record, rotation, one, at, again=one.registry in given)
+            record = replace(record, credentials={**record.credentials, one.registry: known})
+    return record
+
+
+def with_verdicts(record: Record, candidates: Iterable[Candidate]) -> Record:
+    """Note the registries' verdicts on credentials that are known."""
+    credentials = dict(record.credentials)
+    for one in candidates:
+        credentials[one.registry] = tuple(
+            replace(known, verdict=one.last_verdict)
+            if known.fingerprint == one.fingerprint and one.last_verdict
+            else known
+            for known in credentials.get(one.registry, ())
+        )
+    return replace(record, credentials={r: known for r, known in credentials.items() if known})
+
+
+def with_pending(
+    record: Record, candidates: Iterable[Candidate], now: datetime, *, forced: bool
+) -> Record:
+    """Note the fetched credentials that their registries do not know yet, and since when.
+
+    `forced`: they were fetched by force.
+    """
+    pending = dict(record.pending)
+    for one in candidates:
+        past = pending.get(one.registry)
+        is_past = past is not None and past.fingerprint == one.fingerprint
+        if past is not None and is_past:
+            if one.rejected:
+                pending[one.registry] = replace(past, tries=past.tries + 1)
+            else:
+                del pending[one.registry]
+        elif one.pending and one.rejected:
+            pending[one.registry] = PendingCredential(one.fingerprint, now, forced=forced)
+    return replace(record, pending=pending)
+
+
+def _remembered(
+    record: Record, rotation: Rotation, one: Candidate, at: At, *, again: bool
+) -> tuple[KnownCredential, ...]:
+    """Return what is known of a registry's credentials; `again`: its source gave it just now."""
+    login = one.credential
+    past = record.credentials.get(one.registry, ())
+    known = record.known(one.registry, one.fingerprint)
+    ahead = known is not None and known.issued_at > login.issued_at + CLOCK_STEP
+    if known is None or ahead or known.expires_at != login.expires_at:
+        # The attempt under way counts as one failure.
+        failure = record.source(one.source).failure
+        failing = failure is not None and failure.count > 1
+        first = not one.foreign and (not past or failing)
+        known = KnownCredential(
+            fingerprint=one.fingerprint,
+            source=one.source,
+            issued_at=login.issued_at,
+            expires_at=login.expires_at,
+            renew_at=_renew_found_at(one, record, rotation, at)
+            if one.foreign
+            else _renew_at(login, rotation, at, first=first),
+            lease=login.lease,
+            foreign=one.foreign,
+            claim=one.claim,
+        )
+    elif again and known.renew_at is not None and known.renew_at <= at.now:
+        known = replace(known, renew_at=_renew_at(login, rotation, at, first=False))
+    known = replace(known, verdict=one.last_verdict, claim=one.claim)
+    others = [other for other in past if other.fingerprint != one.fingerprint]
+    # A lease is remembered until it is retired: nobody else can end it.
+    leased = [other for other in others[_MOST_CREDENTIALS - 1 :] if other.lease is not None]
+    return (known, *others[: _MOST_CREDENTIALS - 1], *leased)
+
+
+def _renew_found_at(one: Candidate, record: Record, rotation: Rotation, at: At) -> datetime | None:
+    """Return when a credential that was found published is renewed: as if we had fetched it.
+
+    It began a life of its source before its end. Where no life is known yet, it is renewed before
+    it is no longer job-safe, as our source may give one that lasts longer.
+    """
+    end, plan = one.credential.expires_at, rotation.schedule
+    if end is None:
+        return None
+    longest = record.source(one.source).longest_life
+    if longest is None:
+        renew_at = schedule.renew_at(at.now, end, plan, first=False, u=at.random())
+        return max(min(renew_at, end - plan.longest_job - plan.poll), at.now)
+    began = min(end - timedelta(seconds=longest), at.now)
+    return max(schedule.renew_at(began, end, plan, first=False, u=at.random()), at.now)
+
+
+def _renew_at(login: Credential, rotation: Rotation, at: At, *, first: bool) -> datetime | None:
+    if login.expires_at is None:
+        return None
+    u = at.random()
+    renew_at = schedule.renew_at(
+        login.issued_at, login.expires_at, rotation.schedule, first=first, u=u
+    )
+    if renew_at > at.now:
+        return renew_at
+    # It began long ago, or its source gives the same again: the rest of its life counts.
+    return schedule.renew_at(at.now, login.expires_at, rotation.schedule, first=first, u=u)

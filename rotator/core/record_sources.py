@@ -1,0 +1,191 @@
+"""What the record holds of the sources: when each was asked, what it gave, and its failure.
+
+Each function takes a record and returns a new one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from rotator.core import schedule
+from rotator.core.errors import Reason
+from rotator.core.failure import Failure
+from rotator.core.record import FailureRecord, Record, SourceRecord
+from rotator.core.retries import life_of_source, login_refused, next_failure
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from rotator.core.candidate import Candidate
+    from rotator.core.fetch import Answer
+    from rotator.core.model import Credential
+    from rotator.core.ports import Source
+    from rotator.core.rotation import At, Rotation
+
+_UNFINISHED = Failure(
+    Reason.UNAVAILABLE,
+    "the last fetch did not end: rotator was stopped or crashed during it",
+    "nothing to do if it was stopped; else see the log from that time",
+)
+
+
+def with_later_start(
+    record: Record, rotation: Rotation, chosen: Mapping[str, Candidate], at: At
+) -> Record:
+    """Spread what is overdue when a daemon starts, where jobs are safe meanwhile."""
+    sources, credentials = dict(record.sources), dict(record.credentials)
+    for source in rotation.sources:
+        past = record.source(source.name)
+        life = life_of_source(past, source, chosen, at.now)
+        later = at.now + schedule.start_wait(rotation.schedule, life, u=at.random())
+        if past.poll_at is not None and past.poll_at < later:
+            sources[source.name] = replace(past, poll_at=later)
+        for registry in source.registries or past.registries:
+            for newest in credentials.get(registry, ())[:1]:
+                if newest.renew_at is not None and newest.renew_at < later:
+                    others = credentials[registry][1:]
+                    credentials[registry] = (replace(newest, renew_at=later), *others)
+    return replace(record, sources=sources, credentials=credentials)
+
+
+def with_waits(
+    record: Record,
+    rotation: Rotation,
+    needed: Collection[Source],
+    chosen: Mapping[str, Candidate],
+    at: At,
+) -> Record:
+    """Bring the waits after failures up to date with what is chosen now.
+
+    A source that is not needed any more (another rotator published something fresh) has no
+    failure. A wait that was set when hours of life were left is cut when they are lost.
+    """
+    sources = dict(record.sources)
+    for source in rotation.sources:
+        past = record.source(source.name)
+        if past.failure is None:
+            continue
+        failure: FailureRecord | None = None
+        if source in needed:
+            failure = past.failure
+            if failure.reason != Reason.LOGIN_REJECTED:
+                life = life_of_source(past, source, chosen, at.now)
+                throttled = failure.reason == Reason.THROTTLED
+                longest = schedule.longest_wait(rotation.schedule, life, throttled=throttled)
+                failure = replace(failure, retry_at=min(failure.retry_at, at.now + longest))
+        sources[source.name] = replace(past, failure=failure)
+    return replace(record, sources=sources)
+
+
+def with_attempts(
+    record: Record,
+    rotation: Rotation,
+    due: Iterable[Source],
+    chosen: Mapping[str, Candidate],
+    at: At,
+) -> Record:
+    """Note that sources are about to be asked.
+
+    Until the cycle ends this counts as a failure, so that a crash loop backs off instead of taking
+    a lease at each restart. A login that was refused counts as refused again: a crash loop must not
+    lock it. A credential that is asked for before its time stays due until the source gives it.
+    """
+    sources, credentials = dict(record.sources), dict(record.credentials)
+    for source in due:
+        past = record.source(source.name)
+        life = life_of_source(past, source, chosen, at.now)
+        failure = next_failure(past.failure, _UNFINISHED, rotation, life, at)
+        if past.failure is not None and past.failure.reason == Reason.LOGIN_REJECTED:
+            stamp = past.failure.login_stamp
+            if stamp == source.login_stamp():
+                failure = login_refused(past.failure, stamp, at)
+        sources[source.name] = replace(past, attempted_at=at.now, failure=failure)
+        for registry in source.registries or past.registries:
+            credentials[registry] = tuple(
+                replace(known, renew_at=min(known.renew_at, at.now)) if known.renew_at else known
+                for known in record.credentials.get(registry, ())
+            )
+    return replace(record, sources=sources, credentials=credentials)
+
+
+def with_registries(record: Record, answers: Mapping[str, Answer]) -> Record:
+    """Note which registries the sources gave credentials for."""
+    sources = dict(record.sources)
+    for name, answer in answers.items():
+        registries = tuple(sorted({login.registry for login in answer.credentials}))
+        if registries:
+            sources[name] = replace(record.source(name), registries=registries)
+    return replace(record, sources=sources)
+
+
+def with_answers(
+    record: Record,
+    before: Record,
+    rotation: Rotation,
+    answers: Mapping[str, Answer],
+    refused: Mapping[str, tuple[Candidate, Failure]],
+    chosen: Mapping[str, Candidate],
+    at: At,
+) -> Record:
+    """Note how each source did that was asked, or whose credential was refused."""
+    sources = dict(record.sources)
+    for source in rotation.sources:
+        answer = answers.get(source.name)
+        failure = answer.failure if answer is not None else None
+        for one, refusal in refused.values():
+            if one.source == source.name and not one.pending:
+                failure = refusal
+        past = before.source(source.name)
+        if failure is not None:
+            given = answer.credentials if answer is not None else ()
+            registries = tuple(sorted({login.registry for login in given}))
+            past = replace(past, registries=registries or past.registries)
+            stamp = answer.login_stamp if answer is not None else None
+            sources[source.name] = _failed(past, source, failure, rotation, chosen, at, stamp)
+        elif answer is not None:
+            sources[source.name] = _gave(
+                source, answer.credentials, rotation, at, first=past.fetched_at is None
+            )
+    return replace(record, sources=sources)
+
+
+def _failed(
+    before: SourceRecord,
+    source: Source,
+    failure: Failure,
+    rotation: Rotation,
+    chosen: Mapping[str, Candidate],
+    at: At,
+    stamp: str | None,
+) -> SourceRecord:
+    """Return a source's record after a failure; `before` is the one from before the attempt."""
+    life = life_of_source(before, source, chosen, at.now)
+    failed = next_failure(before.failure, failure, rotation, life, at)
+    if failure.reason is Reason.LOGIN_REJECTED:
+        failed = login_refused(failed, stamp, at)
+    elif failure.reason is Reason.UNREADABLE:
+        failed = replace(failed, login_stamp=stamp)  # it is tried at once where its file appears
+    return replace(before, attempted_at=at.now, failure=failed)
+
+
+def _gave(
+    source: Source, given: Collection[Credential], rotation: Rotation, at: At, *, first: bool
+) -> SourceRecord:
+    """Return a source's record after a fetch, perhaps the first, that gave these credentials."""
+    poll = schedule.poll_at(at.now, rotation.schedule, u=at.random(), first=first)
+    endless = any(login.expires_at is None for login in given)
+    lives = [
+        (login.expires_at - login.issued_at).total_seconds()
+        for login in given
+        if login.expires_at is not None
+    ]
+    return SourceRecord(
+        registries=tuple(sorted({login.registry for login in given})),
+        attempted_at=at.now,
+        fetched_at=at.now,
+        poll_at=poll if source.changes_early or endless else None,
+        longest_life=None if endless else max(lives, default=None),
+        learned=source.learned,
+    )

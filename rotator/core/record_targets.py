@@ -1,0 +1,179 @@
+"""What the record holds of the targets: their documents, entries, ends, drifts and failures.
+
+Each function takes a record and returns a new one.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from rotator.core.candidate import DEAD
+from rotator.core.errors import Reason
+from rotator.core.retries import login_refused, next_failure
+from rotator.core.schedule import ENDLESS, Life
+from rotator.core.situation import Keep, Situation, Write
+from rotator.core.worth import entries_now, entries_read
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from datetime import datetime
+
+    from rotator.core.failure import Failure
+    from rotator.core.observe import Observation
+    from rotator.core.record import FailureRecord, Record, TargetRecord
+    from rotator.core.report import TargetReport
+    from rotator.core.rotation import At, Rotation
+    from rotator.core.write import Written
+
+_HOUR = timedelta(hours=1)
+
+_MOST_DRIFTS = 9
+
+_MOST_DOCUMENTS = 5
+"""How many documents of ours are remembered for a target."""
+
+
+def with_drifts(record: Record, situations: Mapping[str, Situation], now: datetime) -> Record:
+    """Note where somebody took our entries out since the last write of ours was confirmed."""
+    targets = dict(record.targets)
+    for name, s in situations.items():
+        past = record.target(name)
+        recent = tuple(when for when in past.drifts if now - _HOUR < when <= now)
+        if _has_drifted(s, past):
+            in_a_row = 0 if s.one_writer else 1 + (past.drifted if recent else 0)
+            past = replace(past, drifts=(*recent, now)[-_MOST_DRIFTS:], drifted=in_a_row)
+        else:
+            past = replace(past, drifts=recent, drifted=0)
+        targets[name] = past
+    return replace(record, targets=targets)
+
+
+def with_documents(record: Record, planned: Mapping[str, Written]) -> Record:
+    """Note the document that each target is about to get, by its fingerprint."""
+    targets = dict(record.targets)
+    for name, one in planned.items():
+        if isinstance(one.decision, Write):
+            targets[name] = with_document(record.target(name), one.decision.mark.fingerprint)
+    return replace(record, targets=targets)
+
+
+def with_document(past: TargetRecord, fingerprint: str) -> TargetRecord:
+    """Return a target's record with this document as the newest of those that are ours."""
+    if fingerprint in past.fingerprints[:1]:
+        return past
+    others = tuple(other for other in past.fingerprints if other != fingerprint)
+    return replace(past, fingerprints=(fingerprint, *others)[:_MOST_DOCUMENTS])
+
+
+def with_targets(
+    record: Record,
+    rotation: Rotation,
+    observations: Mapping[str, Observation],
+    written: Mapping[str, Written],
+    reports: Iterable[TargetReport],
+    ends: Mapping[str, Mapping[str, datetime]],
+    at: At,
+) -> Record:
+    """Note what each target holds and how the cycle ended for it; forget members that are gone."""
+    listed = {o.target.group for o in observations.values()} - {None}
+    here = {target.name for target in rotation.targets}
+    targets = {
+        name: past
+        for name, past in record.targets.items()
+        if name in here or not (past.group in listed or name in listed)
+    }
+    for report in reports:
+        observation = observations.get(report.name)
+        if observation is None or observation.left_out:
+            continue
+        past = record.target(report.name)
+        done = written.get(report.name)
+        targets[report.name] = _target_record(
+            past, report, observation, done, ends[report.name], rotation, at
+        )
+    return replace(record, targets=targets)
+
+
+def _target_record(
+    past: TargetRecord,
+    report: TargetReport,
+    observation: Observation,
+    done: Written | None,
+    ends: Mapping[str, datetime],
+    rotation: Rotation,
+    at: At,
+) -> TargetRecord:
+    end = min(ends.values(), default=DEAD)
+    stale = done is not None and isinstance(done.decision, Keep) and done.decision.stale
+    record = replace(
+        past,
+        outcome="stale" if stale else report.outcome,
+        end=None if end == DEAD else end,
+        ends={registry: one for registry, one in ends.items() if one != DEAD},
+        entries=past.entries if done is None or stale else dict(entries_now(done)),
+        group=observation.target.group,
+        mark=past.mark if done is None else _mark_of(done),
+        edited=past.edited if done is None else _edited_mark(done),
+        failure=past.failure if observation.repeated else None,
+    )
+    if report.failure is not None and not observation.repeated:
+        failure = _target_failure(past, report.failure, ends.values(), rotation, at)
+        if report.failure.reason is Reason.LOGIN_REJECTED and observation.login_stamp is not None:
+            failure = login_refused(failure, observation.login_stamp, at)
+        elif report.failure.reason is Reason.UNREADABLE:
+            failure = replace(failure, login_stamp=observation.login_stamp)
+        record = replace(record, failure=failure)
+    if report.outcome != "written" or done is None or not isinstance(done.decision, Write):
+        return record
+    # After a conflict another document was written than the one that was claimed.
+    fingerprint = done.decision.mark.fingerprint
+    record = with_document(record, fingerprint)
+    return replace(record, written=fingerprint, written_at=at.now)
+
+
+def _edited_mark(done: Written) -> str:
+    """Return the fingerprint of a mark that was left on a document that somebody edited."""
+    s = done.situation
+    if isinstance(done.decision, Write) and done.failure is None:
+        return ""
+    return s.held.mark.fingerprint if s.held.mark is not None and s.is_edited else ""
+
+
+def _mark_of(done: Written) -> str:
+    """Return the fingerprint in the mark that a target has now."""
+    if isinstance(done.decision, Write) and done.failure is None:
+        return done.decision.mark.fingerprint
+    mark = done.situation.held.mark
+    return mark.fingerprint if mark is not None else ""
+
+
+def _target_failure(
+    past: TargetRecord, failure: Failure, ends: Collection[datetime], rotation: Rotation, at: At
+) -> FailureRecord:
+    """Return a target's next failure; `ends`: when the entries in it end."""
+    end = min(ends, default=DEAD)
+    life = Life(timedelta(0) if end == DEAD else min(end - at.now, ENDLESS.left))
+    return next_failure(past.failure, failure, rotation, life, at)
+
+
+def _has_drifted(s: Situation, past: TargetRecord) -> bool:
+    """Tell whether an entry that we published is gone or edited, and no rotator did that."""
+    there = entries_read(s)
+    if not past.written or not past.entries:
+        return False
+    if s.one_writer:
+        return not there
+    if s.foreign_mark is not None:
+        return False
+    return any(
+        past.entries.get(registry) and _is_not_ours(s, registry, there) for registry in s.registries
+    )
+
+
+def _is_not_ours(s: Situation, registry: str, there: Mapping[str, str]) -> bool:
+    name = there.get(registry)
+    one = s.candidates.get((registry, name)) if name else None
+    return one is None or (one.foreign and name != s.past.entries.get(registry))

@@ -1,0 +1,72 @@
+"""How long a source or a target that failed is left alone: until `retry_at` of its failure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from rotator.core import schedule
+from rotator.core.candidate import DEAD, FOREVER, Candidate
+from rotator.core.record import FailureRecord, SourceRecord
+from rotator.core.schedule import ENDLESS, LOGIN_REJECTED_WAIT, Life
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from rotator.core.failure import Failure
+    from rotator.core.ports import Source
+    from rotator.core.rotation import At, Rotation
+
+
+def next_failure(
+    past: FailureRecord | None, failure: Failure, rotation: Rotation, life: Life, at: At
+) -> FailureRecord:
+    """Return the failure that follows the last one, with its wait.
+
+    `life`: how long what is published still works.
+    """
+    count = 1 if past is None else past.count + 1
+    wait = schedule.retry_wait(
+        rotation.schedule,
+        life,
+        failures=count,
+        permanent=failure.permanent,
+        retry_after=failure.retry_after,
+        u=at.random(),
+    )
+    return FailureRecord(
+        count=count,
+        reason=str(failure.reason),
+        detail=failure.detail,
+        hint=failure.hint,
+        since=at.now if past is None else min(past.since, at.now),
+        retry_at=at.now + wait,
+        permanent=failure.permanent,
+    )
+
+
+def login_refused(failure: FailureRecord, stamp: str | None, at: At) -> FailureRecord:
+    """Return the failure with the wait of a login secret that was refused."""
+    wait = LOGIN_REJECTED_WAIT * (1 + 0.1 * at.random())
+    return replace(failure, retry_at=at.now + wait, login_stamp=stamp)
+
+
+def life_of_source(
+    past: SourceRecord, source: Source, chosen: Mapping[str, Candidate], now: datetime
+) -> Life:
+    """Return how long a source's published credentials still work: of several the shortest life."""
+    registries = source.registries or past.registries
+    lives = [_life(chosen.get(registry), now) for registry in registries]
+    return min(lives, key=lambda life: life.left, default=Life(timedelta(0)))
+
+
+def _life(one: Candidate | None, now: datetime) -> Life:
+    """Return how long a published credential still works."""
+    if one is None or one.end == DEAD:
+        return Life(timedelta(0))
+    if one.end == FOREVER:
+        return ENDLESS
+    return Life(max(one.end - now, timedelta(0)), one.end - one.credential.issued_at)
