@@ -297,3 +297,11 @@ def failing(error: Exception, *, stamp: str | None = None, published: bool = Tru
     here.source.broken = error
     here.cycle()
     return here
+
+
+def published() -> Site:
+    """Return a rotator that has published, and can write no more."""
+    here = site()
+    here.cycle()
+    here.place.broken = down()
+    return here

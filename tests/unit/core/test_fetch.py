@@ -15,7 +15,7 @@ from rotator.core.record import PendingCredential, Record
 from rotator.core.rotation import Rotation
 from tests.simulation.world import World, WorldSource
 from tests.support import NOW
-from tests.unit.core.builders import HOST, OTHER, login, site
+from tests.unit.core.builders import HOST, HOUR, OTHER, Fixed, login, site
 
 
 def source() -> WorldSource:
@@ -85,3 +85,18 @@ def test_what_was_pending_replaces_the_old_one_only_where_it_was_asked_for(*, fo
     merged = with_resolved(both, rotation, record)
     assert merged[HOST, old.fingerprint].superseded == forced
     assert not merged[HOST, new.fingerprint].superseded
+
+
+def test_a_forced_credential_that_was_pending_counts_whatever_it_ends() -> None:
+    """The clock went back: what is published looks as if it ended later."""
+    world = World()
+    here = site(world, settle=timedelta(minutes=2))
+    here.cycle()
+    sooner = world.issue(HOST, HOUR * 6)
+    ends = world.valid.pop((HOST, sooner.reveal()))
+    here.configure(sources=(Fixed(world, login(sooner, expires_in=6 * HOUR)),))
+    here.cycle(force=True)
+    assert here.record.pending[HOST].forced
+    world.valid[HOST, sooner.reveal()] = ends
+    here.after(30)
+    assert here.place.password() == sooner.reveal()

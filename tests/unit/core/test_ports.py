@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from rotator.core.model import Credential, Held, Lease, Mark, Policy, Secret
 from rotator.core.ports import Source, Target
 from tests.support import NOW
-from tests.unit.core.builders import HOST
+from tests.unit.core.builders import HOST, Place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,3 +63,9 @@ def test_a_driver_that_forgets_a_method_is_not_built(port: type) -> None:
     """It fails when it is built, not in the night."""
     with pytest.raises(TypeError, match="abstract"):
         port("half", None)
+
+
+def test_a_target_that_is_no_group_stands_for_itself() -> None:
+    """Its members are the target."""
+    place = Place()
+    assert list(place.members()) == [place]

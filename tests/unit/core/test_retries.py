@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from rotator.core.errors import LoginRejectedError, Reason, TemporaryError
+from rotator.core.errors import LoginRejectedError, PermanentError, Reason, TemporaryError
 from tests.simulation.world import World, WorldSource, refused
 from tests.unit.core.builders import (
     HOST,
@@ -228,3 +228,15 @@ def test_a_secret_that_was_corrected_is_picked_up_within_a_poll(error: Exception
         here.after(POLL.total_seconds())
     assert trouble(here).count > 8
     assert trouble(here).retry_at - here.world.now <= POLL
+
+
+def test_a_secret_file_that_was_missing_is_tried_as_soon_as_it_is_there() -> None:
+    """Whoever writes it may start later than we do."""
+    here = site()
+    here.source.stamp = "missing"
+    here.source.broken = PermanentError(Reason.UNREADABLE, "no such file", "write it")
+    here.cycle()
+    here.cycle()
+    assert here.source.fetches == 1
+    here.source.stamp, here.source.broken = "there", None
+    assert here.cycle().outcome == "rotated"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotator.core.errors import LoginRejectedError, Reason
+from rotator.core.errors import LoginRejectedError, PermanentError, Reason
 from tests.unit.core.builders import HOUR, Place, Site, site, target
 
 if TYPE_CHECKING:
@@ -96,3 +96,16 @@ def test_other_targets_do_not_wait() -> None:
     reads = bad.reads
     assert target(here.after(MINUTE), "good").outcome == "written"
     assert bad.reads == reads
+
+
+def test_a_target_whose_secret_file_was_missing_is_tried_as_soon_as_it_is_there() -> None:
+    """As a source is; until then it is asked at the times of any other failure."""
+    here = site()
+    here.place.stamp = "missing"
+    here.place.unreadable = PermanentError(Reason.UNREADABLE, "no such file", "write it")
+    here.cycle()
+    reads = here.place.reads
+    here.after(1)
+    assert here.place.reads == reads
+    here.place.stamp, here.place.unreadable = "there", None
+    assert here.after(1).outcome == "rotated"

@@ -252,3 +252,13 @@ def test_what_was_read_long_ago_is_read_again_before_a_write() -> None:
     here.source.fetch = slow  # type: ignore[method-assign, assignment]
     here.cycle()
     assert here.place.reads == 2
+
+
+def test_what_belongs_to_the_document_is_brought_in_order_when_it_stays() -> None:
+    """Such as the accounts that name a Secret."""
+    here = site()
+    here.place.completes = True
+    here.cycle()
+    assert here.place.completed == 0
+    here.after(300)
+    assert here.place.completed == 1
