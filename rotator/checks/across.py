@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rotator.config.sources import VaultSourceSettings
 from rotator.config.targets import FileTargetSettings, GitlabVariableTargetSettings
-from rotator.core import docker_config
+from rotator.core import docker_config, docker_merge
 from rotator.core.errors import DriverError
 from rotator.core.model import Content, Merge
 from rotator.observe.times import duration_text
@@ -133,7 +133,7 @@ def _value(target: TargetSettings, held: Held, logins: dict[str, Credential]) ->
             config = docker_config.decode(held.text.reveal())
         except DriverError:
             return None
-    return docker_config.encode(docker_config.merge(config, ours).config)
+    return docker_config.encode(docker_merge.merge(config, ours).config)
 
 
 def _file_and_variable(rotations: Sequence[RotationChecks]) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from rotator.clients.judge import Problem, judge
 from rotator.clients.lookups import Consumer
-from rotator.core.docker_config import DockerConfig, encode, merge
+from rotator.core.docker_config import DockerConfig, encode
+from rotator.core.docker_merge import merge
 from rotator.core.model import Content, Credential, Secret
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Decodes, merges and encodes the docker config: the JSON document with the `auths`.
+"""The docker config: the JSON document with the `auths`, decoded and encoded.
 
 rotator publishes the form that every client understands (measured with Docker CLI 28.2, skopeo 1.9
 and podman 4.3): a bare `host[:port]` key, Docker Hub under its one historical name, an entry that
@@ -10,30 +10,24 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping  # noqa: TC003  a Struct's field
-from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from rotator.core import docker_fields
-from rotator.core.docker_entry import entry_of, is_decodable, is_text, login_of, registry_key, shown
+from rotator.core.docker_entry import is_decodable, is_text, login_of, registry_key, shown
 from rotator.core.docker_fields import folded
-from rotator.core.errors import DriverError, PermanentError, Reason
+from rotator.core.errors import PermanentError, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    from rotator.core.model import Credential, Secret
+    from rotator.core.model import Secret
 
 
 _HELPER_MISSING = (
     "where its program is missing, GitLab Runner drops the whole document, and Docker 29, "
     "docker build, crane and oras fail"
 )
-
-# A document of ours that is longer than this many entries is cut off in its last ones.
-_MOST_CUTS = 50
 
 
 class DockerConfig(Struct, frozen=True, dict=True):
@@ -137,23 +131,12 @@ class DockerConfig(Struct, frozen=True, dict=True):
         return next((value for key, value in self.rest.items() if folded(key) == name), None)
 
 
-class MergeResult(Struct, frozen=True):
-    """A merged document, and what had to be taken out of it.
-
-    `left_out`: keys of other people's entries, and top-level fields, that clients can't decode.
-    `helpers`: the registries of ours that `credHelpers` gave to a credential helper.
-    """
-
-    config: DockerConfig
-    left_out: tuple[str, ...]
-    helpers: tuple[str, ...] = ()
-
-
 def decode(text: str) -> DockerConfig:
     """Read a docker config, as Go's decoder does: two members `auths` are one, in any case.
 
     Raises `PermanentError` (malformed) where the text is empty, no JSON object, or has `auths` that
-    are no object. Single entries are not judged here: `merge` leaves out what no client can decode.
+    are no object. Single entries are not judged here: `docker_merge.merge` leaves out what no
+    client can decode.
     """
     if not text.strip():
         raise _malformed("it is empty")
@@ -195,29 +178,6 @@ def _add(rest: dict[str, Any], name: str, value: Any) -> None:
     rest[name] = value
 
 
-def salvage(text: str) -> DockerConfig | None:
-    """Return the document that a damaged text begins with, with every entry that is whole.
-
-    For a document of ours that was cut off, and for text after a document. None where the text is
-    damaged in another way: then nobody knows what its author meant.
-    """
-    with suppress(ValueError, RecursionError, DriverError):
-        _, end = json.JSONDecoder().raw_decode(text)
-        return decode(text[:end])
-    if not text.startswith("{") or not _is_cut_off(text):
-        return None
-    for closing in ("}", "}}", "}}}"):
-        with suppress(DriverError):
-            whole = decode(text + closing)
-            return None if _has_entry_in_entry(whole) else whole
-    cuts = [at for at, letter in enumerate(text) if letter == "}"]
-    for at in reversed(cuts[-_MOST_CUTS:]):
-        for closing in ("}", "}}"):
-            with suppress(DriverError):
-                return decode(text[: at + 1] + closing)
-    return DockerConfig()
-
-
 def encode(config: DockerConfig) -> str:
     """Write a docker config: compact, keys sorted, one line, no newline at its end.
 
@@ -225,47 +185,6 @@ def encode(config: DockerConfig) -> str:
     `echo $DOCKER_AUTH_CONFIG` keeps it whole.
     """
     return json.dumps({**config.rest, "auths": config.auths}, sort_keys=True, separators=(",", ":"))
-
-
-def merge(
-    config: DockerConfig,
-    ours: Iterable[Credential],
-    remove: frozenset[str] = frozenset(),
-    stays: frozenset[str] = frozenset(),
-) -> MergeResult:
-    """Put our credentials into somebody's document and keep everything else.
-
-    `remove`: registries whose entries are taken out. `stays`: registries of ours whose entry stays
-    as it is, without the other spellings of its key.
-
-    Every key that means one of our registries is replaced by the one that all clients find; a
-    key that differs in the case of its letters only is updated beside it, as Docker compares by
-    letter and images may be written so. A credential helper for one of our registries is taken
-    out, as clients would ask it instead. An entry that no client can decode is left out, as it
-    breaks its neighbours: Docker then loses good hosts at random, GitLab Runner the whole document.
-    """
-    entries = {credential.registry: entry_of(credential) for credential in ours}
-    gone = remove | entries.keys()
-    ours_too = gone | stays
-    others: dict[str, Any] = {}
-    for key, entry in config.auths.items():
-        registry = registry_key(key)
-        capitals = key != registry and key.lower() == registry
-        if capitals and registry in ours_too - remove:
-            others[key] = entries.get(registry, config.auths.get(registry, entry))
-        elif registry not in gone and (key == registry or registry not in stays):
-            others[key] = entry
-    usable = {key: entry for key, entry in others.items() if is_decodable(entry)}
-    mistyped = config.mistyped()
-    rest = {name: value for name, value in config.rest.items() if name not in mistyped}
-    helpers = tuple(
-        sorted(key for key in DockerConfig({}, rest).helpers if registry_key(key) in ours_too)
-    )
-    if helpers:
-        rest = {name: _without(name, value, helpers) for name, value in rest.items()}
-        rest = {name: value for name, value in rest.items() if value != {}}
-    left_out = (*sorted(others.keys() - usable.keys()), *mistyped)
-    return MergeResult(DockerConfig({**usable, **entries}, rest), left_out, helpers)
 
 
 class _Members(list[tuple[str, Any]]):
@@ -279,30 +198,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return value
-
-
-def _without(name: str, value: Any, helpers: Collection[str]) -> Any:
-    """Return a top-level field, `credHelpers` without these registries."""
-    if folded(name) != "credhelpers" or not isinstance(value, dict):
-        return value
-    return {key: helper for key, helper in value.items() if key not in helpers}
-
-
-def _is_cut_off(text: str) -> bool:
-    """Tell whether a text is JSON up to its end, and only its end is missing."""
-    try:
-        json.loads(text)
-    except json.JSONDecodeError as error:
-        return error.pos >= len(text) or text.count('"', error.pos) == 1
-    except (ValueError, RecursionError):
-        return False
-    return False
-
-
-def _has_entry_in_entry(config: DockerConfig) -> bool:
-    """Tell whether an entry holds another one: a bracket is missing between the two."""
-    entries = [entry for entry in config.auths.values() if isinstance(entry, dict)]
-    return any(isinstance(value, dict) for entry in entries for value in entry.values())
 
 
 def _no_constant(name: str) -> None:

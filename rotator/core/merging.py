@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from rotator.core import docker_config, docker_entry
+from rotator.core import docker_entry, docker_merge, docker_salvage
 from rotator.core.candidate import FOREVER, Candidate
 from rotator.core.docker_config import DockerConfig
 from rotator.core.docker_entry import shown
@@ -45,7 +45,7 @@ def merge_document(s: Situation) -> Merged:
     }
     logins = [one.credential for one in ours.values()]
     others = frozenset(s.chosen.keys() - ours.keys())
-    merged = docker_config.merge(_base(s, found), logins, s.remove, others)
+    merged = docker_merge.merge(_base(s, found), logins, s.remove, others)
     notes = [f"left out {shown(key)}: no client can decode it" for key in merged.left_out]
     notes += [
         f"took the credential helper of {shown(key)} out of credHelpers: clients would ask it "
@@ -75,7 +75,7 @@ def repaired(s: Situation) -> DockerConfig | None:
         return None
     if s.remembered is not None:
         return s.remembered
-    salvaged = docker_config.salvage(text)
+    salvaged = docker_salvage.salvage(text)
     ours = salvaged is not None and bool(s.past.fingerprints)
     others = bool(text.strip()) and s.policy.merge is Merge.PRESERVE
     if others and not (ours or s.observation.target.sets_aside):

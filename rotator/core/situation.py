@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from rotator.core import docker_config, docker_entry
+from rotator.core import docker_config, docker_entry, docker_merge
 from rotator.core.candidate import DEAD, FOREVER
 from rotator.core.docker_config import DockerConfig
 from rotator.core.model import Content, Held, Mark, Policy, Secret
@@ -90,7 +90,7 @@ class Situation(Struct, frozen=True):
         """Return the text of a value with one writer and what is in it; None without any."""
         if self.policy.content is Content.DOCKER_CONFIG:
             logins = [one.credential for one in self.chosen.values()]
-            merged = docker_config.merge(DockerConfig(), logins, self.remove)
+            merged = docker_merge.merge(DockerConfig(), logins, self.remove)
             return (docker_config.encode(merged.config), dict(self.chosen)) if logins else None
         registry = self.policy.registry or ""
         if registry not in self.chosen:

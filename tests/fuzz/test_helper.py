@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rotator.config.sources import CredentialHelperSourceSettings
-from rotator.core import docker_config
+from rotator.core import docker_config, docker_merge
 from rotator.core.errors import DriverError
 from rotator.sources.credential_helper import CredentialHelperSource
 from tests.fakes.credential_helper import install
@@ -53,7 +53,7 @@ def judge(helper: CredentialHelperSource, folder: Path, said: bytes, code: int) 
         assert MARKED not in reported
         return
     assert code == 0
-    merged = docker_config.merge(docker_config.DockerConfig(), [login]).config
+    merged = docker_merge.merge(docker_config.DockerConfig(), [login]).config
     published = docker_config.decode(docker_config.encode(merged)).logins()
     assert published == {HOST: (login.username, login.password)}
 

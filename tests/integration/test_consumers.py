@@ -10,8 +10,9 @@ import pytest
 from rotator.clients import document
 from rotator.clients.judge import judge
 from rotator.clients.lookups import Consumer, Verdict
-from rotator.core.docker_config import DockerConfig, decode, encode, merge
+from rotator.core.docker_config import DockerConfig, decode, encode
 from rotator.core.docker_entry import DOCKER_HUB
+from rotator.core.docker_merge import merge
 from rotator.core.errors import DriverError
 from rotator.core.model import Credential, Secret
 from tests.clients.examples import EXAMPLES, GOOD, HOST, Example, entry

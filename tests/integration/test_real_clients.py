@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from rotator.core.docker_config import DockerConfig, decode, encode, merge
+from rotator.core.docker_config import DockerConfig, decode, encode
+from rotator.core.docker_merge import merge
 from rotator.core.model import Credential, Secret
 from tests.support import NOW, need
 

@@ -14,7 +14,7 @@ MUTATIONS = (
         ),
     ),
     *in_file(
-        "core/docker_config.py",
+        "core/docker_merge.py",
         (
             "docker config: keys beside auths are lost",
             "return MergeResult(DockerConfig({**usable, **entries}, rest), left_out, helpers)",
@@ -27,27 +27,27 @@ MUTATIONS = (
         ),
         (
             "docker config: an entry in capitals is renamed",
-            "capitals = key != registry and key.lower() == registry",
-            "capitals = False",
+            "elif key != registry and key.lower() == registry:",
+            "elif False:",
         ),
         (
             "docker config: another spelling stays beside another rotator's entry",
-            "elif registry not in gone and (key == registry or registry not in stays):",
-            "elif registry not in gone:",
+            "elif key == registry and registry in theirs:",
+            "elif registry in theirs:",
         ),
         (
             "docker config: what is to be removed stays",
-            "gone = remove | entries.keys()",
-            "gone = entries.keys()",
+            "if registry in remove:",
+            "if False:",
         ),
         (
             "docker config: a credential helper of ours stays",
-            "helpers if registry_key(key) in ours_too)",
+            "helpers if registry_key(key) in managed)",
             "helpers if False)",
         ),
         (
             "docker config: every credential helper is taken out",
-            "helpers if registry_key(key) in ours_too)",
+            "helpers if registry_key(key) in managed)",
             "helpers)",
         ),
         (
@@ -60,6 +60,9 @@ MUTATIONS = (
             "rest = {name: value for name, value in config.rest.items() if name not in mistyped}",
             "rest = dict(config.rest)",
         ),
+    ),
+    *in_file(
+        "core/docker_config.py",
         (
             "docker config: of two members `auths` the last counts alone",
             "auths |= _plain(value)",
@@ -71,6 +74,14 @@ MUTATIONS = (
             'if name != "auths":',
         ),
         (
+            "docker config: two spellings with one login are rivals",
+            "any(pair != same.get(registry) for pair in same.values())",
+            "len(same) > 1",
+        ),
+    ),
+    *in_file(
+        "core/docker_salvage.py",
+        (
             "docker config: what was cut off is thrown away whole",
             "for at in reversed(cuts[-_MOST_CUTS:]):",
             "for at in ():",
@@ -79,11 +90,6 @@ MUTATIONS = (
             "docker config: text after a document is thrown away",
             "return decode(text[:end])",
             "return None",
-        ),
-        (
-            "docker config: two spellings with one login are rivals",
-            "any(pair != same.get(registry) for pair in same.values())",
-            "len(same) > 1",
         ),
     ),
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from rotator.core import cycle, docker_config
+from rotator.core import cycle, docker_config, docker_merge
 from rotator.core.docker_config import DockerConfig
 from rotator.core.errors import Reason, TemporaryError
 from rotator.core.model import Credential, Held, Lease, Mark, Policy, Schedule, Secret
@@ -249,7 +249,7 @@ def login(
 def document(passwords: Mapping[str, str | Secret], **rest: Any) -> str:
     """Return a docker config with these passwords, as somebody else might have written it."""
     logins = [login(password, registry) for registry, password in passwords.items()]
-    return docker_config.encode(docker_config.merge(DockerConfig({}, rest), logins).config)
+    return docker_config.encode(docker_merge.merge(DockerConfig({}, rest), logins).config)
 
 
 def foreign(expires: Mapping[str, datetime | None]) -> Mark:

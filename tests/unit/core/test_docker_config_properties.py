@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator.core.docker_config import DockerConfig, decode, encode, merge
+from rotator.core.docker_config import DockerConfig, decode, encode
 from rotator.core.docker_entry import registry_key
 from rotator.core.docker_fields import folded
+from rotator.core.docker_merge import merge
 from rotator.core.errors import PermanentError
 from tests.unit.core.strategies import (
     CONFIGS,

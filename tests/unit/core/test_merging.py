@@ -10,8 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from rotator.core.candidate import Candidate
-from rotator.core.docker_config import DockerConfig, merge
+from rotator.core.docker_config import DockerConfig
 from rotator.core.docker_entry import login_text
+from rotator.core.docker_merge import merge
 from rotator.core.merging import end_is_later, foreign_entry_stays, marked_end, merge_document
 from rotator.core.model import Lease, Mark, Proof, Secret, Verdict
 from rotator.core.record import TargetRecord
@@ -117,7 +118,7 @@ def test_another_spelling_makes_way_beside_an_entry_that_stays() -> None:
     """Clients would take either of the two."""
     entry = {"auth": "YTpzM2NyM3QtYg=="}
     config = DockerConfig({HOST: entry, f"https://{HOST}": entry})
-    assert merge(config, [], stays=frozenset({HOST})).config.auths == {HOST: entry}
+    assert merge(config, [], theirs=frozenset({HOST})).config.auths == {HOST: entry}
 
 
 @pytest.mark.parametrize("key", [f"https://{HOST}", HOST.upper()])

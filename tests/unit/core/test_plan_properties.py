@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from hypothesis import assume, event, given
 from msgspec.structs import replace
 
-from rotator.core.docker_config import DockerConfig, salvage
+from rotator.core.docker_config import DockerConfig
 from rotator.core.docker_entry import is_decodable, registry_key
+from rotator.core.docker_salvage import salvage
 from rotator.core.model import Content, Held, Merge
 from rotator.core.plan import plan
 from rotator.core.record_targets import with_document
