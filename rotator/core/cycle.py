@@ -5,11 +5,14 @@ observe each target ─► recall candidates ─► prove them ─► choose one
   ─► plan each target ─► journal: what is known ─► write ─► retire leases
   ─► conclude: record and report ─► next_at
 
-Observing comes first because it decides what to fetch. The journal is written before the fetch, so
-that a crash loop is a failure with backoff and not a lease per restart, and before the first write,
-so that a crash between a write and the end does not make our own entry look foreign. Only the
-latter has to outlive a power failure: what the other saves add is found out again, and costs a
-fetch at most.
+Observing comes first because it decides what to fetch. The journal is saved three times:
+
+- Before the fetch. A crash loop is then a failure with backoff, and not a lease per restart.
+- Before the first write. After a crash during the writes our own entry does not look foreign.
+- At the end.
+
+Only the second of these has to outlive a power failure. The next cycle finds out again what the
+others add, and that costs one fetch at most.
 """
 
 from __future__ import annotations
@@ -61,12 +64,12 @@ class Options(Struct, frozen=True):
     """How a cycle differs from the usual one.
 
     `force`: fetch whatever the schedule says. `dry_run`: fetch and prove, write nothing, and end
-    the leases that this made. `starting`: a daemon's first cycle, which puts off what is overdue
-    where jobs are safe meanwhile: ten thousand hosts that come back together don't ask together.
-    `only`: the names of the targets to deal with, all where empty. `later`: an earlier part of the
-    same cycle asked the sources. `out_of_reach` tells why a
-    target is left alone: a call on it hangs in another process. `patience`: how long to wait for a
-    registry to know a new credential.
+    the leases that the fetch made. `starting`: the first cycle of a daemon. It puts off what is
+    overdue where jobs are safe meanwhile, so that ten thousand hosts that start together do not
+    ask together. `only`: the names of the targets to deal with; all where empty. `later`: ask no
+    source, as an earlier part of the same cycle did. `out_of_reach` returns the failure of a target
+    on which a call hangs in another process: it is left alone. `patience`: how long to wait until
+    a registry knows a new credential.
     """
 
     force: bool = False
@@ -103,26 +106,27 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     chosen = choose(candidates, rotation, now)
 
     # Which sources are due? The journal has the attempt before they are asked. From here on
-    # `record` is the newest one, `saved` the one in the journal, `before` that of the last cycle.
+    # `record` is the newest, `saved` is in the journal, and `before` is what the last cycle left.
     record = saved = before
     if options.starting:
         record = record_sources.with_later_start(record, rotation, chosen, ports.at())
         saved = _save(record, saved, ports, options, lasting=False)
     needed = needed_sources(rotation, chosen, candidates, record, now, force=options.force)
     abandoned = given_up(candidates, record)
-    asked = [s for s in needed if s.name not in abandoned and not is_waiting(s, record, now)]
-    asked = needed if options.force else asked
+    ready = [s for s in needed if s.name not in abandoned and not is_waiting(s, record, now)]
+    asked = needed if options.force else ready
     asked = [] if options.later else asked
     record = record_sources.with_waits(record, rotation, needed, chosen, ports.at())
     record = record_sources.with_attempts(record, rotation, asked, chosen, ports.at())
     saved = _save(record, saved, ports, options, lasting=False)
 
-    # Fetch. Some sources name their registries only now: what targets hold of these is recalled.
+    # Fetch. Some sources name their registries only when they give credentials for them: then
+    # the credentials that targets hold for these registries are recalled and proven as well.
     answers = fetch(asked, chosen, record, ports)
-    recalled = rotation.registries(record)
+    known = rotation.registries(record)
     record = record_sources.with_registries(record, answers)
     found = recall(rotation, observed, memory, record, ports.journal.fingerprint, now)
-    new = {key: one for key, one in found.items() if one.registry not in recalled}
+    new = {key: one for key, one in found.items() if one.registry not in known}
     candidates |= prove(new, rotation.proof, ports, now)
 
     # Prove what was fetched; then choose again.
@@ -136,7 +140,8 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     refused = reports.refusals(candidates, given, rotation, record, now)
     renewed = {one.registry for one in given.values()} | resolved(candidates, record)
 
-    # Plan each target. The journal has what is about to be published before the first write.
+    # Plan each target. The journal has what is about to be published before the first write, and
+    # until when jobs are safe, should the writes make that sooner.
     situations = situations_of(rotation, observed, memory, record, chosen, candidates, ports, now)
     record = record_targets.with_drifts(record, situations, now)
     planned = {name: Written(s, plan(s)) for name, s in situations.items()}
@@ -177,9 +182,9 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     record = record_sources.with_answers(
         record, before, rotation, answers, refused, chosen, ports.at()
     )
-    as_it_is = as_read(written) if options.dry_run else written
-    read = {name: observed[name] for name in as_it_is}
-    ends |= _ends(rotation, read, as_it_is, record, chosen, candidates, now)
+    after = as_read(written) if options.dry_run else written
+    read = {name: observed[name] for name in after}
+    ends |= _ends(rotation, read, after, record, chosen, candidates, now)
     credentials = reports.credential_reports(rotation, record, chosen, standby, answers, refused)
     targets = reports.target_reports(
         rotation, observed, written, ends, record, dry_run=options.dry_run
@@ -209,7 +214,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
 def _save(
     record: Record, saved: Record, ports: Ports, options: Options, *, lasting: bool
 ) -> Record:
-    """Save a record that differs from the one in the journal, and return it."""
+    """Return the record, after it was saved where it differs from the one in the journal."""
     if record != saved and not options.dry_run:
         ports.journal.save(record, lasting=lasting)
     return record
@@ -229,7 +234,7 @@ def _ends(
     candidates: Candidates,
     now: datetime,
 ) -> dict[str, Mapping[str, datetime]]:
-    """Return until when a job can pull, by the target and the registry."""
+    """Return until when a job can pull, by the name of each target and by registry."""
     registries = rotation.registries(record)
     return {
         name: worth_of_target(

@@ -1,4 +1,4 @@
-"""What the rules of `plan` have in common: our entries merged into what others have there."""
+"""What the rules of `plan` have in common: our entries merged into the document that is there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 
 class Merged(Struct, frozen=True):
-    """A merged document: our entries in it, what was left out, and how that is said."""
+    """A merged document, `config`, and the document that our entries were merged into, `found`.
+
+    `ours`: the candidate of each registry whose entry is ours in it. `left_out`, `helpers`: see
+    `MergeResult`. `notes` say what was done. `set_aside`: the damaged text that is there has to be
+    stored first.
+    """
 
     config: DockerConfig
     found: DockerConfig
@@ -38,14 +43,14 @@ def merge_document(s: Situation) -> Merged:
     if found is None:
         found = (repaired(s) if damaged else None) or DockerConfig()
     there = s.named(found)
-    ours = {
-        registry: one
-        for registry, one in s.chosen.items()
-        if registry not in found.auths or not foreign_entry_stays(s, registry, there.get(registry))
-    }
+    theirs = frozenset(
+        registry
+        for registry in s.chosen.keys() & found.auths.keys()
+        if foreign_entry_stays(s, registry, there.get(registry))
+    )
+    ours = {registry: one for registry, one in s.chosen.items() if registry not in theirs}
     logins = [one.credential for one in ours.values()]
-    others = frozenset(s.chosen.keys() - ours.keys())
-    merged = docker_merge.merge(_base(s, found), logins, s.remove, others)
+    merged = docker_merge.merge(_base(s, found), logins, s.remove, theirs)
     notes = [f"left out {shown(key)}: no client can decode it" for key in merged.left_out]
     notes += [
         f"took the credential helper of {shown(key)} out of credHelpers: clients would ask it "
@@ -100,33 +105,40 @@ def _base(s: Situation, found: DockerConfig) -> DockerConfig:
 
 
 def foreign_entry_stays(s: Situation, registry: str, there: str | None) -> bool:
-    """Tell whether another rotator's entry is left alone: it works and does not end sooner.
+    """Tell whether an entry stays because another rotator wrote it and it is as good as ours.
 
-    One that ends sooner is left too where ours is only one that others published before.
+    `there`: the entry's fingerprint. Rotators that share a target compare the ends in its mark, the
+    claims. So they agree on one of two good entries, and do not replace each other's for ever.
     """
     if there is None or s.foreign_mark is None or s.is_edited:
         return False
     entry, ours = s.candidates.get((registry, there)), s.chosen[registry]
-    if entry is None:  # it came after we proved what was there: it is proven in the next cycle
+    if entry is None:
+        # It was written after we proved what was there. The next cycle proves it.
         expires = s.foreign_mark.expires
         return registry in expires and (expires[registry] or FOREVER) >= ours.end
+    return entry.foreign and not entry.rejected and _is_as_good(s, entry, ours)
+
+
+def _is_as_good(s: Situation, entry: Candidate, ours: Candidate) -> bool:
+    """Tell whether another rotator's entry is as good as the candidate that we would write."""
     claim = entry.claim or FOREVER
-    ends_sooner = claim < ours.end or (claim == ours.end and not ours.foreign)
-    if not entry.foreign or entry.rejected or (entry.superseded and ends_sooner):
-        return False
+    if entry.superseded and (claim < ours.end or (claim == ours.end and not ours.foreign)):
+        return False  # it is back after a later one replaced it
     if not entry.end_known:
         return not ours.end_known
     if ours.foreign or entry.end >= ours.end:
-        return True
-    # The claimed end decides between two that are good, so that all rotators agree on one of them.
+        return True  # what another rotator fetched is for that one to publish
+    # Its claim is later than the end that we believe: then it stays while that is job-safe.
     return claim >= ours.end and entry.end - s.now > s.reserve
 
 
-def end_is_later(s: Situation, ours: Mapping[str, Candidate]) -> bool:
-    """Tell whether the mark has to be written again, as we know a later end than it has.
+def mark_needs_correction(s: Situation, ours: Mapping[str, Candidate]) -> bool:
+    """Tell whether the mark has to be written again because it gives another end than we know.
 
-    Only who fetched a credential corrects its end: all others believe the mark. A lease has one
-    owner, so that its end is corrected both ways and nobody writes it back.
+    Only the rotator that fetched a credential corrects its end; all others believe the mark. Two
+    rotators can fetch the same credential, so only a later end is written. A lease has one owner:
+    its end is corrected to a sooner one too, as nobody else writes the later one back.
     """
     if s.held.mark is None:
         return False
@@ -171,8 +183,7 @@ def _why(s: Situation, there: Mapping[str, str], registry: str) -> str:
 
 def mark_of(s: Situation, merged: Merged, text: str) -> Mark:
     """Return the mark of a document: the end of every entry in it that is known."""
-    # The ends in an edited document's mark are not passed on under a new fingerprint. In a damaged
-    # document nobody knows which entries they are of.
+    # The mark of a damaged document does not tell which entries its ends are of.
     is_whole = s.observation.config is not None
     claimed = claimed_ends(s.observation, s.past, s.fingerprint) if is_whole else {}
     names, there = s.named(merged.config), s.named(merged.found)
@@ -180,17 +191,19 @@ def mark_of(s: Situation, merged: Merged, text: str) -> Mark:
     for registry in {docker_entry.registry_key(key) for key in merged.config.auths}:
         name = names.get(registry, "")
         entry = merged.ours.get(registry) or s.candidates.get((registry, name))
-        stays = registry in claimed and there.get(registry, "") == name
-        own = [marked_end(entry)] if entry is not None and entry.end_known else []
+        ends = [marked_end(entry)] if entry is not None and entry.end_known else []
+        # Two rotators can fetch the same credential: the later end wins, so that their marks agree.
+        # A lease has one owner, who knows its end.
         leased = entry is not None and entry.credential.lease is not None
-        # Two rotators may be given the same: the later end wins, so that they agree.
-        theirs = [claimed[registry]] if stays and not leased else []
-        if own or theirs:
-            latest = max(end or FOREVER for end in (*own, *theirs))
+        stays = registry in claimed and there.get(registry, "") == name
+        if stays and not leased:
+            ends.append(claimed[registry])
+        if ends:
+            latest = max(end or FOREVER for end in ends)
             expires[registry] = None if latest == FOREVER else latest
     return Mark(dict(sorted(expires.items())), s.fingerprint(text), s.rotation)
 
 
 def marked_end(one: Candidate) -> datetime | None:
-    """Return the end that a mark gives: another rotator's claim is passed on as it is."""
+    """Return the end that our mark gives for a candidate; another rotator's claim is passed on."""
     return one.claim if one.foreign else one.credential.expires_at

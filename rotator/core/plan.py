@@ -15,7 +15,7 @@ from rotator.core.errors import PermanentError, Reason
 from rotator.core.failure import Failure
 from rotator.core.merging import (
     changes_of,
-    end_is_later,
+    mark_needs_correction,
     mark_of,
     marked_end,
     merge_document,
@@ -108,7 +108,7 @@ def value_is_ours(s: Situation) -> Decision | None:
     value = s.value() if s.one_writer else None
     if value is None or not _is_as_written(s, value[0]):
         return None
-    return None if end_is_later(s, value[1]) else Keep()
+    return None if mark_needs_correction(s, value[1]) else Keep()
 
 
 def value_waits_a_poll(s: Situation) -> Decision | None:
@@ -161,7 +161,7 @@ def document_is_right(s: Situation) -> Decision | None:
     merged = merge_document(s)
     if merged.set_aside or s.held.text is None or merged.config != s.observation.config:
         return None
-    return None if end_is_later(s, merged.ours) else Keep(merged.notes)
+    return None if mark_needs_correction(s, merged.ours) else Keep(merged.notes)
 
 
 def write_document(s: Situation) -> Decision | None:

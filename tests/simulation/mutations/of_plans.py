@@ -87,12 +87,12 @@ MUTATIONS = (
         ),
         (
             "plan: a later end does not reach the mark of a value",
-            "return None if end_is_later(s, value[1]) else Keep()",
+            "return None if mark_needs_correction(s, value[1]) else Keep()",
             "return Keep()",
         ),
         (
             "plan: a later end does not reach the mark of a document",
-            "return None if end_is_later(s, merged.ours) else Keep(merged.notes)",
+            "return None if mark_needs_correction(s, merged.ours) else Keep(merged.notes)",
             "return Keep(merged.notes)",
         ),
         (
@@ -173,13 +173,13 @@ MUTATIONS = (
         ),
         (
             "plan: another rotator's entry stays though it is rejected",
-            "if not entry.foreign or entry.rejected or (entry.superseded and ends_sooner):",
-            "if not entry.foreign or (entry.superseded and ends_sooner):",
+            "return entry.foreign and not entry.rejected and _is_as_good(s, entry, ours)",
+            "return entry.foreign and _is_as_good(s, entry, ours)",
         ),
         (
             "plan: two rotators write in turn what each replaced once",
-            "(entry.superseded and ends_sooner)",
-            "entry.superseded",
+            "if entry.superseded and (claim < ours.end or",
+            "if entry.superseded or (claim < ours.end or",
         ),
         (
             "plan: > for >= where two entries end at the same time",
@@ -218,8 +218,8 @@ MUTATIONS = (
         ),
         (
             "plan: the mark forgets what others claim of their entries",
-            "theirs = [claimed[registry]] if stays and not leased else []",
-            "theirs = []",
+            "if stays and not leased:",
+            "if False:",
         ),
         (
             "plan: the mark gives a new entry the end of the one before",

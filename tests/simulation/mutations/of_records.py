@@ -52,8 +52,8 @@ MUTATIONS = (
         ),
         (
             "cycle: force does not reach what waits",
-            "    asked = needed if options.force else asked\n",
-            "",
+            "asked = needed if options.force else ready",
+            "asked = ready",
         ),
         (
             "cycle: a dry run leaves its leases",
@@ -62,8 +62,8 @@ MUTATIONS = (
         ),
         (
             "cycle: a dry run says what it did not write",
-            "as_it_is = as_read(written) if options.dry_run else written",
-            "as_it_is = written",
+            "after = as_read(written) if options.dry_run else written",
+            "after = written",
         ),
         (
             "cycle: what was taken out is not noted",

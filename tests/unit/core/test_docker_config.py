@@ -138,3 +138,11 @@ def test_two_members_auths_are_one(second: str) -> None:
     text = f'{{"auths": {{"a": {{}}, "b": 1}}, "{second}": {{"b": {{}}, "c": {{}}}}}}'
     assert decode(text).auths == {"a": {}, "b": {}, "c": {}}
     assert decode(f'{{"auths": {{"a": {{}}}}, "{second}": null}}').auths == {}
+
+
+def test_two_spellings_with_one_login_are_no_rivals() -> None:
+    """Clients may take either."""
+    entry = {"auth": "YTpzM2NyM3QtYg=="}
+    other = {"auth": "YTpzM2NyM3QtYw=="}
+    assert not DockerConfig({HOST: entry, f"https://{HOST}": entry}).rivals(HOST)
+    assert DockerConfig({HOST: entry, f"https://{HOST}": other}).rivals(HOST)

@@ -165,3 +165,10 @@ def test_shows_no_secret() -> None:
     printed = repr(merge(DockerConfig({HOST: GOOD}, {"x": "s3cr3t-x"}), [ours("other")]))
     assert GOOD["auth"] not in printed
     assert MARKED not in printed
+
+
+def test_another_spelling_makes_way_beside_an_entry_that_stays() -> None:
+    """Clients would take either of the two."""
+    entry = {"auth": "YTpzM2NyM3QtYg=="}
+    config = DockerConfig({HOST: entry, f"https://{HOST}": entry})
+    assert merge(config, [], theirs=frozenset({HOST})).config.auths == {HOST: entry}

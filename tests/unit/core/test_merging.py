@@ -12,8 +12,12 @@ from msgspec.structs import replace
 from rotator.core.candidate import Candidate
 from rotator.core.docker_config import DockerConfig
 from rotator.core.docker_entry import login_text
-from rotator.core.docker_merge import merge
-from rotator.core.merging import end_is_later, foreign_entry_stays, marked_end, merge_document
+from rotator.core.merging import (
+    foreign_entry_stays,
+    mark_needs_correction,
+    marked_end,
+    merge_document,
+)
 from rotator.core.model import Lease, Mark, Proof, Secret, Verdict
 from rotator.core.record import TargetRecord
 from tests.support import NOW
@@ -59,9 +63,9 @@ def shared(
 def test_whose_end_is_in_the_mark(*, hours: float, lease: bool, later: bool) -> None:
     """A later one of ours; of a lease also a sooner one, as it has one owner."""
     ours = candidate("ours", hours, lease=lease)
-    assert bool(end_is_later(shared(ours, None), {HOST: ours})) == later
+    assert bool(mark_needs_correction(shared(ours, None), {HOST: ours})) == later
     theirs = replace(ours, foreign=True)
-    assert not end_is_later(shared(ours, None), {HOST: theirs})
+    assert not mark_needs_correction(shared(ours, None), {HOST: theirs})
 
 
 def test_another_rotators_claim_is_passed_on_as_it_is() -> None:
@@ -104,21 +108,6 @@ def test_when_another_rotators_entry_stays(theirs: float, claimed: float, *, sta
     """Where it is as good as ours, so that all rotators agree on one of them."""
     one = candidate("theirs", theirs, foreign=True, claim=NOW + claimed * HOUR)
     assert foreign_entry_stays(shared(candidate("ours", 6), one), HOST, "theirs") == stays
-
-
-def test_two_spellings_with_one_login_are_no_rivals() -> None:
-    """Clients may take either."""
-    entry = {"auth": "YTpzM2NyM3QtYg=="}
-    other = {"auth": "YTpzM2NyM3QtYw=="}
-    assert not DockerConfig({HOST: entry, f"https://{HOST}": entry}).rivals(HOST)
-    assert DockerConfig({HOST: entry, f"https://{HOST}": other}).rivals(HOST)
-
-
-def test_another_spelling_makes_way_beside_an_entry_that_stays() -> None:
-    """Clients would take either of the two."""
-    entry = {"auth": "YTpzM2NyM3QtYg=="}
-    config = DockerConfig({HOST: entry, f"https://{HOST}": entry})
-    assert merge(config, [], theirs=frozenset({HOST})).config.auths == {HOST: entry}
 
 
 @pytest.mark.parametrize("key", [f"https://{HOST}", HOST.upper()])
