@@ -172,7 +172,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         held_until_now=in_use.held_until_now(situations.values()),
         unwanted=[*unwanted, *(fetched if options.dry_run else ())],
         needed=() if options.dry_run else (*chosen.values(), *standby),
-        unread=any(one.failure is not None for one in observed.values()),
+        sure_at=in_use.sure_at(rotation, observed, written, now),
         dry_run=options.dry_run,
         each=ports.each,
         at=ports.at(),

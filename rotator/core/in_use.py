@@ -9,6 +9,7 @@ from rotator.core.worth import entries_now, entries_read
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from datetime import datetime
 
     from rotator.core.candidate import Candidate, Candidates
     from rotator.core.observe import Observation
@@ -49,20 +50,34 @@ def replaced_everywhere(
     chosen: Mapping[str, Candidate],
 ) -> frozenset[str]:
     """Return the registries whose chosen credential is in every target that wants it."""
-    wanted: set[str] = set()
+    missing: set[str] = set()
     for name, observation in observed.items():
         done = written.get(name)
         if done is None:
             entries = record.target(name).entries if observation.left_out else {}
             others = [r for r, one in chosen.items() if entries.get(r) != one.fingerprint]
-            wanted.update(filter(observation.target.policy.wants, others))
+            missing.update(filter(observation.target.policy.wants, others))
         elif (
             done.failure is not None
             or isinstance(done.decision, HoldBack)
             or (isinstance(done.decision, Keep) and done.decision.stale)
         ):
-            wanted |= done.situation.registries
-    return frozenset(chosen.keys() - wanted)
+            missing |= done.situation.registries
+    return frozenset(chosen.keys() - missing)
+
+
+def sure_at(
+    rotation: Rotation,
+    observed: Mapping[str, Observation],
+    written: Mapping[str, Written],
+    now: datetime,
+) -> datetime | None:
+    """Return when it will be known again what each target holds; None where it is known now."""
+    decisions = [one.decision for one in written.values()]
+    times = [one.again_at for one in decisions if isinstance(one, Keep) and one.again_at]
+    if any(one.failure is not None for one in observed.values()):
+        times.append(now + rotation.schedule.poll)
+    return max(times, default=None)
 
 
 def unused(

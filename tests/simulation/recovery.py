@@ -51,7 +51,13 @@ def _entry(watch: Watch, host: Host, covered: Covered) -> None:
             "right again",
             f"{place.name} has no working password for {registry} ({token and token.name})",
         )
-    doubtful = token is not None and token.ahead > host.ahead + CLOCK
+    believed = host.journal.saved.target(place.name).ends.get(registry)
+    doubtful = (
+        token is not None
+        and token.ahead > host.ahead + CLOCK
+        and believed is not None
+        and (believed - host.wall()).total_seconds() > token.dies - watch.time.now + CLOCK
+    )
     if doubtful and host.alone and not _is_given_again(token, watch.backends):
         watch.broken("right again", f"{token and token.name} ends on a clock of the past")
 

@@ -44,7 +44,7 @@ class Token:
     end: float
     ahead: float
     behind: float = 0.0
-    furthest: float = 0.0
+    furthest: float = -FOREVER
     known_from: float = 0.0
     dead_at: float = FOREVER
     needed_until: float = 0.0

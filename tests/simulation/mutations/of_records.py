@@ -6,6 +6,45 @@ from tests.simulation.mutations.mutation import in_file
 
 MUTATIONS = (
     *in_file(
+        "core/in_use.py",
+        (
+            "leases: one is ended while a target holds what somebody else wrote",
+            "if isinstance(one, Keep) and one.again_at]",
+            "if False]",
+        ),
+        (
+            "leases: a target that could not be read does not matter",
+            "entries = record.target(name).entries if observation.left_out else {}",
+            "entries = {r: one.fingerprint for r, one in chosen.items()}",
+        ),
+        (
+            "leases: a wait begins when its credential was replaced, not when that was found",
+            "for name in (*s.past.entries.values(), *entries_read(s).values())",
+            "for name in entries_read(s).values()",
+        ),
+        (
+            "leases: a paused target's credential is ended",
+            (
+                "        else record.target(target.name).entries\n"
+                "        for target in rotation.targets\n"
+            ),
+            ("        else {}\n        for target in rotation.targets\n"),
+        ),
+        (
+            "leases: what a write that failed should replace is ended",
+            (
+                "            done.failure is not None\n"
+                "            or isinstance(done.decision, HoldBack)\n"
+            ),
+            "            isinstance(done.decision, HoldBack)\n",
+        ),
+        (
+            "leases: what is held back counts as replaced",
+            "            or isinstance(done.decision, HoldBack)\n",
+            "",
+        ),
+    ),
+    *in_file(
         "core/cycle.py",
         (
             "worth: a sooner end is noted only after the write",
@@ -74,40 +113,6 @@ MUTATIONS = (
             "cycle: a paused rotation goes on",
             "if not rotation.enabled:",
             "if False:",
-        ),
-    ),
-    *in_file(
-        "core/in_use.py",
-        (
-            "leases: a target that could not be read does not matter",
-            "entries = record.target(name).entries if observation.left_out else {}",
-            "entries = {r: one.fingerprint for r, one in chosen.items()}",
-        ),
-        (
-            "leases: a wait begins when its credential was replaced, not when that was found",
-            "for name in (*s.past.entries.values(), *entries_read(s).values())",
-            "for name in entries_read(s).values()",
-        ),
-        (
-            "leases: a paused target's credential is ended",
-            (
-                "        else record.target(target.name).entries\n"
-                "        for target in rotation.targets\n"
-            ),
-            ("        else {}\n        for target in rotation.targets\n"),
-        ),
-        (
-            "leases: what a write that failed should replace is ended",
-            (
-                "            done.failure is not None\n"
-                "            or isinstance(done.decision, HoldBack)\n"
-            ),
-            "            isinstance(done.decision, HoldBack)\n",
-        ),
-        (
-            "leases: what is held back counts as replaced",
-            "            or isinstance(done.decision, HoldBack)\n",
-            "",
         ),
     ),
     *in_file(
@@ -244,7 +249,7 @@ MUTATIONS = (
         ),
         (
             "leases: one is ended while a target can't be read",
-            "    if unread:\n",
+            "    if sure_at is not None:\n",
             "    if False:\n",
         ),
         (
