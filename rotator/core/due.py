@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Wake(StrEnum):
-    """Why a cycle runs now. After `CLOCK_BACK` it is forced: every end looks later than it is."""
+    """Why a cycle runs now. `CLOCK_BACK` forces it, as every end looks later than it is then."""
 
     DUE = "due"
     LOGIN = "login"
@@ -52,7 +52,7 @@ def needed_sources(
     *,
     force: bool = False,
 ) -> list[Source]:
-    """Return the sources that have something to give, whether or not they have to wait."""
+    """Return the sources that have to be asked; some have to wait first, see `is_waiting`."""
     newest = dict(chosen)
     newest |= {one.registry: one for one in standby_of(candidates, chosen, now)}
     new = resolved(candidates, record)
@@ -69,7 +69,7 @@ def given_up(candidates: Candidates, record: Record) -> frozenset[str]:
 
 
 def resolved(candidates: Candidates, record: Record) -> set[str]:
-    """Return the registries that know a credential now which they did not know before."""
+    """Return the registries that no longer reject the credential that was pending until now."""
     return {
         registry
         for registry, pending in record.pending.items()

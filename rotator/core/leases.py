@@ -39,11 +39,12 @@ def end_unneeded(
 ) -> tuple[Record, list[str]]:
     """Retire and revoke leases; return the record after it, and a note for each that lives on.
 
-    `replaced`: the registries whose chosen credential is in every target. `published`: the
-    fingerprints of the credentials that are in some target. `held_until_now`: of those that were in
-    one when it was read, now or last. `unwanted`: what was fetched and is not published. `needed`:
-    what is chosen, or waits to be proven. `sure_at`: when it will be known again what each
-    target holds; one could not be read, or somebody else wrote its value. None where it is known.
+    `replaced`: the registries whose chosen credential is in every target that wants it.
+    `published`: the fingerprints of the credentials that some target holds now. `held_until_now`:
+    the fingerprints of those that some target held before this cycle wrote. `unwanted`: what was
+    fetched and is not published. `needed`: what is chosen, and what waits to be proven. `sure_at`:
+    when it will be known again what each target holds, as one could not be read, or somebody else
+    wrote its value; None where it is known now.
     """
     if not dry_run:
         current = {one.fingerprint for one in needed if not one.rejected} | set(published)
@@ -65,11 +66,11 @@ def retire(
     held_until_now: Collection[str],
     at: At,
 ) -> Record:
-    """Note the leases whose credentials were replaced in every target: they may end later.
+    """Note the leases whose credentials were replaced in every target: they end after a wait.
 
-    `replaced`: the registries whose chosen credential is in every target that wants it. `current`:
-    the fingerprints of the credentials that something still needs. `held_until_now`: of those that
-    something needed until now.
+    Running jobs may still use them. `replaced` and `held_until_now`: see `end_unneeded`. `current`:
+    the fingerprints of the credentials that something still needs. The wait of a lease that was
+    retired before begins again while some target holds its credential.
     """
     default = rotation.schedule.longest_job
     after = {
@@ -77,10 +78,9 @@ def retire(
         for source in rotation.sources
     }
     held = {*current, *held_until_now}
-    waits = [(one, after.get(one.source, default)) for one in record.retired]
     retired = [
-        replace(one, revoke_at=_revoke_at(one, wait, held, rotation, at))
-        for one, wait in waits
+        replace(one, revoke_at=_revoke_at(one, after.get(one.source, default), held, rotation, at))
+        for one in record.retired
         if one.lease.expires_at > at.now
     ]
     credentials = dict(record.credentials)
@@ -109,8 +109,8 @@ def _revoke_at(
 ) -> datetime:
     """Return when a retired lease is revoked.
 
-    A credential of it that is used again (its registry had rejected it for a while, or somebody put
-    it back) starts its wait again. A clock that went back must not make a wait longer.
+    The wait begins again where its credential is used again: its registry had rejected it for a
+    while, or somebody put it back. A clock that went back does not make a wait longer.
     """
     if any(name in held for name in one.fingerprints):
         return at.now + wait
@@ -150,7 +150,7 @@ def retire_pending(
 def discard(
     record: Record, unwanted: Iterable[Candidate], needed: Iterable[Candidate], at: At
 ) -> Record:
-    """Note the leases of credentials that were fetched and are not published: they end now."""
+    """Note the leases of credentials that were fetched and are not published: no job uses them."""
     alive = {one.credential.lease.id for one in needed if one.credential.lease}
     alive |= {retired.lease.id for retired in record.retired if retired.revoke_at <= at.now}
     leases = {
@@ -166,9 +166,10 @@ def discard(
 def end(
     record: Record, rotation: Rotation, others: Collection[RetiredLease], each: Each, at: At
 ) -> tuple[Record, list[str]]:
-    """Return the record after a try to end the leases whose time has come, except `others`.
+    """Revoke the leases whose time has come, except `others`.
 
-    And a note for each that lives on; it is tried again only where waiting helps.
+    Return the record after it, and a note for each lease that lives on. Revoking it is tried again
+    only where waiting helps.
     """
     sources = {source.name: source for source in rotation.sources}
     ready = [

@@ -107,8 +107,8 @@ def _base(s: Situation, found: DockerConfig) -> DockerConfig:
 def foreign_entry_stays(s: Situation, registry: str, there: str | None) -> bool:
     """Tell whether an entry stays because another rotator wrote it and it is as good as ours.
 
-    `there`: the entry's fingerprint. Rotators that share a target compare the ends in its mark, the
-    claims. So they agree on one of two good entries, and do not replace each other's for ever.
+    `there`: the entry's fingerprint. Rotators that share a target compare the ends in its mark. So
+    they agree on one of two good entries, and do not replace each other's for ever.
     """
     if there is None or s.foreign_mark is None or s.is_edited:
         return False

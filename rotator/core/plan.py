@@ -44,7 +44,7 @@ def plan(situation: Situation) -> Decision:
 
 
 def stale_read(s: Situation) -> Decision | None:
-    """Keep what shows the mark before our last write soon after it, where reads can be late."""
+    """Keep a target that shows an earlier mark soon after our write, where reads can be late."""
     mark, past = s.held.mark, s.past
     if s.observation.target.compares or mark is None or past.written_at is None:
         return None
@@ -72,28 +72,26 @@ def value_cannot_be_merged(s: Situation) -> Decision | None:
 
 
 def value_would_lose_entries(s: Situation) -> Decision | None:
-    """Hold a hidden variable back while an entry in it lives whose source gave nothing."""
+    """Hold a hidden variable back that holds a working entry whose source gave nothing."""
     if not (s.held.withheld and s.policy.content is Content.DOCKER_CONFIG):
         return None
-    claimed = s.held.mark.expires if s.held.mark else {}
-    lost = sorted(
-        registry
-        for registry in s.registries - s.chosen.keys()
-        if max(
-            s.past.ends.get(registry, DEAD),
-            s.ends_written.get(registry, DEAD),
-            (claimed[registry] or FOREVER) if registry in claimed else DEAD,
-        )
-        > s.now
-        or (registry in {**claimed, **s.past.ends} and _has_pending(s, registry))
-    )
+    lost = sorted(r for r in s.registries - s.chosen.keys() if _may_work(s, r))
     if not lost and s.complete:
         return None
     return _withheld(f"{', '.join(lost) or 'what a source has yet to name'} would be lost")
 
 
-def _has_pending(s: Situation, registry: str) -> bool:
-    return any(one.pending for (name, _), one in s.candidates.items() if name == registry)
+def _may_work(s: Situation, registry: str) -> bool:
+    """Tell whether a hidden variable may hold an entry that works, by all that is known of it."""
+    marked = s.held.mark.expires if s.held.mark else {}
+    ends = [
+        s.past.ends.get(registry, DEAD),
+        s.ends_written.get(registry, DEAD),
+        (marked[registry] or FOREVER) if registry in marked else DEAD,
+    ]
+    is_there = registry in marked or registry in s.past.ends
+    is_pending = any(one.pending for (r, _), one in s.candidates.items() if r == registry)
+    return max(ends) > s.now or (is_there and is_pending)
 
 
 def value_without_credential(s: Situation) -> Decision | None:
@@ -104,7 +102,7 @@ def value_without_credential(s: Situation) -> Decision | None:
 
 
 def value_is_ours(s: Situation) -> Decision | None:
-    """Keep a value with one writer that is the one that we would write."""
+    """Keep a value with one writer that is as we would write it."""
     value = s.value() if s.one_writer else None
     if value is None or not _is_as_written(s, value[0]):
         return None
@@ -112,7 +110,7 @@ def value_is_ours(s: Situation) -> Decision | None:
 
 
 def value_waits_a_poll(s: Situation) -> Decision | None:
-    """Keep a value that somebody else wrote since, until a poll after our last write of it."""
+    """Keep a value that somebody else wrote after us, until a poll has passed since our write."""
     value = s.value() if s.one_writer else None
     if value is None or s.past.written_at is None or _is_as_written(s, value[0]):
         return None
@@ -125,7 +123,7 @@ def value_waits_a_poll(s: Situation) -> Decision | None:
 
 
 def write_value(s: Situation) -> Decision | None:
-    """Write a value with one writer: it is not the one that we would write."""
+    """Write a value with one writer that is not as we would write it."""
     value = s.value() if s.one_writer else None
     if value is None:
         return None
@@ -146,7 +144,7 @@ def write_value(s: Situation) -> Decision | None:
 
 
 def damaged_document(s: Situation) -> Decision | None:
-    """Hold a document back that no client can read, where others' entries would be lost."""
+    """Hold a document back that no client can read, where a repair would lose others' entries."""
     if s.held.text is None or s.observation.config is not None or repaired(s) is not None:
         return None
     return _hold_back(
@@ -157,7 +155,7 @@ def damaged_document(s: Situation) -> Decision | None:
 
 
 def document_is_right(s: Situation) -> Decision | None:
-    """Keep a document that would not change, nor its mark to a later end."""
+    """Keep a document that is as we would write it, with a mark that needs no correction."""
     merged = merge_document(s)
     if merged.set_aside or s.held.text is None or merged.config != s.observation.config:
         return None

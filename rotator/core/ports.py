@@ -120,12 +120,11 @@ class Target(ABC):
     `compares`: write() raises `ConflictError` where the target changed since `replacing` was read.
     Where it can't, the core reads again just before it writes. `marks`: it can carry a mark.
     `local`: jobs read it on this machine, so a read that fails here fails for them too. `server`:
-    the one that it is on, where there may be so many targets on one that all at once are too much
-    for it. `sets_aside`: it can hold a damaged text beside the document, see `set_aside`.
-    `probes_writes`: it can ask its server whether it would take a write, see `probe_write`.
-    `completes`: more than the document belongs to it, see `complete`. `watched`: the
-    file whose changes a daemon sees at once. `is_group`: it stands for many targets, see
-    `members`; each of these names it as its `group`.
+    its server, where this can hold more targets than it can take calls at once. `sets_aside`: it
+    can hold a damaged text beside the document, see `set_aside`. `probes_writes`: it can ask its
+    server whether it would take a write, see `probe_write`. `completes`: more than the document
+    belongs to it, see `complete`. `watched`: a file; a daemon begins a cycle when it changes.
+    `is_group`: it stands for many targets, see `members`; each of these names it as its `group`.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """The step that finds the candidates that are there already: in the targets and in memory.
 
-What is published is the state: a credential that another rotator or an earlier life of this one
-published, that works and lasts, is used instead of fetched again.
+What is published is the state. A credential that works and lasts is used, and not fetched again,
+whether another rotator published it or this one did before it was restarted.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class Memory(Struct, frozen=True):
     """What a daemon carries from one cycle to the next; none of it is on disk.
 
-    `credentials`: those that we know whole. `documents`: what each target held.
+    `credentials`: with their passwords. `documents`: what each target held when it was last read.
     """
 
     credentials: tuple[Credential, ...] = ()
@@ -60,8 +60,7 @@ def recall(
                 continue
             login = Credential(registry, username, password, now)
             one = Candidate(login, _name(login, fingerprint), sources[registry], foreign=True)
-            claimed = registry in ends
-            one = _with_end(one, record, now, claim=ends.get(registry), claimed=claimed)
+            one = _with_end(one, ends, record, now)
             better = found.get((registry, one.fingerprint))
             if better is None or one.rank > better.rank:
                 found[registry, one.fingerprint] = one
@@ -105,20 +104,22 @@ def with_record(one: Candidate, known: KnownCredential, record: Record) -> Candi
 
 
 def _with_end(
-    one: Candidate, record: Record, now: datetime, *, claim: datetime | None, claimed: bool
+    one: Candidate, ends: Mapping[str, datetime | None], record: Record, now: datetime
 ) -> Candidate:
     """Return a candidate from a target with the end that is known of it.
 
-    A foreign mark's end is a claim, by a clock that may be wrong. It is believed up to the longest
-    life that a credential of this source had here, counted from the last time that we did not see
-    it. An end that the token itself holds is its registry's own.
+    The journal knows it, or the token holds it, or the target's mark gives it (`ends`). A mark's
+    end is a claim of another rotator, whose clock may be wrong. It is believed up to the longest
+    life that a credential of this source had here. That life is counted from the last cycle that
+    read all targets, as the credential was in none of them then.
     """
+    is_marked, claim = one.registry in ends, ends.get(one.registry)
     known = record.known(one.registry, one.fingerprint)
-    lengthened = known is not None and known.foreign and claimed and claim != known.claim
+    lengthened = known is not None and known.foreign and is_marked and claim != known.claim
     if known is not None and not lengthened:
-        return _capped(with_record(one, known, record), record, now)
+        return _with_capped_end(with_record(one, known, record), record, now)
     end = token_end(one.credential.password)
-    if end is None and not claimed:
+    if end is None and not is_marked:
         return replace(one, end_known=False)
     if end is None:
         end, longest = claim, record.source(one.source).longest_life
@@ -131,10 +132,10 @@ def _with_end(
     return replace(one, credential=changed, claim=claim, verdict=verdict)
 
 
-def _capped(one: Candidate, record: Record, now: datetime) -> Candidate:
-    """Return a candidate whose foreign end is no further ahead than a life of its source.
+def _with_capped_end(one: Candidate, record: Record, now: datetime) -> Candidate:
+    """Return a candidate; if it is foreign, its end is no further ahead than a life of its source.
 
-    It was believed when no life was known yet, or the clock went back since.
+    The journal can hold a later end: no life was known when it was noted, or the clock went back.
     """
     longest = record.source(one.source).longest_life
     if not one.foreign or longest is None or token_end(one.credential.password) is not None:
@@ -146,21 +147,20 @@ def _capped(one: Candidate, record: Record, now: datetime) -> Candidate:
 
 
 def _with_doubt(one: Candidate, now: datetime) -> Candidate:
-    """Return a candidate whose end is unknown where what is known of it can't be trusted.
+    """Return a candidate; its end is unknown from now on where the one that we know may be wrong.
 
-    It was issued in the future: the clock was ahead, and so is its end. Or only our belief in a
-    foreign claim has ended: its registry is asked, and as long as it accepts it, it is not replaced
-    by nothing.
+    The clock was ahead when it was fetched, and so is its end. Or a foreign one has ended by the
+    end that we believe and not by its claim: then it stays as long as its registry accepts it.
     """
     ahead = one.credential.issued_at > now + CLOCK_STEP
-    claimed = one.claim is None or one.claim > now
-    if not (ahead or (one.foreign and one.has_ended(now) and claimed)):
+    claim_lasts = one.claim is None or one.claim > now
+    if not (ahead or (one.foreign and one.has_ended(now) and claim_lasts)):
         return one
     return one if token_end(one.credential.password) else replace(one, end_known=False)
 
 
 def _with_pending(one: Candidate, record: Record, rotation: Rotation, now: datetime) -> Candidate:
-    """Return a candidate that waits for its registry to know it as such, until `settle` is over."""
+    """Return a candidate; one that its registry did not know yet is pending during `settle`."""
     pending = record.pending.get(one.registry)
     if pending is None or pending.fingerprint != one.fingerprint:
         return one
@@ -172,7 +172,10 @@ def _with_pending(one: Candidate, record: Record, rotation: Rotation, now: datet
 def claimed_ends(
     observation: Observation, past: TargetRecord, fingerprint: Fingerprint
 ) -> Mapping[str, datetime | None]:
-    """Return the ends in a target's mark, unless somebody edited the marked document."""
+    """Return the ends in a target's mark; none where somebody edited the document since.
+
+    Nobody knows then which entries these ends are of.
+    """
     held = observation.held
     if held is None or held.mark is None or held.text is None:
         return {}

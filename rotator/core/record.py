@@ -45,7 +45,7 @@ class KnownCredential(Struct, frozen=True):
 class PendingCredential(Struct, frozen=True):
     """A fetched credential that its registry did not accept yet, and since when it is asked.
 
-    `forced`: it was fetched by force, so it counts whatever it ends.
+    `forced`: it was fetched by force. Once it is accepted, it replaces even what ends later.
     """
 
     fingerprint: str
@@ -84,15 +84,16 @@ class SourceRecord(Struct, frozen=True):
 
 
 class TargetRecord(Struct, frozen=True):
-    """One target: fingerprints of the documents that we meant to write there, newest first.
+    """One target, as it was when it was last read or written.
 
-    `written`: the fingerprint of the last one whose write was confirmed, at `written_at`.
-    `entries`: the fingerprint of the credential that each registry had in it when it was last
-    read or written. `ends`: when the entry of each registry ends in it, `FOREVER` where it does
-    not; registries whose entry does not work are left out. `end` is the earliest of them, None
-    where one is out. `drifts`: when somebody took our entries out, within the last hour; `drifted`:
-    at how many reads in a row. `group`: see `Target`. `mark`: the fingerprint in its mark then;
-    `edited`: that of a mark whose document somebody edited since.
+    `fingerprints`: of the documents that we meant to write there, newest first. `written`: the
+    fingerprint of the last one whose write was confirmed, at `written_at`. `entries`: the
+    fingerprint of the credential of each registry in it. `ends`: until when a job can pull from
+    each registry, `FOREVER` without an end; a registry whose entry does not work is not in it.
+    `end`: the earliest end of all; None where an entry does not work. `drifts`: when somebody had
+    taken our entries out, within the last hour. `drifted`: at how many reads in a row. `group`: see
+    `Target`. `mark`: the fingerprint in its mark. `edited`: the fingerprint in a mark that was left
+    on a document when somebody edited it.
     """
 
     fingerprints: tuple[str, ...] = ()

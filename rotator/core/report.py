@@ -58,7 +58,7 @@ class TargetReport(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True):
-    """One cycle of one rotation. `safe_until` is None where it never ends or was never safe."""
+    """One cycle of one rotation. `safe_until` is None where jobs are not safe, or safe for ever."""
 
     name: str
     outcome: str

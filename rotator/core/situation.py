@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 class Situation(Struct, frozen=True):
     """All that the rules look at.
 
-    `registries`: the rotation's registries that belong in this target; `complete`: these are all,
-    no source has yet to name its own. `chosen`: the candidate that each should have. `remembered`:
-    the document as it was last read. `poll`: the rotation's.
-    `reserve`: an entry that lasts longer is good enough to stay. `ends_written`: when those end
-    that the target holds as far as we know, whatever their registries say.
+    `past`: what the record holds of the target. `registries`: those of the rotation that belong in
+    this target. `complete`: these are all, as every source has named its own. `chosen`: the
+    candidate that the target should hold, by registry. `remembered`: the document as it was last
+    read. `poll`: the time between two reads. `reserve`: an entry that lasts longer than this may
+    stay. `ends_written`: by registry, when the entry ends that the target held at the last read or
+    write; even one that its registry rejects.
     """
 
     observation: Observation
@@ -156,9 +157,9 @@ class Change(Struct, frozen=True):
 
 
 class Keep(Struct, frozen=True):
-    """The target stays as it is. `stale`: it was read too soon after our write to be believed.
+    """The target stays as it is. `stale`: the read may show what was there before our last write.
 
-    `again_at`: when it has to be dealt with again.
+    `again_at`: when the target has to be read again.
     """
 
     notes: tuple[str, ...] = ()

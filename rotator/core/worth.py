@@ -15,7 +15,7 @@ are made from the answer.
 | withheld, and the mark is the one that we wrote last | as written, until its end |
 | withheld, and the mark is another one | not good, until it is written again |
 | somebody took it out at two reads in a row | not good, until it is found there |
-| another rotator's, replaced by a later one since, is back | not good, until the next read |
+| another rotator's is back that a later one had replaced | not good, until the next read |
 | nobody knows when it ends, or the clock was ahead when it was fetched | not good |
 """
 
@@ -69,25 +69,17 @@ def worth_of_target(
             r: min(_as_last_read(r, past, candidates, record, chosen, now) for past in pasts)
             for r in registries
         }
-    if isinstance(written.decision, Keep) and written.decision.stale:
-        return {
-            registry: _as_last_read(registry, past, candidates, record, chosen, now)
-            for registry in registries
-        }
+    s, names = written.situation, entries_now(written)
+    stale = isinstance(written.decision, Keep) and written.decision.stale
+    # A journal of version 0.1.0 does not name the entries of a value that it wrote.
+    is_ours = _is_as_written_last(s) and not _is_written(written)
+    if stale or (is_ours and not names and not past.entries):
+        return {r: _as_last_read(r, past, candidates, record, chosen, now) for r in registries}
     if past.drifted >= _TAKEN_OUT:
         return dict.fromkeys(registries, DEAD)
-    s, names = written.situation, entries_now(written)
-    if not names and not past.entries and _is_as_written_last(s) and not _is_written(written):
-        # A journal of version 0.1.0 does not name the entries.
-        return {
-            registry: _as_last_read(registry, past, candidates, record, chosen, now)
-            for registry in registries
-        }
     return {
-        registry: _worth_now(
-            candidates, registry, names.get(registry), source, written.situation, record
-        )
-        for registry, source in registries.items()
+        r: _worth_now(candidates, r, names.get(r), source, s, record)
+        for r, source in registries.items()
     }
 
 

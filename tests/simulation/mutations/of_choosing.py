@@ -141,7 +141,7 @@ MUTATIONS = (
         (
             "recall: what is beyond the believed end of a claim has ended",
             (
-                "    if not (ahead or (one.foreign and one.has_ended(now) and claimed)):\n"
+                "    if not (ahead or (one.foreign and one.has_ended(now) and claim_lasts)):\n"
                 "        return one\n"
             ),
             "    if not ahead:\n        return one\n",
@@ -149,7 +149,7 @@ MUTATIONS = (
         (
             "recall: what its owner lengthened keeps its old end",
             (
-                "lengthened = known is not None and known.foreign and claimed and claim != "
+                "lengthened = known is not None and known.foreign and is_marked and claim != "
                 "known.claim"
             ),
             "lengthened = False",
@@ -174,8 +174,8 @@ MUTATIONS = (
         ),
         (
             "recall: the token's own end does not count",
-            ("    end = token_end(one.credential.password)\n    if end is None and not claimed:\n"),
-            ("    end = None\n    if end is None and not claimed:\n"),
+            "    end = token_end(one.credential.password)\n    if end is None and not is_marked:\n",
+            "    end = None\n    if end is None and not is_marked:\n",
         ),
     ),
     *in_file(

@@ -24,13 +24,13 @@ MUTATIONS = (
         ),
         (
             "plan: a hidden value loses what its source did not give (mark)",
-            "(claimed[registry] or FOREVER) if registry in claimed else DEAD,",
+            "(marked[registry] or FOREVER) if registry in marked else DEAD,",
             "DEAD,",
         ),
         (
             "plan: max for min where a hidden value's entries would be lost",
-            ("        if max(\n            s.past.ends.get(registry, DEAD),"),
-            ("        if min(\n            s.past.ends.get(registry, DEAD),"),
+            "return max(ends) > s.now or",
+            "return min(ends) > s.now or",
         ),
         (
             "plan: a hidden value is written before all sources named their registries",
@@ -74,7 +74,7 @@ MUTATIONS = (
         ),
         (
             "plan: a hidden value loses what is pending",
-            "        or (registry in {**claimed, **s.past.ends} and _has_pending(s, registry))\n",
+            " or (is_there and is_pending)",
             "",
         ),
         (

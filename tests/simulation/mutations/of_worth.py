@@ -87,8 +87,8 @@ MUTATIONS = (
         ),
         (
             "worth: a read that came too early is believed",
-            "if isinstance(written.decision, Keep) and written.decision.stale:",
-            "if False:",
+            "stale = isinstance(written.decision, Keep) and written.decision.stale",
+            "stale = False",
         ),
         (
             "worth: of a group that can't be listed the best member counts",
@@ -132,8 +132,8 @@ MUTATIONS = (
         ),
         (
             "worth: a journal of the first version knows nothing",
-            "if not names and not past.entries and _is_as_written_last(s)",
-            "if False and _is_as_written_last(s)",
+            "(is_ours and not names and not past.entries)",
+            "False",
         ),
         (
             "worth: a paused target counts",
