@@ -70,7 +70,7 @@ def conclude(
     targets: Sequence[TargetReport],
     answers: Mapping[str, Answer],
     ends: Mapping[str, Mapping[str, datetime]],
-    noted: Sequence[str],
+    notes: Sequence[str],
     written: Mapping[str, Written],
     started: datetime,
     at: At,
@@ -82,7 +82,7 @@ def conclude(
     end = safe_until(rotation, record, ends)
     if at.now < started - CLOCK_STEP:
         end = DEAD
-        noted = (*noted, "the clock went back during the cycle: no end is known until the next one")
+        notes = (*notes, "the clock went back during the cycle: no end is known until the next one")
     record = replace(
         record,
         outcome=outcome,
@@ -92,7 +92,7 @@ def conclude(
         succeeded_at=at.now if outcome in SUCCEEDED else record.succeeded_at,
         safe_until=None if end == DEAD else end,
         job_safe=end > at.now,
-        notes=all_notes(noted, targets),
+        notes=all_notes(notes, targets),
     )
     again = [d.again_at for d in (w.decision for w in written.values()) if isinstance(d, Keep)]
     again += [at.now for done in written.values() if _needs_another_read(done, record)]
@@ -110,7 +110,7 @@ def conclude(
             SourceReport(name, answer.seconds, answer.failure) for name, answer in answers.items()
         ),
         targets=tuple(targets),
-        notes=tuple(noted),
+        notes=tuple(notes),
     )
 
 

@@ -30,17 +30,17 @@ def with_known(
     record: Record,
     rotation: Rotation,
     candidates: Iterable[Candidate],
-    given: Collection[str],
+    renewed: Collection[str],
     at: At,
 ) -> Record:
     """Note the credentials that are about to be published, or wait to be proven.
 
     A crash between a write and the end of the cycle must not make our own entry look foreign.
-    `given`: the registries whose source was asked and gave what is chosen.
+    `renewed`: the registries whose sources gave the credential in this cycle.
     """
     for one in candidates:
         if one.end_known:
-            known = _remembered(record, rotation, one, at, again=one.registry in given)
+            known = _with_newest(record, rotation, one, at, renewed=one.registry in renewed)
             record = replace(record, credentials={**record.credentials, one.registry: known})
     return record
 
@@ -79,45 +79,52 @@ def with_pending(
     return replace(record, pending=pending)
 
 
-def _remembered(
-    record: Record, rotation: Rotation, one: Candidate, at: At, *, again: bool
+def _with_newest(
+    record: Record, rotation: Rotation, one: Candidate, at: At, *, renewed: bool
 ) -> tuple[KnownCredential, ...]:
-    """Return what is known of a registry's credentials; `again`: its source gave it just now."""
+    """Return what is known of a registry's credentials, with this one as the newest."""
     login = one.credential
-    past = record.credentials.get(one.registry, ())
     known = record.known(one.registry, one.fingerprint)
     ahead = known is not None and known.issued_at > login.issued_at + CLOCK_STEP
     if known is None or ahead or known.expires_at != login.expires_at:
-        # The attempt under way counts as one failure.
-        failure = record.source(one.source).failure
-        failing = failure is not None and failure.count > 1
-        first = not one.foreign and (not past or failing)
-        known = KnownCredential(
-            fingerprint=one.fingerprint,
-            source=one.source,
-            issued_at=login.issued_at,
-            expires_at=login.expires_at,
-            renew_at=_renew_found_at(one, record, rotation, at)
-            if one.foreign
-            else _renew_at(login, rotation, at, first=first),
-            lease=login.lease,
-            foreign=one.foreign,
-            claim=one.claim,
-        )
-    elif again and known.renew_at is not None and known.renew_at <= at.now:
+        known = _known(record, rotation, one, at)
+    elif renewed and known.renew_at is not None and known.renew_at <= at.now:
         known = replace(known, renew_at=_renew_at(login, rotation, at, first=False))
     known = replace(known, verdict=one.last_verdict, claim=one.claim)
+    past = record.credentials.get(one.registry, ())
     others = [other for other in past if other.fingerprint != one.fingerprint]
     # A lease is remembered until it is retired: nobody else can end it.
     leased = [other for other in others[_MOST_CREDENTIALS - 1 :] if other.lease is not None]
     return (known, *others[: _MOST_CREDENTIALS - 1], *leased)
 
 
+def _known(record: Record, rotation: Rotation, one: Candidate, at: At) -> KnownCredential:
+    """Return what the journal holds of a credential that is new, or has another end than before."""
+    login = one.credential
+    if one.foreign:
+        renew_at = _renew_found_at(one, record, rotation, at)
+    else:
+        # This cycle's attempt is noted as a failure. More than one: it failed before that.
+        failure = record.source(one.source).failure
+        failing = failure is not None and failure.count > 1
+        first = failing or not record.credentials.get(one.registry)
+        renew_at = _renew_at(login, rotation, at, first=first)
+    return KnownCredential(
+        fingerprint=one.fingerprint,
+        source=one.source,
+        issued_at=login.issued_at,
+        expires_at=login.expires_at,
+        renew_at=renew_at,
+        lease=login.lease,
+        foreign=one.foreign,
+    )
+
+
 def _renew_found_at(one: Candidate, record: Record, rotation: Rotation, at: At) -> datetime | None:
     """Return when a credential that was found published is renewed: as if we had fetched it.
 
-    It began a life of its source before its end. Where no life is known yet, it is renewed before
-    it is no longer job-safe, as our source may give one that lasts longer.
+    We take it that its life was as long as the longest of its source. Where no life is known yet,
+    it is renewed while it is still job-safe, as our source may give one that lasts longer.
     """
     end, plan = one.credential.expires_at, rotation.schedule
     if end is None:

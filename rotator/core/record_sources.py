@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from rotator.core import schedule
 from rotator.core.errors import Reason
 from rotator.core.failure import Failure
-from rotator.core.record import FailureRecord, Record, SourceRecord
-from rotator.core.retries import life_of_source, login_refused, next_failure
+from rotator.core.record import Record, SourceRecord
+from rotator.core.retries import life_of_source, next_failure, with_login
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -34,7 +34,7 @@ _UNFINISHED = Failure(
 def with_later_start(
     record: Record, rotation: Rotation, chosen: Mapping[str, Candidate], at: At
 ) -> Record:
-    """Spread what is overdue when a daemon starts, where jobs are safe meanwhile."""
+    """Put off what is overdue when a daemon starts, by a random time in which jobs are safe."""
     sources, credentials = dict(record.sources), dict(record.credentials)
     for source in rotation.sources:
         past = record.source(source.name)
@@ -57,24 +57,24 @@ def with_waits(
     chosen: Mapping[str, Candidate],
     at: At,
 ) -> Record:
-    """Bring the waits after failures up to date with what is chosen now.
+    """Note the failures and waits of the sources again, as they are by what is chosen now.
 
-    A source that is not needed any more (another rotator published something fresh) has no
-    failure. A wait that was set when hours of life were left is cut when they are lost.
+    A source that is not needed any more has no failure: another rotator published something
+    fresh. A wait is cut that was set when hours of life were left, and they are lost since.
     """
     sources = dict(record.sources)
     for source in rotation.sources:
         past = record.source(source.name)
-        if past.failure is None:
+        failure = past.failure
+        if failure is None:
             continue
-        failure: FailureRecord | None = None
-        if source in needed:
-            failure = past.failure
-            if failure.reason != Reason.LOGIN_REJECTED:
-                life = life_of_source(past, source, chosen, at.now)
-                throttled = failure.reason == Reason.THROTTLED
-                longest = schedule.longest_wait(rotation.schedule, life, throttled=throttled)
-                failure = replace(failure, retry_at=min(failure.retry_at, at.now + longest))
+        if source not in needed:
+            failure = None
+        elif failure.reason != Reason.LOGIN_REJECTED:
+            life = life_of_source(past, source, chosen, at.now)
+            throttled = failure.reason == Reason.THROTTLED
+            longest = schedule.longest_wait(rotation.schedule, life, throttled=throttled)
+            failure = replace(failure, retry_at=min(failure.retry_at, at.now + longest))
         sources[source.name] = replace(past, failure=failure)
     return replace(record, sources=sources)
 
@@ -82,7 +82,7 @@ def with_waits(
 def with_attempts(
     record: Record,
     rotation: Rotation,
-    due: Iterable[Source],
+    asked: Iterable[Source],
     chosen: Mapping[str, Candidate],
     at: At,
 ) -> Record:
@@ -90,17 +90,17 @@ def with_attempts(
 
     Until the cycle ends this counts as a failure, so that a crash loop backs off instead of taking
     a lease at each restart. A login that was refused counts as refused again: a crash loop must not
-    lock it. A credential that is asked for before its time stays due until the source gives it.
+    lock it. A credential that is fetched before its time is due until a fetch succeeds.
     """
     sources, credentials = dict(record.sources), dict(record.credentials)
-    for source in due:
+    for source in asked:
         past = record.source(source.name)
         life = life_of_source(past, source, chosen, at.now)
         failure = next_failure(past.failure, _UNFINISHED, rotation, life, at)
-        if past.failure is not None and past.failure.reason == Reason.LOGIN_REJECTED:
-            stamp = past.failure.login_stamp
-            if stamp == source.login_stamp():
-                failure = login_refused(past.failure, stamp, at)
+        before = past.failure
+        if before is not None and before.reason == Reason.LOGIN_REJECTED:
+            stamp = source.login_stamp()
+            failure = with_login(before, stamp, at) if stamp == before.login_stamp else failure
         sources[source.name] = replace(past, attempted_at=at.now, failure=failure)
         for registry in source.registries or past.registries:
             credentials[registry] = tuple(
@@ -129,7 +129,11 @@ def with_answers(
     chosen: Mapping[str, Candidate],
     at: At,
 ) -> Record:
-    """Note how each source did that was asked, or whose credential was refused."""
+    """Note what came of asking the sources: what they gave, or why they or it failed.
+
+    `refused`: what they gave and their registries refused. `before`: the record from before the
+    attempt, which counts as a failure.
+    """
     sources = dict(record.sources)
     for source in rotation.sources:
         answer = answers.get(source.name)
@@ -160,13 +164,9 @@ def _failed(
     at: At,
     stamp: str | None,
 ) -> SourceRecord:
-    """Return a source's record after a failure; `before` is the one from before the attempt."""
+    """Return a source's record after a failure; `before`: the one from before the attempt."""
     life = life_of_source(before, source, chosen, at.now)
-    failed = next_failure(before.failure, failure, rotation, life, at)
-    if failure.reason is Reason.LOGIN_REJECTED:
-        failed = login_refused(failed, stamp, at)
-    elif failure.reason is Reason.UNREADABLE:
-        failed = replace(failed, login_stamp=stamp)  # it is tried at once where its file appears
+    failed = with_login(next_failure(before.failure, failure, rotation, life, at), stamp, at)
     return replace(before, attempted_at=at.now, failure=failed)
 
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from rotator.core.candidate import DEAD
-from rotator.core.errors import Reason
-from rotator.core.retries import login_refused, next_failure
+from rotator.core.retries import next_failure, with_login
 from rotator.core.schedule import ENDLESS, Life
 from rotator.core.situation import Keep, Situation, Write
 from rotator.core.worth import entries_now, entries_read
@@ -37,7 +36,7 @@ _MOST_DOCUMENTS = 5
 
 
 def with_drifts(record: Record, situations: Mapping[str, Situation], now: datetime) -> Record:
-    """Note where somebody took our entries out since the last write of ours was confirmed."""
+    """Note in which targets somebody took our entries out since we published them."""
     targets = dict(record.targets)
     for name, s in situations.items():
         past = record.target(name)
@@ -77,7 +76,10 @@ def with_targets(
     ends: Mapping[str, Mapping[str, datetime]],
     at: At,
 ) -> Record:
-    """Note what each target holds and how the cycle ended for it; forget members that are gone."""
+    """Note what each target holds and how the cycle ended for it.
+
+    A member that its group no longer lists is forgotten.
+    """
     listed = {o.target.group for o in observations.values()} - {None}
     here = {target.name for target in rotation.targets}
     targets = {
@@ -121,14 +123,12 @@ def _target_record(
     )
     if report.failure is not None and not observation.repeated:
         failure = _target_failure(past, report.failure, ends.values(), rotation, at)
-        if report.failure.reason is Reason.LOGIN_REJECTED and observation.login_stamp is not None:
-            failure = login_refused(failure, observation.login_stamp, at)
-        elif report.failure.reason is Reason.UNREADABLE:
-            failure = replace(failure, login_stamp=observation.login_stamp)
+        if observation.login_stamp is not None:
+            failure = with_login(failure, observation.login_stamp, at)
         record = replace(record, failure=failure)
     if report.outcome != "written" or done is None or not isinstance(done.decision, Write):
         return record
-    # After a conflict another document was written than the one that was claimed.
+    # After a conflict another document was written than the one that `with_documents` noted.
     fingerprint = done.decision.mark.fingerprint
     record = with_document(record, fingerprint)
     return replace(record, written=fingerprint, written_at=at.now)
@@ -174,6 +174,7 @@ def _has_drifted(s: Situation, past: TargetRecord) -> bool:
 
 
 def _is_not_ours(s: Situation, registry: str, there: Mapping[str, str]) -> bool:
+    """Tell whether a registry's entry is gone, or another one than we published."""
     name = there.get(registry)
     one = s.candidates.get((registry, name)) if name else None
     return one is None or (one.foreign and name != s.past.entries.get(registry))

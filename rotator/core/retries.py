@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from rotator.core import schedule
 from rotator.core.candidate import DEAD, FOREVER, Candidate
+from rotator.core.errors import Reason
 from rotator.core.record import FailureRecord, SourceRecord
 from rotator.core.schedule import ENDLESS, LOGIN_REJECTED_WAIT, Life
 
@@ -48,10 +49,18 @@ def next_failure(
     )
 
 
-def login_refused(failure: FailureRecord, stamp: str | None, at: At) -> FailureRecord:
-    """Return the failure with the wait of a login secret that was refused."""
-    wait = LOGIN_REJECTED_WAIT * (1 + 0.1 * at.random())
-    return replace(failure, retry_at=at.now + wait, login_stamp=stamp)
+def with_login(failure: FailureRecord, stamp: str | None, at: At) -> FailureRecord:
+    """Return a failure with what it says of the login: its wait ends when `stamp` changes.
+
+    A login secret that was refused waits longer than anything else. A secret file that was missing
+    is tried as soon as it is there.
+    """
+    if failure.reason == Reason.LOGIN_REJECTED:
+        wait = LOGIN_REJECTED_WAIT * (1 + 0.1 * at.random())
+        return replace(failure, retry_at=at.now + wait, login_stamp=stamp)
+    if failure.reason == Reason.UNREADABLE:
+        return replace(failure, login_stamp=stamp)
+    return failure
 
 
 def life_of_source(

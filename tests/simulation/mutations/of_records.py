@@ -119,11 +119,8 @@ MUTATIONS = (
         "core/record_credentials.py",
         (
             "schedule: a renewal is drawn again at each cycle",
-            (
-                "    if known is None or ahead or known.expires_at != login.expires_at:\n"
-                "        # The attempt"
-            ),
-            ("    if True:\n        # The attempt"),
+            "if known is None or ahead or known.expires_at != login.expires_at:",
+            "if True:",
         ),
         (
             "record: a registry's verdict is not noted",
@@ -168,8 +165,8 @@ MUTATIONS = (
         "core/record_sources.py",
         (
             "record: a wait of a source that is not needed any more stays",
-            ("        if source in needed:\n            failure = past.failure\n"),
-            ("        if True:\n            failure = past.failure\n"),
+            "if source not in needed:",
+            "if False:",
         ),
         (
             "record: a wait that was drawn for hours of life stays when they are lost",
@@ -182,19 +179,27 @@ MUTATIONS = (
             "known",
         ),
         (
-            "record: a login that was refused is tried again as anything else",
-            "failed = login_refused(failed, stamp, at)",
-            "pass",
-        ),
-        (
-            "record: a secret file that appears is not noticed",
-            "failed = replace(failed, login_stamp=stamp)  # it is",
-            "pass  # it is",
-        ),
-        (
             "record: a source's longest life is forgotten",
             "        longest_life=None if endless else max(lives, default=None),\n",
             "",
+        ),
+    ),
+    *in_file(
+        "core/retries.py",
+        (
+            "record: a login that was refused is tried again as anything else",
+            "if failure.reason == Reason.LOGIN_REJECTED:",
+            "if False:",
+        ),
+        (
+            "record: a secret file that appears is not noticed",
+            "if failure.reason == Reason.UNREADABLE:",
+            "if False:",
+        ),
+        (
+            "record: a failure counts from its last time",
+            "since=at.now if past is None else min(past.since, at.now),",
+            "since=at.now,",
         ),
     ),
     *in_file(
@@ -279,14 +284,6 @@ MUTATIONS = (
             "record: a document is forgotten when the next is planned",
             "(fingerprint, *others)[:_MOST_DOCUMENTS])",
             "(fingerprint,))",
-        ),
-    ),
-    *in_file(
-        "core/retries.py",
-        (
-            "record: a failure counts from its last time",
-            "since=at.now if past is None else min(past.since, at.now),",
-            "since=at.now,",
         ),
     ),
 )
