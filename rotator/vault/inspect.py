@@ -9,11 +9,13 @@ from rotator.config.vault_auth import AgentAuthSettings, ApproleAuthSettings, To
 from rotator.core.errors import DriverError
 from rotator.inspection import TIMEOUTS, Case, Finding, Found, Level, failure, ok, warning
 from rotator.observe.times import duration_text, relative
-from rotator.vault.connection import Connection, Server, VaultSettings
+from rotator.vault.connection import Connection
 from rotator.vault.engines import Engine, find_engine
 from rotator.vault.errors import FORBIDDEN, policy_line
 from rotator.vault.login import Token, is_wrapping_token, secret_input, unwrap_hint
-from rotator.vault.session import Patience, VaultSession
+from rotator.vault.patience import Patience
+from rotator.vault.server import Server, VaultSettings
+from rotator.vault.session import VaultSession
 from rotator.vault.shared_login import SharedLogin
 
 if TYPE_CHECKING:
