@@ -23,7 +23,10 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from rotator.config.targets import KubernetesConfigMapTargetSettings, KubernetesSecretTargetSettings
+from rotator.config.kubernetes_targets import (
+    KubernetesConfigMapTargetSettings,
+    KubernetesSecretTargetSettings,
+)
 from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.mark import to_annotations
 from rotator.core.model import Held, Mark, Policy, Secret
