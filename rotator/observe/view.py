@@ -21,9 +21,6 @@ from rotator.observe.view_model import (
     TargetView,
 )
 
-# Members of a target that stands for many which are shown by name.
-_WORST = 5
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
@@ -33,6 +30,9 @@ if TYPE_CHECKING:
     from rotator.core.record import FailureRecord, Record, TargetRecord
     from rotator.core.report import Report
     from rotator.observe.view_model import Found
+
+# Members of a target that stands for many which are shown by name.
+_WORST = 5
 
 
 def rotation_view(

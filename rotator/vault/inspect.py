@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from rotator.core.ports import Clock
 
 _NEEDED = {"GET": {"read"}, "POST": {"update"}}
+_DOWN = frozenset({501, 503})
+_SERVER_FAULT = 500
+_NEW_TOKEN = "vault token create -period=24h -policy=NAME"  # noqa: S105  a command
+
+# A token that is renewed in time never has less of its life left than this share.
+_LATE = 0.25
 
 
 def logged_in(
@@ -84,14 +90,6 @@ def _allowed(session: CheckSession, method: str, path: str) -> bool:
         return True
     able = set(reply.data.get(path) or ())
     return "root" in able or _NEEDED[method] <= able
-
-
-_DOWN = frozenset({501, 503})
-_SERVER_FAULT = 500
-_NEW_TOKEN = "vault token create -period=24h -policy=NAME"  # noqa: S105  a command
-
-# A token that is renewed in time never has less of its life left than this share.
-_LATE = 0.25
 
 
 class CheckSession(VaultSession):

@@ -1,0 +1,101 @@
+"""What every command takes: `--config`, `-v` and `-q`, and what it makes of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rotator.config.schema import Configuration
+
+# How much is printed: -q is below 0.
+QUIET, EACH_REQUEST = -1, 2
+
+
+class Common:
+    """What every command takes, before its name and after it: nobody remembers which at night."""
+
+    def __init__(self) -> None:
+        self.config: Path | None = None
+        self.verbosity = 0
+
+    @property
+    def quiet(self) -> bool:
+        """Whether only what is wrong is to be printed."""
+        return self.verbosity <= QUIET
+
+    def file(self) -> Path:
+        """Return the configuration's path."""
+        from rotator.config.load import configuration_file  # noqa: PLC0415  YAML is slow to load, and --help needs none
+
+        return configuration_file(self.config, os.environ)
+
+    def load(self) -> Configuration:
+        """Return the configuration, with the log as talkative as the command line says."""
+        from msgspec.structs import replace  # noqa: PLC0415  as above
+
+        from rotator.config.load import load  # noqa: PLC0415  as above
+
+        configuration = load(self.file(), os.environ)
+        if not self.verbosity:
+            return configuration
+        if self.verbosity >= EACH_REQUEST:
+            from rotator.observe.logs import show_requests  # noqa: PLC0415  for -vv alone
+
+            show_requests(sys.stderr)
+        level = "warning" if self.quiet else "debug"
+        return replace(configuration, log=replace(configuration.log, level=level))
+
+    def run_there(self, command: str, document: str | None = None) -> None:
+        """End here where the command has run, or has to run, as the installed unit does."""
+        from rotator.commands.in_unit import run_there, this_place  # noqa: PLC0415  as above
+
+        code = run_there(this_place(self.file()), command, sys.argv[1:], document)
+        if code is not None:
+            sys.exit(code)
+
+
+def _config(context: click.Context, _: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        context.ensure_object(Common).config = value
+
+
+def _how_much(context: click.Context, option: click.Parameter, value: int) -> None:
+    if value:
+        context.ensure_object(Common).verbosity = QUIET if option.name == "quiet" else value
+
+
+def common_options(command: Any) -> Any:
+    """Give a command the options that all have."""
+    for option in (
+        click.option(
+            "-v",
+            "--verbose",
+            count=True,
+            expose_value=False,
+            callback=_how_much,
+            help="Say more; -vv: also each request.",
+        ),
+        click.option(
+            "-q",
+            "--quiet",
+            is_flag=True,
+            expose_value=False,
+            callback=_how_much,
+            help="Say only what is wrong.",
+        ),
+        click.option(
+            "--config",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            expose_value=False,
+            callback=_config,
+            help="The configuration. Default: $ROTATOR_CONFIG, else /etc/rotator/rotator.yaml.",
+        ),
+    ):
+        command = option(command)
+    return command
