@@ -59,6 +59,11 @@ class KubernetesTargetSettings(TargetSettings, kw_only=True):
     context: Text | None = None
     """The context of the kubeconfig; default: its current one."""
 
+    @property
+    def kind(self) -> Literal["secret", "configmap"]:
+        """The object's kind, as kubectl has it."""
+        return "secret" if self.type == "kubernetes_secret" else "configmap"
+
     def where(self) -> str:
         """Return namespace and name, with the cluster where one is chosen."""
         selector = ",".join(
@@ -125,3 +130,6 @@ class KubernetesConfigMapTargetSettings(
     KubernetesTargetSettings, tag="kubernetes_configmap", kw_only=True
 ):
     """A ConfigMap; the stock `view` role reads these, so a Secret is the better choice."""
+
+    secret_type: ClassVar[None] = None
+    service_accounts: ClassVar[None] = None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from rotator.core.errors import Reason
 from rotator.http.reading import base64_in
 
 if TYPE_CHECKING:
@@ -55,6 +56,10 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
 
 class KubeconfigError(Exception):
     """A kubeconfig is of no use. The text says why and repeats no value that may be a secret."""
+
+    def __init__(self, why: str, reason: Reason = Reason.MALFORMED) -> None:
+        super().__init__(why)
+        self.reason = reason
 
 
 class Section:
