@@ -17,7 +17,7 @@ from rotator.decoding import load
 from rotator.http.client import Limits
 from rotator.inspection import SECONDS, Case, Finding, Findings, Given
 from rotator.observe.progress import watched
-from rotator.registry import RegistryProver
+from rotator.registry.prover import RegistryProver
 from rotator.system.each import ThreadedEach
 from rotator.system.journal import fingerprint, saved_key
 from rotator.system.state_dir import saved_record

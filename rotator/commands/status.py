@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec.structs import replace
 
-from rotator.commands.choose import rotations
+from rotator.commands.common import rotations
 from rotator.config.load import SYSTEM_STATE, default_state_dir
 from rotator.core.observe import with_members
 from rotator.core.record import Record, RecordError
