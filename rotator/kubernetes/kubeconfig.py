@@ -1,4 +1,4 @@
-"""Reads kubeconfigs: files are merged, and each field is looked at.
+"""Reads kubeconfigs: files are merged, and each field has to be one that is known.
 
 A field that can't be honoured is refused by its name, and so is one that no kubeconfig has: a login
 or a proxy that is ignored in silence would let rotator write as somebody else.
