@@ -85,17 +85,11 @@ def with_found(
 
 def report_view(report: Report, now: datetime) -> RotationView:
     """Return the view of one cycle alone, as `run-once` shows it, also after a dry run."""
-    ended_at = report.started_at
     view = RotationView(
         name=report.name,
         outcome=report.outcome,
         job_safe=report.job_safe,
         safe_until=report.safe_until,
-        longest_job=None,
-        started_at=report.started_at,
-        ended_at=ended_at,
-        succeeded_at=ended_at,
-        next_at=report.next_at,
         credentials=tuple(
             CredentialView(
                 registry=one.registry,
