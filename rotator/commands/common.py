@@ -19,7 +19,7 @@ QUIET, EACH_REQUEST = -1, 2
 
 
 class Common:
-    """What every command takes, before its name and after it: nobody remembers which at night."""
+    """What every command takes, before its name and after it."""
 
     def __init__(self) -> None:
         self.config: Path | None = None

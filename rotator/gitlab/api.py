@@ -90,11 +90,11 @@ class GitlabApi:
 
 
 class _Session(requests.Session):
-    """Sends requests for python-gitlab, and raises `RefusedError` for all but what was asked for.
+    """Sends requests for python-gitlab, and raises `RefusedError` for an answer of another kind.
 
-    That is a JSON object, or a list where pages were asked for.
+    An answer has to be a JSON object, or a list where pages were asked for.
 
-    Of what a session does, a request needs nothing: it has its own headers, and redirects are not
+    A request needs nothing else that a session does: it has its own headers, and redirects are not
     followed (`requests` would take the `PRIVATE-TOKEN` header to any host), no cookie is sent (what
     one token is given must not go out with another), and ~/.netrc is not read.
     """

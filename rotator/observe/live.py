@@ -35,7 +35,7 @@ class ReadTarget(NamedTuple):
 def read_targets(targets: Iterable[ReadTarget]) -> Mapping[tuple[str, str], Found]:
     """Read the targets at once; return what each held, by the names of rotation and target.
 
-    Those of a group are one, by its name.
+    The targets of a group count as one, under its name.
     """
     every = [one for one in targets if one.target.policy.enabled]
     found: dict[tuple[str, str], Found] = {}

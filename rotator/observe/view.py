@@ -204,7 +204,7 @@ def _completed(view: RotationView, report: Report) -> RotationView:
     credentials = list(view.credentials)
     for at, one in enumerate(credentials):
         if found := reported.get((one.source, one.registry)):
-            # One that has ended since is no longer what the cycle said of it.
+            # A credential that has ended since then is failed, whatever the cycle said.
             outcome = one.outcome if one.outcome == "failed" else found.outcome
             credentials[at] = replace(one, outcome=outcome, proof=found.proof)
     return replace(view, credentials=tuple(credentials))

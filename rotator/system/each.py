@@ -102,9 +102,9 @@ class _Call(Generic[Item, Answer]):
 class _Queue:
     """The calls on one server, or a single one: made by threads that take the next that waits.
 
-    One that hangs takes its thread with it, and those behind it get another. Where no answer comes
-    quickly for longer than a call's time, what still waits is not called: a server that hangs costs
-    about two calls' time, whatever the number of its items.
+    A call that hangs keeps its thread, and the calls behind it get another one. Where no answer
+    comes quickly for longer than a call's time, what still waits is not called: a server that hangs
+    costs about two calls' time, whatever the number of its items.
     """
 
     running: set[_Call[Any, Any]]

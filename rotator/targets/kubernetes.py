@@ -106,7 +106,7 @@ class KubernetesTarget(Target):
             try:
                 self._objects.create({"metadata": {"name": self.place.object_name}}, dry=True)
             except (DriverError, NoDryRunError) as error:
-                # That the object exists, or that we may not create, says nothing here.
+                # No matter whether the object exists, or we may not create it.
                 if isinstance(error, DriverError) and error.reason is Reason.NOT_FOUND:
                     raise
         return held

@@ -55,7 +55,7 @@ class KubernetesGroup(Target):
         """Return a target for each namespace that fits; one that stays is the same target.
 
         A namespace that is named is a member whether it exists or not, so that a missing one is
-        reported. One that is being deleted is a member no more, as no pod starts there. Raises
+        reported. A namespace that is being deleted is no member, as no pod starts there. Raises
         what a read raises (forbidden: the verb `list` on namespaces).
         """
         names = dict.fromkeys(self._names)

@@ -21,7 +21,7 @@ from rotator.vault.server import Server, server_name, session_to
 Timeouts = tuple[float, float]
 
 TIMEOUTS: Timeouts = (5.0, 15.0)  # seconds to connect, and for each wait for the next bytes
-_INDEX_LASTS = 60.0
+_INDEX_LASTS = 60.0  # seconds: a server that was restored never reaches an old index
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Connection:
         self._index: tuple[str, float] = ("", 0.0)
 
     def hide(self, secrets: Iterable[Secret]) -> None:
-        """Blot these out, too, where the server repeats them."""
+        """Hide these secrets, too, where the server repeats them."""
         self._secrets |= {secret.reveal() for secret in secrets}
 
     def send(
@@ -137,7 +137,7 @@ class Connection:
         self._session.close()
 
     def _position(self) -> dict[str, str]:
-        """Return how far a standby must be to answer: a restored one never gets to an old index."""
+        """Return what keeps a standby from answering that does not have our last write yet."""
         index, since = self._index
         if index and time.monotonic() - since < _INDEX_LASTS:
             return {"X-Vault-Index": index, "X-Vault-Inconsistent": "forward-active-node"}

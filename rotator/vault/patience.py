@@ -22,8 +22,8 @@ class Patience:
     This is the one place where a driver of Vault waits: a rate quota of 5 requests a second lets 30
     sources through within seconds if each waits a little, and none if all fail and come back
     together. Only what the table `SOON` of `errors` has is waited for: the server then has not done
-    what it was asked. Its `Retry-After` counts; without one the waits double, and are spread. One
-    that would end after the bound is not begun: the answer then is the error.
+    what it was asked. Its `Retry-After` counts; without one the waits double, and are spread. A
+    wait that would end after the bound is not begun: the answer is then the error.
 
     `clock` gives seconds that only grow, `chance` a number in [0, 1).
     """
