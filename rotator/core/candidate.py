@@ -22,9 +22,8 @@ class Candidate(Struct, frozen=True):
     `fetched`: its source gave it in this cycle and it was not known before. `foreign`: somebody
     else fetched it. `end_known`: a fetch, the journal, a mark or the token itself says when it
     ends; otherwise it may end at any time. `superseded`: a newer one replaced it. `verdict`: the
-    registry's last word in an earlier cycle, where this cycle's proof could not be had. `pending`:
-    its registry does not know it yet, and may still learn of it. `claim`: the end in another
-    rotator's mark.
+    registry's last word before, where the last proof could not be had. `pending`: its registry does
+    not know it yet, and may still learn of it. `claim`: the end in another rotator's mark.
     """
 
     credential: Credential

@@ -25,7 +25,7 @@ from rotator.core.report import (
 )
 from rotator.core.schedule import CLOCK_STEP
 from rotator.core.situation import Keep, Situation, Write
-from rotator.core.worth import entries_now, entries_read, safe_until
+from rotator.core.worth import entries_now, entries_read, is_back, safe_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -228,7 +228,7 @@ def conclude(
         notes=all_notes(noted, targets),
     )
     again = [d.again_at for d in (w.decision for w in written.values()) if isinstance(d, Keep)]
-    again += [at.now for done in written.values() if _holds_unproven(done)]
+    again += [at.now for done in written.values() if _needs_another_read(done, record)]
     record = replace(record, next_at=next_at(record, rotation, again, at.now, at.random))
     return record, Report(
         name=rotation.name,
@@ -247,11 +247,18 @@ def conclude(
     )
 
 
-def _holds_unproven(done: Written) -> bool:
-    """Tell whether somebody wrote an entry of ours since the read, which a write left there."""
-    s, there = done.situation, entries_now(done).items()
-    ours = {(registry, name) for registry, name in there if registry in s.registries}
-    return not (s.one_writer or ours <= s.candidates.keys())
+def _needs_another_read(done: Written, record: Record) -> bool:
+    """Tell whether a target holds what only another read can judge.
+
+    Somebody wrote an entry of ours since the read, which a write left there. Or what another
+    rotator had replaced is back.
+    """
+    s = done.situation
+    if s.one_writer:
+        return False
+    there = [(r, name) for r, name in entries_now(done).items() if r in s.registries]
+    found = [s.candidates.get(key) for key in there]
+    return any(one is None or is_back(one, s, record) for one in found)
 
 
 def _has_drifted(s: Situation, past: TargetRecord) -> bool:

@@ -163,7 +163,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         },
         unwanted=[*unwanted, *(fetched if options.dry_run else ())],
         needed=() if options.dry_run else (*chosen.values(), *standby),
-        unread=any(one.failure is not None for one in observed.values()),
+        sure_at=_sure_at(rotation, observed, written, now),
         dry_run=options.dry_run,
         each=ports.each,
         at=_at(ports),
@@ -303,6 +303,20 @@ def _replaced_everywhere(
         ):
             wanted |= done.situation.registries
     return frozenset(chosen.keys() - wanted)
+
+
+def _sure_at(
+    rotation: Rotation,
+    observed: Mapping[str, Observation],
+    written: Mapping[str, Written],
+    now: datetime,
+) -> datetime | None:
+    """Return when it will be known again what each target holds; None where it is known now."""
+    decisions = [one.decision for one in written.values()]
+    times = [one.again_at for one in decisions if isinstance(one, Keep) and one.again_at]
+    if any(one.failure is not None for one in observed.values()):
+        times.append(now + rotation.schedule.poll)
+    return max(times, default=None)
 
 
 def _not_carried_out(planned: Mapping[str, Written]) -> dict[str, Written]:

@@ -11,7 +11,7 @@ from rotator.core import docker_entry
 from rotator.core.candidate import UNPROVEN, Candidate
 from rotator.core.errors import Reason
 from rotator.core.failure import Failure
-from rotator.core.model import Credential  # noqa: TC001  a Struct's field
+from rotator.core.model import Credential, Verdict
 from rotator.core.prove import prove
 from rotator.core.recall import with_record
 from rotator.core.report import iso
@@ -213,7 +213,7 @@ def until_accepted(
     proven = dict(given) | prove(unproven, rotation.proof, ports, began)
     tries = 1
     while pending := {
-        key: replace(one, pending=True)
+        key: replace(one, pending=True, verdict=str(Verdict.REJECTED))
         for key, one in proven.items()
         if _is_pending(one, rotation, record, began, ports.clock())
     }:

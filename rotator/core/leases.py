@@ -33,7 +33,7 @@ def end_unneeded(
     held_until_now: Collection[str],
     unwanted: Iterable[Candidate],
     needed: Collection[Candidate],
-    unread: bool,
+    sure_at: datetime | None,
     dry_run: bool,
     each: Each,
     at: At,
@@ -43,15 +43,14 @@ def end_unneeded(
     `replaced`: the registries whose chosen credential is in every target. `published`: the
     fingerprints of the credentials that are in some target. `held_until_now`: of those that were in
     one when it was read, now or last. `unwanted`: what was fetched and is not published. `needed`:
-    what is chosen, or waits to be proven. `unread`: some target could not be read, and may hold
-    what an older journal does not know to be published.
+    what is chosen, or waits to be proven. `sure_at`: when it will be known again what each
+    target holds; one could not be read, or somebody else wrote its value. None where it is known.
     """
     if not dry_run:
         current = {one.fingerprint for one in needed if not one.rejected} | set(published)
         record = retire(record, rotation, replaced, current, held_until_now, at)
-    if unread:
-        later = at.now + rotation.schedule.poll
-        waits = [replace(r, revoke_at=max(r.revoke_at, later)) for r in record.retired]
+    if sure_at is not None:
+        waits = [replace(one, revoke_at=max(one.revoke_at, sure_at)) for one in record.retired]
         record = replace(record, retired=tuple(waits))
     record = discard(record, unwanted, needed, at)
     # A dry run could not write down that it ended what others retired.

@@ -162,6 +162,18 @@ def safe_until(
     return min(limits, default=DEAD) if rotation.is_complete(record) else DEAD
 
 
+def is_back(one: Candidate, s: Situation, record: Record) -> bool:
+    """Tell whether a target holds again what another rotator published and replaced by a later one.
+
+    Its owner may be about to end it: only what is still there at the next read counts.
+    """
+    if not (one.foreign and one.superseded):
+        return False
+    ends = (known.expires_at or FOREVER for known in record.credentials.get(one.registry, ()))
+    is_new = s.past.entries.get(one.registry) != one.fingerprint
+    return is_new and max(ends, default=DEAD) > one.end
+
+
 def _worth_now(
     candidates: Candidates,
     registry: str,
@@ -173,9 +185,7 @@ def _worth_now(
     """Return the worth of an entry that is in a target now."""
     one = candidates.get((registry, name)) if name else None
     if one is not None:
-        is_back = one.foreign and one.superseded and s.past.entries.get(registry) != name
-        ends = (k.expires_at or FOREVER for k in record.credentials.get(registry, ()))
-        return DEAD if is_back and max(ends, default=DEAD) > one.end else one.worth
+        return DEAD if is_back(one, s, record) else one.worth
     if name is None:
         return DEAD
     # A value with one writer, whose text nobody has.

@@ -76,7 +76,10 @@ class Backend:
         # What ends too soon by the host's clock is asked for too often.
         over = self.kind is Kind.ABSOLUTE and host.ahead > 0
         moody = any(self.world.mood(host.name, registry) for registry in self.registries)
-        return not (self.answers_part or over or moody)
+        # Where a registry needs longer than `settle`, each credential is given up.
+        longest = max(self.world.delays.get(registry, 0.0) for registry in self.registries)
+        given_up = longest > host.rotation.settle.total_seconds()
+        return not (self.answers_part or over or moody or given_up)
 
     def _answer(self, host: Host, previous: Sequence[Credential]) -> list[Credential]:
         if self.kind is Kind.LEASED:
@@ -111,6 +114,7 @@ class Backend:
             token.ahead = max(token.ahead, host.ahead)
         if self.kind is not Kind.ABSOLUTE:
             token.behind = min(token.behind, host.ahead)
+            token.furthest = max(token.furthest, host.ahead)
         end = None
         if token.end < FOREVER:
             end = host.wall() + timedelta(seconds=token.end - host.time.now)

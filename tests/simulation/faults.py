@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from rotator.core.errors import Reason, TemporaryError
+from tests.simulation.place import LATE
 from tests.simulation.timeline import span
 from tests.simulation.watch import URGENT
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 HOUR, DAY = 3600.0, 86400.0
 HINT = "wait"
 _AT_ONCE = 3
-# A read that may be stale is believed a minute after the write.
-_STALE = 62.0
 
 
 class Faults:
@@ -59,7 +58,7 @@ class Faults:
         stale = any(place.stale for place in self.watch.places)
         retry = min(retry_max, max(URGENT, self.watch.longest_left() / 19)) * 1.1
         slow = 2 * max(self.watch.world.delays.values(), default=0.0)
-        return retry + _STALE * stale + slow
+        return retry + LATE * stale + slow
 
     def begins(self, kind: str, where: str, seconds: float, over: Callable[[], None]) -> None:
         """Note a fault that lasts; `over` is called at its end."""

@@ -154,6 +154,9 @@ class HostFaults(Faults):
 
         def clone() -> None:
             host.journal.restore(other.journal.copy())
+            if host.ahead > other.ahead:
+                # To what the other had written down, its clock went forward.
+                host.forward_at = self.time.now
 
         return self._crash(host, self.duration(HOUR), clone, f"becomes a clone of {other.name}")
 

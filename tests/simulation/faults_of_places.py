@@ -15,13 +15,13 @@ from rotator.core.errors import (
 from rotator.core.model import Content, Merge
 from tests.simulation import document as docker_config
 from tests.simulation.faults import HINT, HOUR, Faults, temporary
+from tests.simulation.place import LATE, Place
 from tests.simulation.registries import USER
 from tests.simulation.watch import HEARTBEAT, URGENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.simulation.place import Place
 
 _ENTRY = {"auth": "YTpi"}
 
@@ -139,7 +139,8 @@ class PlaceFaults(Faults):
         place.edit(text, drops_mark=False)
         self.time.say("person", f"restores {place.name}")
         # It may be as well a lease that has been retired: the next look finds it dead.
-        self.watch.disturbance("old text", 2 * self.poll + self.wait)
+        late = 0.0 if place.compares else LATE
+        self.watch.disturbance("old text", 2 * self.poll + self.wait + late)
         return True
 
     def damaged(self) -> bool:

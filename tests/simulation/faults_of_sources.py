@@ -180,11 +180,7 @@ class RegistryFaults(Faults):
             self.ends(registry, self._settle + 600.0 + self.wait)
 
         world.delays[registry] = self.chance.choice([30.0, 100.0, 600.0])
-        duration = self.duration()
-        if world.delays[registry] > self._settle:
-            # Each credential is given up after `settle`, and the next one is asked for.
-            backend.forced += round(duration / self._settle)
-        self.begins("registry slow", registry, duration, over)
+        self.begins("registry slow", registry, self.duration(), over)
         return True
 
     @property

@@ -156,6 +156,7 @@ class Host:
         """Set the machine's clock forward, or back."""
         self.say(f"clock stepped by {seconds:+.0f} s")
         self.ahead += seconds
+        self.watch.clock_was_set()
         if seconds > 0:
             self.forward_at = self.time.now
         self.nudge()

@@ -155,8 +155,7 @@ class SimJournal(MemoryJournal):
     def restore(self, snapshot: Snapshot) -> None:
         """Hold what was in it, or in another one, at some time."""
         self.key, self.text, self.saved, self.promise = snapshot
-        self.lost_at = self.host.time.now
-        self.on_disk = self.copy()
+        self._lost()
 
     def lose_power(self) -> None:
         """Hold what the last lasting save wrote, where what came after it is not yet on the disk.
@@ -171,8 +170,16 @@ class SimJournal(MemoryJournal):
         self.text, self.saved, self.promise = Record().dump(), Record(), None
         self.keys += 1
         self.key = f"{self.host.name}/{self.keys}"
+        self._lost()
+
+    def _lost(self) -> None:
+        """Note the loss. Now it is the marks that tell ends, also one that could not be renewed."""
         self.lost_at = self.host.time.now
         self.on_disk = self.copy()
+        for place in self.host.watch.places:
+            for lease in place.leases():
+                for token in lease.tokens:
+                    token.ahead = max(token.ahead, token.furthest)
 
     def _save(self, record: Record, *, lasting: bool) -> None:
         if self.host.time.now - self.saved_at >= COMMIT:

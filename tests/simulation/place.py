@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.simulation.registries import LeaseState, Registries, Token
 
 # A read that shows what was there before our write is believed a minute after it.
-_LATE = 62.0
+LATE = 62.0
 
 
 @dataclass(eq=False)
@@ -142,7 +142,7 @@ class Place:
         """
         written = self.written_at.get(who, -FOREVER)
         back = self.edited_at > written and any(text == self.text for _, text, _ in self.past)
-        return not self.compares and back and self.time.now - written < _LATE
+        return not self.compares and back and self.time.now - written < LATE
 
     def token(self, registry: str) -> Token | None:
         """Return what a job finds here for a registry; None where it finds nothing to try."""

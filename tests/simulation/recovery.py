@@ -51,7 +51,20 @@ def _entry(watch: Watch, host: Host, covered: Covered) -> None:
             "right again",
             f"{place.name} has no working password for {registry} ({token and token.name})",
         )
-    doubtful = token is not None and token.ahead > host.ahead + CLOCK
+    record = host.journal.saved
+    past = record.target(place.name)
+    believed, known = (
+        past.ends.get(registry),
+        record.known(registry, past.entries.get(registry, "")),
+    )
+    # After a lost journal it is a foreign end, which is believed for a life of its source.
+    foreign = known is not None and known.foreign
+    doubtful = (
+        token is not None
+        and token.ahead > host.ahead + CLOCK
+        and (believed is not None and not foreign)
+        and (believed - host.wall()).total_seconds() > token.dies - watch.time.now + CLOCK
+    )
     if doubtful and host.alone and not _is_given_again(token, watch.backends):
         watch.broken("right again", f"{token and token.name} ends on a clock of the past")
 

@@ -33,7 +33,7 @@ class Token:
     """A password that its registry accepts from `known_from` on until it dies.
 
     `ahead` and `behind`: by how many seconds the clocks were ahead of true time on which its end
-    was noted, at most and at least.
+    was noted, at most and at least. `furthest`: the most, by any clock on which it was ever noted.
     `needed_*`: a job that started then was promised that this password works until then.
     `misdated`: a person put it under another document's mark, which claims another end of it.
     `put_back_at`: when a rotator that did not fetch it last wrote it where it was not.
@@ -44,6 +44,7 @@ class Token:
     end: float
     ahead: float
     behind: float = 0.0
+    furthest: float = -FOREVER
     known_from: float = 0.0
     dead_at: float = FOREVER
     needed_until: float = 0.0

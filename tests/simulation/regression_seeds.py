@@ -55,5 +55,8 @@ SEEDS = {
     486000536: "an entry that its source gives again is lost from a hidden value",
     485000584: "two rotators that were given the same write its end in turn",
     484000136: "an entry that is back and ends last is not good for a poll",
+    488000615: "what its registry rejected is published when that falls silent",
+    488001050: "a lease is ended that another rotator's value still holds",
+    487000602: "an entry that is back is read again a poll later",
 }
 """Seed by seed: what it showed."""

@@ -36,7 +36,8 @@ class Watch:
     """The world's rotators, and what was noted of them.
 
     `disturbed`: faults that are going on; `quiet_from`: when all is right again after those that
-    have ended. `recent`: how many things went wrong since the last day began.
+    have ended. `recent`: how many things went wrong since the last day began. `clocks_apart`: by
+    how many seconds two machines' clocks differed at most since then.
     `most_cycles`: after so many the world ends.
     """
 
@@ -50,6 +51,7 @@ class Watch:
         self.quiet_from = 0.0
         self.recent = 0
         self.before_that = 0
+        self.clocks_apart = 0.0
         self.excused: Counter[str] = Counter()
         self.most_cycles = 0
         self.jobs = 0
@@ -86,6 +88,11 @@ class Watch:
         self.recent += 1
         self.something_is_new()
         self.quiet_from = max(self.quiet_from, self.time.now + recovery_time + CYCLE)
+
+    def clock_was_set(self) -> None:
+        """Note how far the machines' clocks are apart."""
+        ahead = [host.ahead for host in self.hosts]
+        self.clocks_apart = max(self.clocks_apart, max(ahead) - min(ahead))
 
     def quiet(self) -> bool:
         """Tell whether no fault is going on and everything had the time to be right again."""
@@ -271,6 +278,8 @@ class Watch:
             backend.given = backend.forced = 0
             backend.shortest = backend.truncates
         self.recent, self.before_that = 0, self.recent
+        self.clocks_apart = 0.0
+        self.clock_was_set()
 
     def longest_left(self) -> float:
         """Return how long the longest-lived of all published passwords still works: 0 if none."""

@@ -61,6 +61,7 @@ def _check_spellings(
         # Where nothing is known that works, all stays as it is.
         stays = entry is None or entry == place.document.auths.get(registry)
         works = token is not None and token.password not in host.rejected
+        works = works and token is not None and token.dies > host.cycle_began
         stays = stays and not (works and registry not in host.silent)
         if entry != after.auths[key] and not stays:
             watch.broken("nothing lost", f"{host.name} leaves {key} behind at {place.name}", place)

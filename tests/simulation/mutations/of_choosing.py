@@ -199,6 +199,11 @@ MUTATIONS = (
             "return False",
         ),
         (
+            "fetch: silence after a rejection is taken for no rejection",
+            "replace(one, pending=True, verdict=str(Verdict.REJECTED))",
+            "replace(one, pending=True)",
+        ),
+        (
             "fetch: a changed secret with a sooner end is not taken",
             (
                 "        if force or newer.source in early:\n"

@@ -8,6 +8,11 @@ MUTATIONS = (
     *in_file(
         "core/cycle.py",
         (
+            "leases: one is ended while a target holds what somebody else wrote",
+            "if isinstance(one, Keep) and one.again_at]",
+            "if False]",
+        ),
+        (
             "worth: a sooner end is noted only after the write",
             "    noted = updates.with_sooner_end(noted, safe_until(rotation, noted, ends), now)\n",
             "",
@@ -245,7 +250,7 @@ MUTATIONS = (
         ),
         (
             "leases: one is ended while a target can't be read",
-            "    if unread:\n",
+            "    if sure_at is not None:\n",
             "    if False:\n",
         ),
         (

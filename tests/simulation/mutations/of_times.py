@@ -212,8 +212,13 @@ MUTATIONS = (
         "core/conclude.py",
         (
             "next: what somebody wrote during a cycle is proven a poll later",
-            "    again += [at.now for done in written.values() if _holds_unproven(done)]\n",
-            "",
+            "one is None or is_back(one, s, record)",
+            "one is not None and is_back(one, s, record)",
+        ),
+        (
+            "next: what another rotator had replaced and is back is read a poll later",
+            "one is None or is_back(one, s, record)",
+            "one is None",
         ),
     ),
     *in_file(

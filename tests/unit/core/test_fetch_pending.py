@@ -61,6 +61,21 @@ def test_one_run_waits_some_seconds() -> None:
     assert here.record.retired == ()
 
 
+def test_a_run_whose_registry_falls_silent_publishes_nothing() -> None:
+    """It rejected the credential a moment ago: that it can't be asked again proves nothing."""
+
+    class SilentWorld(SlowWorld):
+        def prove(self, login: Credential) -> Proof:
+            """Answer the first question only."""
+            asked = login.password.reveal() in self.known_at
+            return Proof(Verdict.UNKNOWN, "no route") if asked else super().prove(login)
+
+    world = SilentWorld(60)
+    here = site(world, sources=[WorldSource(world, leased=True)])
+    report = here.cycle(force=True, patience=PATIENCE)
+    assert (here.place.text, credential(report).outcome) == (None, "pending")
+
+
 def test_a_run_that_ends_before_says_so() -> None:
     """What is pending, until when, and what to type."""
     here = slow(60)

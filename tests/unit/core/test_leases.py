@@ -303,6 +303,24 @@ def test_no_lease_is_ended_while_a_target_cannot_be_read() -> None:
     assert here.source.revoked == ["lease/1"]
 
 
+def test_no_lease_is_ended_while_a_target_holds_what_somebody_else_wrote() -> None:
+    """Another rotator began its cycle before ours ended, and wrote what we had just replaced."""
+    here = leased(Place(merge=Merge.REPLACE))
+    here.place.hidden = True
+    before = here.place.text
+    here.configure(schedule=replace(here.rotation.schedule, poll=timedelta(hours=3)))
+    here.after(7 * HOUR)
+    here.place.put(before, foreign({HOST: here.world.now + timedelta(hours=5)}))
+    here.wait_until(here.record.retired[0].revoke_at)
+    here.cycle()
+    assert here.source.revoked == []
+    while here.place.password() == f"{MARKED}1":
+        assert here.source.revoked == []
+        here.wait_until(here.record.next_at)
+        here.cycle()
+    assert here.source.revoked == ["lease/1"]
+
+
 def test_a_lease_waits_from_the_cycle_that_finds_its_credential_replaced() -> None:
     """Somebody else replaced it at some time since the last one, when it was there again."""
     here = leased()

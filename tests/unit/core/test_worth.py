@@ -895,9 +895,15 @@ def test_what_another_rotator_replaced_by_a_later_one_is_not_good_when_it_is_bac
     here.source.broken = down()
     here.restart()
     here.place.put(document({HOST: first}), marks[0])
-    assert here.after(60).job_safe == (lives[0] > lives[1])
+    good_at_once = lives[0] > lives[1]
+    report = here.after(60)
+    assert report.job_safe == good_at_once
     assert here.place.password() == first.reveal()
-    assert here.after(60).job_safe
+    assert report.next_at is not None
+    # The next read does not wait for the next poll.
+    assert (report.next_at <= here.world.now + timedelta(seconds=1)) != good_at_once
+    here.wait_until(report.next_at)
+    assert here.cycle().job_safe
 
 
 def test_a_neighbour_that_no_client_can_decode_takes_all_with_it() -> None:
