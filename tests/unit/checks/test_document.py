@@ -15,7 +15,7 @@ from rotator.checks.wrapping import LARGEST
 from rotator.core.model import Credential, Proof, Verdict
 from rotator.core.record import KnownCredential, Record, TargetRecord
 from tests.support import MARKED, NOW
-from tests.unit.checks.room import HARBOR, case, file_target, levels, login_file, rotation, the
+from tests.unit.checks.described import HARBOR, case, file_target, levels, login_file, rotation, the
 
 if TYPE_CHECKING:
     from pathlib import Path

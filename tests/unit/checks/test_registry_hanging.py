@@ -18,7 +18,7 @@ from rotator.inspection import SECONDS
 from rotator.registry.prover import RegistryProver
 from rotator.system.each import ThreadedEach
 from tests.support import made
-from tests.unit.checks.room import case, file_target, levels, look, rotation, the
+from tests.unit.checks.described import case, file_target, levels, look, rotation, the
 from tests.unit.registry.stand_in import SECRET, Registry, basic, credential
 
 if TYPE_CHECKING:

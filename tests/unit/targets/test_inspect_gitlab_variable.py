@@ -1,4 +1,4 @@
-"""What the doctor says of GitLab: the token, the variable, and what shadows it."""
+"""What `check` says of GitLab: the token, the variable, and what shadows it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from rotator.gitlab import overruling
 from tests.fakes.gitlab import Answer, FakeGitlab
 from tests.fakes.gitlab_access import DEVELOPER, OWNER, Namespace, Token, Variable
-from tests.unit.checks.room import bad, file_target, levels, login_file, look, rotation, the
+from tests.unit.checks.described import bad, file_target, levels, login_file, look, rotation, the
 
 if TYPE_CHECKING:
     from collections.abc import Callable
