@@ -33,7 +33,7 @@ from rotator.core.ports import Clock, Target
 from rotator.http.reading import object_in
 from rotator.kubernetes import objects
 from rotator.kubernetes.access import Access
-from rotator.kubernetes.objects import Body, NoDryRunError, Objects, Version
+from rotator.kubernetes.objects import Body, NoDryRunError, Version
 from rotator.kubernetes.place import LARGEST, Place
 from rotator.targets.kubernetes_group import KubernetesGroup
 
@@ -88,7 +88,6 @@ class KubernetesTarget(Target):
         self.server = str(access)
         self.settings = settings
         self.place = Place(settings.kind, namespace, settings.name, settings.key, access)
-        self._objects = Objects(self.place)
         self._listed = listed
 
     def read(self) -> Held:
@@ -98,13 +97,14 @@ class KubernetesTarget(Target):
         (deleted: it is being deleted; malformed: no text) or `PermanentError` (login_rejected,
         forbidden, malformed, unreadable, invalid; not_found: the namespace is being deleted).
         """
-        found = self._objects.get()
+        found = objects.get(self.place)
         if found is None:
             return Held(None)
         held = self._held(found)
         if not self._listed:
             try:
-                self._objects.create({"metadata": {"name": self.place.object_name}}, dry=True)
+                empty = {"metadata": {"name": self.place.object_name}}
+                objects.change(self.place, empty, dry=True, new=True)
             except (DriverError, NoDryRunError) as error:
                 # No matter whether the object exists, or we may not create it.
                 if isinstance(error, DriverError) and error.reason is Reason.NOT_FOUND:
@@ -145,7 +145,7 @@ class KubernetesTarget(Target):
                 f"{self.place.key}.broken": objects.stored(self.place, text.reveal().encode())
             },
         }
-        return self._held(self._objects.patch(changes, objects.secrets_in(text)))
+        return self._held(objects.change(self.place, changes, objects.secrets_in(text)))
 
     def complete(self, held: Held) -> None:
         """Let the accounts' `imagePullSecrets` name this Secret: a GET each, and a PATCH."""
@@ -165,8 +165,7 @@ class KubernetesTarget(Target):
         mine = {"name": self.place.object_name}
         for name in self.settings.service_accounts or ():
             place = Place("serviceaccount", self.place.namespace, name, "", self.place.access)
-            accounts = Objects(place)
-            account = accounts.get()
+            account = objects.get(place)
             if account is None:
                 create = f"-n {place.namespace} create serviceaccount {name}"
                 raise PermanentError(
@@ -181,7 +180,8 @@ class KubernetesTarget(Target):
             if mine not in names:
                 version = object_in(account.get("metadata")).get("resourceVersion")
                 metadata = {"resourceVersion": version}
-                accounts.patch({"metadata": metadata, "imagePullSecrets": [*names, mine]}, dry=dry)
+                changes = {"metadata": metadata, "imagePullSecrets": [*names, mine]}
+                objects.change(place, changes, dry=dry)
 
     def _held(self, found: Body) -> Held:
         return objects.held(found, self.place, self.settings.secret_type)
@@ -203,13 +203,14 @@ class KubernetesTarget(Target):
         }
         if self.settings.secret_type:
             content["type"] = self.settings.secret_type
-        if replacing.version is None:
+        new = replacing.version is None
+        if new:
             metadata["name"] = self.place.object_name
             metadata["labels"] = {**_MANAGED_BY, **self.settings.labels}
-            return self._objects.create(content, objects.secrets_in(text), dry=dry)
-        metadata["resourceVersion"] = _resource_version(replacing)
-        metadata["labels"] = dict(self.settings.labels)
-        return self._objects.patch(content, objects.secrets_in(text), dry=dry)
+        else:
+            metadata["resourceVersion"] = _resource_version(replacing)
+            metadata["labels"] = dict(self.settings.labels)
+        return objects.change(self.place, content, objects.secrets_in(text), dry=dry, new=new)
 
 
 def _resource_version(held: Held) -> str | None:
