@@ -153,15 +153,15 @@ def _read(cases: Sequence[Case]) -> list[Published]:
         for target in case.rotation.targets:
             if target.enabled and target.content is Content.DOCKER_CONFIG:
                 # Loaded before the threads start: that takes time.
-                driver = load(targets.DRIVERS[target.type].module)
-                every.append((case, target, driver.build(target, target.policy(), case.clock)))
+                module = load(targets.DRIVERS[target.type].module)
+                every.append((case, target, module.build(target, target.policy(), case.clock)))
     groups = [driver for _, _, driver in every if driver.is_group]
     listed = ThreadedEach()(lambda group: group.members(), groups, SECONDS * 0.3)
     members = dict(zip(groups, listed, strict=True))
     known: list[Published] = []
     asked: list[tuple[Case, TargetSettings, Target]] = []
     for case, target, driver in every:
-        found: Sequence[Target] | Exception = members.get(driver, (driver,))
+        found = members.get(driver, (driver,))
         if isinstance(found, Exception):
             known.append(Published(case, target, driver.name, found))
         else:
