@@ -169,7 +169,7 @@ def _prover(configuration: Configuration) -> Prove:
     """Return the proof; its modules are loaded only where a rotation proves."""
     if all(rotation.prove is ProofMode.OFF for rotation in configuration.rotations):
         return lambda _: Proof(Verdict.SKIPPED)
-    from rotator.registry import RegistryProver  # noqa: PLC0415  requests is slow to load
+    from rotator.registry.prover import RegistryProver  # noqa: PLC0415  requests is slow to load
 
     access = configuration.registry_access
     return RegistryProver(access.ca_file, access.insecure).prove

@@ -8,110 +8,20 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from rotator import __version__
+from rotator.commands.common import Common, common_options
 from rotator.core.errors import ConfigError, LockHeldError
 
-if TYPE_CHECKING:
-    from rotator.config.schema import Configuration
-
 BUG, USAGE, LOCKED, INTERRUPTED = 1, 2, 75, 130
-
-# How much is printed: -q is below 0.
-QUIET, EACH_REQUEST = -1, 2
-
-
-class Common:
-    """What every command takes, before its name and after it: nobody remembers which at night."""
-
-    def __init__(self) -> None:
-        self.config: Path | None = None
-        self.verbosity = 0
-
-    @property
-    def quiet(self) -> bool:
-        """Whether only what is wrong is to be printed."""
-        return self.verbosity <= QUIET
-
-    def file(self) -> Path:
-        """Return the configuration's path."""
-        from rotator.config.load import configuration_file
-
-        return configuration_file(self.config, os.environ)
-
-    def load(self) -> Configuration:
-        """Return the configuration, with the log as talkative as the command line says."""
-        from msgspec.structs import replace
-
-        from rotator.config.load import load
-
-        configuration = load(self.file(), os.environ)
-        if not self.verbosity:
-            return configuration
-        if self.verbosity >= EACH_REQUEST:
-            from rotator.observe.logs import show_requests
-
-            show_requests(sys.stderr)
-        level = "warning" if self.quiet else "debug"
-        return replace(configuration, log=replace(configuration.log, level=level))
-
-    def run_there(self, command: str, document: str | None = None) -> None:
-        """End here where the command has run, or has to run, as the installed unit does."""
-        from rotator.commands.in_unit import run_there, this_place
-
-        code = run_there(this_place(self.file()), command, sys.argv[1:], document)
-        if code is not None:
-            sys.exit(code)
-
-
-def _config(context: click.Context, _: click.Parameter, value: Path | None) -> None:
-    if value is not None:
-        context.ensure_object(Common).config = value
-
-
-def _how_much(context: click.Context, option: click.Parameter, value: int) -> None:
-    if value:
-        context.ensure_object(Common).verbosity = QUIET if option.name == "quiet" else value
-
-
-def _common(command: Any) -> Any:
-    """Give a command the options that all have."""
-    for option in (
-        click.option(
-            "-v",
-            "--verbose",
-            count=True,
-            expose_value=False,
-            callback=_how_much,
-            help="Say more; -vv: also each request.",
-        ),
-        click.option(
-            "-q",
-            "--quiet",
-            is_flag=True,
-            expose_value=False,
-            callback=_how_much,
-            help="Say only what is wrong.",
-        ),
-        click.option(
-            "--config",
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            expose_value=False,
-            callback=_config,
-            help="The configuration. Default: $ROTATOR_CONFIG, else /etc/rotator/rotator.yaml.",
-        ),
-    ):
-        command = option(command)
-    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="rotator")
-@_common
+@common_options
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Keep registry credentials in GitLab CI fresh, wherever the job reads them from.
@@ -134,7 +44,7 @@ def cli(context: click.Context) -> None:
 
 
 @cli.command(short_help="The daemon: renew and repair until SIGTERM.")
-@_common
+@common_options
 @click.pass_obj
 def run(common: Common) -> None:
     """Run as a daemon: renew before anything ends, repair what drifts, until SIGTERM.
@@ -166,7 +76,7 @@ def run(common: Common) -> None:
     metavar="SECONDS",
     help="How long to wait for another rotator's lock.",
 )
-@_common
+@common_options
 @click.pass_obj
 def run_once(common: Common, /, **options: Any) -> None:
     """Run one cycle of each rotation named (all, if none is), whatever the schedule says.
@@ -195,7 +105,7 @@ def run_once(common: Common, /, **options: Any) -> None:
     metavar="FILE",
     help="Judge the docker config that a job used (- is standard input).",
 )
-@_common
+@common_options
 @click.pass_obj
 def check(common: Common, /, **options: Any) -> None:
     """Say whether the rotations would work, and what to do where not; change nothing.
@@ -214,7 +124,7 @@ def check(common: Common, /, **options: Any) -> None:
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--live", is_flag=True, help="Read the targets themselves, too; changes nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@_common
+@common_options
 @click.pass_obj
 def status(common: Common, /, **options: Any) -> None:
     """Show the state of each rotation named (all, if none is), whether or not a daemon runs.
@@ -261,7 +171,7 @@ def status(common: Common, /, **options: Any) -> None:
     help="Default: as --config. -: print.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
-@_common
+@common_options
 @click.pass_obj
 def init(common: Common, /, output: Path | None, **options: Any) -> None:
     """Write a first configuration: from these options, or by questions on a terminal.
@@ -275,7 +185,7 @@ def init(common: Common, /, output: Path | None, **options: Any) -> None:
 
 
 @cli.command(short_help="The JSON Schema of the configuration.")
-@_common
+@common_options
 def schema() -> None:
     """Print the JSON Schema of the configuration, for editors."""
     import json

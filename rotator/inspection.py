@@ -123,7 +123,7 @@ Published = Callable[["TargetSettings", Held, "Case"], "list[Finding]"]
 """Returns what there is to say of what a target holds, by its registries too."""
 
 SECONDS = 3.5
-"""How long all checks together may take; a check without an answer by then is a finding."""
+"""How long a check may take; they run all at once, but for those on one GitLab (see `Each`)."""
 
 TIMEOUTS = (1.5, 2.5)
 """Seconds for connecting, and for each wait for an answer: shorter than the drivers' own."""

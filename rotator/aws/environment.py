@@ -41,6 +41,13 @@ _DOMAINS = {
 # How the addresses of the APIs for IPv4 and IPv6 end.
 _DUAL_STACK_APIS = (".api.aws", ".api.amazonwebservices.com.cn", ".api.amazonwebservices.eu")
 
+# Where the SDK may find an identity.
+_VARIABLES = (
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    *("AWS_PROFILE", "AWS_ROLE_ARN"),
+)
+_CACHES = ("sso/cache", "login/cache")
+
 
 class Variant(NamedTuple):
     """The kind of endpoint: FIPS 140 validated, and for IPv4 and IPv6."""
@@ -109,13 +116,6 @@ def _profile_says(key: str, profile: str) -> str:
         return ""  # the SDK says at the fetch what is wrong with the file
     sections = (f"profile {profile}", profile)
     return next((parser.get(one, key, fallback="") for one in sections if one in parser), "")
-
-
-_VARIABLES = (
-    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
-    *("AWS_PROFILE", "AWS_ROLE_ARN"),
-)
-_CACHES = ("sso/cache", "login/cache")
 
 
 def aws_stamp(*files: str | Path | None) -> str:

@@ -42,6 +42,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SECONDS = (5.0, 15.0)  # to connect, and for one read
+LIMIT = 256 * 1024  # bytes; a token has a few thousand
+
+# As the SDK's own clients have it: else a body waits 40 ms until its head is acknowledged.
+_AT_ONCE = HTTPConnection.default_socket_options
 _PROCESS_SECONDS, _PROCESS_BYTES = 20.0, 64 * 1024
 
 
@@ -183,11 +187,6 @@ def _handlers() -> HierarchicalEmitter:
 
 # The process's one loader, which keeps what it has read.
 _descriptions = functools.cache(Loader)
-
-LIMIT = 256 * 1024  # bytes; a token has a few thousand
-
-# As the SDK's own clients have it: else a body waits 40 ms until its head is acknowledged.
-_AT_ONCE = HTTPConnection.default_socket_options
 
 
 class _Http(URLLib3Session):  # type: ignore[misc]  # published without type information

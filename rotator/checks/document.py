@@ -26,11 +26,14 @@ from rotator.system.each import ThreadedEach
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from rotator.config.targets import Target as TargetSettings
     from rotator.core.docker_config import DockerConfig
+    from rotator.core.ports import Target
     from rotator.inspection import Case, Finding
 
 
 _UNREADABLE = "write it again as one JSON document: clients go on without any login, some silently"
+_MOST_MEMBERS = 16  # that are read of a target that stands for many
 _EMPTY = "see which file or variable the job reads, and what is published: rotator status --live"
 
 
@@ -144,26 +147,37 @@ def _proofs(logins: Sequence[Credential], case: Case) -> dict[str, Proof]:
 
 
 def _read(cases: Sequence[Case]) -> list[Published]:
-    every = [
-        (case, target)
-        for case in cases
-        for target in case.rotation.targets
-        if target.enabled and target.content is Content.DOCKER_CONFIG
+    """Read each target that publishes a document; some members of one that stands for many."""
+    every: list[tuple[Case, TargetSettings, Target]] = []
+    for case in cases:
+        for target in case.rotation.targets:
+            if target.enabled and target.content is Content.DOCKER_CONFIG:
+                # Loaded before the threads start: that takes time.
+                module = load(targets.DRIVERS[target.type].module)
+                every.append((case, target, module.build(target, target.policy(), case.clock)))
+    groups = [driver for _, _, driver in every if driver.is_group]
+    listed = ThreadedEach()(lambda group: group.members(), groups, SECONDS * 0.3)
+    members = dict(zip(groups, listed, strict=True))
+    known: list[Published] = []
+    asked: list[tuple[Case, TargetSettings, Target]] = []
+    for case, target, driver in every:
+        found = members.get(driver, (driver,))
+        if isinstance(found, Exception):
+            known.append(Published(case, target, driver.name, found))
+        else:
+            asked += [(case, target, one) for one in found[:_MOST_MEMBERS]]
+    drivers = [driver for _, _, driver in asked]
+    answers = ThreadedEach()(lambda one: one.read(), drivers, SECONDS * (0.6 if groups else 0.9))
+    return known + [
+        Published(case, target, driver.name, answer)
+        for (case, target, driver), answer in zip(asked, answers, strict=True)
     ]
-
-    # Built before the threads start: a driver's module is loaded once.
-    drivers = [
-        load(targets.DRIVERS[target.type].module).build(target, target.policy(), case.clock)
-        for case, target in every
-    ]
-    answers = ThreadedEach()(lambda driver: driver.read(), drivers, SECONDS * 0.9)
-    return [Published(*one, answer) for one, answer in zip(every, answers, strict=True)]
 
 
 def _unread(holding: Sequence[Published]) -> list[Finding]:
     unread: list[Finding] = []
     for place in holding:
-        findings = Findings(place.target.target_name)
+        findings = Findings(place.name)
         if isinstance(place.answer, DriverError):
             findings.warning(
                 f"it is not known what it publishes now: {place.answer.detail}", place.answer.hint

@@ -26,10 +26,14 @@ OUTLIVED = (
 
 
 class Published(NamedTuple):
-    """One target of one rotation, and what it holds now, or why nobody knows."""
+    """One target of one rotation, and what it holds now, or why nobody knows.
+
+    `name`: the target's, or that of one of those that it stands for.
+    """
 
     case: Case
     target: TargetSettings
+    name: str
     answer: Held | Exception
 
 
@@ -38,7 +42,7 @@ def missing(registry: str, rotation: str, holding: Sequence[Published]) -> Findi
     findings = Findings(docker_entry.shown(registry))
     found = f"configured (rotation {rotation}) and missing: the job asks it without a login"
     now = [
-        place.target.target_name
+        place.name
         for place in holding
         if isinstance(place.answer, Held) and _login(place.answer, registry) is not None
     ]
@@ -137,7 +141,7 @@ def _compare(login: Credential, place: Published, findings: Findings) -> None:
         return
     if login.registry not in place.case.wanted(place.target):
         return
-    where, now = place.target.target_name, _login(place.answer, login.registry)
+    where, now = place.name, _login(place.answer, login.registry)
     if now is None:
         findings.warning(
             f"{where} holds nothing for it now", f"rotator run-once {place.case.rotation.name}"

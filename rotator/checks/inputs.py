@@ -6,8 +6,6 @@ is around it. Nothing of a secret is printed.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import os
 import ssl
 from typing import TYPE_CHECKING
@@ -19,6 +17,7 @@ from rotator.config.sources import EcrPublicSourceSettings, EcrSourceSettings, V
 from rotator.config.targets import VaultKvTargetSettings
 from rotator.config.vault_auth import AwsAuthSettings
 from rotator.core.errors import DriverError
+from rotator.http.reading import base64_in
 from rotator.system.secret_input import (
     SECRET_SHAPES,
     SecretInput,
@@ -84,13 +83,8 @@ def _secret(where: SecretInput, what: str, findings: Findings) -> None:
 
 
 def _is_base64_of_a_token(text: str) -> bool:
-    if SECRET_SHAPES.match(text):
-        return False
-    try:
-        inner = base64.b64decode(text, validate=True).decode()
-    except (binascii.Error, ValueError):
-        return False
-    return SECRET_SHAPES.match(inner) is not None
+    inner = (base64_in(text) or b"").decode("utf-8", "replace")
+    return not SECRET_SHAPES.match(text) and SECRET_SHAPES.match(inner) is not None
 
 
 def _certificate(file: Path, key: str, findings: Findings) -> None:

@@ -114,7 +114,7 @@ def published(target: TargetSettings, held: Held, case: Case, findings: Findings
     """Say what a target holds for this rotation's registries, and what they say of it."""
     findings.held = held
     _say_what_overrules(target, case, findings)
-    # What the configuration alone tells is said beside its lines (`config/advice`).
+    # `config/advice` says what the configuration alone tells.
     known = readers.configured(target, case.rotation.published(target))
     for problem in readers.configured(target, case.wanted(target)):
         if problem not in known:

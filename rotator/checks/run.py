@@ -11,13 +11,14 @@ from rotator.checks import inputs
 from rotator.checks.across import RotationChecks, compare
 from rotator.checks.registry import given, prove_once, published
 from rotator.config.target_common import TargetSettings
+from rotator.config.targets import GitlabVariableTargetSettings
 from rotator.core.errors import DriverError
 from rotator.core.record import Record, RecordError
 from rotator.decoding import load
 from rotator.http.client import Limits
 from rotator.inspection import SECONDS, Case, Finding, Findings, Given
 from rotator.observe.progress import watched
-from rotator.registry import RegistryProver
+from rotator.registry.prover import RegistryProver
 from rotator.system.each import ThreadedEach
 from rotator.system.journal import fingerprint, saved_key
 from rotator.system.state_dir import saved_record
@@ -59,6 +60,12 @@ class _Check:
     findings: Findings
     inspection: ModuleType
 
+    @property
+    def server(self) -> str | None:
+        """The GitLab that is asked: there may be thousands of variables in one."""
+        settings = self.settings
+        return settings.url if isinstance(settings, GitlabVariableTargetSettings) else None
+
     def inspect(self) -> None:
         """Ask, and add what is found; registries are asked as soon as there is a credential."""
         for found in self.inspection.inspect(self.settings, self.case):
@@ -84,7 +91,10 @@ def examine(
     *,
     consume: bool,
 ) -> list[Examined]:
-    """Return what is found about each of these rotations, within some seconds."""
+    """Return what is found about each of these rotations, within some seconds.
+
+    It takes longer where a GitLab has many variables, as these are asked about a few at a time.
+    """
     prove = prover(configuration)
     rotations: list[RotationChecks] = []
     for settings in chosen:

@@ -5,12 +5,12 @@ A job's log, `kubectl get -o yaml`, `base64` and an editor each put something ar
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from rotator.http.reading import base64_in
 
 if TYPE_CHECKING:
     from rotator.inspection import Findings
@@ -159,26 +159,20 @@ def _texts(one: dict[str, Any]) -> dict[str, str]:
             if not isinstance(value, str):
                 continue
             plain = part == "stringData" or (part == "data" and one["kind"] == "ConfigMap")
-            texts[str(key)] = value if plain else _from_base64(value)
+            data = None if plain else base64_in(value)
+            # Somebody may have written it there as it is: see the findings.
+            texts[str(key)] = value if data is None else data.decode("utf-8", "replace")
     return texts
-
-
-def _from_base64(value: str) -> str:
-    try:
-        return base64.b64decode("".join(value.split()), validate=True).decode("utf-8", "replace")
-    except ValueError:
-        return value  # somebody wrote it there as it is, see the findings below
 
 
 def _base64(text: str) -> _Layer | None:
     if not _BASE64.fullmatch(text):
         return None
     bare = "".join(text.split())
-    try:
-        inside = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True).decode()
-    except (binascii.Error, ValueError):
-        return None
-    return ("it is base64 of what follows", inside)
+    data = base64_in(bare + "=" * (-len(bare) % 4))
+    with suppress(UnicodeDecodeError):
+        return None if data is None else ("it is base64 of what follows", data.decode())
+    return None
 
 
 def _in_a_log(text: str) -> _Layer | None:

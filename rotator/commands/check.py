@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from rotator.app import utc_now
-from rotator.commands.choose import rotations
+from rotator.commands.common import rotations
 from rotator.config.advice import advice
 from rotator.observe.progress import Progress, shown
 

@@ -12,7 +12,7 @@ import click
 from msgspec.structs import replace
 
 from rotator.app import Builder, Runner, utc_now
-from rotator.commands.choose import rotations
+from rotator.commands.common import rotations
 from rotator.core import cycle
 from rotator.core.errors import LockHeldError
 from rotator.observe.logs import configure

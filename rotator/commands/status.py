@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec.structs import replace
 
-from rotator.commands.choose import rotations
+from rotator.commands.common import rotations
 from rotator.config.load import SYSTEM_STATE, default_state_dir
 from rotator.core.observe import with_members
 from rotator.core.record import Record, RecordError
@@ -84,7 +84,6 @@ def _look(
     # Only this asks the targets, and needs their drivers.
     from rotator.app import Builder  # noqa: PLC0415
     from rotator.observe.live import ReadTarget, read_targets, unread  # noqa: PLC0415
-    from rotator.system.each import ThreadedEach  # noqa: PLC0415
     from rotator.system.journal import KEY  # noqa: PLC0415
 
     if not (configuration.state_dir / KEY).exists():
@@ -105,4 +104,4 @@ def _look(
                 unlisted[name, target.name] = unread(failure, target)
             else:
                 targets.append(ReadTarget(name, target, records[name], registries, fingerprint))
-    return {**unlisted, **read_targets(targets, ThreadedEach())}
+    return {**unlisted, **read_targets(targets)}

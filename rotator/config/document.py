@@ -30,6 +30,23 @@ _TAGS = {
     _CORE + name
     for name in "str int float bool null timestamp value merge map seq".split(" ")  # noqa: SIM905  a word list
 }
+_STAR = "a value that begins with * or & needs quotes around it"
+
+# For the parser's messages that don't say what to do. Some would repeat the text.
+_MESSAGES = {
+    r"'\t'": "there is a tab; indent with spaces",
+    "mapping values are not allowed": "a second `: ` in one line (a value that holds one needs"
+    " quotes), or a key that is indented wrongly",
+    "undefined alias": _STAR,
+    "expected alphabetic or numeric character": _STAR,
+    "cannot start any token": "a value that begins with @, ` or % needs quotes around it",
+    "expected <block end>": "this line is indented differently from those before it",
+    "could not find expected ':'": "a `key: value` is wanted; the colon is missing",
+    "found unexpected end of stream": "quotes or brackets are not closed",
+    "expected the node content": "a value is wanted here",
+    "found unknown escape": r"a backslash in double quotes; use single quotes",
+    "but found another document": "there is a second document after `---`; keep one",
+}
 
 
 class Place(NamedTuple):
@@ -169,25 +186,6 @@ def read(file: FilePath) -> Document:
     except _Unreadable as error:
         place, why = error.place, error.message
     raise ConfigError([f"{file}:{place.line}:{place.column}: {why}"])
-
-
-_STAR = "a value that begins with * or & needs quotes around it"
-
-# For the parser's messages that don't say what to do. Some would repeat the text.
-_MESSAGES = {
-    r"'\t'": "there is a tab; indent with spaces",
-    "mapping values are not allowed": "a second `: ` in one line (a value that holds one needs"
-    " quotes), or a key that is indented wrongly",
-    "undefined alias": _STAR,
-    "expected alphabetic or numeric character": _STAR,
-    "cannot start any token": "a value that begins with @, ` or % needs quotes around it",
-    "expected <block end>": "this line is indented differently from those before it",
-    "could not find expected ':'": "a `key: value` is wanted; the colon is missing",
-    "found unexpected end of stream": "quotes or brackets are not closed",
-    "expected the node content": "a value is wanted here",
-    "found unknown escape": r"a backslash in double quotes; use single quotes",
-    "but found another document": "there is a second document after `---`; keep one",
-}
 
 
 def _place(mark: yaml.Mark) -> Place:

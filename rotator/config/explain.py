@@ -1,4 +1,4 @@
-"""Says what is wrong with a document in sentences for a person who was woken by them.
+"""Says what is wrong with a document, in sentences that help at night too.
 
 Each names the key, says what is wrong, and what to write instead where that can be guessed. Values
 are repeated only where one of a few values is wanted: anything else may be a secret.

@@ -25,10 +25,7 @@ SYSTEM_STATE = Path("/var/lib/rotator")
 
 def configuration_file(option: Path | None, environ: Mapping[str, str]) -> Path:
     """Return the file to load: the option, else `$ROTATOR_CONFIG`, else the one in /etc."""
-    if option is not None:
-        return option
-    named = environ.get("ROTATOR_CONFIG", "")
-    return Path(named) if named else DEFAULT_FILE
+    return option or Path(environ.get("ROTATOR_CONFIG") or DEFAULT_FILE)
 
 
 def default_state_dir(environ: Mapping[str, str], uid: int) -> Path:

@@ -105,7 +105,7 @@ class Reading:
             except ValueError as error:
                 self.problems.append(Problem((*path, key), f"this key: {error}", at_key=True))
             try:
-                # What looks like a variable may be meant for who reads it there.
+                # A variable may be meant here: the text is for another program.
                 made[key] = value_note.read(text, None)
             except ValueError as error:
                 made[key] = self._wrong((*path, key), str(error))

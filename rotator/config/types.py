@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 DURATION = r"([1-9][0-9]{0,8}s|[1-9][0-9]{0,6}m|[1-9][0-9]{0,4}h|[1-9][0-9]{0,3}d)"
 PERCENT = r"[0-9]{1,2}(\.[0-9]{1,3})?%"
@@ -24,23 +24,20 @@ FALSE = ("false", "no", "off")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-class Value:
+class Value(Struct, eq=False):
     """Annotates a type whose values a function makes from a text.
 
     `check` raises ValueError with a text that continues the key's name; `schema` says the same to
     editors. `beside`: `check` also gets the directory that a relative path starts from.
     """
 
-    def __init__(
-        self, check: Callable[..., Any], schema: dict[str, Any], *, beside: bool = False
-    ) -> None:
-        self._check = check
-        self.schema = schema
-        self._beside = beside
+    check: Callable[..., Any]
+    schema: dict[str, Any]
+    beside: bool = False
 
     def read(self, value: object, base: Path | None) -> Any:
         """Return what is made of the value, with relative paths below `base`."""
-        return self._check(value, base) if self._beside else self._check(value)
+        return self.check(value, base) if self.beside else self.check(value)
 
 
 FILLED = Meta(min_length=1)  # annotates a list of at least one item

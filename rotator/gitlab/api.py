@@ -10,14 +10,13 @@ Facts: https://docs.gitlab.com/api/rest/, https://docs.gitlab.com/api/personal_a
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from threading import Semaphore
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import gitlab
 import requests
-from gitlab.utils import EncodedId, get_content_type
+from gitlab.utils import get_content_type
 
 from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.gitlab.errors import RefusedError, no_answer, refused, unreadable
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rotator.core.ports import Clock
+    from rotator.gitlab.asked import Asked
     from rotator.system.secret_input import SecretInput
 
 Got = TypeVar("Got")
@@ -90,11 +90,11 @@ class GitlabApi:
 
 
 class _Session(requests.Session):
-    """Sends requests for python-gitlab, and raises `RefusedError` for all but what was asked for.
+    """Sends requests for python-gitlab, and raises `RefusedError` for an answer of another kind.
 
-    That is a JSON object, or a list where pages were asked for.
+    An answer has to be a JSON object, or a list where pages were asked for.
 
-    Of what a session does, a request needs nothing: it has its own headers, and redirects are not
+    A request needs nothing else that a session does: it has its own headers, and redirects are not
     followed (`requests` would take the `PRIVATE-TOKEN` header to any host), no cookie is sent (what
     one token is given must not go out with another), and ~/.netrc is not read.
     """
@@ -139,62 +139,3 @@ def _session(timeouts: tuple[float, float]) -> _Session:
 @functools.cache
 def _turns(url: str) -> Semaphore:  # noqa: ARG001  one for each server
     return Semaphore(AT_ONCE)
-
-
-ANY_SCOPE = "*"
-INSTANCE = "instance"
-_ROLES = {"group": "the role Owner", "project": "the role Maintainer", INSTANCE: "an administrator"}
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A variable of a group, a project or the instance (without `path`), and where its token is."""
-
-    url: str
-    owner: Literal["group", "project", "instance"]
-    path: str
-    key: str
-    scope: str
-    token: str
-
-    @property
-    def place(self) -> str:
-        """Whose variable it is: `group team`, `the instance`."""
-        return f"{self.owner} {self.path}" if self.path else "the instance"
-
-    @property
-    def role(self) -> str:
-        """What the token's user needs to write CI/CD variables there."""
-        return _ROLES[self.owner]
-
-    @property
-    def api(self) -> str:
-        """The variables' address in GitLab's API."""
-        if self.owner == INSTANCE:
-            return "/admin/ci/variables"
-        return f"/{self.owner}s/{EncodedId(self.path)}/variables"
-
-    @property
-    def tokens_page(self) -> str:
-        """Where a new access token is made."""
-        if self.owner == INSTANCE:
-            return f"{self.url}/-/user_settings/personal_access_tokens, as an administrator"
-        return self._page("access_tokens", "Access tokens")
-
-    @property
-    def variables_page(self) -> str:
-        """Where a person sees the variable."""
-        if self.owner == INSTANCE:
-            return f"{self.url}/admin/application_settings/ci_cd, Variables"
-        return self._page("ci_cd, Variables", "CI/CD > Variables")
-
-    def _page(self, address: str, name: str) -> str:
-        """Return a page of the settings: by its name where only an id is known."""
-        if self.path.isdigit():
-            return f"{self.url}, {self.place}, Settings > {name}"
-        groups = "groups/" if self.owner == "group" else ""
-        return f"{self.url}/{groups}{self.path}/-/settings/{address}"
-
-    def __str__(self) -> str:
-        scope = "" if self.scope == ANY_SCOPE else f" (scope {self.scope})"
-        return f"variable {self.key}{scope} of {self.place} at {self.url}"

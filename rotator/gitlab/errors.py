@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import requests
 
-    from rotator.gitlab.api import Asked
+    from rotator.gitlab.asked import Asked
 
 
 class RefusedError(Exception):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rotator.config.targets import GitlabVariableTargetSettings
 from rotator.core.docker_entry import shown
 from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
-from rotator.gitlab.api import INSTANCE, Asked, GitlabApi
+from rotator.gitlab.asked import INSTANCE, Asked
 from rotator.gitlab.errors import VariableMissingError
 from rotator.inspection import Case, Finding, Found, ok, warning
 from rotator.system.each import ThreadedEach
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import gitlab
 
     from rotator.config.target_common import TargetSettings
+    from rotator.gitlab.api import GitlabApi
 
 KEY = "DOCKER_AUTH_CONFIG"
 WINS = "Docker 28.3 or newer and GitLab Runner take its logins before those that rotator publishes"

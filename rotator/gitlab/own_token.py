@@ -39,6 +39,15 @@ _PERMISSIONS = {
     "update_variable": "CI/CD Variable: Update",
 }
 """What a fine-grained token needs, as the API and as GitLab's pages name it."""
+LONGEST_LIFE = timedelta(days=365)
+# How long a lost answer, or a refusal, is left alone: GitLab may still be at work on the call.
+AGAIN = timedelta(hours=1)
+# What GitLab says before it does anything; any other failure may come after it has rotated.
+_CLEAR = (
+    Reason.FORBIDDEN, Reason.INVALID, Reason.NOT_FOUND, Reason.LOGIN_REJECTED, Reason.THROTTLED
+)  # fmt: skip
+
+_BOT = re.compile(r"(group|project)_(\d+)_bot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +88,6 @@ def read_token(api: GitlabApi) -> AccessToken:
     )
 
 
-LONGEST_LIFE = timedelta(days=365)
-# How long a lost answer, or a refusal, is left alone: GitLab may still be at work on the call.
-AGAIN = timedelta(hours=1)
-# What GitLab says before it does anything; any other failure may come after it has rotated.
-_CLEAR = (
-    Reason.FORBIDDEN, Reason.INVALID, Reason.NOT_FOUND, Reason.LOGIN_REJECTED, Reason.THROTTLED
-)  # fmt: skip
-
-_BOT = re.compile(r"(group|project)_(\d+)_bot")
 _LOCK = Lock()
 _SHARED: dict[tuple[object, ...], OwnToken] = {}
 

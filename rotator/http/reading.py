@@ -5,6 +5,7 @@ A read timeout alone bounds neither: it starts again with every byte, and a body
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import math
@@ -82,6 +83,14 @@ def time_in(value: Any) -> datetime | None:
         time = datetime.fromisoformat(value)
         return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def base64_in(text: str) -> bytes | None:
+    """Return what a text is base64 of, white space left out; None where it is none."""
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except ValueError:
         return None
 
 

@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 from threading import Lock
 
-from rotator.core.errors import DriverError, PermanentError, Reason
-from rotator.kubernetes.connection import Connection, TrustError, is_loopback
+from rotator.core.errors import PermanentError, Reason
+from rotator.kubernetes.connection import Connection, is_loopback
 from rotator.kubernetes.contexts import Cluster, Selected, User, load
 from rotator.kubernetes.kubeconfig import KubeconfigError
 from rotator.kubernetes.login import Login, log_in
@@ -56,12 +56,15 @@ class Access:
         """
         with _locks.setdefault(self, Lock()):
             of_pod = map(self.service_account.joinpath, ("token", "ca.crt"))
-            selected = _selected.get(self, [*of_pod, *self._kubeconfigs()], self._select)
-            named = [Path(os.environ.get("SSL_CERT_FILE", "/")), *selected.files()]
-            if (last := _last.get(self)) is not None and last.is_over():
-                self.forget()
-            make = partial(self._connect, selected)
-            connection = _connections.get(self, named, make, also=selected)
+            try:
+                selected = _selected.get(self, [*of_pod, *self._kubeconfigs()], self._select)
+                named = [Path(os.environ.get("SSL_CERT_FILE", "/")), *selected.files()]
+                if (last := _last.get(self)) is not None and last.is_over():
+                    self.forget()
+                make = partial(self._connect, selected)
+                connection = _connections.get(self, named, make, also=selected)
+            except KubeconfigError as error:
+                raise self._unusable(error) from None
             _last[self] = connection.login
             return connection
 
@@ -91,16 +94,14 @@ class Access:
         if in_pod := self._in_pod():
             return in_pod
         paths = self._kubeconfigs()
+        if not any(path.exists() for path in paths):
+            raise KubeconfigError("No such file or directory", Reason.UNREADABLE)
         try:
-            if not any(path.exists() for path in paths):
-                raise self._unusable(Reason.UNREADABLE, "No such file or directory")
             return load(paths, self.context)
-        except KubeconfigError as error:
-            raise self._unusable(Reason.MALFORMED, str(error)) from None
         except OSError as error:
-            raise self._unusable(
-                Reason.UNREADABLE, f"{error.strerror}: {error.filename}"
-            ) from error
+            raise KubeconfigError(
+                f"{error.strerror}: {error.filename}", Reason.UNREADABLE
+            ) from None
 
     def _in_pod(self) -> Selected | None:
         """Return what the pod's service account gives, as client-go's `rest.InClusterConfig`."""
@@ -119,17 +120,14 @@ class Access:
         whoami = f"see what it says, as the user that runs rotator: {self.kubectl('auth whoami')}"
         login = log_in(selected.user, cluster, self.plugin_seconds, whoami)
         if login and cluster.server.startswith("http:") and not is_loopback(cluster.server):
-            raise self._unusable(
-                Reason.INVALID,
+            raise KubeconfigError(
                 "the field `server` of its cluster begins with http://, and a login that is sent "
                 "there could be read on the way",
+                Reason.INVALID,
             )
-        try:
-            return Connection(selected, login, connect=self.connect_seconds, read=self.read_seconds)
-        except TrustError as error:
-            raise self._unusable(error.reason, str(error)) from None
+        return Connection(selected, login, connect=self.connect_seconds, read=self.read_seconds)
 
-    def _unusable(self, reason: Reason, why: str) -> DriverError:
+    def _unusable(self, error: KubeconfigError) -> PermanentError:
         paths = self._kubeconfigs()
         correct = f"correct it, then try: {self.kubectl('config view --minify')}"
         if not (self.kubeconfig or any(path.exists() for path in paths)):
@@ -137,7 +135,7 @@ class Access:
                 "run rotator in a pod with a service account, or set the target's `kubeconfig`"
             )
         where = ":".join(map(str, paths))
-        return PermanentError(reason, f"cannot use the kubeconfig {where}: {why}", correct)
+        return PermanentError(error.reason, f"cannot use the kubeconfig {where}: {error}", correct)
 
 
 _locks: dict[Access, Lock] = {}

@@ -23,6 +23,7 @@ from urllib3 import HTTPHeaderDict
 from rotator.core.errors import Reason
 from rotator.http.reading import json_in
 from rotator.http.session import BoundedAdapter
+from rotator.kubernetes.kubeconfig import KubeconfigError
 from rotator.system.each import AT_ONCE
 
 if TYPE_CHECKING:
@@ -34,14 +35,6 @@ if TYPE_CHECKING:
 
 _JSON = "application/json"
 _SUCCESS = range(200, 300)
-
-
-class TrustError(Exception):
-    """A certificate or a key that a kubeconfig names is of no use; the text says which and why."""
-
-    def __init__(self, reason: Reason, why: str) -> None:
-        super().__init__(why)
-        self.reason = reason
 
 
 class RefusedError(Exception):
@@ -136,7 +129,7 @@ def is_loopback(server: str) -> bool:
 
 
 def _trust(cluster: Cluster) -> ssl.SSLContext:
-    """Return the TLS context of a cluster."""
+    """Return the TLS context of a cluster; raise `KubeconfigError` for a useless certificate."""
     if not cluster.server.startswith("https:"):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     data = cluster.authority_data.decode(errors="replace") if cluster.authority_data else None
@@ -145,11 +138,11 @@ def _trust(cluster: Cluster) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=cluster.authority, cadata=data)
     except (ssl.SSLError, ValueError):
         what = "`certificate-authority-data`" if data else named
-        raise TrustError(Reason.MALFORMED, f"its {what} holds no certificate") from None
+        raise KubeconfigError(f"its {what} holds no certificate") from None
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         why = "does not exist" if missing else f"is unreadable: {error.strerror}"
-        raise TrustError(Reason.UNREADABLE, f"its {named} {why}") from None
+        raise KubeconfigError(f"its {named} {why}", Reason.UNREADABLE) from None
     # From Python 3.13 on: many clusters' authorities lack an extension that it asks for, and
     # neither kubectl nor the server does.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -168,16 +161,16 @@ def _show(context: ssl.SSLContext, login: Login) -> None:
             # A key that is encrypted would have OpenSSL ask on the terminal.
             context.load_cert_chain(certificate, key, password="")
     except ssl.SSLError:
-        raise TrustError(
-            Reason.MALFORMED, "its client certificate and key are no PEM, or don't belong together"
+        raise KubeconfigError(
+            "its client certificate and key are no PEM, or don't belong together"
         ) from None
     except OSError as error:
         names = [str(one) for one in (login.certificate, login.key) if isinstance(one, Path)]
         missing = [name for name in names if not os.access(name, os.R_OK)]
-        raise TrustError(
-            Reason.UNREADABLE,
+        raise KubeconfigError(
             f"its client certificate or key {' '.join(missing or names)} is unreadable: "
             f"{error.strerror}",
+            Reason.UNREADABLE,
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Reads kubeconfigs as kubectl does: files are merged; a context names a cluster and a user.
+"""The cluster and the user of a context of a kubeconfig, as far as rotator can do what they ask.
 
 https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
 """
@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import yaml
 from msgspec import Struct
 
 from rotator.core.model import Secret
-from rotator.kubernetes.kubeconfig import TEXTS, KubeconfigError, Section, fits
+from rotator.kubernetes.kubeconfig import TEXTS, KubeconfigError, Section, fits, sections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-_LISTS = {"clusters": "cluster", "users": "user", "contexts": "context"}
 _EXEC_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
 
@@ -73,59 +71,10 @@ class Selected(Struct, frozen=True):
 def load(paths: Sequence[Path], context: str | None) -> Selected:
     """Return what a context says, the current one without `context`.
 
-    The first file that sets a name or the current context wins, and a missing file is passed over.
     Raises `KubeconfigError`, and `OSError` for a file that is unreadable.
     """
-    lists: dict[str, dict[str, tuple[Mapping[str, Any], Path]]] = {key: {} for key in _LISTS}
-    name = context
-    for path in paths:
-        try:
-            document = _document(path)
-        except FileNotFoundError:
-            continue
-        name = name or document.get("current-context")
-        for key in _LISTS:
-            for each, body in _named(document, key, path).items():
-                lists[key].setdefault(each, (body, path.parent))
-
-    def section(key: str, name: str) -> Section:
-        if name not in lists[key]:
-            raise KubeconfigError(f"there is no {name!r} in its `{key}`")
-        return Section(_LISTS[key], *lists[key][name])
-
-    if not isinstance(name, str) or not name:
-        raise KubeconfigError("it has no `current-context`, and no `context` is configured")
-    chosen = section("contexts", name)
-    cluster = _cluster(section("clusters", chosen.text("cluster")))
-    user = chosen.text("user")
-    return Selected(cluster, _user(section("users", user)) if user else User())
-
-
-def _document(path: Path) -> Mapping[str, Any]:
-    try:
-        document = yaml.safe_load(path.read_bytes())
-    except (yaml.YAMLError, ValueError, RecursionError):
-        # The exception's own text can repeat a line of the file, and with it a token.
-        raise KubeconfigError(f"{path} is not YAML") from None
-    if not isinstance(document, dict | None):
-        raise KubeconfigError(f"{path} is no kubeconfig: a mapping is wanted")
-    return document or {}
-
-
-def _named(document: Mapping[str, Any], key: str, path: Path) -> dict[str, Mapping[str, Any]]:
-    found: dict[str, Mapping[str, Any]] = {}
-    kind = _LISTS[key]
-    entries = document.get(key) or []
-    if not isinstance(entries, list):
-        raise KubeconfigError(f"`{key}` in {path} is no list")
-    for entry in entries:
-        name = entry.get("name") if isinstance(entry, dict) else None
-        if not isinstance(name, str) or not isinstance(entry.get(kind) or {}, dict):
-            raise KubeconfigError(f"an entry of `{key}` in {path} has no `name` or no `{kind}`")
-        if name in found:
-            raise KubeconfigError(f"`{key}` in {path} has the name {name!r} twice")
-        found[name] = entry.get(kind) or {}
-    return found
+    cluster, user = sections(paths, context)
+    return Selected(_cluster(cluster), _user(user) if user else User())
 
 
 def _cluster(fields: Section) -> Cluster:

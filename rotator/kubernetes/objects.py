@@ -34,57 +34,49 @@ class NoDryRunError(Exception):
     """An admission webhook can't be asked in advance: it says that it does more than answer."""
 
 
-class Objects:
-    """The requests about a place's object; `hidden`: in no error; `dry`: nothing is changed."""
+def get(place: Place) -> Body | None:
+    """Return a place's object; None where an API server, not a proxy, says that there is none."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def request(connection: Connection) -> Body | None:
+        try:
+            return connection.send("GET", _path(place, place.object_name))
+        except RefusedError as error:
+            kind = object_in(error.body.get("details")).get("kind")
+            is_missing = error.status == requests.codes.not_found
+            if is_missing and kind and error.body.get("reason") == "NotFound":
+                return None
+            raise
 
-    def get(self) -> Body | None:
-        """Return the object; None where an API server, not a proxy, says that there is none."""
+    return ask(place, "get", request)
 
-        def request(connection: Connection) -> Body | None:
-            try:
-                return connection.send("GET", self._path(self._place.object_name))
-            except RefusedError as error:
-                kind = object_in(error.body.get("details")).get("kind")
-                is_missing = error.status == requests.codes.not_found
-                if is_missing and kind and error.body.get("reason") == "NotFound":
-                    return None
-                raise
 
-        return ask(self._place, "get", request)
+def change(
+    place: Place, changes: Body, hidden: Iterable[str] = (), *, dry: bool = False, new: bool = False
+) -> Body:
+    """Change a place's object, or make a new one; return what the server has then.
 
-    def create(self, body: Body, hidden: Iterable[str] = (), *, dry: bool = False) -> Body:
-        """Make the object."""
-        return self._change("create", self._path(), body, hidden, dry=dry)
+    `hidden`: in no error. `dry`: nothing is changed; raises `NoDryRunError` where that can't be.
+    """
+    verb, method, path = "patch", "PATCH", _path(place, place.object_name)
+    kind = "application/merge-patch+json"
+    if new:
+        verb, method, path, kind = "create", "POST", _path(place), "application/json"
+    query = {"fieldManager": _FIELD_MANAGER} | ({"dryRun": "All"} if dry else {})
 
-    def patch(self, changes: Body, hidden: Iterable[str] = (), *, dry: bool = False) -> Body:
-        """Change the object."""
-        path = self._path(self._place.object_name)
-        return self._change("patch", path, changes, hidden, dry=dry)
+    def request(connection: Connection) -> Body:
+        try:
+            return connection.send(method, path, changes, kind=kind, **query)
+        except RefusedError as error:
+            if dry and "does not support dry run" in str(error.body.get("message")):
+                raise NoDryRunError from None
+            raise
 
-    def _change(
-        self, verb: str, path: str, body: Body, hidden: Iterable[str], *, dry: bool
-    ) -> Body:
-        method, kind = "POST", "application/json"
-        if verb == "patch":
-            method, kind = "PATCH", "application/merge-patch+json"
-        query = {"fieldManager": _FIELD_MANAGER} | ({"dryRun": "All"} if dry else {})
+    return ask(place, verb, request, hidden)
 
-        def request(connection: Connection) -> Body:
-            try:
-                return connection.send(method, path, body, kind=kind, **query)
-            except RefusedError as error:
-                if dry and "does not support dry run" in str(error.body.get("message")):
-                    raise NoDryRunError from None
-                raise
 
-        return ask(self._place, verb, request, hidden)
-
-    def _path(self, name: str = "") -> str:
-        parts = ("api", "v1", "namespaces", self._place.namespace, self._place.plural, name)
-        return "".join(f"/{quote(part, safe='')}" for part in parts if part)
+def _path(place: Place, name: str = "") -> str:
+    parts = ("api", "v1", "namespaces", place.namespace, place.plural, name)
+    return "".join(f"/{quote(part, safe='')}" for part in parts if part)
 
 
 class Version(Struct, frozen=True):

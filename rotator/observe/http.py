@@ -222,7 +222,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # as above
 
     def __init__(self, server: Any, *about: Any, **more: Any) -> None:
         super().__init__(server, *about, **more)
-        # One too many ends the oldest that waits, so that nobody keeps the others away.
+        # One connection too many closes the oldest that waits, so that nobody keeps others out.
         waiting = [one for one in server.active_channels.values() if not one.requests]
         if len(server.active_channels) > server.adj.connection_limit // 2:
             waiting[0].handle_close()

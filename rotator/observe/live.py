@@ -9,12 +9,13 @@ from rotator.core.errors import DriverError
 from rotator.core.failure import Failure
 from rotator.core.model import Content
 from rotator.observe.view_model import EntryFound, Found
+from rotator.system.each import ThreadedEach
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from rotator.core.model import Held
-    from rotator.core.ports import Each, Fingerprint, Target
+    from rotator.core.ports import Fingerprint, Target
     from rotator.core.record import Record
 
 READ_SECONDS = 20.0
@@ -30,23 +31,24 @@ class ReadTarget(NamedTuple):
     registries: frozenset[str]
     fingerprint: Fingerprint
 
-    @property
-    def server(self) -> str | None:
-        """The target's server; see `Each`."""
-        return self.target.server
 
-
-def read_targets(targets: Iterable[ReadTarget], each: Each) -> Mapping[tuple[str, str], Found]:
+def read_targets(targets: Iterable[ReadTarget]) -> Mapping[tuple[str, str], Found]:
     """Read the targets at once; return what each held, by the names of rotation and target.
 
-    Those of a group are one, by its name.
+    The targets of a group count as one, under its name.
     """
     every = [one for one in targets if one.target.policy.enabled]
     found: dict[tuple[str, str], Found] = {}
     groups: dict[tuple[str, str], list[tuple[str, Found]]] = {}
-    for one, answer in zip(every, each(_read, every, READ_SECONDS), strict=True):
+    drivers = [one.target for one in every]
+    answers = ThreadedEach()(lambda target: target.read(), drivers, READ_SECONDS)
+    for one, answer in zip(every, answers, strict=True):
         name = one.target.name
-        held = answer if isinstance(answer, Found) else unread(Failure.of(answer), one.target)
+        held = (
+            unread(Failure.of(answer), one.target)
+            if isinstance(answer, Exception)
+            else _found(one, answer)
+        )
         if one.target.group is None:
             found[one.rotation, name] = held
         else:
@@ -63,8 +65,7 @@ def unread(failure: Failure, target: Target, mark: str | None = None) -> Found:
     return Found((), mark, str(failure.reason), failure.detail, failure.hint, gone)
 
 
-def _read(asked: ReadTarget) -> Found:
-    held = asked.target.read()
+def _found(asked: ReadTarget, held: Held) -> Found:
     past = asked.record.target(asked.target.name).fingerprints
     mark = None
     if held.mark is not None:

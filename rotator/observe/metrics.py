@@ -89,7 +89,7 @@ class Metrics:
     def __init__(
         self, status: Callable[[], View], tokens: Callable[[], Sequence[TokenEnd]], clock: Clock
     ) -> None:
-        # Else each counter brings a second series, which nobody asked for.
+        # Without this each counter has a second series, which nobody asked for.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # as published
         self._status = status
         self._tokens = tokens

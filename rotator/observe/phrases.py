@@ -60,7 +60,7 @@ def daemon(view: View) -> str:
 
 
 def title(rotation: RotationView) -> str:
-    """Return a rotation's outcome, and what of it needs attention."""
+    """Return a rotation's outcome, or that it has none yet."""
     if rotation.outcome is None:
         return "the first cycle is running" if rotation.in_cycle else "no cycle yet"
     return rotation.outcome

@@ -32,7 +32,7 @@ _TARGET_EVENTS = {"read": "read failed", "plan": "held back", "write": "write fa
 
 HOUR = timedelta(hours=1)
 
-# What differs from try to try without being another failure: times, ports, numbers of requests.
+# These differ from try to try though the failure is the same: times, ports, request numbers.
 _VARIES = re.compile(r"\b(?=[0-9a-f-]*\d)[0-9a-f-]{6,}\b|\d+")
 
 

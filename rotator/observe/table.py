@@ -65,7 +65,7 @@ def show_rotations(
     console = console or Console(highlight=False)
     entries = [_entries(rotation, now) for rotation in rotations]
     tables = [_indented(_wide(some)) for some in entries]
-    # What it would take without a limit; a measure is else the terminal's width at the most.
+    # The width without a limit: by default a measure ends at the terminal's width.
     options = console.options.update(max_width=_UNLIMITED)
     wide = all(console.measure(t, options=options).maximum <= console.width for t in tables)
     with fitting(console):

@@ -21,9 +21,6 @@ from rotator.observe.view_model import (
     TargetView,
 )
 
-# Members of a target that stands for many which are shown by name.
-_WORST = 5
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
@@ -33,6 +30,9 @@ if TYPE_CHECKING:
     from rotator.core.record import FailureRecord, Record, TargetRecord
     from rotator.core.report import Report
     from rotator.observe.view_model import Found
+
+# Members of a target that stands for many which are shown by name.
+_WORST = 5
 
 
 def rotation_view(
@@ -85,17 +85,11 @@ def with_found(
 
 def report_view(report: Report, now: datetime) -> RotationView:
     """Return the view of one cycle alone, as `run-once` shows it, also after a dry run."""
-    ended_at = report.started_at
     view = RotationView(
         name=report.name,
         outcome=report.outcome,
         job_safe=report.job_safe,
         safe_until=report.safe_until,
-        longest_job=None,
-        started_at=report.started_at,
-        ended_at=ended_at,
-        succeeded_at=ended_at,
-        next_at=report.next_at,
         credentials=tuple(
             CredentialView(
                 registry=one.registry,
@@ -210,7 +204,7 @@ def _completed(view: RotationView, report: Report) -> RotationView:
     credentials = list(view.credentials)
     for at, one in enumerate(credentials):
         if found := reported.get((one.source, one.registry)):
-            # One that has ended since is no longer what the cycle said of it.
+            # A credential that has ended since then is failed, whatever the cycle said.
             outcome = one.outcome if one.outcome == "failed" else found.outcome
             credentials[at] = replace(one, outcome=outcome, proof=found.proof)
     return replace(view, credentials=tuple(credentials))

@@ -165,21 +165,22 @@ class TargetView(Struct, frozen=True):
 class RotationView(Struct, frozen=True):
     """One rotation. `outcome` is None before its first cycle; `safe_until` as in a report.
 
-    `in_cycle`: a cycle of it runs now. `health` is None where it is paused.
+    `in_cycle`: a cycle of it runs now. `health` is None where it is paused. `longest_job` and the
+    times are those of its record: the view of one cycle alone has none.
     """
 
     name: str
     outcome: str | None
     job_safe: bool
     safe_until: datetime | None
-    longest_job: float | None
-    started_at: datetime | None
-    ended_at: datetime | None
-    succeeded_at: datetime | None
-    next_at: datetime | None
     credentials: tuple[CredentialView, ...]
     targets: tuple[TargetView, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    longest_job: float | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    succeeded_at: datetime | None = None
+    next_at: datetime | None = None
     in_cycle: bool = False
     health: Health | None = None
 

@@ -1,5 +1,1 @@
 """The proof: shows a credential to its registry and says what the registry thinks of it."""
-
-from rotator.registry.prover import RegistryProver
-
-__all__ = ["RegistryProver"]

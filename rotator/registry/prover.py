@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from rotator.core.model import Credential, Proof, Verdict
 from rotator.http.client import Answer, Client, Limits, NoAnswerError
 from rotator.registry.address import Access, host_of, is_ecr, is_local
-from rotator.registry.login import Login, basic, get_token
+from rotator.registry.login import Login, basic
+from rotator.registry.token_service import get_token
 from rotator.registry.verdict import OK, UNAUTHORIZED, Challenge, judged, unasked, usable
 from rotator.system.cache import Cache
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # Servers count whole seconds, and a request takes its time.
 _ROUNDING = timedelta(seconds=2)
 
-# What the server answers to a lease that it does not know, or that we may not touch.
+# The server's answers to a lease that it does not know, or that we may not touch.
 _NO = frozenset({400, 403, 404})
 
 
@@ -157,7 +157,7 @@ class VaultSource(WithLogin, Source):
         # A lease of an earlier login ends with that login, also where a renewal says otherwise.
         if lease is None or self._leased.get(lease.id) != self._session.number:
             return []
-        # One that ends before its lease does not last longer with it.
+        # A longer lease does not help a credential that ends before it.
         if not lease.renewable or any(each.expires_at != lease.expires_at for each in previous):
             return []
         now = self._clock()

@@ -18,7 +18,7 @@ _TICK = 1.0
 
 
 class Cache(Generic[Thing]):
-    """Things by a key. One is valid while its files, the environment and `also` are the same.
+    """Things by a key. A thing is valid while its files, the environment and `also` are the same.
 
     Files are compared by their status, not read: a file that is replaced counts at the next call.
     """

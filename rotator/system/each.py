@@ -13,10 +13,9 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from rotator.core.errors import Reason, TemporaryError
-from rotator.core.ports import Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +29,15 @@ AT_ONCE = 16  # calls at the same time on the items of one server
 _QUICK, _PATIENCE = 0.25, 1.5
 
 _HINT = "look at what it waits for: a mount, a name server, a proxy; nothing else waits for it"
+
+
+@runtime_checkable
+class OnServer(Protocol):
+    """An item that names its server, which others may be on too; None: it is on none."""
+
+    @property
+    def server(self) -> str | None:
+        """The server's name."""
 
 
 class ThreadedEach:
@@ -56,7 +64,7 @@ class ThreadedEach:
                 asked.append(_timeout(hangs))
                 continue
             # An item that names no server waits for nobody.
-            server = (isinstance(item, Target) and item.server) or object()
+            server = (isinstance(item, OnServer) and item.server) or object()
             if server not in queues:
                 queues[server] = _Queue(self._running, seconds, self._clock)
             one = _Call(call, item, queues[server])
@@ -102,9 +110,9 @@ class _Call(Generic[Item, Answer]):
 class _Queue:
     """The calls on one server, or a single one: made by threads that take the next that waits.
 
-    One that hangs takes its thread with it, and those behind it get another. Where no answer comes
-    quickly for longer than a call's time, what still waits is not called: a server that hangs costs
-    about two calls' time, whatever the number of its items.
+    A call that hangs keeps its thread, and the calls behind it get another one. Where no answer
+    comes quickly for longer than a call's time, what still waits is not called: a server that hangs
+    costs about two calls' time, whatever the number of its items.
     """
 
     running: set[_Call[Any, Any]]

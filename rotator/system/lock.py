@@ -1,8 +1,8 @@
 """Locks between processes: one for the daemon's life, one a rotation for a cycle, one a directory.
 
-They are `flock(2)` locks, which the kernel ends with the process, however it ends. Those of daemon
-and rotation are on files in the state directory. The files stay, because one that is deleted can be
-locked by two at once.
+They are `flock(2)` locks, which the kernel ends with the process, however it ends. The locks of
+daemon and rotation are on files in the state directory. The files stay, because a file that is
+deleted can be locked by two at once.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def _take(
 
 
 def _is_locked(path: Path) -> bool | None:
-    """Look without a change: commands that only report may run as another user, on a full disk."""
+    """Change nothing: a command that only reports may run as another user, or on a full disk."""
     try:
         with open(path, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW)) as file:
             # Shared, so that two commands at once don't take each other for a daemon.

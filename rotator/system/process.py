@@ -56,7 +56,7 @@ class Wakeup:
 class Notify:
     """Tells systemd how the service is, by sd_notify(3); where nobody listens it says nothing.
 
-    A message that can't be delivered is dropped: nothing depends on it but the manager's picture.
+    A message that can't be delivered is dropped: only what systemd shows depends on it.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:

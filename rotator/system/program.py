@@ -39,8 +39,8 @@ class ProgramOutputError(Exception):
 def passed_on(variables: Mapping[str, str]) -> dict[str, str]:
     """Return what a program sees of an environment: never the secrets of `rotator`.
 
-    It is what a credential helper or a kubeconfig's plugin finds its own login with. One that needs
-    another variable gets it from a small script of its own that sets it.
+    It is what a credential helper or a kubeconfig's plugin finds its own login with. A program
+    that needs another variable is started by a small script that sets it.
     """
     passed = (n for n in variables if n in _PASSED_ON or n.startswith(_PASSED_ON_BY_PREFIX))
     return {name: variables[name] for name in passed}
@@ -73,7 +73,7 @@ def run(
     ) as process:
         try:
             stdin = cast("IO[bytes]", process.stdin)
-            # One that reads nothing may know the answer all the same.
+            # A program that reads nothing may give the answer all the same.
             with suppress(BrokenPipeError):
                 stdin.write(question)
             stdin.close()

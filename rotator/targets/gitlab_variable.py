@@ -19,7 +19,8 @@ from rotator.core.docker_entry import shown as shown_key
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Content, Held, Mark, Policy, Secret
 from rotator.core.ports import Clock, Target
-from rotator.gitlab.api import INSTANCE, TIMEOUTS, Asked, GitlabApi
+from rotator.gitlab.api import TIMEOUTS, GitlabApi
+from rotator.gitlab.asked import INSTANCE, Asked
 from rotator.gitlab.errors import VariableMissingError
 from rotator.gitlab.mark import describe, parse
 from rotator.gitlab.own_token import AccessToken, read_token, shared

@@ -84,8 +84,8 @@ def _group(group: KubernetesGroup, settings: Settings, case: Case) -> Iterator[F
         more = f" (and {count - 1} more like it)" if count > 1 else ""
         yield replace(one, about="", found=f"{one.about}: {one.found}{more}")
     if group.lists and any("we may not" in one.found for one in bad):
-        first = asked[0]
-        needed = rules(first.place.plural, settings.name, first.service_accounts, lists=group.lists)
+        first, accounts = asked[0], settings.service_accounts or ()
+        needed = rules(first.place.plural, settings.name, accounts, lists=group.lists)
         yield failure(
             "its account lacks rights in some of the namespaces",
             "the least that it needs, for a ClusterRoleBinding, as an account that may: "
@@ -135,7 +135,7 @@ def _object(target: KubernetesTarget, settings: Settings, case: Case) -> Iterato
     place = target.place
     accounts = [
         Place("serviceaccount", place.namespace, name, "", place.access)
-        for name in target.service_accounts
+        for name in settings.service_accounts or ()
     ]
     wanted = [(place, verb) for verb in ("get", "create", "patch")]
     wanted += [(account, verb) for account in accounts for verb in ("get", "patch")]

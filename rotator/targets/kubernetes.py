@@ -21,9 +21,11 @@ https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resou
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
-from rotator.config.targets import KubernetesConfigMapTargetSettings, KubernetesSecretTargetSettings
+from rotator.config.kubernetes_targets import (
+    KubernetesConfigMapTargetSettings,
+    KubernetesSecretTargetSettings,
+)
 from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.mark import to_annotations
 from rotator.core.model import Held, Mark, Policy, Secret
@@ -31,12 +33,9 @@ from rotator.core.ports import Clock, Target
 from rotator.http.reading import object_in
 from rotator.kubernetes import objects
 from rotator.kubernetes.access import Access
-from rotator.kubernetes.objects import Body, NoDryRunError, Objects, Version
+from rotator.kubernetes.objects import Body, NoDryRunError, Version
 from rotator.kubernetes.place import LARGEST, Place
 from rotator.targets.kubernetes_group import KubernetesGroup
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 Settings = KubernetesConfigMapTargetSettings | KubernetesSecretTargetSettings
 
@@ -52,43 +51,23 @@ def build(
     """Return the target for these settings. Nothing is read or asked before its first use."""
     access = access or Access(settings.kubeconfig, settings.context)
     if settings.namespace is not None:
-        return _one(settings, policy, access, settings.namespace, listed=False)
+        return KubernetesTarget(settings, policy, access, settings.namespace)
     return KubernetesGroup(
         settings,
         policy,
         access,
-        lambda name, listed: _one(settings, policy, access, name, listed=listed),
+        lambda name, listed: KubernetesTarget(settings, policy, access, name, listed=listed),
     )
-
-
-def _one(
-    settings: Settings, policy: Policy, access: Access, namespace: str, *, listed: bool
-) -> KubernetesTarget:
-    kind, secret_type, accounts = "configmap", None, None
-    if isinstance(settings, KubernetesSecretTargetSettings):
-        kind, secret_type, accounts = "secret", settings.secret_type, settings.service_accounts
-    place = Place(kind, namespace, settings.name, settings.key, access)
-    target = KubernetesTarget(
-        settings.name_in(namespace),
-        policy,
-        place,
-        secret_type,
-        settings.labels,
-        settings.annotations,
-        accounts or (),
-        listed=listed,
-    )
-    target.group = None if settings.namespace is not None else settings.target_name
-    return target
 
 
 class KubernetesTarget(Target):
-    """One key of a ConfigMap, or of a Secret of `secret_type`.
+    """One key of a ConfigMap or a Secret in one namespace.
 
-    `labels` and `annotations` are put on the object with each write. The `imagePullSecrets` of each
-    of the `service_accounts` get the Secret's name. A version is a `Version`, None where there is
-    no object. `place`: the object and how it is reached. `listed`: its namespace is from a list of
-    those that are not being deleted, so a read does not ask for that.
+    The settings' `labels` and `annotations` are put on the object with each write. The
+    `imagePullSecrets` of each of the `service_accounts` get the Secret's name. A version is a
+    `Version`, None where there is no object. `place`: the object and how it is reached. `listed`:
+    the namespace is from a list of those that are not being deleted, so a read does not ask for
+    that.
     """
 
     sets_aside = True
@@ -97,25 +76,18 @@ class KubernetesTarget(Target):
 
     def __init__(
         self,
-        name: str,
+        settings: Settings,
         policy: Policy,
-        place: Place,
-        secret_type: str | None = None,
-        labels: Mapping[str, str] | None = None,
-        annotations: Mapping[str, str] | None = None,
-        service_accounts: Sequence[str] = (),
+        access: Access,
+        namespace: str,
         *,
         listed: bool = False,
     ) -> None:
-        super().__init__(name, policy)
-        self.group: str | None = None
-        self.server = str(place.access)
-        self.place = place
-        self._objects = Objects(place)
-        self.service_accounts = tuple(service_accounts)
-        self._secret_type = secret_type
-        self._labels = dict(labels or {})
-        self._annotations = dict(annotations or {})
+        super().__init__(settings.name_in(namespace), policy)
+        self.group = None if settings.namespace is not None else settings.target_name
+        self.server = str(access)
+        self.settings = settings
+        self.place = Place(settings.kind, namespace, settings.name, settings.key, access)
         self._listed = listed
 
     def read(self) -> Held:
@@ -125,15 +97,16 @@ class KubernetesTarget(Target):
         (deleted: it is being deleted; malformed: no text) or `PermanentError` (login_rejected,
         forbidden, malformed, unreadable, invalid; not_found: the namespace is being deleted).
         """
-        found = self._objects.get()
+        found = objects.get(self.place)
         if found is None:
             return Held(None)
         held = self._held(found)
         if not self._listed:
             try:
-                self._objects.create({"metadata": {"name": self.place.object_name}}, dry=True)
+                empty = {"metadata": {"name": self.place.object_name}}
+                objects.change(self.place, empty, dry=True, new=True)
             except (DriverError, NoDryRunError) as error:
-                # That the object exists, or that we may not create, says nothing here.
+                # No matter whether the object exists, or we may not create it.
                 if isinstance(error, DriverError) and error.reason is Reason.NOT_FOUND:
                     raise
         return held
@@ -172,7 +145,7 @@ class KubernetesTarget(Target):
                 f"{self.place.key}.broken": objects.stored(self.place, text.reveal().encode())
             },
         }
-        return self._held(self._objects.patch(changes, objects.secrets_in(text)))
+        return self._held(objects.change(self.place, changes, objects.secrets_in(text)))
 
     def complete(self, held: Held) -> None:
         """Let the accounts' `imagePullSecrets` name this Secret: a GET each, and a PATCH."""
@@ -190,10 +163,9 @@ class KubernetesTarget(Target):
     def _let_accounts_pull(self, *, dry: bool) -> None:
         """Add the Secret's name at the end of each account's list, at the version that was read."""
         mine = {"name": self.place.object_name}
-        for name in self.service_accounts:
+        for name in self.settings.service_accounts or ():
             place = Place("serviceaccount", self.place.namespace, name, "", self.place.access)
-            accounts = Objects(place)
-            account = accounts.get()
+            account = objects.get(place)
             if account is None:
                 create = f"-n {place.namespace} create serviceaccount {name}"
                 raise PermanentError(
@@ -208,10 +180,11 @@ class KubernetesTarget(Target):
             if mine not in names:
                 version = object_in(account.get("metadata")).get("resourceVersion")
                 metadata = {"resourceVersion": version}
-                accounts.patch({"metadata": metadata, "imagePullSecrets": [*names, mine]}, dry=dry)
+                changes = {"metadata": metadata, "imagePullSecrets": [*names, mine]}
+                objects.change(place, changes, dry=dry)
 
     def _held(self, found: Body) -> Held:
-        return objects.held(found, self.place, self._secret_type)
+        return objects.held(found, self.place, self.settings.secret_type)
 
     def _send(self, text: Secret, mark: Mark, replacing: Held, *, dry: bool) -> Body:
         value = text.reveal().encode()
@@ -223,20 +196,21 @@ class KubernetesTarget(Target):
                 "publish fewer registries here (`registries`), or use an object of its own; "
                 f"what is in it: {self.place.show()}",
             )
-        metadata: Body = {"annotations": {**self._annotations, **to_annotations(mark)}}
+        metadata: Body = {"annotations": {**self.settings.annotations, **to_annotations(mark)}}
         content: Body = {
             "metadata": metadata,
             "data": {self.place.key: objects.stored(self.place, value)},
         }
-        if self._secret_type:
-            content["type"] = self._secret_type
-        if replacing.version is None:
+        if self.settings.secret_type:
+            content["type"] = self.settings.secret_type
+        new = replacing.version is None
+        if new:
             metadata["name"] = self.place.object_name
-            metadata["labels"] = {**_MANAGED_BY, **self._labels}
-            return self._objects.create(content, objects.secrets_in(text), dry=dry)
-        metadata["resourceVersion"] = _resource_version(replacing)
-        metadata["labels"] = self._labels
-        return self._objects.patch(content, objects.secrets_in(text), dry=dry)
+            metadata["labels"] = {**_MANAGED_BY, **self.settings.labels}
+        else:
+            metadata["resourceVersion"] = _resource_version(replacing)
+            metadata["labels"] = dict(self.settings.labels)
+        return objects.change(self.place, content, objects.secrets_in(text), dry=dry, new=new)
 
 
 def _resource_version(held: Held) -> str | None:

@@ -14,9 +14,9 @@ from rotator.kubernetes.place import Place
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from rotator.config.kubernetes_targets import KubernetesTargetSettings
     from rotator.core.model import Policy
     from rotator.kubernetes.access import Access
-    from rotator.targets.kubernetes import Settings
 
 # Names and deletion times are all that is wanted of a namespace.
 _NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
@@ -31,7 +31,7 @@ class KubernetesGroup(Target):
 
     def __init__(
         self,
-        settings: Settings,
+        settings: KubernetesTargetSettings,
         policy: Policy,
         access: Access,
         member: Callable[[str, bool], Target],
@@ -55,7 +55,7 @@ class KubernetesGroup(Target):
         """Return a target for each namespace that fits; one that stays is the same target.
 
         A namespace that is named is a member whether it exists or not, so that a missing one is
-        reported. One that is being deleted is a member no more, as no pod starts there. Raises
+        reported. A namespace that is being deleted is no member, as no pod starts there. Raises
         what a read raises (forbidden: the verb `list` on namespaces).
         """
         names = dict.fromkeys(self._names)

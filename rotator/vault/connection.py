@@ -1,63 +1,27 @@
-"""The connection to a Vault server: TLS, client certificate, namespaces, timeouts, secrets."""
+"""The connection to a Vault server: its requests and answers, and the secrets in them."""
 
 from __future__ import annotations
 
-import socket
-import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urljoin, urlsplit
+from functools import cached_property
+from typing import Any
+from urllib.parse import unquote
 
 import hvac
 import requests
-from msgspec import Struct
 
-from rotator.config.places import UNIX
-from rotator.config.sources import VaultSourceSettings
-from rotator.config.targets import VaultKvTargetSettings
 from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.model import Secret
 from rotator.http.reading import json_in, object_in
-from rotator.http.session import BoundedAdapter
-from rotator.vault.errors import UnsafeRedirectError, failed, policy_line, refused
+from rotator.vault.errors import failed, policy_line, refused
+from rotator.vault.server import Server, server_name, session_to
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from rotator.config.vault_auth import Auth
-
-VaultSettings = VaultSourceSettings | VaultKvTargetSettings
 Timeouts = tuple[float, float]
 
 TIMEOUTS: Timeouts = (5.0, 15.0)  # seconds to connect, and for each wait for the next bytes
-_INDEX_LASTS = 60.0
-_SOCKET = "http://localhost"  # what requests over a Unix socket are for; it is never resolved
-
-
-class Server(Struct, frozen=True):
-    """What two sources or targets must have in common to share a login: where, and how."""
-
-    address: str
-    auth: Auth
-    namespace: str | None
-    ca_file: Path | None
-    client_cert_file: Path | None
-    client_key_file: Path | None
-    tls_server_name: str | None
-
-    @classmethod
-    def of(cls, settings: VaultSettings) -> Server:
-        """Return what the settings of a source or target say; `namespace` is the login's."""
-        fields = {name: getattr(settings, name) for name in cls.__struct_fields__}
-        return cls(**{**fields, "namespace": settings.auth.namespace or settings.namespace})
-
-    @property
-    def name(self) -> str:
-        """The server and the login's namespace, as they may be shown."""
-        return server_name(self.address, self.namespace)
+_INDEX_LASTS = 60.0  # seconds: a server that was restored never reaches an old index
 
 
 @dataclass(frozen=True)
@@ -116,26 +80,14 @@ class Connection:
     """
 
     def __init__(self, server: Server, timeouts: Timeouts = TIMEOUTS) -> None:
-        self._session = session = _Session()
-        session.verify = str(server.ca_file) if server.ca_file else True
-        most = 2 * timeouts[1]
-        self._url = self._address = server.address
-        plain = BoundedAdapter(most)
-        if server.address.startswith(UNIX):
-            plain = _UnixAdapter(server.address.removeprefix(UNIX), most)
-            self._url = _SOCKET
-        session.mount("http://", plain)
-        # Reading the system's authorities takes a tenth of a short run: only where they count.
-        secure = BoundedAdapter(most)
-        if server.address.lower().startswith("https:"):
-            secure = BoundedAdapter(most, trust=_context(server), name=server.tls_server_name)
-        session.mount("https://", secure)
+        self._session, self._url = session_to(server, 2 * timeouts[1])
+        self._address = server.address
         self._timeouts = timeouts
         self._secrets: set[str] = set()
         self._index: tuple[str, float] = ("", 0.0)
 
     def hide(self, secrets: Iterable[Secret]) -> None:
-        """Blot these out, too, where the server repeats them."""
+        """Hide these secrets, too, where the server repeats them."""
         self._secrets |= {secret.reveal() for secret in secrets}
 
     def send(
@@ -185,7 +137,7 @@ class Connection:
         self._session.close()
 
     def _position(self) -> dict[str, str]:
-        """Return how far a standby must be to answer: a restored one never gets to an old index."""
+        """Return what keeps a standby from answering that does not have our last write yet."""
         index, since = self._index
         if index and time.monotonic() - since < _INDEX_LASTS:
             return {"X-Vault-Index": index, "X-Vault-Inconsistent": "forward-active-node"}
@@ -217,87 +169,3 @@ class _Adapter(hvac.adapters.RawAdapter):  # type: ignore[misc]  # published wit
         options |= {"headers": dict(self.extra), "raise_exception": False}
         response: requests.Response = super().request(self.method, url, **options)
         return response
-
-
-def server_name(address: str, namespace: str | None) -> str:
-    """Return server and namespace as they may be shown: without user and password."""
-    parts = urlsplit(address)
-    name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    return f"{name} (namespace {namespace})" if namespace else name
-
-
-class _Session(requests.Session):
-    """Follows redirects, as standbys send, but never with a token from TLS to plain HTTP."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Return where a redirect leads; raise `InvalidURL` where that is nowhere."""
-        target = super().get_redirect_target(resp)
-        try:
-            urlsplit(urljoin(resp.url, target or ""))
-        except ValueError:
-            raise requests.exceptions.InvalidURL(response=resp) from None
-        return target
-
-    def rebuild_method(
-        self, prepared_request: requests.PreparedRequest, response: requests.Response
-    ) -> None:
-        """Refuse what is not safe; else as `requests` does."""
-        if response.url.startswith("https:") and str(prepared_request.url).startswith("http:"):
-            raise UnsafeRedirectError(request=prepared_request)
-        super().rebuild_method(prepared_request, response)
-
-
-def _context(server: Server) -> ssl.SSLContext:
-    file = server.ca_file
-    try:
-        context = ssl.create_default_context(cafile=str(file) if file else None)
-        file = server.client_cert_file
-        if file:
-            # An empty passphrase, as OpenSSL would ask for one on the terminal.
-            context.load_cert_chain(file, server.client_key_file, password="")
-    except (OSError, ValueError) as error:
-        why: str | None = "not a PEM file with what it should hold"
-        if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
-            why = error.strerror
-        raise PermanentError(
-            Reason.UNREADABLE,
-            f"cannot use the certificate file {file}: {why}",
-            f"look at it: openssl x509 -noout -subject -enddate -in {file}",
-        ) from None
-    return context
-
-
-class _UnixAdapter(BoundedAdapter):
-    """Connects to an Agent's or Proxy's socket, whatever host a request names."""
-
-    def __init__(self, path: str, seconds: float) -> None:
-        self._path = path
-        super().__init__(seconds)
-
-    def get_connection_with_tls_context(self, *args: Any, **named: Any) -> Any:
-        """Return the pool, whose connections lead to the socket."""
-        pool = super().get_connection_with_tls_context(*args, **named)
-        pool.ConnectionCls = partial(_connection, self._path, pool.ConnectionCls)
-        return pool
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **named: Any) -> Any:
-        """Send a request without a proxy."""
-        return super().send(request, *args, **{**named, "proxies": None})
-
-
-def _connection(path: str, kind: Any, *args: Any, **named: Any) -> Any:
-    connection = kind(*args, **named)
-    # urllib3 connects in this method alone, and offers no other way to another kind of socket.
-    connection._new_conn = partial(_connect, path, connection)  # noqa: SLF001
-    return connection
-
-
-def _connect(path: str, connection: Any) -> socket.socket:
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        made.settimeout(connection.timeout)
-        made.connect(path)
-    except BaseException:
-        made.close()
-        raise
-    return made

@@ -39,6 +39,7 @@ FORBIDDEN = 403
 NOT_FOUND = 404
 _LONGEST_PAGE = 10_000
 
+_LARGEST = 2**31
 _TRUST = "set `ca_file` to the authority that signed it (PEM)"
 _REACH = "check `address`, and that the server runs and this machine may reach it"
 _NO_HEADER = "the login token or namespace holds characters that no header can carry"
@@ -200,9 +201,6 @@ def _texts(response: requests.Response) -> list[str]:
     page = response.content[:_LONGEST_PAGE].decode("utf-8", "replace")
     page = re.sub(r"(?is)<(script|style|!--).*?(</\1>|-->|$)", " ", page)
     return [html.unescape(re.sub(r"<[^>]*>", " ", page))]
-
-
-_LARGEST = 2**31
 
 
 def whole_number(value: Any) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 import re
@@ -14,6 +13,7 @@ from rotator.core.docker_config import decode
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.mark import from_annotations
 from rotator.core.model import Credential, Lease, Secret
+from rotator.http.reading import base64_in
 from rotator.http.server_text import shown
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def credentials_in(
                 "set `username_field` to the field that holds the username",
             )
         text = _text(data, settings.password_field, place, "password_field")
-        if _base64_of(text).startswith(f"{username}:"):
+        if (base64_in(text) or b"").startswith(f"{username}:".encode()):
             raise PermanentError(
                 Reason.INVALID,
                 f"the field `{settings.password_field}` of {place} is base64 of user and password, "
@@ -129,7 +129,7 @@ def _logins(data: Mapping[str, Any], name: str, place: str) -> dict[str, tuple[s
     except PermanentError as error:
         why = f": {error.detail}"
         hint = "write a whole docker config into it: the JSON document with `auths`"
-        if _base64_of(text).lstrip().startswith("{"):
+        if (base64_in(text) or b"").lstrip().startswith(b"{"):
             why = " is base64 of JSON, as a Kubernetes Secret has it"
             hint = "write the document itself into it: base64 -d makes it"
         raise PermanentError(error.reason, f"the field `{name}` of {place}{why}", hint) from None
@@ -174,11 +174,3 @@ def _not_there(data: Mapping[str, Any], name: str, place: str, key: str) -> Perm
         f"the field `{name}` is not in {place}; there are: {names or 'none'}",
         f"set `{key}` to the field that holds it, or write that field",
     )
-
-
-def _base64_of(text: str) -> str:
-    """Return the text that a text is base64 of; empty where it is not."""
-    try:
-        return base64.b64decode("".join(text.split()), validate=True).decode()
-    except ValueError:
-        return ""

@@ -9,11 +9,13 @@ from rotator.config.vault_auth import AgentAuthSettings, ApproleAuthSettings, To
 from rotator.core.errors import DriverError
 from rotator.inspection import TIMEOUTS, Case, Finding, Found, Level, failure, ok, warning
 from rotator.observe.times import duration_text, relative
-from rotator.vault.connection import Connection, Server, VaultSettings
+from rotator.vault.connection import Connection
 from rotator.vault.engines import Engine, find_engine
 from rotator.vault.errors import FORBIDDEN, policy_line
 from rotator.vault.login import Token, is_wrapping_token, secret_input, unwrap_hint
-from rotator.vault.session import Patience, VaultSession
+from rotator.vault.patience import Patience
+from rotator.vault.server import Server, VaultSettings
+from rotator.vault.session import VaultSession
 from rotator.vault.shared_login import SharedLogin
 
 if TYPE_CHECKING:
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
     from rotator.core.ports import Clock
 
 _NEEDED = {"GET": {"read"}, "POST": {"update"}}
+_DOWN = frozenset({501, 503})
+_SERVER_FAULT = 500
+_NEW_TOKEN = "vault token create -period=24h -policy=NAME"  # noqa: S105  a command
+
+# A token that is renewed in time never has less of its life left than this share.
+_LATE = 0.25
 
 
 def logged_in(
@@ -82,14 +90,6 @@ def _allowed(session: CheckSession, method: str, path: str) -> bool:
         return True
     able = set(reply.data.get(path) or ())
     return "root" in able or _NEEDED[method] <= able
-
-
-_DOWN = frozenset({501, 503})
-_SERVER_FAULT = 500
-_NEW_TOKEN = "vault token create -period=24h -policy=NAME"  # noqa: S105  a command
-
-# A token that is renewed in time never has less of its life left than this share.
-_LATE = 0.25
 
 
 class CheckSession(VaultSession):

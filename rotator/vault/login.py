@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from rotator.core.ports import Clock
-    from rotator.vault.connection import Answer, Ask, Connection, Server
-    from rotator.vault.session import Patience
+    from rotator.vault.connection import Answer, Ask, Connection
+    from rotator.vault.patience import Patience
+    from rotator.vault.server import Server
 
 _REFUSED = frozenset({400, 401, FORBIDDEN})
 _TOKEN_SHAPES = ("s.", "hvs.", "b.", "hvb.", "r.", "hvr.")

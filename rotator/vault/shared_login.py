@@ -14,13 +14,14 @@ from rotator.aws.environment import aws_stamp
 from rotator.config.vault_auth import AgentAuthSettings, AwsAuthSettings, TokenAuthSettings
 from rotator.core.errors import DriverError, LoginRejectedError
 from rotator.system.secret_input import digest
-from rotator.vault.connection import TIMEOUTS, Connection, Server, Timeouts, VaultSettings
-from rotator.vault.engines import Mounts
+from rotator.vault.connection import TIMEOUTS, Connection, Timeouts
 from rotator.vault.login import Token, log_in, renew, secret_input
+from rotator.vault.mounts import Mounts
+from rotator.vault.server import Server, VaultSettings
 
 if TYPE_CHECKING:
     from rotator.core.ports import Clock
-    from rotator.vault.session import Patience
+    from rotator.vault.patience import Patience
 
 # A token that ends while a request is under way would be refused.
 _MARGIN = timedelta(seconds=5)

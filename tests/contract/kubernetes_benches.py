@@ -20,9 +20,8 @@ from rotator.core.errors import Reason
 from rotator.core.model import Secret
 from rotator.kubernetes.access import Access
 from rotator.kubernetes.connection import RefusedError
-from rotator.kubernetes.place import Place
-from rotator.targets.kubernetes import KubernetesTarget
 from tests.fakes.kubernetes import ADMIN, FakeKubernetes
+from tests.fakes.kubernetes_world import kubernetes_target
 from tests.servers.kube_apiserver import ADMIN as REAL_ADMIN
 from tests.servers.kube_apiserver import KubeApiserver
 from tests.support import free_port, until
@@ -61,9 +60,9 @@ class KubernetesBench:
 
     def target(self, policy: Policy) -> Target:
         """Build the driver again."""
-        kind = self._plural.removesuffix("s")
-        place = Place(kind, self._namespace, NAME, self._key, self._access)
-        return KubernetesTarget(f"kubernetes_{kind}:{NAME}", policy, place, self._secret_type)
+        return kubernetes_target(
+            self._access, self._secret_type, self._namespace, policy, name=NAME
+        )
 
     def raw(self) -> str | None:
         """Return what the key holds."""

@@ -1,4 +1,4 @@
-"""`rotator check` as a user runs it: the doctor, who finds much and changes nothing."""
+"""`rotator check` as a user runs it: it finds much and changes nothing."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def test_json_is_json(host: Host) -> None:
 
 
 def test_check(host: Host, vault_login: str) -> None:
-    """The doctor sees the unit's secrets and what the unit may write."""
+    """`check` sees the unit's secrets and what the unit may write."""
     host.start()
     said = host.run("rotator", "check")
     assert "0 failures" in said

@@ -12,9 +12,9 @@ import pytest
 import yaml
 from msgspec.structs import replace
 
+from rotator.config.kubernetes_targets import KubernetesTargetSettings
 from rotator.config.load import load
 from rotator.config.sources import VaultSourceSettings
-from rotator.config.targets import KubernetesTargetSettings
 from rotator.config.vault_auth import KubernetesAuthSettings
 from rotator.core.model import Mark, Secret
 from rotator.targets import DRIVERS

@@ -18,8 +18,8 @@ import pytest
 import yaml
 
 from rotator.cli import cli
+from rotator.config.kubernetes_targets import KubernetesSecretTargetSettings
 from rotator.config.load import load
-from rotator.config.targets import KubernetesSecretTargetSettings
 from rotator.core.model import Mark, Secret
 from rotator.targets import DRIVERS
 from tests.fakes.kubernetes import FakeKubernetes

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rotator.config.kubernetes_targets import (
+    KubernetesConfigMapTargetSettings,
+    KubernetesSecretTargetSettings,
+)
 from rotator.core.errors import DriverError
 from rotator.core.model import Held, Mark, Policy, Secret
 from rotator.kubernetes.access import Access
-from rotator.kubernetes.place import Place
-from rotator.targets.kubernetes import KubernetesTarget
+from rotator.targets.kubernetes import KubernetesTarget, Settings
 from tests.fakes.kubernetes import FakeKubernetes
-from tests.support import NOW
+from tests.support import NOW, made
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +30,25 @@ MARK = Mark({"registry.example.com": NOW + timedelta(hours=12)}, "hmac:012345678
 ROTATOR_TOKEN = "s3cr3t-rotator-token"
 ROTATOR = "system:serviceaccount:ci:rotator"
 PULL_SECRET = "kubernetes.io/dockerconfigjson"
+
+
+def kubernetes_target(
+    access: Access,
+    secret_type: str | None = None,
+    namespace: str = "ci",
+    policy: Policy = Policy(),  # noqa: B008  it is immutable
+    *,
+    listed: bool = False,
+    **more: Any,
+) -> KubernetesTarget:
+    """Return a target for a Secret of this type or, without one, a ConfigMap: `docker`."""
+    keys = {"namespace": namespace, "name": "docker", **more}
+    settings: Settings = (
+        made(KubernetesSecretTargetSettings, secret_type=secret_type, **keys)
+        if secret_type
+        else made(KubernetesConfigMapTargetSettings, **keys)
+    )
+    return KubernetesTarget(settings, policy, access, namespace, listed=listed)
 
 
 class World:
@@ -42,11 +64,8 @@ class World:
         self, secret_type: str | None = None, *, access: Access | None = None, **more: Any
     ) -> KubernetesTarget:
         """Return a target for the object `docker` in `ci`."""
-        kind = "secret" if secret_type else "configmap"
-        key = ".dockerconfigjson" if secret_type == PULL_SECRET else "config.json"
         access = access or Access(self.kubeconfig, connect_seconds=1, read_seconds=2)
-        place = Place(kind, "ci", "docker", key, access)
-        return KubernetesTarget("t", Policy(), place, secret_type, **more)
+        return kubernetes_target(access, secret_type, **more)
 
     def put(self, plural: str = "configmaps", **content: Any) -> dict[str, Any]:
         """Let a person make the object."""

@@ -8,17 +8,15 @@ from uuid import uuid4
 import pytest
 
 from rotator.core.errors import DriverError
-from rotator.core.model import Policy
 from rotator.kubernetes.access import Access
-from rotator.kubernetes.place import Place
-from rotator.targets.kubernetes import KubernetesTarget
-from tests.fakes.kubernetes_world import MARK, PULL_SECRET, TEXT, error_of_write
+from tests.fakes.kubernetes_world import MARK, TEXT, error_of_write, kubernetes_target
 from tests.support import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from rotator.targets.kubernetes import KubernetesTarget
     from tests.servers.kube_apiserver import KubeApiserver
 
 ADMISSION = "admissionregistration.k8s.io/v1"
@@ -43,10 +41,8 @@ class Cluster:
     def target(self, kind: str = "configmap", **more: Any) -> KubernetesTarget:
         """Return a target for the object `docker`."""
         secret_type = more.pop("secret_type", "Opaque" if kind == "secret" else None)
-        key = ".dockerconfigjson" if secret_type == PULL_SECRET else "config.json"
-        where = more.pop("namespace", self.namespace)
-        place = Place(kind, where, "docker", key, more.pop("access", self.access))
-        return KubernetesTarget("t", Policy(), place, secret_type, **more)
+        where, access = more.pop("namespace", self.namespace), more.pop("access", self.access)
+        return kubernetes_target(access, secret_type, where, **more)
 
     def path(self, plural: str, name: str = "") -> str:
         """Return the path of an object in the namespace."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rotator.config.kubernetes_targets import KubernetesSecretTargetSettings
 from rotator.config.reading import Reading
-from rotator.config.targets import KubernetesSecretTargetSettings
 from rotator.core.errors import DriverError, GoneError, PermanentError, Reason
 from rotator.core.failure import Failure
 from rotator.core.model import Policy, Secret

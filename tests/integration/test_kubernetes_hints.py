@@ -251,14 +251,19 @@ TROUBLES: dict[str, Callable[[Cluster], object]] = {
     "annotations": lambda c: c.put(data={"config.json": "{}"}, metadata=LONG),
     "no text": lambda c: c.put(binaryData={"config.json": "/w=="}),
     "deleted": half_deleted,
-    "no service account": lambda _: {"service_accounts": ["nobody"]},
+    "no service account": lambda _: {
+        "kind": "secret",
+        "secret_type": PULL_SECRET,
+        "service_accounts": ["nobody"],
+    },
 }
 
 
 def met(cluster: Cluster, target: dict[str, Any]) -> DriverError:
     """Return what an account with the Role meets, as soon as there is something in its way."""
     found: list[DriverError] = []
-    needed = rules("configmaps", "docker", target.get("service_accounts", ()))
+    plural = f"{target.get('kind', 'configmap')}s"
+    needed = rules(plural, "docker", target.get("service_accounts", ()))
     access = cluster.account(*needed, everywhere=True)
 
     def fails() -> bool:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from rotator.core.model import Verdict
 from rotator.http.client import Limits
-from rotator.registry import RegistryProver
+from rotator.registry.prover import RegistryProver
 from tests.fakes.certificates import Pki
 from tests.fakes.harm import MUCH, harms, sending
 from tests.unit.registry.stand_in import SECRET, credential

@@ -12,7 +12,7 @@ from rotator.core.model import Credential, Held, Secret
 from rotator.core.record import KnownCredential, Record
 from rotator.inspection import Findings
 from tests.support import NOW
-from tests.unit.checks.room import HARBOR, bad, case, file_target, login_file, rotation, the
+from tests.unit.checks.described import HARBOR, bad, case, file_target, login_file, rotation, the
 
 if TYPE_CHECKING:
     from pathlib import Path

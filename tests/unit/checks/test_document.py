@@ -14,8 +14,9 @@ from rotator.checks.document import judge
 from rotator.checks.wrapping import LARGEST
 from rotator.core.model import Credential, Proof, Verdict
 from rotator.core.record import KnownCredential, Record, TargetRecord
+from tests.fakes.kubernetes import FakeKubernetes
 from tests.support import MARKED, NOW
-from tests.unit.checks.room import HARBOR, case, file_target, levels, login_file, rotation, the
+from tests.unit.checks.described import HARBOR, case, file_target, levels, login_file, rotation, the
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -165,6 +166,31 @@ def test_target_that_cannot_be_read(known: Case, tmp_path: Path) -> None:
         reported(document(harbor=NEW), known), "warning", "it is not known what it publishes now"
     )
     assert "chmod" in found.todo
+
+
+def test_target_in_many_namespaces(tmp_path: Path) -> None:
+    """Each member is read by itself, and a list of namespaces that can't be had is said."""
+    with FakeKubernetes() as fake:
+        for namespace in ("team-a", "team-b"):
+            fake.objects.namespaces[namespace] = "Active"
+        body = {"metadata": {"name": "docker"}, "data": {"config.json": document(harbor=NEW)}}
+        fake.objects.create("configmaps", "team-a", body, "kubectl")
+        target = {
+            "type": "kubernetes_configmap",
+            "namespaces": ["team-*"],
+            "name": "docker",
+            "kubeconfig": str(fake.kubeconfig(tmp_path / "kubeconfig")),
+        }
+        one = case(rotation([login_file(tmp_path)], [target]), prove=prove)
+        found = reported(document(harbor=NEW), one)
+        fake.allow("s3cr3t-weak", "weak", [], None)
+        fake.kubeconfig(tmp_path / "kubeconfig", token="s3cr3t-weak")
+        unlisted = reported(document(harbor=NEW), one)
+    where = f"/docker@{tmp_path}/kubeconfig"
+    the(found, "ok", f"kubernetes_configmap:team-a{where} publishes the same")
+    the(found, "warning", f"kubernetes_configmap:team-b{where} holds nothing for it now")
+    gone = the(unlisted, "warning", "weak lacks the verb list on namespaces")
+    assert gone.about == f"kubernetes_configmap:team-*{where}"
 
 
 def test_malformed_target(known: Case, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the doctor says of the files and variables that hold secrets and certificates."""
+"""What `check` says of the files and variables that hold secrets and certificates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rotator.inspection import Findings
 from rotator.system.secret_input import SecretInput
 from tests.fakes.certificates import Pki
 from tests.support import MARKED, NOW, made
-from tests.unit.checks.room import case, file_target, login_file, rotation
+from tests.unit.checks.described import case, file_target, login_file, rotation
 
 TOKEN = "hvs.CAESs3cr3t-token"
 with TemporaryDirectory() as _folder:
@@ -88,7 +88,7 @@ def test_a_token_with_something_around_it(
 def test_what_may_be_around_a_password(
     text: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Any text can be a password, so it is used, and the doctor points at it."""
+    """Any text can be a password, so it is used, and `check` points at it."""
     monkeypatch.setenv("ROTATOR_TEST_TOKEN", text)
     assert SecretInput(env="ROTATOR_TEST_TOKEN").read().reveal() == text
     assert [one for one in found(vault()) if words in one], found(vault())

@@ -1,4 +1,4 @@
-"""What the doctor says of credentials that a source gives and that a target holds."""
+"""What `check` says of credentials that a source gives and that a target holds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rotator.core.model import Credential, Held, Mark, Proof, Secret, Verdict
 from rotator.core.record import KnownCredential, Record, TargetRecord
 from rotator.inspection import Findings
 from tests.support import NOW
-from tests.unit.checks.room import HARBOR, accept, case, file_target, login_file, rotation, the
+from tests.unit.checks.described import HARBOR, accept, case, file_target, login_file, rotation, the
 
 if TYPE_CHECKING:
     from pathlib import Path

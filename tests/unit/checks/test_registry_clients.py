@@ -15,7 +15,7 @@ from rotator.core.model import Held
 from rotator.core.record import Record, SourceRecord
 from rotator.inspection import Findings
 from tests.clients.examples import HOST, entry
-from tests.unit.checks.room import HARBOR, bad, case, file_target, login_file, rotation, the
+from tests.unit.checks.described import HARBOR, bad, case, file_target, login_file, rotation, the
 
 if TYPE_CHECKING:
     from pathlib import Path

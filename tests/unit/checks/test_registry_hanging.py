@@ -15,10 +15,10 @@ from rotator.checks.run import prover
 from rotator.config.schema import Configuration
 from rotator.core.model import Verdict
 from rotator.inspection import SECONDS
-from rotator.registry import RegistryProver
+from rotator.registry.prover import RegistryProver
 from rotator.system.each import ThreadedEach
 from tests.support import made
-from tests.unit.checks.room import case, file_target, levels, look, rotation, the
+from tests.unit.checks.described import case, file_target, levels, look, rotation, the
 from tests.unit.registry.stand_in import SECRET, Registry, basic, credential
 
 if TYPE_CHECKING:

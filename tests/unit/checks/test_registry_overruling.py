@@ -10,7 +10,7 @@ from rotator.checks import registry
 from rotator.config.targets import FileTargetSettings
 from rotator.core.model import Held
 from rotator.inspection import Findings
-from tests.unit.checks.room import bad, case, file_target, login_file, rotation, the
+from tests.unit.checks.described import bad, case, file_target, login_file, rotation, the
 
 if TYPE_CHECKING:
     from pathlib import Path

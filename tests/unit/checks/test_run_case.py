@@ -13,7 +13,7 @@ from rotator.core.record import Record
 from rotator.inspection import Findings
 from rotator.system.journal import KEY
 from tests.support import NOW, made
-from tests.unit.checks.room import accept, file_target, login_file, remember, rotation, the
+from tests.unit.checks.described import accept, file_target, login_file, remember, rotation, the
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the doctor says of ECR, credential helpers and docker config files."""
+"""What `check` says of ECR, credential helpers and docker config files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rotator.targets import DRIVERS as TARGETS
 from tests.fakes.ecr import FakeEcr, denied, key_in_environment, only_aws
 from tests.privileges import obey_modes
 from tests.support import free_port
-from tests.unit.checks.room import (
+from tests.unit.checks.described import (
     bad,
     file_target,
     levels,

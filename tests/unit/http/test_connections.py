@@ -12,7 +12,7 @@ import pytest
 from rotator.core.model import Verdict
 from rotator.http.client import Limits
 from rotator.http.connections import look_up
-from rotator.registry import RegistryProver
+from rotator.registry.prover import RegistryProver
 from tests.unit.registry.stand_in import Registry, basic, credential
 
 if TYPE_CHECKING:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.core.errors import DriverError
-from rotator.core.model import Policy
-from rotator.kubernetes.place import Place
-from rotator.targets.kubernetes import KubernetesTarget
+from tests.fakes.kubernetes_world import kubernetes_target
 
 if TYPE_CHECKING:
     from rotator.kubernetes.access import Access
+    from rotator.targets.kubernetes import KubernetesTarget
 
 ALL = [{"apiGroups": [""], "resources": ["*"], "verbs": ["*"]}]
 TOKEN = "s3cr3t-first-token"
@@ -21,7 +20,7 @@ NEXT_TOKEN = "s3cr3t-next-token"
 
 def target(access: Access) -> KubernetesTarget:
     """Return a target that is enough to ask the server something."""
-    return KubernetesTarget("t", Policy(), Place("configmap", "ci", "docker", "c", access))
+    return kubernetes_target(access, key="c")
 
 
 def error_of(access: Access) -> DriverError:

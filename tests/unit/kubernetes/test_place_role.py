@@ -9,11 +9,11 @@ import pytest
 import yaml
 
 from rotator.core.errors import PermanentError, Reason
-from rotator.core.model import Mark, Policy, Secret
+from rotator.core.model import Mark, Secret
 from rotator.kubernetes.access import Access
-from rotator.kubernetes.place import Place, rules
-from rotator.targets.kubernetes import KubernetesTarget
+from rotator.kubernetes.place import rules
 from tests.fakes.kubernetes import FakeKubernetes
+from tests.fakes.kubernetes_world import kubernetes_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +40,7 @@ def live(
     """Read, create, read again and change the Secret as the manifest's service account."""
     token = fake.apply_manifest(manifest)["rotator"]
     access = Access(fake.kubeconfig(directory / "kubeconfig", token=token))
-    place = Place("secret", NAMESPACE, name, "config.json", access)
-    target = KubernetesTarget("t", Policy(), place, "Opaque")
+    target = kubernetes_target(access, "Opaque", NAMESPACE, name=name)
     target.write(Secret("{}"), MARK, target.read())
     target.write(Secret('{"auths":{}}'), MARK, target.read())
 

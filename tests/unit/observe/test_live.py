@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import b64encode
+from threading import Event, Lock
 from typing import TYPE_CHECKING, NoReturn
 
 from msgspec.structs import replace
@@ -15,7 +16,7 @@ from rotator.core.ports import Target
 from rotator.core.record import KnownCredential, Record, TargetRecord
 from rotator.observe.live import ReadTarget, read_targets
 from rotator.observe.view_model import EntryFound
-from rotator.system.each import ThreadedEach
+from rotator.system.each import AT_ONCE
 from tests.support import MARKED, NOW
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def document(**logins: str) -> Secret:
 def found(held: Held | Exception, policy: Policy | None = None) -> Found | None:
     """Return what is told of a target that holds this."""
     asked = ReadTarget("r", Place(held, policy or Policy()), RECORD, frozenset("abc"), fingerprint)
-    return read_targets([asked], ThreadedEach()).get(("r", "place"))
+    return read_targets([asked]).get(("r", "place"))
 
 
 def test_entries_are_distinguished() -> None:
@@ -114,7 +115,7 @@ def test_login_part() -> None:
         RECORD, targets={"place": TargetRecord(("hmac:planned",), written=fingerprint(text))}
     )
     asked = ReadTarget("r", Place(Held(Secret(text)), policy), written, frozenset("a"), fingerprint)
-    reported = read_targets([asked], ThreadedEach())["r", "place"]
+    reported = read_targets([asked])["r", "place"]
     assert reported.entries == (EntryFound("a", "current"),)
 
 
@@ -143,5 +144,35 @@ def test_a_group_is_one() -> None:
         member("foreign", Held(document(a=f"{MARKED}x"))),
         member("empty", Held(None)),
     ]
-    reported = read_targets(members, ThreadedEach())["r", "all of them"]
+    reported = read_targets(members)["r", "all of them"]
     assert (reported.objects, [name for name, _ in reported.differing]) == (3, ["empty", "foreign"])
+
+
+def test_one_server_is_read_a_few_at_a_time() -> None:
+    """Reads that wait for their turn are not late: a server may have thousands of targets."""
+    crowded, guard = Event(), Lock()
+    running = 0
+
+    class Busy(Place):
+        server = "https://gitlab.example.com"
+
+        def read(self) -> Held:
+            """Wait a little for one read too many."""
+            nonlocal running
+            with guard:
+                running += 1
+                if running > AT_ONCE:
+                    crowded.set()
+            crowded.wait(0.2)
+            with guard:
+                running -= 1
+            return super().read()
+
+    targets = []
+    for number in range(2 * AT_ONCE):
+        place = Busy(Held(document(a=f"{MARKED}new")), Policy())
+        place.name = f"target {number}"
+        targets.append(ReadTarget("r", place, RECORD, frozenset("a"), fingerprint))
+    reported = read_targets(targets)
+    assert not any(one.differs for one in reported.values())
+    assert not crowded.is_set()

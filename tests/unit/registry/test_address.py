@@ -8,8 +8,8 @@ import pytest
 
 from rotator.core.model import Verdict
 from rotator.http.client import NoAnswerError
-from rotator.registry import RegistryProver
 from rotator.registry.address import Access, is_ecr
+from rotator.registry.prover import RegistryProver
 from tests.unit.registry.stand_in import credential
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import pytest
 
 from rotator.core.model import Verdict
 from rotator.http.client import Limits
-from rotator.registry import RegistryProver
 from rotator.registry.login import Login
+from rotator.registry.prover import RegistryProver
 from tests.support import free_port
 from tests.unit.registry.stand_in import SECRET, basic, bearer, credential, errors
 

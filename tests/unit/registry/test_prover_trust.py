@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rotator.core.model import Verdict
-from rotator.registry import RegistryProver
-from rotator.registry.prover import Trust
+from rotator.registry.prover import RegistryProver, Trust
 from tests.fakes.certificates import Pki
 from tests.support import aged
 from tests.unit.registry.stand_in import credential

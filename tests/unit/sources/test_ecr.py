@@ -25,7 +25,7 @@ from rotator.core.errors import (
     TemporaryError,
 )
 from rotator.core.model import Verdict
-from rotator.registry import RegistryProver
+from rotator.registry.prover import RegistryProver
 from rotator.sources.ecr import EcrSource, build
 from tests.fakes.certificates import Pki
 from tests.fakes.ecr import ACCESS_KEY, SECRET_KEY, FakeEcr, denied, key_in_environment, only_aws

@@ -1,4 +1,4 @@
-"""What the doctor says of a file: can it be replaced, who has it mounted, who can read it."""
+"""What `check` says of a file: can it be replaced, who has it mounted, who can read it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rotator.system.mounts import Mount
 from rotator.targets import inspect_file as file
 from tests.privileges import obey_modes
 from tests.support import missing, need
-from tests.unit.checks.room import bad, case, file_target, login_file, look, rotation, the
+from tests.unit.checks.described import bad, case, file_target, login_file, look, rotation, the
 from tests.unit.targets.file.desk import publish
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What the doctor says of GitLab: the token, the variable, and what shadows it."""
+"""What `check` says of GitLab: the token, the variable, and what shadows it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rotator.gitlab import overruling
+from tests.fakes.far_away import FarAway
 from tests.fakes.gitlab import Answer, FakeGitlab
 from tests.fakes.gitlab_access import DEVELOPER, OWNER, Namespace, Token, Variable
-from tests.unit.checks.room import bad, file_target, levels, login_file, look, rotation, the
+from tests.unit.checks.described import bad, file_target, levels, login_file, look, rotation, the
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -344,3 +345,13 @@ def test_our_own_variable_beats_nothing(rig: Rig) -> None:
         rig.place, rotation([login_file(rig.place)], [file_target(rig.place), rig.settings])
     )
     assert not [one for one in bad(found) if "no target here writes" in one]
+
+
+def test_many_variables_of_one_gitlab(rig: Rig) -> None:
+    """They wait for their turn, and their time counts from then: none is said to have no answer."""
+    port = int(rig.server.url.rpartition(":")[2])
+    with FarAway(port, 0.1) as far:
+        settings = {**rig.settings, "url": f"http://127.0.0.1:{far.port}"}
+        many = [{**settings, "name": f"v{n}", "key": f"KEY_{n}"} for n in range(100)]
+        found = look(rig.place, rotation([login_file(rig.place)], many))
+    assert not [one for one in bad(found) if "no answer" in one or "not asked" in one]

@@ -9,7 +9,7 @@ import pytest
 
 from rotator.kubernetes.place import rules
 from tests.fakes.kubernetes import Canned
-from tests.unit.checks.room import bad, levels, login_file, look, rotation, the
+from tests.unit.checks.described import bad, levels, login_file, look, rotation, the
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,10 @@ import json
 
 import pytest
 
-from rotator.config.targets import KubernetesConfigMapTargetSettings, KubernetesSecretTargetSettings
+from rotator.config.kubernetes_targets import (
+    KubernetesConfigMapTargetSettings,
+    KubernetesSecretTargetSettings,
+)
 from rotator.core.errors import ConflictError, GoneError, PermanentError, Reason
 from rotator.core.model import Held, Secret
 from rotator.kubernetes.objects import Version

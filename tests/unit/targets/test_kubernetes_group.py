@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotator.config.targets import KubernetesSecretTargetSettings
+from rotator.config.kubernetes_targets import KubernetesSecretTargetSettings
 from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.model import Policy
 from rotator.kubernetes.access import Access

@@ -1,4 +1,4 @@
-"""What the doctor says of Vault: a real OpenBao, well and unwell."""
+"""What `check` says of Vault: a real OpenBao, with and without trouble."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.fakes.registry import BasicRegistry
 from tests.fakes.vault_door import Answer, VaultDoor
 from tests.servers.openbao import ROBOT_PASSWORD, OpenBao, sealed
 from tests.support import NOW, free_port, made, until
-from tests.unit.checks.room import (
+from tests.unit.checks.described import (
     bad,
     case,
     file_target,

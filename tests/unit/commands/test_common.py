@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from rotator.commands.choose import rotations
+from rotator.commands.common import rotations
 from rotator.config.schema import Configuration
 from tests.support import made
 

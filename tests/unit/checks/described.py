@@ -1,4 +1,4 @@
-"""A doctor's room: rotations described as in a configuration file, and what is found about them."""
+"""Rotations described as in a configuration file, and what is found about them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def clock() -> datetime:
 
 
 def look(place: Path, *rotations: dict[str, Any], consume: bool = False) -> list[Finding]:
-    """Return what the doctor finds about these rotations; their state is kept in `place`."""
+    """Return what `check` finds about these rotations; their state is kept in `place`."""
     configuration = made(Configuration, version=1, state_dir=place / "state", rotations=rotations)
     found = examine(configuration, configuration.rotations, clock, Progress(), consume=consume)
     assert not [bug for one in found for bug in one.bugs]

@@ -9,8 +9,9 @@ import pytest
 from rotator.config.sources import VaultSourceSettings
 from rotator.core.errors import LoginRejectedError, Reason, TemporaryError
 from rotator.sources.vault import VaultSource
-from rotator.vault.connection import Server
-from rotator.vault.session import Patience, VaultSession
+from rotator.vault.patience import Patience
+from rotator.vault.server import Server
+from rotator.vault.session import VaultSession
 from rotator.vault.shared_login import SharedLogin
 from tests.fakes.vault_door import Answer, Request, VaultDoor, refusal
 from tests.support import NOW, made
