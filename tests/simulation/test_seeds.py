@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.simulation.__main__ import REPLAY
+from tests.simulation.__main__ import REPLAY, first_seed
 from tests.simulation.regression_seeds import SEEDS
 from tests.simulation.scenario import Result, simulate
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 # In parts that several workers share. The beginning of each history is simulated: `make simulate`
-# draws new seeds and runs them to their end. It still finds a broken promise in about one of a
-# hundred, so that new seeds would make this test red by chance.
+# runs new seeds to their end.
 _SEEDS, _PARTS = 300, 6
 FIRST, CYCLES = 1, 300
+
+_BROKEN = 2
+"""So many of a part's fifty new seeds may break a promise.
+
+About three of a thousand still do, most of them as the simulation asks too much of a rare mixture
+of faults: a test that allows none would be red by chance. A broken rule shows in many more.
+"""
 
 
 def problem(results: list[Result]) -> str:
@@ -50,3 +60,16 @@ def test_promises_hold_for_seeds_that_failed_once(part: int) -> None:
     """What was found once is not lost again."""
     found = failing(sorted(SEEDS)[part::_PARTS])
     assert not found, problem(found)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("part", range(_PARTS))
+def test_promises_hold_for_new_seeds(
+    part: int, record_property: Callable[[str, object], None]
+) -> None:
+    """Seeds that nobody chose; the summary names them, and those that broke a promise."""
+    first = first_seed()
+    found = failing(list(range(first, first + _SEEDS // _PARTS)))
+    broken = "".join(f"; {one.seed} broke a promise: {one.violation}" for one in found)
+    record_property(f"new seeds {part}", f"{first} to {first + _SEEDS // _PARTS - 1}{broken}")
+    assert len(found) <= _BROKEN, problem(found)
