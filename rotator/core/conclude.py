@@ -8,7 +8,6 @@ from msgspec.structs import replace
 
 from rotator.core.candidate import DEAD, FOREVER, Candidate
 from rotator.core.docker_config import DockerConfig
-from rotator.core.docker_entry import registry_key
 from rotator.core.due import next_at
 from rotator.core.recall import Memory
 from rotator.core.report import (
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from rotator.core.rotation import At, Rotation
     from rotator.core.write import Written
 
-_EMPTY = DockerConfig()
-
 
 def with_sooner_end(record: Record, safe_until: datetime, now: datetime) -> Record:
     """Note until when jobs are safe, where that is sooner than it was, before the first write."""
@@ -49,6 +46,7 @@ def remembered(
 ) -> Memory:
     """Return what a daemon carries to its next cycle."""
     documents = dict(memory.documents)
+    last = DockerConfig()
     for name, done in written.items():
         s, decision = done.situation, done.decision
         config = s.observation.config
@@ -56,10 +54,9 @@ def remembered(
             config = decision.config
         if config is None:
             continue
-        others = any(registry_key(key) not in s.registries for key in config.auths)
-        # Of thousands of variables most hold ours alone, which need no memory.
-        whole = others or config.rest or s.observation.target.compares
-        documents[name] = config if whole else _EMPTY
+        # Thousands of variables hold the same: one copy of it is enough.
+        last = last if config == last else config
+        documents[name] = last
     return Memory(tuple(one.credential for one in credentials if one.end_known), documents)
 
 

@@ -46,7 +46,8 @@ def merge_document(s: Situation) -> Merged:
     theirs = frozenset(
         registry
         for registry in s.chosen.keys() & found.auths.keys()
-        if foreign_entry_stays(s, registry, there.get(registry))
+        # In a repair the mark may be of another text than the one that is put back.
+        if not damaged and foreign_entry_stays(s, registry, there.get(registry))
     )
     ours = {registry: one for registry, one in s.chosen.items() if registry not in theirs}
     logins = [one.credential for one in ours.values()]
@@ -117,7 +118,9 @@ def foreign_entry_stays(s: Situation, registry: str, there: str | None) -> bool:
         # It was written after we proved what was there. The next cycle proves it.
         expires = s.foreign_mark.expires
         return registry in expires and (expires[registry] or FOREVER) >= ours.end
-    return entry.foreign and not entry.rejected and _is_as_good(s, entry, ours)
+    if not entry.foreign or entry.rejected or entry.has_ended(s.now):
+        return False
+    return _is_as_good(s, entry, ours)
 
 
 def _is_as_good(s: Situation, entry: Candidate, ours: Candidate) -> bool:

@@ -50,6 +50,8 @@ def stale_read(s: Situation) -> Decision | None:
         return None
     if mark.fingerprint not in past.fingerprints[1:]:
         return None
+    if s.held.text is not None and s.fingerprint(s.held.text.reveal()) != mark.fingerprint:
+        return None  # somebody edited what was there before
     if mark.fingerprint == past.written or not timedelta(0) <= s.now - past.written_at < _STALE:
         return None
     note = "it still shows what was there before our last write: it is read again in a minute"
@@ -89,7 +91,8 @@ def _may_work(s: Situation, registry: str) -> bool:
         s.ends_written.get(registry, DEAD),
         (marked[registry] or FOREVER) if registry in marked else DEAD,
     ]
-    is_there = registry in marked or registry in s.past.ends
+    is_known = s.held.mark is not None or s.past.written
+    is_there = registry in marked or registry in s.past.ends or not is_known
     is_pending = any(one.pending for (r, _), one in s.candidates.items() if r == registry)
     return max(ends) > s.now or (is_there and is_pending)
 

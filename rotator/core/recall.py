@@ -149,6 +149,8 @@ def _with_capped_end(one: Candidate, record: Record, now: datetime) -> Candidate
 def _with_doubt(one: Candidate, now: datetime) -> Candidate:
     """Return a candidate; its end is unknown from now on where the one that we know may be wrong.
 
+    Where the token itself holds its end, that one counts.
+
     The clock was ahead when it was fetched, and so is its end. Or a foreign one has ended by the
     end that we believe and not by its claim: then it stays as long as its registry accepts it.
     """
@@ -156,7 +158,10 @@ def _with_doubt(one: Candidate, now: datetime) -> Candidate:
     claim_lasts = one.claim is None or one.claim > now
     if not (ahead or (one.foreign and one.has_ended(now) and claim_lasts)):
         return one
-    return one if token_end(one.credential.password) else replace(one, end_known=False)
+    own = token_end(one.credential.password)
+    if own is None:
+        return replace(one, end_known=False)
+    return replace(one, credential=replace(one.credential, expires_at=own))
 
 
 def _with_pending(one: Candidate, record: Record, rotation: Rotation, now: datetime) -> Candidate:

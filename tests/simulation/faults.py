@@ -57,8 +57,12 @@ class Faults:
         retry_max = max(h.rotation.schedule.retry_max.total_seconds() for h in self.watch.hosts)
         stale = any(place.stale for place in self.watch.places)
         retry = min(retry_max, max(URGENT, self.watch.longest_left() / 19)) * 1.1
-        slow = 2 * max(self.watch.world.delays.values(), default=0.0)
-        return retry + LATE * stale + slow
+        return retry + LATE * stale + self.learning
+
+    @property
+    def learning(self) -> float:
+        """How long a registry may need until it knows a new password, and until it is asked."""
+        return 2 * max(self.watch.world.delays.values(), default=0.0)
 
     def begins(self, kind: str, where: str, seconds: float, over: Callable[[], None]) -> None:
         """Note a fault that lasts; `over` is called at its end."""

@@ -97,7 +97,11 @@ class HostFaults(Faults):
             return False
         seconds = self.duration()
         host.suspend(seconds)
-        self.begins("suspended", host.name, seconds, lambda: self.ends("suspended", HEARTBEAT))
+
+        def over() -> None:
+            self.ends("suspended", HEARTBEAT + self.learning)
+
+        self.begins("suspended", host.name, seconds, over)
         return True
 
     def crash(self) -> bool:

@@ -52,7 +52,7 @@ class SourceFaults(Faults):
             backend.fault = None
             for host in self.watch.hosts:
                 host.nudge()
-            self.ends("login rejected", HEARTBEAT + URGENT)
+            self.ends("login rejected", HEARTBEAT + URGENT + self.learning)
 
         backend.fault = lambda _: LoginRejectedError("no such login", HINT)
         self.begins("login rejected", backend.name, self.duration(), over)

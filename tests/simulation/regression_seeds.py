@@ -57,6 +57,12 @@ SEEDS = {
     484000136: "an entry that is back and ends last is not good for a poll",
     488000615: "what its registry rejected is published when that falls silent",
     488001050: "a lease is ended that another rotator's value still holds",
+    489000002: "a repair of a target that does not compare loses what has just left",
+    489000661: "a hidden value of which nothing is known loses what is pending",
+    489001805: "another rotator's entry stays though it has ended",
+    489002020: "what somebody edited within a minute of our write is taken for a late answer",
+    489002242: "a repair puts back what another rotator had replaced",
+    548225953: "a token's own end is not believed after its clock was ahead",
     487000602: "an entry that is back is read again a poll later",
 }
 """Seed by seed: what it showed."""

@@ -81,6 +81,8 @@ def _check_entry(
         # By a clock that is ahead of the one that its end was noted on it has ended already, and a
         # hidden value can't be read to be proven.
         over = place.hidden and host.ahead - before.behind > CLOCK
+        # Nor do two writers of one know what the other's has.
+        over = over or (place.hidden and len(watch.sharers(place)) > 1)
         if not over and registry not in host.in_use.remove:
             watch.broken(
                 "nothing lost", f"{host.name} takes live {registry} out of {place.name}", place

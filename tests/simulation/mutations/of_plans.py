@@ -8,6 +8,16 @@ MUTATIONS = (
     *in_file(
         "core/plan.py",
         (
+            "plan: what somebody edited is taken for a late answer",
+            "s.fingerprint(s.held.text.reveal()) != mark.fingerprint:",
+            "False:",
+        ),
+        (
+            "plan: a hidden value of which nothing is known loses what is pending",
+            " or registry in s.past.ends or not is_known",
+            " or registry in s.past.ends",
+        ),
+        (
             "plan: a stale read is believed",
             '    note = "it still shows what was there',
             ('    return None\n    note = "it still shows what was there'),
@@ -125,6 +135,16 @@ MUTATIONS = (
     *in_file(
         "core/merging.py",
         (
+            "plan: another rotator's entry that has ended stays",
+            "entry.rejected or entry.has_ended(s.now):",
+            "entry.rejected:",
+        ),
+        (
+            "plan: in a repair the mark is taken to be of what is put back",
+            "if not damaged and foreign_entry_stays(",
+            "if foreign_entry_stays(",
+        ),
+        (
             "plan: a damaged document is replaced, whoever wrote in it",
             "    if others and not (ours or s.observation.target.sets_aside):\n",
             "    if False:\n",
@@ -173,8 +193,8 @@ MUTATIONS = (
         ),
         (
             "plan: another rotator's entry stays though it is rejected",
-            "return entry.foreign and not entry.rejected and _is_as_good(s, entry, ours)",
-            "return entry.foreign and _is_as_good(s, entry, ours)",
+            "entry.rejected or entry.has_ended(s.now)",
+            "entry.has_ended(s.now)",
         ),
         (
             "plan: two rotators write in turn what each replaced once",

@@ -178,7 +178,7 @@ MUTATIONS = (
         ),
         (
             "memory: others' entries are not remembered",
-            "        documents[name] = config if whole else _EMPTY\n",
+            "        documents[name] = last\n",
             "",
         ),
     ),

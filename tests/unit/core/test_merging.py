@@ -110,6 +110,28 @@ def test_when_another_rotators_entry_stays(theirs: float, claimed: float, *, sta
     assert foreign_entry_stays(shared(candidate("ours", 6), one), HOST, "theirs") == stays
 
 
+@pytest.mark.parametrize("hours", [-1, 0, 1])
+def test_an_entry_that_has_ended_does_not_stay(hours: int) -> None:
+    """Whoever fetched what is written instead of it."""
+    theirs = candidate("theirs", hours, foreign=True)
+    s = shared(candidate("ours", 6, foreign=True), theirs)
+    assert foreign_entry_stays(s, HOST, "theirs") == (hours > 0)
+
+
+def test_in_a_repair_the_mark_says_nothing_of_what_is_put_back() -> None:
+    """It was written for a text that was damaged since, and that nobody read before."""
+    ours = candidate("ours", 6)
+    s = shared(ours, None, marked=12)
+    entry = {"auth": base64.b64encode(b"ci:s3cr3t-old").decode()}
+    damaged = replace(s.held, text=Secret('{"auths":'))
+    s = replace(
+        s,
+        observation=replace(s.observation, held=damaged, config=None),
+        remembered=DockerConfig({HOST: entry}),
+    )
+    assert merge_document(s).ours == {HOST: ours}
+
+
 @pytest.mark.parametrize("key", [f"https://{HOST}", HOST.upper()])
 def test_another_rotators_entry_stays_under_the_key_that_clients_find(key: str) -> None:
     """Whatever else is written: without the usual key no job can pull."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rotator.core.model import Merge
 from tests.simulation.world import World, WorldSource
 from tests.support import MARKED
@@ -83,11 +85,13 @@ def test_what_is_whole_of_ours_stays_with_merge_replace_too() -> None:
     assert here.place.document.auths.keys() == {HOST, OTHER}
 
 
-def test_an_entry_of_a_source_that_leaves_is_remembered_in_a_repair() -> None:
+@pytest.mark.parametrize("compares", [True, False])
+def test_an_entry_of_a_source_that_leaves_is_remembered_in_a_repair(*, compares: bool) -> None:
     """From now on it is somebody else's; the typo and the new configuration come together."""
     world = World()
     sources = [WorldSource(world), WorldSource(world, OTHER, "other")]
     here = site(world, sources=sources)
+    here.place.compares = compares
     here.cycle()
     here.place.put('{"auths": {"a": {} "b": {}}}')
     here.configure(sources=(sources[0],))

@@ -75,14 +75,36 @@ def test_a_hidden_value_waits_for_what_is_pending() -> None:
     assert isinstance(value_would_lose_entries(s), HoldBack)
 
 
+def test_a_hidden_value_of_which_nothing_is_known_waits_for_what_is_pending() -> None:
+    """It has no mark and the journal is lost: an entry that works may be in it."""
+    waits, ours = candidate(OTHER, pending=True), candidate(HOST)
+    s = hidden(candidates={(HOST, ours.fingerprint): ours, (OTHER, waits.fingerprint): waits})
+    assert isinstance(value_would_lose_entries(s), HoldBack)
+    assert value_would_lose_entries(replace(s, past=TargetRecord(written="hmac:1"))) is None
+
+
+LATE = '{"auths":{}}'
+
+
+def late(before: int, text: str) -> Situation:
+    """Return a target that shows an earlier mark of ours, the `before` last, with this text."""
+    names = ["hmac:3", "hmac:2", "hmac:1", "hmac:0"]
+    names[before] = FINGERPRINT(LATE)
+    target = WorldTarget()
+    target.compares = False
+    held = Held(Secret(text), Mark({}, names[before], "dind"))
+    past = TargetRecord(fingerprints=tuple(names), written=names[0], written_at=NOW)
+    return hidden(observation=Observation(target, held), past=past)
+
+
 @pytest.mark.parametrize("before", [1, 2, 3])
 def test_a_late_answer_can_be_older_than_the_last_write_but_one(before: int) -> None:
     """Two writes can follow each other closely."""
-    names = ("hmac:3", "hmac:2", "hmac:1", "hmac:0")
-    target = WorldTarget()
-    target.compares = False
-    held = Held(Secret('{"auths":{}}'), Mark({}, names[before], "dind"))
-    past = TargetRecord(fingerprints=names, written=names[0], written_at=NOW)
-    decision = plan(hidden(observation=Observation(target, held), past=past))
+    decision = plan(late(before, LATE))
     assert isinstance(decision, Keep)
     assert decision.stale
+
+
+def test_what_somebody_edited_is_no_late_answer() -> None:
+    """Nobody wrote that text before: it is what is there now."""
+    assert isinstance(plan(late(1, '{"auths":{},"credsStore":"desktop"}')), Write)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from datetime import timedelta
 
 import pytest
 
 from rotator.core.model import Content
+from tests.simulation.world import World
+from tests.support import MARKED
 from tests.unit.core.builders import (
     HOST,
     HOUR,
+    Fixed,
     Place,
     document,
     down,
     foreign,
+    login,
     site,
 )
 
@@ -33,6 +39,22 @@ def test_what_was_fetched_by_a_clock_that_was_ahead_has_no_known_end(content: Co
     assert not here.cycle().job_safe
     here.place.unreadable = here.source.broken = None
     assert here.after(60).job_safe
+
+
+def test_a_token_that_holds_its_end_is_believed_whatever_the_clock_was() -> None:
+    """Its registry wrote the end into it; the source's answer was added to a clock ahead."""
+    world = World()
+    end = world.now + timedelta(hours=5)
+    payload = base64.urlsafe_b64encode(json.dumps({"exp": end.timestamp()}).encode()).decode()
+    token = f"{MARKED}h.{payload.rstrip('=')}.sig"
+    world.valid[HOST, token] = end + timedelta(days=1)
+    world.pass_time(24 * HOUR)
+    given = login(token, world=world, expires_in=5 * HOUR)
+    here = site(world, sources=[Fixed(world, given)])
+    assert here.cycle().job_safe
+    here.source.broken = down()
+    world.pass_time(-24 * HOUR)
+    assert here.cycle().safe_until == end - timedelta(hours=1)
 
 
 def test_the_clock_that_goes_back_during_a_cycle_makes_its_result_doubtful() -> None:
