@@ -52,8 +52,15 @@ class Given:
     credentials: Sequence[Credential] = field(repr=False)
 
 
-Found = Finding | Given | Held
-"""What an inspection yields: a finding, what a source gave, or what a target holds."""
+@dataclass(frozen=True, slots=True)
+class Afterwards:
+    """What to do once every check has ended, because others share it; a warning where it fails."""
+
+    do: Callable[[], Finding | None]
+
+
+Found = Finding | Given | Held | Afterwards
+"""What an inspection yields: a finding, what a source gave, what a target holds, what is left."""
 
 
 def ok(found: str, todo: str = "") -> Finding:

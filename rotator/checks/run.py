@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from rotator.core.errors import DriverError
 from rotator.core.record import Record, RecordError
 from rotator.decoding import load
 from rotator.http.client import Limits
-from rotator.inspection import SECONDS, Case, Finding, Findings, Given
+from rotator.inspection import SECONDS, Afterwards, Case, Finding, Findings, Given
 from rotator.observe.progress import watched
 from rotator.registry.prover import RegistryProver
 from rotator.system.each import ThreadedEach
@@ -24,14 +24,14 @@ from rotator.system.journal import fingerprint, saved_key
 from rotator.system.state_dir import saved_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from types import ModuleType
 
     from rotator.config.schema import Configuration, RotationSettings
     from rotator.config.sources import SourceSettings
     from rotator.core.model import Held
-    from rotator.core.ports import Clock, Driver, Fingerprint, Prove
+    from rotator.core.ports import Clock, Driver, Each, Fingerprint, Prove
     from rotator.inspection import Found
     from rotator.observe.progress import Progress
 
@@ -59,6 +59,7 @@ class _Check:
     case: Case
     findings: Findings
     inspection: ModuleType
+    afterwards: list[Afterwards] = field(default_factory=list)
 
     @property
     def server(self) -> str | None:
@@ -77,10 +78,18 @@ class _Check:
     def _add(self, found: Found) -> None:
         if isinstance(found, Finding):
             self.findings.add(found)
+        elif isinstance(found, Afterwards):
+            self.afterwards.append(found)
         elif isinstance(found, Given):
             given(found.credentials, self.case, self.findings)
         elif isinstance(self.settings, TargetSettings):
             published(self.settings, found, self.case, self.findings)
+
+    def finish(self) -> None:
+        """Do what had to wait for the other checks."""
+        for one in self.afterwards:
+            if warning := one.do():
+                self.findings.add(warning)
 
 
 def examine(
@@ -112,13 +121,20 @@ def examine(
     # Loaded before the clock runs: SDKs take their time, and it is not the servers'.
     checks = [check for each in rotations for check in _active(each)]
     each = watched(ThreadedEach(), progress, lambda _: "check", lambda check: check.findings.about)
-    answers = each(_Check.inspect, checks, CONSUMING_SECONDS if consume else SECONDS)
-    for check, answer in zip(checks, answers, strict=True):
-        if isinstance(answer, Exception):
-            check.findings.error(answer)
+    _all(each, _Check.inspect, checks, CONSUMING_SECONDS if consume else SECONDS)
+    _all(ThreadedEach(), _Check.finish, [one for one in checks if one.afterwards], SECONDS)
+    for check in checks:
         inputs.inspect(check.settings, check.findings)
     compare([each for each in rotations if each.case.rotation.enabled])
     return [_examined(each) for each in rotations]
+
+
+def _all(
+    each: Each, call: Callable[[_Check], None], checks: Sequence[_Check], seconds: float
+) -> None:
+    for check, answer in zip(checks, each(call, checks, seconds), strict=True):
+        if isinstance(answer, Exception):
+            check.findings.error(answer)
 
 
 def _active(rotation: RotationChecks) -> Iterator[_Check]:

@@ -1,7 +1,8 @@
 """Writes what cycles did into the log: changes, failures, notes, how they ended.
 
 A daemon tries again every few seconds, and each try would be a line among which nobody found the
-others. So a failure is logged when it begins, when it changes, once an hour, and when it ends.
+others. So a failure is logged when it begins, when another kind comes, each kind once an hour, and
+when it ends.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from rotator.core.failure import Failure
 from rotator.core.report import GOOD_CREDENTIAL, iso
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
     from structlog.typing import FilteringBoundLogger
@@ -46,11 +47,10 @@ class News(StrEnum):
 
 
 class Logged(Struct, frozen=True):
-    """A failure that lasts: what it is, since when, when it was logged last, how often it came."""
+    """A failure that lasts: since when, how many tries failed, when each kind was logged last."""
 
-    what: str
     since: datetime
-    at: datetime
+    at: Mapping[str, datetime]
     count: int = 1
 
 
@@ -190,14 +190,15 @@ def news(last: Logged | None, what: str | None, now: datetime) -> tuple[News | N
         return (None if last is None else News.ENDED), None
     what = without_numbers(what)
     if last is None:
-        return News.BEGAN, Logged(what, now, now)
+        return News.BEGAN, Logged(now, {what: now})
     again = replace(last, count=last.count + 1)
-    if what != last.what:
-        return News.CHANGED, replace(again, what=what, at=now)
     # A clock that was set back must not silence it for longer.
-    if not timedelta(0) <= now - last.at < HOUR:
-        return News.LASTS, replace(again, at=now)
-    return None, again
+    lately = {each: at for each, at in last.at.items() if timedelta(0) <= now - at < HOUR}
+    # Two kinds may alternate from try to try, so each counts by itself.
+    if what in lately:
+        return None, again
+    because = News.LASTS if what in last.at else News.CHANGED
+    return because, replace(again, at={**lately, what: now})
 
 
 def without_numbers(text: str) -> str:

@@ -108,7 +108,7 @@ def fitting(console: Console) -> Iterator[None]:
 def _wide(entries: list[_Entry]) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     for one in entries:
-        table.add_row(*one)
+        table.add_row(one.sign, Text(one.name), one.life, one.text)
     return table
 
 
@@ -118,7 +118,7 @@ def _narrow(entries: list[_Entry]) -> Table:
     table.add_column(overflow="fold")
     for one in entries:
         if one.name:
-            table.add_row(one.sign, one.name)
+            table.add_row(one.sign, Text(one.name))
         table.add_row("", Text.assemble(one.life, "  " if one.life else "", one.text))
     return table
 

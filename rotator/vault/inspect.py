@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 from rotator.config.vault_auth import AgentAuthSettings, ApproleAuthSettings, TokenAuthSettings
 from rotator.core.errors import DriverError
-from rotator.inspection import TIMEOUTS, Case, Finding, Found, Level, failure, ok, warning
+from rotator.inspection import (
+    TIMEOUTS,
+    Afterwards,
+    Case,
+    Finding,
+    Found,
+    Level,
+    failure,
+    ok,
+    warning,
+)
 from rotator.observe.times import duration_text, relative
 from rotator.vault.connection import Connection
 from rotator.vault.engines import Engine, find_engine
@@ -16,7 +26,7 @@ from rotator.vault.login import Token, is_wrapping_token, secret_input, unwrap_h
 from rotator.vault.patience import Patience
 from rotator.vault.server import Server, VaultSettings
 from rotator.vault.session import VaultSession
-from rotator.vault.shared_login import SharedLogin
+from rotator.vault.shared_login import shared_login
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,20 +55,12 @@ def logged_in(
         yield why_not
         return
     session = CheckSession(settings, case.clock)
-    try:
-        session.open()
-        if mine := session.login.token:
-            yield token(session, mine, settings, case)
-            if case.consume or not (mine.uses and session.login.is_given):
-                yield from then(session, find_engine(session, settings.path, settings.engine))
-    finally:
-        try:
-            session.end()
-        except DriverError as error:
-            yield warning(
-                f"the check's own login could not be ended: {error.detail}",
-                "nothing to do: it ends by itself",
-            )
+    session.open()
+    yield Afterwards(session.end)
+    if mine := session.login.token:
+        yield token(session, mine, settings, case)
+        if case.consume or not (mine.uses and session.login.is_given):
+            yield from then(session, find_engine(session, settings.path, settings.engine))
 
 
 def refused(session: CheckSession, *wanted: tuple[str, str]) -> list[Finding]:
@@ -93,21 +95,31 @@ def _allowed(session: CheckSession, method: str, path: str) -> bool:
 
 
 class CheckSession(VaultSession):
-    """A login for the length of one check: it logs in once, renews nothing, and ends its token."""
+    """A login for the length of the checks that share it: it renews nothing, and its token ends."""
 
     def __init__(self, settings: VaultSettings, clock: Clock) -> None:
-        login = SharedLogin(Server.of(settings), clock, TIMEOUTS)
-        super().__init__(settings, login, Patience(0))
+        super().__init__(settings, shared_login(settings, clock, TIMEOUTS), Patience(0))
 
     def open(self) -> None:
         """Log in, the first time."""
         if not self.number:
             super().open()
 
-    def end(self) -> None:
-        """End the token that the login made, and with it all that was leased."""
-        if self.number and not self.login.is_given:
+    def end(self) -> Finding | None:
+        """End the token that the login made, and with it all that was leased.
+
+        Whoever comes second is refused, as the token has ended.
+        """
+        if self.login.is_given:
+            return None
+        try:
             self.ask(lambda vault: vault.auth.token.revoke_self(), (400, 403))
+        except DriverError as error:
+            return warning(
+                f"the check's own login could not be ended: {error.detail}",
+                "nothing to do: it ends by itself",
+            )
+        return None
 
 
 def readiness(settings: VaultSettings) -> Finding:

@@ -57,15 +57,40 @@ def test_what_is_remembered() -> None:
     """Since when, and how often, over a change too."""
     _, first = news(None, "one", NOW)
     _, second = news(first, "two", NOW + SECOND)
-    assert second == Logged("two", since=NOW, at=NOW + SECOND, count=2)
+    assert second == Logged(NOW, {"one": NOW, "two": NOW + SECOND}, count=2)
 
 
-@given(st.lists(st.sampled_from(["one", "two", None]), max_size=50))
+def test_two_that_alternate() -> None:
+    """Each of them is logged once an hour, and a third one at once."""
+    tries = [(HOUR / 60 * n, ("sealed", "refused")[n % 2]) for n in range(120)]
+    assert [(n, one) for n, one in enumerate(logged(*tries)) if one is not None] == [
+        *((0, News.BEGAN), (1, News.CHANGED)),
+        *((60, News.LASTS), (61, News.LASTS)),
+    ]
+    third, end = (HOUR / 30, "throttled"), (HOUR / 20, None)
+    assert logged(*tries[:2], third, end)[2:] == [News.CHANGED, News.ENDED]
+
+
+def test_what_is_long_past_is_forgotten() -> None:
+    """Texts that differ each time do not fill the memory."""
+    last = None
+    for number in range(500):
+        _, last = news(last, "a" * number, NOW + HOUR / 5 * number)
+    assert last is not None
+    assert len(last.at) <= 5
+
+
+@given(st.lists(st.sampled_from(["one", "two", "three", None]), max_size=50))
 def test_any_history(failures: list[str | None]) -> None:
-    """From what is logged alone, a reader knows at any time whether it fails, and how."""
-    last, known = None, None
+    """From the log of the last hour, a reader knows at any time whether it fails, and how."""
+    last, known = None, dict[str, timedelta]()
     for number, what in enumerate(failures):
-        because, last = news(last, what, NOW + SECOND * number)
-        if because is not None:
-            known = what
-        assert known == what
+        at = HOUR / 10 * number
+        because, last = news(last, what, NOW + at)
+        if what is None:
+            assert (because is News.ENDED) == bool(known)
+            known = {}
+        elif because is not None:
+            assert at - known.get(what, -HOUR) >= HOUR
+            known[what] = at
+        assert what is None or at - known[what] < HOUR

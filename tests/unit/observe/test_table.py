@@ -69,6 +69,16 @@ def test_fits(width: int) -> None:
     assert max(map(len, printed(with_found(), width).splitlines())) <= width
 
 
+@pytest.mark.parametrize("width", [60, 200])
+def test_a_name_is_no_markup(width: int) -> None:
+    """What rich would take for a style, an emoji or a mistake is a name as any other."""
+    name = "file:/a/[red]/:tv:/[/x]"
+    rotation = VIEW.rotations[0]
+    target = replace(rotation.targets[0], name=name)
+    status = replace(VIEW, rotations=(replace(rotation, targets=(target,)),))
+    assert name in printed(status, width)
+
+
 def test_no_colour_in_a_pipe() -> None:
     """Escape sequences are for terminals alone."""
     assert "\x1b" not in printed(VIEW, 120)

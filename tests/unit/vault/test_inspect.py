@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import count
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +17,7 @@ from rotator.vault.inspect import CheckSession, token
 from rotator.vault.login import Token
 from tests.fakes.rabbitmq import RabbitMq
 from tests.fakes.registry import BasicRegistry
-from tests.fakes.vault_door import Answer, VaultDoor
+from tests.fakes.vault_door import Answer, Request, VaultDoor
 from tests.servers.openbao import ROBOT_PASSWORD, OpenBao, sealed
 from tests.support import NOW, free_port, made, until
 from tests.unit.checks.described import (
@@ -277,6 +279,32 @@ def test_secret_id_is_not_used(rig: Rig, kv_policy: str) -> None:
     the(found, "ok", "can be read")
     assert rig.tokens() == before, "the check's own login is still there"
     the(rig.look(consume=True), "failure", "cannot log in")
+
+
+def test_sources_share_the_login(rig: Rig, kv_policy: str) -> None:
+    """Two sources with one secret id, good for one login: both are checked, and it ends last."""
+    approle(rig, kv_policy, secret_id_num_uses=1)
+    before = rig.tokens()
+    with VaultDoor(rig.server.url) as door:
+        rig.settings["address"] = door.url
+        other = {**rig.settings, "name": "other", "registry": "other.example.com"}
+        reads, ended = count(), Event()
+        early: list[bool] = []
+
+        def read(_: Request) -> None:
+            if next(reads):  # the first check has time to end the login of the second one
+                early.append(ended.wait(1))
+
+        door.rude |= {"secret/data": read, "revoke-self": lambda _: ended.set()}
+        one = rotation([rig.settings, other], [file_target(rig.place)])
+        found = look(rig.place, one, consume=True)
+        assert door.asked(part="/login") == 1
+        assert early == [False], "the first check ended the login"
+    for source in ("vault", "other"):
+        mine = [finding for finding in found if finding.about == source]
+        the(mine, "ok", "the login with approle works")
+        the(mine, "ok", "can be read")
+    assert rig.tokens() == before, "the checks' login is still there"
 
 
 @contextmanager
