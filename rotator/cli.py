@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -166,22 +165,25 @@ def status(common: Common, /, **options: Any) -> None:
 )
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=click.Path(),
     metavar="FILE",
     help="Default: as --config. -: print.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 @common_options
 @click.pass_obj
-def init(common: Common, /, output: Path | None, **options: Any) -> None:
+def init(common: Common, /, output: str | None, **options: Any) -> None:
     """Write a first configuration: from these options, or by questions on a terminal.
 
     The result is right by `check --offline`. The next commands are printed.
     """
+    from pathlib import Path
+
     from rotator.commands import init as command
 
     asks = sys.stdin.isatty() and sys.stdout.isatty()
-    sys.exit(command.execute(command.Choices(output or common.file(), **options), asks=asks))
+    file = common.file() if output is None else Path(output)
+    sys.exit(command.execute(command.Choices(file, **options), asks=asks))
 
 
 @cli.command(short_help="The JSON Schema of the configuration.")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from pathlib import Path
 
     from rotator.config.schema import Configuration, RotationSettings
 
@@ -22,7 +22,7 @@ class Common:
     """What every command takes, before its name and after it."""
 
     def __init__(self) -> None:
-        self.config: Path | None = None
+        self.config: str | None = None
         self.verbosity = 0
 
     @property
@@ -61,7 +61,7 @@ class Common:
             sys.exit(code)
 
 
-def _config(context: click.Context, _: click.Parameter, value: Path | None) -> None:
+def _config(context: click.Context, _: click.Parameter, value: str | None) -> None:
     if value is not None:
         context.ensure_object(Common).config = value
 
@@ -92,7 +92,7 @@ def common_options(command: Any) -> Any:
         ),
         click.option(
             "--config",
-            type=click.Path(path_type=Path),
+            type=click.Path(),
             metavar="FILE",
             expose_value=False,
             callback=_config,

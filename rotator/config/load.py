@@ -23,9 +23,11 @@ DEFAULT_FILE = Path("/etc/rotator/rotator.yaml")
 SYSTEM_STATE = Path("/var/lib/rotator")
 
 
-def configuration_file(option: Path | None, environ: Mapping[str, str]) -> Path:
+def configuration_file(option: str | None, environ: Mapping[str, str]) -> Path:
     """Return the file to load: the option, else `$ROTATOR_CONFIG`, else the one in /etc."""
-    return option or Path(environ.get("ROTATOR_CONFIG") or DEFAULT_FILE)
+    if option is not None:
+        return Path(option)
+    return Path(environ.get("ROTATOR_CONFIG") or DEFAULT_FILE)
 
 
 def default_state_dir(environ: Mapping[str, str], uid: int) -> Path:

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 SLOW = frozenset(
     {
         "apscheduler", "boto3", "botocore", "charset_normalizer", "click", "gitlab",
-        "hvac", "msgspec", "prometheus_client", "pydantic", "requests", "rich", "structlog",
-        "urllib3", "yaml",
+        "hvac", "msgspec", "pathlib", "prometheus_client", "pydantic", "requests", "rich",
+        "structlog", "urllib3", "yaml",
     }
 )  # fmt: skip
-CONFIGURATION = {"click", "msgspec", "yaml"}
+CONFIGURATION = {"click", "msgspec", "pathlib", "yaml"}
 CYCLE = CONFIGURATION | {"structlog"}
 OVER_REQUESTS = {"charset_normalizer", "requests", "urllib3"}
 AWS = {"botocore", "urllib3"}
@@ -94,7 +94,7 @@ def loaded(place: Path, *words: str, **rotation: Any) -> set[str]:
         (["--version"], {"click"}),
         (["--help"], {"click"}),
         (["run-once", "--help"], {"click"}),
-        (["schema"], {"click", "msgspec"}),
+        (["schema"], {"click", "msgspec", "pathlib"}),
         (["check", "--offline"], CONFIGURATION),
         (["status", "--json"], CONFIGURATION),
         (["status"], CONFIGURATION | {"rich"}),

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("option", "environ", "expected"),
     [
-        (Path("a.yaml"), {"ROTATOR_CONFIG": "/b.yaml"}, "a.yaml"),
+        ("a.yaml", {"ROTATOR_CONFIG": "/b.yaml"}, "a.yaml"),
+        ("", {"ROTATOR_CONFIG": "/b.yaml"}, "."),
         (None, {"ROTATOR_CONFIG": "/b.yaml"}, "/b.yaml"),
         (None, {"ROTATOR_CONFIG": ""}, "/etc/rotator/rotator.yaml"),
         (None, {}, "/etc/rotator/rotator.yaml"),
     ],
 )
-def test_which_file(option: Path | None, environ: dict[str, str], expected: str) -> None:
+def test_which_file(option: str | None, environ: dict[str, str], expected: str) -> None:
     """The option goes before the variable, the variable before /etc."""
     assert configuration_file(option, environ) == Path(expected)
 
