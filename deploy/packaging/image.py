@@ -180,6 +180,8 @@ def image(source: Source, architecture: str, root: Path, libraries: Path, compil
             "LANG=C.UTF-8",
             # The root file system is read-only, so Python has nowhere to keep what it compiles.
             "PYTHONDONTWRITEBYTECODE=1",
+            # One pool of memory for all threads: those that glibc gives to each go on growing.
+            "MALLOC_ARENA_MAX=1",
         ],
         "Entrypoint": ["/usr/bin/rotator"],
         "Cmd": ["run"],

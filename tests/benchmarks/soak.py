@@ -3,7 +3,7 @@
 One daemon has 50 rotations, each with a login that lives a minute: half an hour has as many
 renewals as 15 days of ECR. Meanwhile the servers fail, hang and throttle, files are edited, torn
 and removed, and the configuration is read again. What it holds (memory, files, threads) must stay
-the same, and no entry may end before it is renewed.
+the same, and no entry may end before it is renewed. The daemon has the environment of its unit.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import base64
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -58,10 +59,9 @@ def main() -> int:
             registry = stack.enter_context(BasicRegistry({}))
             world = World(place, registry, stack.enter_context(VaultDoor(_NOWHERE)))
             command = [str(installed.rotator() / "rotator"), "--config", str(world.config), "run"]
+            environment = {"PATH": os.environ["PATH"], "VAULT": "s3cr3t-soak", **units_own()}
             log = place / "daemon.log"
-            world.pid = stack.enter_context(
-                running(command, {"PATH": os.environ["PATH"], "VAULT": "s3cr3t-soak"}, place, log)
-            )
+            world.pid = stack.enter_context(running(command, environment, place, log))
             until(world.complete, 120, "every rotation to publish")
             chance = Random(wanted.seed)  # noqa: S311  a run is to be repeated
             good = Soak(world, chance, wanted.minutes * 60).run()
@@ -72,6 +72,12 @@ def main() -> int:
         return 0 if good else 1
     finally:
         shutil.rmtree(place)
+
+
+def units_own() -> dict[str, str]:
+    """Return the environment that the daemon has in its unit."""
+    unit = (installed.ROOT / "systemd" / "rotator.service").read_text()
+    return dict(re.findall(r"^Environment=(\w+)=(.*)$", unit, re.MULTILINE))
 
 
 class World:

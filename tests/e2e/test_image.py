@@ -73,6 +73,7 @@ def test_settings(image: Containers) -> None:
     assert settings["User"] == f"{USER}:{USER}"
     assert settings["Entrypoint"] == ["/opt/rotator/bin/rotator"]
     assert settings["Cmd"] == ["run"]
+    assert "MALLOC_ARENA_MAX=1" in settings["Env"]
     assert image.inspect()["Healthcheck"]["Test"] == ["CMD", *HEALTHCHECK]
     assert settings["Labels"]["org.opencontainers.image.version"] == "1.2.3"
 
