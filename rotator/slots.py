@@ -141,8 +141,10 @@ class Slots:
         now, steady = self._clock(), self._runtime.steady()
         for slot in self.current:
             slot.runner.release()
-            if slot.armed is not None and not slot.running:
-                self._wake(slot, slot.armed, now, steady)
+            # Read once: a cycle that begins meanwhile sets it to None, in a thread of its own.
+            armed = slot.armed
+            if armed is not None and not slot.running:
+                self._wake(slot, armed, now, steady)
         self._leaving = [s for s in self._leaving if s.running or not s.runner.release()]
 
     def close(self) -> None:
