@@ -79,7 +79,7 @@ def retire(
     }
     held = {*current, *held_until_now}
     retired = [
-        replace(one, revoke_at=_revoke_at(one, after.get(one.source, default), held, rotation, at))
+        _waiting(one, after.get(one.source, default), held, rotation, at)
         for one in record.retired
         if one.lease.expires_at > at.now
     ]
@@ -100,21 +100,24 @@ def retire(
     retired = [one for one in retired if one.lease.id not in ended]
     for source, lease in (ended[name] for name in ended.keys() - needed):
         end_at = at.now + after.get(source, default)
-        retired.append(RetiredLease(source, lease, end_at, tuple(names[lease.id])))
+        retired.append(RetiredLease(source, lease, end_at, tuple(names[lease.id]), at.now))
     return replace(record, credentials=credentials, retired=tuple(retired))
 
 
-def _revoke_at(
+def _waiting(
     one: RetiredLease, wait: timedelta, held: Collection[str], rotation: Rotation, at: At
-) -> datetime:
-    """Return when a retired lease is revoked.
+) -> RetiredLease:
+    """Return a retired lease with the time when it is revoked.
 
     The wait begins again where its credential is used again: its registry had rejected it for a
-    while, or somebody put it back. A clock that went back does not make a wait longer.
+    while, or somebody put it back. A reload that makes the wait longer does so for those that wait
+    already: the jobs that take longer run already. A clock that went back makes no wait longer.
     """
     if any(name in held for name in one.fingerprints):
-        return at.now + wait
-    return min(one.revoke_at, at.now + max(wait, rotation.settle))
+        return replace(one, revoke_at=at.now + wait, since=at.now)
+    since = None if one.since is None else min(one.since, at.now)
+    planned = one.revoke_at if since is None else max(one.revoke_at, since + wait)
+    return replace(one, revoke_at=min(planned, at.now + max(wait, rotation.settle)), since=since)
 
 
 def retire_pending(

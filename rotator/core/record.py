@@ -117,13 +117,15 @@ _NEW_SOURCE, _NEW_TARGET = SourceRecord(), TargetRecord()
 class RetiredLease(Struct, frozen=True):
     """A lease whose credential was replaced everywhere, and when it may be revoked.
 
-    `fingerprints` name its credentials, which may be published again before that.
+    `fingerprints` name its credentials, which may be published again before that. `since`: when the
+    wait for running jobs began; None where no job can use it.
     """
 
     source: str
     lease: Lease
     revoke_at: Time
     fingerprints: tuple[str, ...] = ()
+    since: Time | None = None
 
 
 class Record(Struct, frozen=True):

@@ -78,10 +78,11 @@ def wrong_clock(failure: Failure) -> bool:
 def misdated(failure: Failure) -> bool:
     """A person put it under another rotator's mark, which claims the end of what was there.
 
-    Whoever never read what the mark was written for can't tell. Not where it has ended since.
+    Whoever never read what the mark was written for can't tell, nor can who lost the journal since.
+    Not where it has ended since.
     """
     token = failure.token
-    if token is None or not token.misdated or failure.host.alone:
+    if token is None or not token.misdated or failure.host.knows_every_mark:
         return False
     return token.dies > failure.promise.began
 

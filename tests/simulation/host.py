@@ -103,6 +103,11 @@ class Host:
         return len(self.watch.hosts) == 1
 
     @property
+    def knows_every_mark(self) -> bool:
+        """Tell whether it wrote all marks, and still has the key of their fingerprints."""
+        return self.alone and self.journal.keys == 0
+
+    @property
     def backends(self) -> list[Backend]:
         """The servers of its sources."""
         return backends_of(self.rotation)

@@ -63,6 +63,8 @@ SEEDS = {
     489002020: "what somebody edited within a minute of our write is taken for a late answer",
     489002242: "a repair puts back what another rotator had replaced",
     548225953: "a token's own end is not believed after its clock was ahead",
+    90254557: "a lease that waits is ended before a job that takes longer since a reload",
+    367993099: "a lease that waits is ended before a job that takes longer since a reload",
     487000602: "an entry that is back is read again a poll later",
 }
 """Seed by seed: what it showed."""

@@ -110,7 +110,7 @@ def _check_published(watch: Watch, host: Host, registry: str, after: Token, plac
         watch.broken("proven", f"{host.name} publishes {after.name}, which is rejected")
     if host.in_use.proof is ProofMode.STRICT and after.password not in host.ever_accepted:
         watch.broken("proven", f"{host.name} publishes {after.name}, which was not accepted")
-    if host.in_use.proof is ProofMode.OFF and after.misdated and not host.alone:
+    if host.in_use.proof is ProofMode.OFF and after.misdated and not host.knows_every_mark:
         return  # it is under another rotator's mark, and nobody asks its registry
     if after.end < host.cycle_began and after.ahead - host.ahead <= CLOCK:
         watch.broken("proven", f"{host.name} publishes {after.name}, which has ended", place)

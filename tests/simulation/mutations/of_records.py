@@ -216,8 +216,18 @@ MUTATIONS = (
         ),
         (
             "leases: a replaced one lives on",
-            "retired.append(RetiredLease(source, lease, end_at, tuple(names[lease.id])))",
+            "retired.append(RetiredLease(source, lease, end_at, tuple(names[lease.id]), at.now))",
             "pass",
+        ),
+        (
+            "leases: one that waits does not wait for jobs that take longer since a reload",
+            "max(one.revoke_at, since + wait)",
+            "one.revoke_at",
+        ),
+        (
+            "leases: a wait that began on a clock ahead has no end",
+            "since = None if one.since is None else min(one.since, at.now)",
+            "since = one.since",
         ),
         (
             "leases: what some target still holds is ended",
@@ -233,7 +243,7 @@ MUTATIONS = (
             "leases: the wait goes on though its credential is used again",
             (
                 "    if any(name in held for name in one.fingerprints):\n"
-                "        return at.now + wait\n"
+                "        return replace(one, revoke_at=at.now + wait, since=at.now)\n"
             ),
             "",
         ),
@@ -249,8 +259,8 @@ MUTATIONS = (
         ),
         (
             "leases: a clock that went back makes a wait longer",
-            "return min(one.revoke_at, at.now + max(wait, rotation.settle))",
-            "return one.revoke_at",
+            "revoke_at=min(planned, at.now + max(wait, rotation.settle))",
+            "revoke_at=planned",
         ),
         (
             "leases: one is ended while a target can't be read",

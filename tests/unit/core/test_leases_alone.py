@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+from msgspec import structs
+
 from rotator.core.leases import retire
 from rotator.core.model import Lease
 from rotator.core.record import KnownCredential, Record, RetiredLease
@@ -40,3 +43,15 @@ def test_the_wait_begins_when_nothing_holds_the_credential_any_more() -> None:
     for held, wait in [("old", HOUR), ("another", timedelta(seconds=1))]:
         after = retire(Record(retired=(retired,)), ROTATION, (), (), (held,), AT)
         assert [one.revoke_at - NOW for one in after.retired] == [wait]
+
+
+@pytest.mark.parametrize(("longest_job", "wait"), [(3 * HOUR, 3 * HOUR), (HOUR / 2, HOUR * 3 / 4)])
+def test_the_wait_follows_longer_jobs(longest_job: timedelta, wait: timedelta) -> None:
+    """Those that a reload makes longer run already. None takes longer than a reload says."""
+    record = Record(credentials={HOST: (known("new"), known("old", LEASE))})
+    record = retire(record, ROTATION, {HOST}, {"new"}, (), AT)
+    schedule = structs.replace(ROTATION.schedule, longest_job=longest_job)
+    reloaded = structs.replace(ROTATION, schedule=schedule)
+    later = At(NOW + HOUR / 4, lambda: 0.5)
+    after = retire(record, reloaded, {HOST}, {"new"}, (), later)
+    assert [one.revoke_at - NOW for one in after.retired] == [wait]
