@@ -111,12 +111,18 @@ def _with_end(
     The journal knows it, or the token holds it, or the target's mark gives it (`ends`). A mark's
     end is a claim of another rotator, whose clock may be wrong. It is believed up to the longest
     life that a credential of this source had here. That life is counted from the last cycle that
-    read all targets, as the credential was in none of them then.
+    read all targets, as the credential was in none of them then. What was noted of another
+    rotator's on a clock that was ahead is noted again: two rotators would replace each other's
+    entries for as long as one of them doubts what the other believes.
     """
     is_marked, claim = one.registry in ends, ends.get(one.registry)
     known = record.known(one.registry, one.fingerprint)
-    lengthened = known is not None and known.foreign and is_marked and claim != known.claim
-    if known is not None and not lengthened:
+    noted_again = (
+        known is not None
+        and (known.foreign and is_marked)
+        and (claim != known.claim or known.issued_at > now + CLOCK_STEP)
+    )
+    if known is not None and not noted_again:
         return _with_capped_end(with_record(one, known, record), record, now)
     end = token_end(one.credential.password)
     if end is None and not is_marked:

@@ -65,6 +65,7 @@ SEEDS = {
     548225953: "a token's own end is not believed after its clock was ahead",
     90254557: "a lease that waits is ended before a job that takes longer since a reload",
     367993099: "a lease that waits is ended before a job that takes longer since a reload",
+    343979749: "two rotators replace each other's entries after one clock was ahead",
     487000602: "an entry that is back is read again a poll later",
 }
 """Seed by seed: what it showed."""

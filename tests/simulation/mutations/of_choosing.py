@@ -148,11 +148,13 @@ MUTATIONS = (
         ),
         (
             "recall: what its owner lengthened keeps its old end",
-            (
-                "lengthened = known is not None and known.foreign and is_marked and claim != "
-                "known.claim"
-            ),
-            "lengthened = False",
+            "and (claim != known.claim or known.issued_at > now + CLOCK_STEP)",
+            "and known.issued_at > now + CLOCK_STEP",
+        ),
+        (
+            "recall: what another rotator published is doubted after our clock was ahead",
+            "and (claim != known.claim or known.issued_at > now + CLOCK_STEP)",
+            "and claim != known.claim",
         ),
         (
             "recall: an edit under another rotator's mark is believed in the second cycle",

@@ -80,6 +80,22 @@ def test_what_another_rotator_wrote_between_our_read_and_our_write_is_worth_its_
     assert seconds_until(here.after(1).next_at, here.world) > 60
 
 
+def test_what_was_noted_on_a_clock_ahead_is_noted_again() -> None:
+    """Its owner believes its end, and would replace what we fetch in doubt, and we it, in turn."""
+    here = site()
+    here.cycle()
+    here.world.now += timedelta(hours=2)
+    here.cycle()
+    password = here.world.issue(HOST, 13 * HOUR)
+    claim = here.world.now + timedelta(hours=13)
+    here.place.put(document({HOST: password}), foreign({HOST: claim}))
+    here.after(60)
+    here.world.now -= timedelta(hours=2)
+    report = here.after(60)
+    assert here.place.password() == password.reveal()
+    assert report.safe_until == here.world.now + timedelta(hours=11)
+
+
 def test_an_old_text_under_a_newer_mark_is_not_believed() -> None:
     """Somebody restored the data and left the annotations."""
     here = site()
