@@ -8,6 +8,7 @@ import socket
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,7 +17,6 @@ from rotator.config.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
@@ -84,6 +84,15 @@ def aged(path: Path, seconds: float = 3600.0) -> Path:
     then = time.time() - seconds
     os.utime(path, (then, then))
     return path
+
+
+def open_files() -> list[str]:
+    """Return what each open file descriptor of this process leads to: a path, `pipe:[1234]`."""
+    found = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # another thread has closed it, or it was the listing's own
+            found.append(str(descriptor.readlink()))
+    return found
 
 
 def until(condition: Callable[[], object], seconds: float = 30.0, what: str = "") -> None:

@@ -123,7 +123,11 @@ def _run(arguments: Sequence[str], standard_input: Any) -> int:
     running = subprocess.Popen(command, stdin=standard_input, start_new_session=True)  # noqa: S603
     while True:
         try:
-            return running.wait()
+            # Not for longer: Python notices a signal that comes just before a wait begins when that
+            # wait ends.
+            return running.wait(1)
+        except subprocess.TimeoutExpired:
+            pass
         except KeyboardInterrupt:
             # Not to its helpers: one that ends first is a failed fetch. --kill-who is what systemd
             # before 252 calls --kill-whom, and later ones take both.

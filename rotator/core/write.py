@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 # Seconds after which a call that hangs is given up. Drivers have shorter timeouts of their own.
 WRITE = 60.0
-_TRIES = 3
+
+# As often as client-go's `retry.DefaultRetry` does.
+_TRIES = 5
 
 # Reading again costs as long as the gap that it closes, where the first read is as young as this.
 _RECENT = timedelta(seconds=1)

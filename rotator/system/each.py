@@ -28,6 +28,10 @@ AT_ONCE = 16  # calls at the same time on the items of one server
 # In shares of a call's time: what is a quick answer, and how long a server may give none.
 _QUICK, _PATIENCE = 0.25, 1.5
 
+# Python runs no handler of a signal that comes just before a wait begins, until that wait ends.
+# Ctrl-C is then noticed after so many seconds, and not after the whole wait.
+_WAIT_SECONDS = 1.0
+
 _HINT = "look at what it waits for: a mount, a name server, a proxy; nothing else waits for it"
 
 
@@ -127,7 +131,7 @@ class _Queue:
 
     def answer(self, one: _Call[Any, Any]) -> Any:
         """Return a call's answer, or an error when its time ends; ask in the calls' order."""
-        while not one.done.wait(max(0.0, self.seconds - one.age(self.clock()))):
+        while not one.done.wait(min(_WAIT_SECONDS, max(0.0, self.seconds - one.age(self.clock())))):
             if (age := one.age(self.clock())) >= self.seconds:
                 one.given_up = True
                 if self.waiting:

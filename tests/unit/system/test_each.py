@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
+import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -239,3 +242,27 @@ def test_late_answers_are_dropped(gate: threading.Event) -> None:
     gate.set()
     until(lambda: not each.running())
     assert timed_out(answers[0])
+
+
+def test_a_signal_that_another_thread_got_is_noticed_before_the_call_ends() -> None:
+    """It interrupts no wait of the main thread, as one that comes just before the wait does not."""
+    gate, ended = threading.Event(), threading.Event()
+
+    def main_waits() -> bool:
+        about = Path(f"/proc/self/task/{os.getpid()}/stat").read_text()
+        return about.rpartition(")")[2].split()[0] == "S"
+
+    def call(_: str) -> None:
+        until(lambda: all(main_waits() for _ in range(20)), what="the main thread to wait")
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        if not gate.wait(20):
+            ended.set()
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ThreadedEach()(call, ["a"], 60.0)
+    finally:
+        signal.signal(signal.SIGINT, before)
+        gate.set()
+    assert not ended.is_set()
