@@ -19,7 +19,7 @@ from rotator.core.report import (
     all_notes,
     outcome_of,
 )
-from rotator.core.schedule import CLOCK_STEP
+from rotator.core.schedule import is_ahead
 from rotator.core.situation import Keep, Write
 from rotator.core.worth import entries_now, is_back, safe_until
 
@@ -77,7 +77,7 @@ def conclude(
     """Return the record of the whole cycle, and its report; `whole`: it left no target out."""
     outcome = outcome_of(credentials, targets)
     end = safe_until(rotation, record, ends)
-    if at.now < started - CLOCK_STEP:
+    if is_ahead(started, at.now):
         end = DEAD
         notes = (*notes, "the clock went back during the cycle: no end is known until the next one")
     record = replace(

@@ -11,7 +11,7 @@ from msgspec import Struct
 from rotator.core import schedule
 from rotator.core.candidate import FOREVER, Candidate
 from rotator.core.choose import standby_of
-from rotator.core.schedule import CLOCK_STEP
+from rotator.core.schedule import CLOCK_STEP, is_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -108,10 +108,14 @@ def _is_needed(
         return True
     if past.poll_at is not None and past.poll_at <= now:
         return True
-    # The clock went back: every end looks later than it is.
-    if record.ended_at is not None and record.ended_at > now + CLOCK_STEP:
+    if _is_clock_back(record, now):
         return True
     return any(_is_over(newest[r], record, now) for r in registries if r not in new)
+
+
+def _is_clock_back(record: Record, now: datetime) -> bool:
+    """Tell whether the clock went back since the last cycle: every end looks later than it is."""
+    return record.ended_at is not None and is_ahead(record.ended_at, now)
 
 
 def _is_over(one: Candidate, record: Record, now: datetime) -> bool:
@@ -168,9 +172,7 @@ def wake_reason(
     """Return why a cycle has to run now; None: nothing to do until `armed.next_at`."""
     passed = timedelta(seconds=boot - armed.boot)
     step = now - armed.now - passed
-    # A record from the future: the clock was ahead only while its cycle ran.
-    future = record.ended_at is not None and record.ended_at > now + CLOCK_STEP
-    if step < -CLOCK_STEP or future:
+    if step < -CLOCK_STEP or _is_clock_back(record, now):
         return Wake.CLOCK_BACK
     if step > CLOCK_STEP:
         return Wake.CLOCK_FORWARD

@@ -15,7 +15,7 @@ from rotator.core.model import Credential, Verdict
 from rotator.core.prove import prove
 from rotator.core.recall import with_record
 from rotator.core.report import iso
-from rotator.core.schedule import CLOCK_STEP, pending_wait
+from rotator.core.schedule import is_ahead, pending_wait
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -133,7 +133,7 @@ def fetched_candidates(
                 continue
             if past is not None:
                 one = replace(one, verdict=past.verdict)
-                ahead = past.issued_at > login.issued_at + CLOCK_STEP
+                ahead = is_ahead(past.issued_at, login.issued_at)
                 if past.expires_at == login.expires_at and not ahead:
                     one = with_record(one, past, record)
             if key in known:

@@ -16,7 +16,7 @@ from rotator.core import docker_entry
 from rotator.core.candidate import Candidate
 from rotator.core.docker_config import DockerConfig  # noqa: TC001  a Struct's field
 from rotator.core.model import Credential, Verdict
-from rotator.core.schedule import CLOCK_STEP
+from rotator.core.schedule import is_ahead
 from rotator.core.token_end import token_end
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _with_end(
     noted_again = (
         known is not None
         and (known.foreign and is_marked)
-        and (claim != known.claim or known.issued_at > now + CLOCK_STEP)
+        and (claim != known.claim or is_ahead(known.issued_at, now))
     )
     if known is not None and not noted_again:
         return _with_capped_end(with_record(one, known, record), record, now)
@@ -160,7 +160,7 @@ def _with_doubt(one: Candidate, now: datetime) -> Candidate:
     The clock was ahead when it was fetched, and so is its end. Or a foreign one has ended by the
     end that we believe and not by its claim: then it stays as long as its registry accepts it.
     """
-    ahead = one.credential.issued_at > now + CLOCK_STEP
+    ahead = is_ahead(one.credential.issued_at, now)
     claim_lasts = one.claim is None or one.claim > now
     if not (ahead or (one.foreign and one.has_ended(now) and claim_lasts)):
         return one

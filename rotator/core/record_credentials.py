@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from rotator.core import schedule
 from rotator.core.record import KnownCredential, PendingCredential, Record
-from rotator.core.schedule import CLOCK_STEP
+from rotator.core.schedule import is_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -85,7 +85,7 @@ def _with_newest(
     """Return what is known of a registry's credentials, with this one as the newest."""
     login = one.credential
     known = record.known(one.registry, one.fingerprint)
-    ahead = known is not None and known.issued_at > login.issued_at + CLOCK_STEP
+    ahead = known is not None and is_ahead(known.issued_at, login.issued_at)
     if known is None or ahead or known.expires_at != login.expires_at:
         known = _known(record, rotation, one, at)
     elif renewed and known.renew_at is not None and known.renew_at <= at.now:

@@ -21,6 +21,7 @@ NOTHING = timedelta(0)
 # A clock that is corrected by slewing moves less than this between two cycles.
 CLOCK_STEP = timedelta(seconds=5)
 
+
 # Five wrong AppRole secret ids lock the role for 15 minutes, the right one included.
 # https://developer.hashicorp.com/vault/docs/concepts/user-lockout
 LOGIN_REJECTED_WAIT = timedelta(minutes=20)
@@ -45,6 +46,14 @@ class Life(Struct, frozen=True):
 
 ENDLESS = Life(timedelta(days=365), timedelta(days=365))
 """The life of what has no end: as if it lasted this long, where a wait is a fraction of it."""
+
+
+def is_ahead(noted: datetime, now: datetime) -> bool:
+    """Tell whether a time that was noted earlier is later than now.
+
+    The clock was ahead when it was noted, or it went back since.
+    """
+    return noted > now + CLOCK_STEP
 
 
 def renew_at(

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from rotator.core.candidate import DEAD, FOREVER, Candidates
 from rotator.core.docker_entry import registry_key
 from rotator.core.model import Verdict
-from rotator.core.schedule import CLOCK_STEP
+from rotator.core.schedule import is_ahead
 from rotator.core.situation import Keep, Situation, Write
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def _is_doubtful(known: KnownCredential, now: datetime) -> bool:
 
     Its registry rejected it, or it was issued in the future: the clock was ahead, as is its end.
     """
-    return known.verdict == Verdict.REJECTED or known.issued_at > now + CLOCK_STEP
+    return known.verdict == Verdict.REJECTED or is_ahead(known.issued_at, now)
 
 
 def _entries_of_value(s: Situation) -> Mapping[str, str]:

@@ -110,7 +110,7 @@ MUTATIONS = (
         ),
         (
             "recall: an end by a clock that was ahead is believed",
-            "ahead = one.credential.issued_at > now + CLOCK_STEP",
+            "ahead = is_ahead(one.credential.issued_at, now)",
             "ahead = False",
         ),
         (
@@ -148,12 +148,12 @@ MUTATIONS = (
         ),
         (
             "recall: what its owner lengthened keeps its old end",
-            "and (claim != known.claim or known.issued_at > now + CLOCK_STEP)",
-            "and known.issued_at > now + CLOCK_STEP",
+            "and (claim != known.claim or is_ahead(known.issued_at, now))",
+            "and is_ahead(known.issued_at, now)",
         ),
         (
             "recall: what another rotator published is doubted after our clock was ahead",
-            "and (claim != known.claim or known.issued_at > now + CLOCK_STEP)",
+            "and (claim != known.claim or is_ahead(known.issued_at, now))",
             "and claim != known.claim",
         ),
         (

@@ -24,7 +24,10 @@ MUTATIONS = (
         ),
         (
             "due: a clock that went back is not noticed",
-            ("    if step < -CLOCK_STEP or future:\n        return Wake.CLOCK_BACK\n"),
+            (
+                "    if step < -CLOCK_STEP or _is_clock_back(record, now):\n"
+                "        return Wake.CLOCK_BACK\n"
+            ),
             "",
         ),
         (
@@ -65,10 +68,7 @@ MUTATIONS = (
         ),
         (
             "due: a record from the future is believed",
-            (
-                "    if record.ended_at is not None and record.ended_at > now + CLOCK_STEP:\n"
-                "        return True\n"
-            ),
+            ("    if _is_clock_back(record, now):\n        return True\n"),
             "",
         ),
         (
