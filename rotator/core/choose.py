@@ -30,15 +30,15 @@ def choose_one(
 ) -> Candidate | None:
     """Return the best of one registry's candidates; None where none is usable.
 
-    A proven candidate is not replaced by one that could not be proven, as long as it is job-safe
-    to keep it: its end minus `longest_job` and one poll is ahead.
+    A proven candidate is not replaced by one that could not be proven, as long as the proven one
+    lasts for longer than the reserve.
     """
     usable = [one for one in candidates if is_usable(one, rotation.proof, now)]
     best = max(usable, key=lambda one: one.rank, default=None)
     if best is None or best.accepted:
         return best
-    reserve = rotation.schedule.longest_job + rotation.schedule.poll
     proven = max((one for one in usable if one.accepted), key=lambda one: one.rank, default=None)
+    reserve = rotation.schedule.reserve
     is_safe = proven is not None and proven.end_known and proven.end - now > reserve
     return proven if is_safe else best
 

@@ -89,7 +89,7 @@ def _with_newest(
     if known is None or ahead or known.expires_at != login.expires_at:
         known = _known(record, rotation, one, at)
     elif renewed and known.renew_at is not None and known.renew_at <= at.now:
-        known = replace(known, renew_at=_renew_at(login, rotation, at, first=False))
+        known = replace(known, renew_at=_renew_at(login, rotation, at, wide=False))
     known = replace(known, verdict=one.last_verdict, claim=one.claim)
     past = record.credentials.get(one.registry, ())
     others = [other for other in past if other.fingerprint != one.fingerprint]
@@ -107,8 +107,8 @@ def _known(record: Record, rotation: Rotation, one: Candidate, at: At) -> KnownC
         # This cycle's attempt is noted as a failure. More than one: it failed before that.
         failure = record.source(one.source).failure
         failing = failure is not None and failure.count > 1
-        first = failing or not record.credentials.get(one.registry)
-        renew_at = _renew_at(login, rotation, at, first=first)
+        wide = failing or not record.credentials.get(one.registry)
+        renew_at = _renew_at(login, rotation, at, wide=wide)
     return KnownCredential(
         fingerprint=one.fingerprint,
         source=one.source,
@@ -131,20 +131,20 @@ def _renew_found_at(one: Candidate, record: Record, rotation: Rotation, at: At) 
         return None
     longest = record.source(one.source).longest_life
     if longest is None:
-        renew_at = schedule.renew_at(at.now, end, plan, first=False, u=at.random())
-        return max(min(renew_at, end - plan.longest_job - plan.poll), at.now)
+        renew_at = schedule.renew_at(at.now, end, plan, wide=False, u=at.random())
+        return max(min(renew_at, end - plan.reserve), at.now)
     began = min(end - timedelta(seconds=longest), at.now)
-    return max(schedule.renew_at(began, end, plan, first=False, u=at.random()), at.now)
+    return max(schedule.renew_at(began, end, plan, wide=False, u=at.random()), at.now)
 
 
-def _renew_at(login: Credential, rotation: Rotation, at: At, *, first: bool) -> datetime | None:
+def _renew_at(login: Credential, rotation: Rotation, at: At, *, wide: bool) -> datetime | None:
     if login.expires_at is None:
         return None
     u = at.random()
     renew_at = schedule.renew_at(
-        login.issued_at, login.expires_at, rotation.schedule, first=first, u=u
+        login.issued_at, login.expires_at, rotation.schedule, wide=wide, u=u
     )
     if renew_at > at.now:
         return renew_at
     # It began long ago, or its source gives the same again: the rest of its life counts.
-    return schedule.renew_at(at.now, login.expires_at, rotation.schedule, first=first, u=u)
+    return schedule.renew_at(at.now, login.expires_at, rotation.schedule, wide=wide, u=u)

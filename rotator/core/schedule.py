@@ -21,7 +21,6 @@ NOTHING = timedelta(0)
 # A clock that is corrected by slewing moves less than this between two cycles.
 CLOCK_STEP = timedelta(seconds=5)
 
-
 # Five wrong AppRole secret ids lock the role for 15 minutes, the right one included.
 # https://developer.hashicorp.com/vault/docs/concepts/user-lockout
 LOGIN_REJECTED_WAIT = timedelta(minutes=20)
@@ -57,20 +56,20 @@ def is_ahead(noted: datetime, now: datetime) -> bool:
 
 
 def renew_at(
-    issued_at: datetime, expires_at: datetime, schedule: Schedule, *, first: bool, u: float
+    issued_at: datetime, expires_at: datetime, schedule: Schedule, *, wide: bool, u: float
 ) -> datetime:
     """Return when to fetch the successor of a credential with this life.
 
-    At `renew_after` of its life, but never so late that less than a quarter of the reserve before
-    `expires_at - longest_job` is left. The spread is wide the first time and after failures
-    (`first`): hosts that were deployed together, or failed together, then never ask together.
+    At `renew_after` of its life, and at the latest after three quarters of the time in which jobs
+    are safe with it, which ends at `expires_at - longest_job`; but never in its first tenth.
+    `wide`: spread the renewals of hosts that were deployed together, or failed together.
     """
     life = expires_at - issued_at
     offset = schedule.renew_after * life
     if life > schedule.longest_job:
         offset = min(offset, 0.75 * (life - schedule.longest_job))
     offset = max(offset, 0.1 * life)
-    spread = 0.9 * offset if first else min(schedule.jitter * life, offset / 2)
+    spread = 0.9 * offset if wide else min(schedule.jitter * life, offset / 2)
     return issued_at + offset - u * spread
 
 

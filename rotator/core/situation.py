@@ -31,9 +31,9 @@ class Situation(Struct, frozen=True):
     `past`: what the record holds of the target. `registries`: those of the rotation that belong in
     this target. `complete`: these are all, as every source has named its own. `chosen`: the
     candidate that the target should hold, by registry. `remembered`: the document as it was last
-    read. `poll`: the time between two reads. `reserve`: an entry that lasts longer than this may
-    stay. `ends_written`: by registry, when the entry ends that the target held at the last read or
-    write; even one that its registry rejects.
+    read. `poll`: the time between two reads. `reserve`: see `Schedule`. `ends_written`: when the
+    entries end that the target held at the last read or write, by registry; also of one that its
+    registry rejects.
     """
 
     observation: Observation
@@ -125,7 +125,7 @@ def situations_of(
             remove=rotation.remove,
             now=now,
             poll=rotation.schedule.poll,
-            reserve=rotation.schedule.longest_job + rotation.schedule.poll,
+            reserve=rotation.schedule.reserve,
             fingerprint=ports.journal.fingerprint,
             ends_written=_ends_written(name, record, candidates),
             complete=rotation.is_complete(record),

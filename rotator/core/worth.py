@@ -145,10 +145,10 @@ def safe_until(
     target, and while a source has yet to name its registries.
     """
     limits = [
-        end if end in {DEAD, FOREVER} else end - reserve
+        end if end in {DEAD, FOREVER} else end - job
         for target in rotation.targets
         if target.policy.enabled and target.name in ends
-        for reserve in [rotation.schedule.longest_job * (not target.policy.follows)]
+        for job in [rotation.schedule.longest_job * (not target.policy.follows)]
         for end in ends[target.name].values()
     ]
     return min(limits, default=DEAD) if rotation.is_complete(record) else DEAD

@@ -144,16 +144,16 @@ MUTATIONS = (
         ),
         (
             "record: what was found is renewed too late to be job-safe",
-            "return max(min(renew_at, end - plan.longest_job - plan.poll), at.now)",
+            "return max(min(renew_at, end - plan.reserve), at.now)",
             "return renew_at",
         ),
         (
             "record: what the source gives again is due again at once",
             (
                 "return schedule.renew_at(at.now, login.expires_at, rotation.schedule, "
-                "first=first, u=u)"
+                "wide=wide, u=u)"
             ),
-            "return drawn",
+            "return renew_at",
         ),
         (
             "record: a renewal after failures is not spread",

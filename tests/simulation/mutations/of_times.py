@@ -159,7 +159,7 @@ MUTATIONS = (
         ),
         (
             "schedule: hosts that were deployed together renew together",
-            "spread = 0.9 * offset if first else min(",
+            "spread = 0.9 * offset if wide else min(",
             "spread = min(",
         ),
         (
