@@ -20,7 +20,6 @@ from rotator.core.report import (
     outcome_of,
 )
 from rotator.core.schedule import is_ahead
-from rotator.core.situation import Keep, Write
 from rotator.core.worth import entries_now, is_back, safe_until
 
 if TYPE_CHECKING:
@@ -48,10 +47,7 @@ def remembered(
     documents = dict(memory.documents)
     last = DockerConfig()
     for name, done in written.items():
-        s, decision = done.situation, done.decision
-        config = s.observation.config
-        if isinstance(decision, Write) and done.failure is None:
-            config = decision.config
+        config = done.write.config if done.write else done.situation.observation.config
         if config is None:
             continue
         # Thousands of variables hold the same: one copy of it is enough.
@@ -91,7 +87,7 @@ def conclude(
         job_safe=end > at.now,
         notes=all_notes(notes, targets),
     )
-    again = [d.again_at for d in (w.decision for w in written.values()) if isinstance(d, Keep)]
+    again = [done.again_at for done in written.values()]
     again += [at.now for done in written.values() if _needs_another_read(done, record)]
     record = replace(record, next_at=next_at(record, rotation, again, at.now, at.random))
     return record, Report(

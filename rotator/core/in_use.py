@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rotator.core.situation import HoldBack, Keep
+from rotator.core.situation import HoldBack
 from rotator.core.worth import entries_now, entries_read
 
 if TYPE_CHECKING:
@@ -57,11 +57,7 @@ def replaced_everywhere(
             entries = record.target(name).entries if observation.left_out else {}
             others = [r for r, one in chosen.items() if entries.get(r) != one.fingerprint]
             missing.update(filter(observation.target.policy.wants, others))
-        elif (
-            done.failure is not None
-            or isinstance(done.decision, HoldBack)
-            or (isinstance(done.decision, Keep) and done.decision.stale)
-        ):
+        elif done.failure is not None or isinstance(done.decision, HoldBack) or done.stale:
             missing |= done.situation.registries
     return frozenset(chosen.keys() - missing)
 
@@ -73,8 +69,7 @@ def sure_at(
     now: datetime,
 ) -> datetime | None:
     """Return when it will be known again what each target holds; None where it is known now."""
-    decisions = [one.decision for one in written.values()]
-    times = [one.again_at for one in decisions if isinstance(one, Keep) and one.again_at]
+    times = [done.again_at for done in written.values() if done.again_at is not None]
     if any(one.failure is not None for one in observed.values()):
         times.append(now + rotation.schedule.poll)
     return max(times, default=None)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from rotator.core.candidate import DEAD
 from rotator.core.retries import next_failure, with_login
 from rotator.core.schedule import ENDLESS, Life
-from rotator.core.situation import Keep, Situation, Write
+from rotator.core.situation import Situation, Write
 from rotator.core.worth import entries_now, entries_read
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _target_record(
     at: At,
 ) -> TargetRecord:
     end = min(ends.values(), default=DEAD)
-    stale = done is not None and isinstance(done.decision, Keep) and done.decision.stale
+    stale = done is not None and done.stale
     record = replace(
         past,
         outcome="stale" if stale else report.outcome,
@@ -126,10 +126,10 @@ def _target_record(
         if observation.login_stamp is not None:
             failure = with_login(failure, observation.login_stamp, at)
         record = replace(record, failure=failure)
-    if report.outcome != "written" or done is None or not isinstance(done.decision, Write):
+    if report.outcome != "written" or done is None or done.write is None:
         return record
     # After a conflict another document was written than the one that `with_documents` noted.
-    fingerprint = done.decision.mark.fingerprint
+    fingerprint = done.write.mark.fingerprint
     record = with_document(record, fingerprint)
     return replace(record, written=fingerprint, written_at=at.now)
 
@@ -137,15 +137,15 @@ def _target_record(
 def _edited_mark(done: Written) -> str:
     """Return the fingerprint of a mark that was left on a document that somebody edited."""
     s = done.situation
-    if isinstance(done.decision, Write) and done.failure is None:
+    if done.write is not None:
         return ""
     return s.held.mark.fingerprint if s.held.mark is not None and s.is_edited else ""
 
 
 def _mark_of(done: Written) -> str:
     """Return the fingerprint in the mark that a target has now."""
-    if isinstance(done.decision, Write) and done.failure is None:
-        return done.decision.mark.fingerprint
+    if done.write is not None:
+        return done.write.mark.fingerprint
     mark = done.situation.held.mark
     return mark.fingerprint if mark is not None else ""
 

@@ -28,7 +28,6 @@ from rotator.core.candidate import DEAD, FOREVER, Candidates
 from rotator.core.docker_entry import registry_key
 from rotator.core.model import Verdict
 from rotator.core.schedule import is_ahead
-from rotator.core.situation import Keep, Situation, Write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from rotator.core.observe import Observation
     from rotator.core.record import KnownCredential, Record, TargetRecord
     from rotator.core.rotation import Rotation
+    from rotator.core.situation import Situation
     from rotator.core.write import Written
 
 _TAKEN_OUT = 2
@@ -70,10 +70,9 @@ def worth_of_target(
             for r in registries
         }
     s, names = written.situation, entries_now(written)
-    stale = isinstance(written.decision, Keep) and written.decision.stale
     # A journal of version 0.1.0 does not name the entries of a value that it wrote.
-    is_ours = _is_as_written_last(s) and not _is_written(written)
-    if stale or (is_ours and not names and not past.entries):
+    is_ours = _is_as_written_last(s) and written.write is None
+    if written.stale or (is_ours and not names and not past.entries):
         return {r: _as_last_read(r, past, candidates, record, chosen, now) for r in registries}
     if past.drifted >= _TAKEN_OUT:
         return dict.fromkeys(registries, DEAD)
@@ -88,10 +87,6 @@ def is_as_last_read(observation: Observation) -> bool:
     if observation.failure is None:
         return True
     return not observation.target.local and observation.failure.leaves_document
-
-
-def _is_written(written: Written) -> bool:
-    return isinstance(written.decision, Write) and written.failure is None
 
 
 def _is_as_written_last(s: Situation) -> bool:
@@ -110,12 +105,10 @@ def _fingerprint_of_value(s: Situation) -> str:
 
 def entries_now(written: Written) -> Mapping[str, str]:
     """Return the fingerprint of each registry's entry that clients find in a target now."""
-    s, decision = written.situation, written.decision
-    if isinstance(decision, Write) and _is_written(written):
-        if decision.config is None:
-            return decision.entries
-        return {r: n for r, n in decision.entries.items() if is_found(decision.config, r)}
-    return entries_read(s)
+    if written.write is None:
+        return entries_read(written.situation)
+    entries, config = written.write.entries, written.write.config
+    return {r: n for r, n in entries.items() if config is None or is_found(config, r)}
 
 
 def entries_read(s: Situation) -> Mapping[str, str]:

@@ -16,6 +16,7 @@ from rotator.core.situation import Decision, Keep, Situation, Write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from rotator.core.model import Held
     from rotator.core.ports import Clock, Target
@@ -37,6 +38,21 @@ class Written(Struct, frozen=True):
     failure: Failure | None = None
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+
+    @property
+    def write(self) -> Write | None:
+        """What was written; None where nothing was, or the write failed."""
+        return None if self.failure or not isinstance(self.decision, Write) else self.decision
+
+    @property
+    def stale(self) -> bool:
+        """Tell whether the read may show what was there before our last write."""
+        return isinstance(self.decision, Keep) and self.decision.stale
+
+    @property
+    def again_at(self) -> datetime | None:
+        """When the target has to be read again, where that is sooner than usual."""
+        return self.decision.again_at if isinstance(self.decision, Keep) else None
 
 
 def carry_out(planned: Mapping[str, Written], ports: Ports, *, dry_run: bool) -> dict[str, Written]:

@@ -9,8 +9,8 @@ MUTATIONS = (
         "core/in_use.py",
         (
             "leases: one is ended while a target holds what somebody else wrote",
-            "if isinstance(one, Keep) and one.again_at]",
-            "if False]",
+            "for done in written.values() if done.again_at is not None]",
+            "for done in written.values() if False]",
         ),
         (
             "leases: a target that could not be read does not matter",
@@ -32,15 +32,12 @@ MUTATIONS = (
         ),
         (
             "leases: what a write that failed should replace is ended",
-            (
-                "            done.failure is not None\n"
-                "            or isinstance(done.decision, HoldBack)\n"
-            ),
-            "            isinstance(done.decision, HoldBack)\n",
+            "elif done.failure is not None or isinstance",
+            "elif isinstance",
         ),
         (
             "leases: what is held back counts as replaced",
-            "            or isinstance(done.decision, HoldBack)\n",
+            " or isinstance(done.decision, HoldBack)",
             "",
         ),
     ),

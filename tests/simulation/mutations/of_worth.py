@@ -86,11 +86,6 @@ MUTATIONS = (
             "",
         ),
         (
-            "worth: a read that came too early is believed",
-            "stale = isinstance(written.decision, Keep) and written.decision.stale",
-            "stale = False",
-        ),
-        (
             "worth: of a group that can't be listed the best member counts",
             "r: min(_as_last_read",
             "r: max(_as_last_read",
@@ -126,11 +121,6 @@ MUTATIONS = (
             "if config is None:",
         ),
         (
-            "worth: what a write that failed meant to write is there",
-            "return isinstance(written.decision, Write) and written.failure is None",
-            "return isinstance(written.decision, Write)",
-        ),
-        (
             "worth: a journal of the first version knows nothing",
             "(is_ours and not names and not past.entries)",
             "False",
@@ -139,6 +129,19 @@ MUTATIONS = (
             "worth: a paused target counts",
             "if target.policy.enabled and target.name in ends",
             "if target.name in ends",
+        ),
+    ),
+    *in_file(
+        "core/write.py",
+        (
+            "worth: what a write that failed meant to write is there",
+            "return None if self.failure or not",
+            "return None if not",
+        ),
+        (
+            "worth: a read that came too early is believed",
+            "return isinstance(self.decision, Keep) and self.decision.stale",
+            "return False",
         ),
     ),
     *in_file(
