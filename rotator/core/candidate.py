@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from rotator.core.docker_entry import login_text
 from rotator.core.model import Credential, Proof, Verdict
+
+if TYPE_CHECKING:
+    from rotator.core.ports import Fingerprint
 
 # Ends that sort with real ones: what works without an end, and what does not work at all.
 FOREVER = datetime.max.replace(tzinfo=UTC)
@@ -78,6 +83,12 @@ class Candidate(Struct, frozen=True):
     def worth(self) -> datetime:
         """Until when a job can pull with it: its end, `DEAD` where its registry rejects it."""
         return DEAD if self.rejected else self.end
+
+
+def key_of(credential: Credential, fingerprint: Fingerprint) -> tuple[str, str]:
+    """Return what names a credential: its registry, and the fingerprint of its login."""
+    text = login_text(credential.username, credential.password)
+    return credential.registry, fingerprint(text)
 
 
 Candidates = Mapping[tuple[str, str], Candidate]

@@ -116,6 +116,6 @@ def _needs_another_read(done: Written, record: Record) -> bool:
     s = done.situation
     if s.one_writer:
         return False
-    there = [(r, name) for r, name in entries_now(done).items() if r in s.registries]
+    there = [key for key in entries_now(done).items() if key[0] in s.registries]
     found = [s.candidates.get(key) for key in there]
     return any(one is None or is_back(one, s, record) for one in found)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rotator.core import docker_entry
-from rotator.core.candidate import UNPROVEN, Candidate
+from rotator.core.candidate import UNPROVEN, Candidate, key_of
 from rotator.core.errors import Reason
 from rotator.core.failure import Failure
 from rotator.core.model import Credential, Verdict
@@ -79,7 +78,7 @@ def ask_one(source: Source, previous: Sequence[Credential], clock: Clock) -> Ans
 
 def shortcoming(source: Source, given: Sequence[Credential], now: datetime) -> Failure | None:
     """Return what an answer lacks; the credentials that it has are used all the same."""
-    missing = (source.registries or frozenset()) - {login.registry for login in given}
+    missing = (source.registries or frozenset()) - {one.registry for one in given}
     if not given and not missing:
         return Failure(
             Reason.FIELD_MISSING,
@@ -94,7 +93,7 @@ def shortcoming(source: Source, given: Sequence[Credential], now: datetime) -> F
             "see what it holds, or take the registry out of the configuration",
             permanent=True,
         )
-    over = [login for login in given if login.expires_at is not None and login.expires_at <= now]
+    over = [one for one in given if one.expires_at is not None and one.expires_at <= now]
     if over:
         return Failure(
             Reason.EXPIRED,
@@ -121,20 +120,17 @@ def fetched_candidates(
     found: dict[tuple[str, str], Candidate] = {}
     unwanted: list[Candidate] = []
     for name, answer in answers.items():
-        for login in answer.credentials:
-            key = (
-                login.registry,
-                fingerprint(docker_entry.login_text(login.username, login.password)),
-            )
+        for credential in answer.credentials:
+            key = key_of(credential, fingerprint)
             past = record.known(*key)
-            one = Candidate(login, key[1], name, fetched=past is None)
-            if owners.get(login.registry, name) != name:
+            one = Candidate(credential, key[1], name, fetched=past is None)
+            if owners.get(credential.registry, name) != name:
                 unwanted.append(one)
                 continue
             if past is not None:
                 one = replace(one, verdict=past.verdict)
-                ahead = is_ahead(past.issued_at, login.issued_at)
-                if past.expires_at == login.expires_at and not ahead:
+                ahead = is_ahead(past.issued_at, credential.issued_at)
+                if past.expires_at == credential.expires_at and not ahead:
                     one = with_record(one, past, record)
             if key in known:
                 one = replace(one, proof=known[key].proof)

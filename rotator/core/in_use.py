@@ -30,7 +30,7 @@ def published(rotation: Rotation, written: Mapping[str, Written], record: Record
         else record.target(target.name).entries
         for target in rotation.targets
     ]
-    return frozenset(name for one in entries for name in one.values())
+    return frozenset(entry for one in entries for entry in one.values())
 
 
 def held_until_now(situations: Iterable[Situation]) -> frozenset[str]:
@@ -39,7 +39,7 @@ def held_until_now(situations: Iterable[Situation]) -> frozenset[str]:
     At its read, and at the end of the cycle before it.
     """
     return frozenset(
-        name for s in situations for name in (*s.past.entries.values(), *entries_read(s).values())
+        entry for s in situations for entry in (*s.past.entries.values(), *entries_read(s).values())
     )
 
 

@@ -73,34 +73,34 @@ def retire(
     retired before begins again while some target holds its credential.
     """
     default = rotation.schedule.longest_job
-    after = {
+    waits = {
         source.name: default if source.revoke_after is None else source.revoke_after
         for source in rotation.sources
     }
     held = {*current, *held_until_now}
     retired = [
-        _waiting(one, after.get(one.source, default), held, rotation, at)
+        _waiting(one, waits.get(one.source, default), held, rotation, at)
         for one in record.retired
         if one.lease.expires_at > at.now
     ]
     credentials = dict(record.credentials)
-    ended: dict[str, tuple[str, Lease]] = {}
-    names: dict[str, list[str]] = {}
+    released: dict[str, tuple[str, Lease]] = {}
+    fingerprints: dict[str, list[str]] = {}
     for registry in replaced:
         remaining = []
         for known in credentials.get(registry, ()):
             if known.fingerprint not in current and known.lease is not None:
-                ended[known.lease.id] = (known.source, known.lease)
-                names.setdefault(known.lease.id, []).append(known.fingerprint)
+                released[known.lease.id] = (known.source, known.lease)
+                fingerprints.setdefault(known.lease.id, []).append(known.fingerprint)
                 known = replace(known, lease=None)  # noqa: PLW2901  the same, without its lease
             remaining.append(known)
         credentials[registry] = tuple(remaining)
     # One lease can be for several registries, and one of them may still need it.
     needed = {k.lease.id for known in credentials.values() for k in known if k.lease is not None}
-    retired = [one for one in retired if one.lease.id not in ended]
-    for source, lease in (ended[name] for name in ended.keys() - needed):
-        end_at = at.now + after.get(source, default)
-        retired.append(RetiredLease(source, lease, end_at, tuple(names[lease.id]), at.now))
+    retired = [one for one in retired if one.lease.id not in released]
+    for source, lease in (released[lease_id] for lease_id in released.keys() - needed):
+        end_at = at.now + waits.get(source, default)
+        retired.append(RetiredLease(source, lease, end_at, tuple(fingerprints[lease.id]), at.now))
     return replace(record, credentials=credentials, retired=tuple(retired))
 
 
@@ -113,7 +113,7 @@ def _waiting(
     while, or somebody put it back. A reload that makes the wait longer does so for those that wait
     already: the jobs that take longer run already. A clock that went back makes no wait longer.
     """
-    if any(name in held for name in one.fingerprints):
+    if any(fingerprint in held for fingerprint in one.fingerprints):
         return replace(one, revoke_at=at.now + wait, since=at.now)
     since = None if one.since is None else min(one.since, at.now)
     planned = one.revoke_at if since is None else max(one.revoke_at, since + wait)

@@ -172,7 +172,7 @@ def write_document(s: Situation) -> Decision | None:
     return Write(
         text=Secret(text),
         mark=mark_of(s, merged, text),
-        entries=s.named(merged.config),
+        entries=s.entries_of(merged.config),
         changes=changes_of(s, merged),
         notes=merged.notes,
         set_aside=merged.set_aside,

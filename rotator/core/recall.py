@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rotator.core import docker_entry
-from rotator.core.candidate import Candidate
+from rotator.core.candidate import Candidate, key_of
 from rotator.core.docker_config import DockerConfig  # noqa: TC001  a Struct's field
+from rotator.core.docker_entry import login_text
 from rotator.core.model import Credential, Verdict
 from rotator.core.schedule import is_ahead
 from rotator.core.token_end import token_end
@@ -58,26 +58,27 @@ def recall(
         for registry, (username, password) in observation.config.logins().items():
             if registry not in sources:
                 continue
-            login = Credential(registry, username, password, now)
-            one = Candidate(login, _name(login, fingerprint), sources[registry], foreign=True)
+            credential = Credential(registry, username, password, now)
+            key = key_of(credential, fingerprint)
+            one = Candidate(credential, key[1], sources[registry], foreign=True)
             one = _with_end(one, ends, record, now)
-            better = found.get((registry, one.fingerprint))
-            if better is None or one.rank > better.rank:
-                found[registry, one.fingerprint] = one
+            other = found.get(key)
+            if other is None or one.rank > other.rank:
+                found[key] = one
     published = {registry for (registry, _), one in found.items() if one.end_known}
     left_out = [record.target(name) for name, one in observed.items() if one.left_out]
-    elsewhere = {name for target in left_out for name in target.entries.values()}
-    for login in memory.credentials:
-        name = _name(login, fingerprint)
-        there = found.get((login.registry, name))
-        if login.registry not in sources or (there is not None and there.end_known):
+    elsewhere = {entry for target in left_out for entry in target.entries.values()}
+    for credential in memory.credentials:
+        key = key_of(credential, fingerprint)
+        there = found.get(key)
+        if credential.registry not in sources or (there is not None and there.end_known):
             continue
-        known = record.known(login.registry, name)
-        replaced = login.registry in published and name not in elsewhere
+        known = record.known(*key)
+        replaced = credential.registry in published and key[1] not in elsewhere
         if known is not None and known.foreign and replaced:
             continue  # its owner published another one since, and may end this one
-        one = Candidate(login, name, sources[login.registry])
-        found[login.registry, name] = one if known is None else with_record(one, known, record)
+        one = Candidate(credential, key[1], sources[credential.registry])
+        found[key] = one if known is None else with_record(one, known, record)
     return {
         key: _with_pending(_with_doubt(one, now), record, rotation, now)
         for key, one in found.items()
@@ -195,11 +196,12 @@ def claimed_ends(
     ours = held.mark.fingerprint in past.fingerprints
     edited = ours and fingerprint(held.text.reveal()) != held.mark.fingerprint
     if held.mark.fingerprint == past.mark and observation.config is not None:
-        logins = observation.config.logins()
-        there = {r: fingerprint(docker_entry.login_text(*logins[r])) for r in logins}
-        edited = edited or any(there.get(r) != name for r, name in past.entries.items())
+        entries = entries_of(observation.config, fingerprint)
+        edited = edited or any(entries.get(r) != entry for r, entry in past.entries.items())
     return {} if edited else held.mark.expires
 
 
-def _name(login: Credential, fingerprint: Fingerprint) -> str:
-    return fingerprint(docker_entry.login_text(login.username, login.password))
+def entries_of(config: DockerConfig, fingerprint: Fingerprint) -> dict[str, str]:
+    """Return the fingerprint of every login in a document, by registry."""
+    logins = config.logins()
+    return {registry: fingerprint(login_text(*logins[registry])) for registry in logins}

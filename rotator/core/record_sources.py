@@ -114,7 +114,7 @@ def with_registries(record: Record, answers: Mapping[str, Answer]) -> Record:
     """Note which registries the sources gave credentials for."""
     sources = dict(record.sources)
     for name, answer in answers.items():
-        registries = tuple(sorted({login.registry for login in answer.credentials}))
+        registries = tuple(sorted({one.registry for one in answer.credentials}))
         if registries:
             sources[name] = replace(record.source(name), registries=registries)
     return replace(record, sources=sources)
@@ -144,7 +144,7 @@ def with_answers(
         past = before.source(source.name)
         if failure is not None:
             given = answer.credentials if answer is not None else ()
-            registries = tuple(sorted({login.registry for login in given}))
+            registries = tuple(sorted({one.registry for one in given}))
             past = replace(past, registries=registries or past.registries)
             stamp = answer.login_stamp if answer is not None else None
             sources[source.name] = _failed(past, source, failure, rotation, chosen, at, stamp)
@@ -175,14 +175,14 @@ def _gave(
 ) -> SourceRecord:
     """Return a source's record after a fetch, perhaps the first, that gave these credentials."""
     poll = schedule.poll_at(at.now, rotation.schedule, u=at.random(), first=first)
-    endless = any(login.expires_at is None for login in given)
+    endless = any(one.expires_at is None for one in given)
     lives = [
-        (login.expires_at - login.issued_at).total_seconds()
-        for login in given
-        if login.expires_at is not None
+        (one.expires_at - one.issued_at).total_seconds()
+        for one in given
+        if one.expires_at is not None
     ]
     return SourceRecord(
-        registries=tuple(sorted({login.registry for login in given})),
+        registries=tuple(sorted({one.registry for one in given})),
         attempted_at=at.now,
         fetched_at=at.now,
         poll_at=poll if source.changes_early or endless else None,

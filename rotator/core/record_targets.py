@@ -175,6 +175,6 @@ def _has_drifted(s: Situation, past: TargetRecord) -> bool:
 
 def _is_not_ours(s: Situation, registry: str, there: Mapping[str, str]) -> bool:
     """Tell whether a registry's entry is gone, or another one than we published."""
-    name = there.get(registry)
-    one = s.candidates.get((registry, name)) if name else None
-    return one is None or (one.foreign and name != s.past.entries.get(registry))
+    fingerprint = there.get(registry)
+    one = s.candidates.get((registry, fingerprint)) if fingerprint else None
+    return one is None or (one.foreign and fingerprint != s.past.entries.get(registry))

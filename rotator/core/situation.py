@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from rotator.core import docker_config, docker_entry, docker_merge
+from rotator.core import docker_config, docker_merge
 from rotator.core.candidate import DEAD, FOREVER
 from rotator.core.docker_config import DockerConfig
 from rotator.core.model import Content, Held, Mark, Policy, Secret
-from rotator.core.recall import claimed_ends
+from rotator.core.recall import claimed_ends, entries_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,12 +80,9 @@ class Situation(Struct, frozen=True):
         claimed = claimed_ends(self.observation, self.past, self.fingerprint)
         return mark is not None and bool(mark.expires) and not claimed
 
-    def named(self, config: DockerConfig) -> dict[str, str]:
+    def entries_of(self, config: DockerConfig) -> dict[str, str]:
         """Return the fingerprint of every login in a document, by registry."""
-        return {
-            registry: self.fingerprint(docker_entry.login_text(*login))
-            for registry, login in config.logins().items()
-        }
+        return entries_of(config, self.fingerprint)
 
     def value(self) -> tuple[str, dict[str, Candidate]] | None:
         """Return the text of a value with one writer and what is in it; None without any."""

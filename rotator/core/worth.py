@@ -69,15 +69,15 @@ def worth_of_target(
             r: min(_as_last_read(r, past, candidates, record, chosen, now) for past in pasts)
             for r in registries
         }
-    s, names = written.situation, entries_now(written)
+    s, entries = written.situation, entries_now(written)
     # A journal of version 0.1.0 does not name the entries of a value that it wrote.
     is_ours = _is_as_written_last(s) and written.write is None
-    if written.stale or (is_ours and not names and not past.entries):
+    if written.stale or (is_ours and not entries and not past.entries):
         return {r: _as_last_read(r, past, candidates, record, chosen, now) for r in registries}
     if past.drifted >= _TAKEN_OUT:
         return dict.fromkeys(registries, DEAD)
     return {
-        r: _worth_now(candidates, r, names.get(r), source, s, record)
+        r: _worth_now(candidates, r, entries.get(r), source, s, record)
         for r, source in registries.items()
     }
 
@@ -119,8 +119,8 @@ def entries_read(s: Situation) -> Mapping[str, str]:
     if config is None or config.breaks_clients:
         return {}
     exact = config.logins(exact=True)
-    names = s.named(config)
-    return {r: names[r] for r in exact if is_found(config, r)}
+    entries = s.entries_of(config)
+    return {r: entries[r] for r in exact if is_found(config, r)}
 
 
 def is_found(config: DockerConfig, registry: str) -> bool:
@@ -162,19 +162,19 @@ def is_back(one: Candidate, s: Situation, record: Record) -> bool:
 def _worth_now(
     candidates: Candidates,
     registry: str,
-    name: str | None,
+    fingerprint: str | None,
     source: str,
     s: Situation,
     record: Record,
 ) -> datetime:
     """Return the worth of an entry that is in a target now."""
-    one = candidates.get((registry, name)) if name else None
+    one = candidates.get((registry, fingerprint)) if fingerprint else None
     if one is not None:
         return DEAD if is_back(one, s, record) else one.worth
-    if name is None:
+    if fingerprint is None:
         return DEAD
     # A value with one writer, whose text nobody has.
-    known = record.known(registry, name)
+    known = record.known(registry, fingerprint)
     if known is not None:
         return DEAD if _is_doubtful(known, s.now) else known.expires_at or FOREVER
     # Another rotator wrote it since we proved what was there.
@@ -196,16 +196,16 @@ def _as_last_read(
 ) -> datetime:
     """Return the worth of an entry as it was at the last read; never more than is known now."""
     end = past.ends.get(registry, DEAD)
-    name = past.entries.get(registry)
+    fingerprint = past.entries.get(registry)
     if end == DEAD or past.drifted >= _TAKEN_OUT:
         return DEAD
-    if name is None:
+    if fingerprint is None:
         # A journal of version 0.1.0 does not name it: then it is not later than what is chosen.
         return min(end, chosen[registry].worth) if registry in chosen else end
-    one = candidates.get((registry, name))
+    one = candidates.get((registry, fingerprint))
     if one is not None:
         return one.worth
-    known = record.known(registry, name)
+    known = record.known(registry, fingerprint)
     return DEAD if known is not None and _is_doubtful(known, now) else end
 
 

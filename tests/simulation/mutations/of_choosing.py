@@ -164,7 +164,7 @@ MUTATIONS = (
         (
             "recall: an edit under a mark that was there before is believed",
             (
-                "        edited = edited or any(there.get(r) != name for r, name in "
+                "        edited = edited or any(entries.get(r) != entry for r, entry in "
                 "past.entries.items())\n"
             ),
             "",
@@ -225,7 +225,7 @@ MUTATIONS = (
         ),
         (
             "fetch: an answer that lacks a registry counts as whole",
-            "missing = (source.registries or frozenset()) - {login.registry for login in given}",
+            "missing = (source.registries or frozenset()) - {one.registry for one in given}",
             "missing: frozenset[str] = frozenset()",
         ),
         (
@@ -253,7 +253,7 @@ MUTATIONS = (
         ),
         (
             "fetch: of two sources for one registry the last counts",
-            "if owners.get(login.registry, name) != name:",
+            "if owners.get(credential.registry, name) != name:",
             "if False:",
         ),
         (

@@ -181,15 +181,15 @@ MUTATIONS = (
         (
             "plan: another rotator's good entry is replaced",
             (
-                "    if there is None or s.foreign_mark is None or s.is_edited:\n"
+                "    if fingerprint is None or s.foreign_mark is None or s.is_edited:\n"
                 "        return False"
             ),
             "    return False",
         ),
         (
             "plan: another rotator's entry stays though somebody edited the document",
-            "if there is None or s.foreign_mark is None or s.is_edited:",
-            "if there is None or s.foreign_mark is None:",
+            "if fingerprint is None or s.foreign_mark is None or s.is_edited:",
+            "if fingerprint is None or s.foreign_mark is None:",
         ),
         (
             "plan: another rotator's entry stays though it is rejected",
@@ -243,7 +243,7 @@ MUTATIONS = (
         ),
         (
             "plan: the mark gives a new entry the end of the one before",
-            'stays = registry in claimed and there.get(registry, "") == name',
+            'stays = registry in claimed and before.get(registry, "") == fingerprint',
             "stays = registry in claimed",
         ),
         (

@@ -19,8 +19,8 @@ MUTATIONS = (
         ),
         (
             "leases: a wait begins when its credential was replaced, not when that was found",
-            "for name in (*s.past.entries.values(), *entries_read(s).values())",
-            "for name in entries_read(s).values()",
+            "for entry in (*s.past.entries.values(), *entries_read(s).values())",
+            "for entry in entries_read(s).values()",
         ),
         (
             "leases: a paused target's credential is ended",
@@ -116,7 +116,7 @@ MUTATIONS = (
         "core/record_credentials.py",
         (
             "schedule: a renewal is drawn again at each cycle",
-            "if known is None or ahead or known.expires_at != login.expires_at:",
+            "if known is None or ahead or known.expires_at != credential.expires_at:",
             "if True:",
         ),
         (
@@ -147,7 +147,7 @@ MUTATIONS = (
         (
             "record: what the source gives again is due again at once",
             (
-                "return schedule.renew_at(at.now, login.expires_at, rotation.schedule, "
+                "return schedule.renew_at(at.now, credential.expires_at, rotation.schedule, "
                 "wide=wide, u=u)"
             ),
             "return renew_at",
@@ -208,12 +208,15 @@ MUTATIONS = (
         ),
         (
             "leases: a replaced one ends at once",
-            "end_at = at.now + after.get(source, default)",
+            "end_at = at.now + waits.get(source, default)",
             "end_at = at.now",
         ),
         (
             "leases: a replaced one lives on",
-            "retired.append(RetiredLease(source, lease, end_at, tuple(names[lease.id]), at.now))",
+            (
+                "retired.append(RetiredLease(source, lease, end_at, "
+                "tuple(fingerprints[lease.id]), at.now))"
+            ),
             "pass",
         ),
         (
@@ -239,7 +242,7 @@ MUTATIONS = (
         (
             "leases: the wait goes on though its credential is used again",
             (
-                "    if any(name in held for name in one.fingerprints):\n"
+                "    if any(fingerprint in held for fingerprint in one.fingerprints):\n"
                 "        return replace(one, revoke_at=at.now + wait, since=at.now)\n"
             ),
             "",
@@ -251,8 +254,8 @@ MUTATIONS = (
         ),
         (
             "leases: one for two registries is ended when one of them needs it no more",
-            "for source, lease in (ended[name] for name in ended.keys() - needed):",
-            "for source, lease in ended.values():",
+            "for source, lease in (released[lease_id] for lease_id in released.keys() - needed):",
+            "for source, lease in released.values():",
         ),
         (
             "leases: a clock that went back makes a wait longer",

@@ -15,7 +15,7 @@ MUTATIONS = (
         (
             "worth: an unreadable target's end is not capped by what is known now",
             (
-                "    one = candidates.get((registry, name))\n"
+                "    one = candidates.get((registry, fingerprint))\n"
                 "    if one is not None:\n"
                 "        return one.worth\n"
                 "    known"
@@ -122,7 +122,7 @@ MUTATIONS = (
         ),
         (
             "worth: a journal of the first version knows nothing",
-            "(is_ours and not names and not past.entries)",
+            "(is_ours and not entries and not past.entries)",
             "False",
         ),
         (
