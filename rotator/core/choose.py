@@ -10,13 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
-    from rotator.core.candidate import Candidate
+    from rotator.core.candidate import Candidate, Candidates
     from rotator.core.rotation import Rotation
 
 
-def choose(
-    candidates: Mapping[tuple[str, str], Candidate], rotation: Rotation, now: datetime
-) -> dict[str, Candidate]:
+def choose(candidates: Candidates, rotation: Rotation, now: datetime) -> dict[str, Candidate]:
     """Return the best candidate of each registry that has a usable one."""
     by_registry: dict[str, list[Candidate]] = {}
     for one in candidates.values():
@@ -56,7 +54,7 @@ def is_usable(one: Candidate, mode: ProofMode, now: datetime) -> bool:
 
 
 def standby_of(
-    candidates: Mapping[tuple[str, str], Candidate], chosen: Mapping[str, Candidate], now: datetime
+    candidates: Candidates, chosen: Mapping[str, Candidate], now: datetime
 ) -> list[Candidate]:
     """Return the credentials of ours that wait beside the chosen ones, to be proven again.
 

@@ -123,21 +123,21 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     # Fetch. Some sources name their registries only when they give credentials for them: then
     # the credentials that targets hold for these registries are recalled and proven as well.
     answers = fetch(asked, chosen, record, ports)
-    known = rotation.registries(record)
+    known_before = rotation.sources_by_registry(record)
     record = record_sources.with_registries(record, answers)
     found = recall(rotation, observed, memory, record, ports.journal.fingerprint, now)
-    new = {key: one for key, one in found.items() if one.registry not in known}
+    new = {key: one for key, one in found.items() if one.registry not in known_before}
     candidates |= prove(new, rotation.proof, ports, now)
 
     # Prove what was fetched; then choose again.
     given, surplus = fetched_candidates(
-        answers, candidates, record, rotation.registries(record), ports.journal.fingerprint
+        answers, candidates, record, rotation.sources_by_registry(record), ports.journal.fingerprint
     )
     given = until_accepted(given, rotation, record, ports, options.patience)
     candidates = with_fetched(candidates, given, asked, force=options.force)
     chosen = choose(candidates, rotation, now)
     standby = standby_of(candidates, chosen, now)
-    refused = reports.refusals(candidates, given, rotation, record, now)
+    unusable = reports.unusable(candidates, given, rotation, record, now)
     renewed = {one.registry for one in given.values()} | resolved(candidates, record)
 
     # Plan each target. The journal has what is about to be published before the first write, and
@@ -152,7 +152,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     record = record_credentials.with_pending(record, candidates.values(), now, forced=options.force)
     viable = [*chosen.values(), *(one for one in standby if not one.rejected)]
     record = record_credentials.with_known(
-        record, rotation, viable, renewed - refused.keys(), ports.at()
+        record, rotation, viable, renewed - unusable.keys(), ports.at()
     )
     record = record_targets.with_documents(record, planned)
     record = conclude.with_sooner_end(record, safe_until(rotation, record, ends), now)
@@ -180,12 +180,12 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
 
     # Conclude: what the journal holds of it, and what is reported.
     record = record_sources.with_answers(
-        record, before, rotation, answers, refused, chosen, ports.at()
+        record, before, rotation, answers, unusable, chosen, ports.at()
     )
     after = as_read(written) if options.dry_run else written
     read = {name: observed[name] for name in after}
     ends |= _ends(rotation, read, after, record, chosen, candidates, now)
-    credentials = reports.credential_reports(rotation, record, chosen, standby, answers, refused)
+    credentials = reports.credential_reports(rotation, record, chosen, standby, answers, unusable)
     targets = reports.target_reports(
         rotation, observed, written, ends, record, dry_run=options.dry_run
     )
@@ -235,12 +235,12 @@ def _ends(
     now: datetime,
 ) -> dict[str, Mapping[str, datetime]]:
     """Return until when a job can pull, by the name of each target and by registry."""
-    registries = rotation.registries(record)
+    sources = rotation.sources_by_registry(record)
     return {
         name: worth_of_target(
             observation,
             written.get(name),
-            {r: s for r, s in registries.items() if observation.target.policy.wants(r)},
+            {r: s for r, s in sources.items() if observation.target.policy.wants(r)},
             candidates,
             record,
             chosen,

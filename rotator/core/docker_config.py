@@ -62,7 +62,7 @@ class DockerConfig(Struct, frozen=True, dict=True):
                 found[registry] = pair
         return found
 
-    def rivals(self, registry: str) -> bool:
+    def has_rivals(self, registry: str) -> bool:
         """Tell whether another key means this registry too, with another login.
 
         Clients do not agree on which of them they take.

@@ -55,8 +55,8 @@ def needed_sources(
     """Return the sources that have to be asked; some have to wait first, see `is_waiting`."""
     newest = dict(chosen)
     newest |= {one.registry: one for one in standby_of(candidates, chosen, now)}
-    new = resolved(candidates, record)
-    return [s for s in rotation.sources if force or _is_needed(s, newest, new, record, now)]
+    known_now = resolved(candidates, record)
+    return [s for s in rotation.sources if force or _is_needed(s, newest, known_now, record, now)]
 
 
 def given_up(candidates: Candidates, record: Record) -> frozenset[str]:
@@ -93,7 +93,7 @@ def is_waiting(source: Source, record: Record, now: datetime) -> bool:
 def _is_needed(
     source: Source,
     newest: Mapping[str, Candidate],
-    new: Collection[str],
+    known_now: Collection[str],
     record: Record,
     now: datetime,
 ) -> bool:
@@ -110,7 +110,7 @@ def _is_needed(
         return True
     if _is_clock_back(record, now):
         return True
-    return any(_is_over(newest[r], record, now) for r in registries if r not in new)
+    return any(_is_over(newest[r], record, now) for r in registries if r not in known_now)
 
 
 def _is_clock_back(record: Record, now: datetime) -> bool:

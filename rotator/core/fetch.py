@@ -109,23 +109,23 @@ def fetched_candidates(
     answers: Mapping[str, Answer],
     known: Candidates,
     record: Record,
-    owners: Mapping[str, str],
+    sources: Mapping[str, str],
     fingerprint: Fingerprint,
 ) -> tuple[dict[tuple[str, str], Candidate], list[Candidate]]:
-    """Return the candidates that sources gave, and apart those that nobody wants.
+    """Return the candidates that sources gave; apart, those for a registry of another source.
 
-    `owners` names the source of each registry: the first one that gave it, whether or not it was
-    asked now. `known`: the candidates from before the fetch.
+    `sources`: the source of each registry, asked now or not; of two the first counts. `known`: the
+    candidates from before the fetch.
     """
     found: dict[tuple[str, str], Candidate] = {}
-    unwanted: list[Candidate] = []
+    surplus: list[Candidate] = []
     for name, answer in answers.items():
         for credential in answer.credentials:
             key = key_of(credential, fingerprint)
             past = record.known(*key)
             one = Candidate(credential, key[1], name, fetched=past is None)
-            if owners.get(credential.registry, name) != name:
-                unwanted.append(one)
+            if sources.get(credential.registry, name) != name:
+                surplus.append(one)
                 continue
             if past is not None:
                 one = replace(one, verdict=past.verdict)
@@ -135,12 +135,12 @@ def fetched_candidates(
             if key in known:
                 one = replace(one, proof=known[key].proof)
             found[key] = replace(one, foreign=False, superseded=False)
-    return found, unwanted
+    return found, surplus
 
 
 def with_fetched(
-    candidates: Mapping[tuple[str, str], Candidate],
-    given: Mapping[tuple[str, str], Candidate],
+    candidates: Candidates,
+    given: Candidates,
     sources: Sequence[Source],
     *,
     force: bool,
@@ -160,7 +160,7 @@ def with_fetched(
 
 
 def with_resolved(
-    candidates: Mapping[tuple[str, str], Candidate], rotation: Rotation, record: Record
+    candidates: Candidates, rotation: Rotation, record: Record
 ) -> dict[tuple[str, str], Candidate]:
     """Return all candidates; one that was pending and is accepted now counts as just fetched."""
     merged = dict(candidates)
@@ -177,7 +177,7 @@ def _early(sources: Sequence[Source]) -> set[str]:
 
 
 def _superseded(
-    candidates: Mapping[tuple[str, str], Candidate], newer: Candidate, early: Collection[str]
+    candidates: Candidates, newer: Candidate, early: Collection[str]
 ) -> dict[tuple[str, str], Candidate]:
     """Return the candidates that a newer one replaces; nothing where its registry rejects it."""
     if newer.rejected:
@@ -192,7 +192,7 @@ def _superseded(
 
 
 def until_accepted(
-    given: Mapping[tuple[str, str], Candidate],
+    given: Candidates,
     rotation: Rotation,
     record: Record,
     ports: Ports,

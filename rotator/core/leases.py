@@ -53,9 +53,9 @@ def end_unneeded(
         waits = [replace(one, revoke_at=max(one.revoke_at, sure_at)) for one in record.retired]
         record = replace(record, retired=tuple(waits))
     record = discard(record, unwanted, needed, at)
-    # A dry run could not write down that it ended what others retired.
-    others = before.retired if dry_run else ()
-    return end(record, rotation, others, each, at)
+    # A dry run can't note what it revokes: it leaves alone what earlier cycles retired.
+    left_alone = before.retired if dry_run else ()
+    return end(record, rotation, left_alone, each, at)
 
 
 def retire(
@@ -167,18 +167,18 @@ def discard(
 
 
 def end(
-    record: Record, rotation: Rotation, others: Collection[RetiredLease], each: Each, at: At
+    record: Record, rotation: Rotation, left_alone: Collection[RetiredLease], each: Each, at: At
 ) -> tuple[Record, list[str]]:
-    """Revoke the leases whose time has come, except `others`.
+    """Revoke the retired leases whose `revoke_at` has come, except those that are left alone.
 
-    Return the record after it, and a note for each lease that lives on. Revoking it is tried again
-    only where waiting helps.
+    Return the record after it, and a note for each lease that could not be revoked. It is tried
+    again after a poll, where waiting helps.
     """
     sources = {source.name: source for source in rotation.sources}
     ready = [
         one
         for one in record.retired
-        if one.revoke_at <= at.now and one.source in sources and one not in others
+        if one.revoke_at <= at.now and one.source in sources and one not in left_alone
     ]
     notes = []
     answers = each(lambda one: sources[one.source].revoke(one.lease), ready, REVOKE)

@@ -99,14 +99,14 @@ def _may_work(s: Situation, registry: str) -> bool:
 
 def value_without_credential(s: Situation) -> Decision | None:
     """Leave a value with one writer as it is while there is no credential for it."""
-    if not s.one_writer or s.value() is not None:
+    if not s.one_writer or s.our_value() is not None:
         return None
     return Keep() if s.policy.content is not Content.DOCKER_CONFIG else _nothing_to_publish()
 
 
 def value_is_ours(s: Situation) -> Decision | None:
     """Keep a value with one writer that is as we would write it."""
-    value = s.value() if s.one_writer else None
+    value = s.our_value() if s.one_writer else None
     if value is None or not _is_as_written(s, value[0]):
         return None
     return None if mark_needs_correction(s, value[1]) else Keep()
@@ -114,7 +114,7 @@ def value_is_ours(s: Situation) -> Decision | None:
 
 def value_waits_a_poll(s: Situation) -> Decision | None:
     """Keep a value that somebody else wrote after us, until a poll has passed since our write."""
-    value = s.value() if s.one_writer else None
+    value = s.our_value() if s.one_writer else None
     if value is None or s.past.written_at is None or _is_as_written(s, value[0]):
         return None
     again_at = s.past.written_at + 0.85 * s.poll
@@ -127,7 +127,7 @@ def value_waits_a_poll(s: Situation) -> Decision | None:
 
 def write_value(s: Situation) -> Decision | None:
     """Write a value with one writer that is not as we would write it."""
-    value = s.value() if s.one_writer else None
+    value = s.our_value() if s.one_writer else None
     if value is None:
         return None
     text, ours = value

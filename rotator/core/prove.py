@@ -10,10 +10,9 @@ from rotator.core.failure import Failure
 from rotator.core.model import Proof, ProofMode, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
-    from rotator.core.candidate import Candidate
+    from rotator.core.candidate import Candidate, Candidates
     from rotator.core.rotation import Ports
 
 # Seconds after which a proof that hangs is given up. The prover has a shorter limit of its own.
@@ -21,7 +20,7 @@ _SECONDS = 15.0
 
 
 def prove(
-    candidates: Mapping[tuple[str, str], Candidate], mode: ProofMode, ports: Ports, now: datetime
+    candidates: Candidates, mode: ProofMode, ports: Ports, now: datetime
 ) -> dict[tuple[str, str], Candidate]:
     """Return the candidates with their registries' verdicts; `unknown` where there was none.
 

@@ -48,7 +48,7 @@ def recall(
     now: datetime,
 ) -> dict[tuple[str, str], Candidate]:
     """Return all candidates for this rotation's registries that targets and memory hold."""
-    sources = rotation.registries(record)
+    sources = rotation.sources_by_registry(record)
     found: dict[tuple[str, str], Candidate] = {}
     for observation in observed.values():
         if observation.held is None or observation.config is None:

@@ -125,20 +125,20 @@ def with_answers(
     before: Record,
     rotation: Rotation,
     answers: Mapping[str, Answer],
-    refused: Mapping[str, tuple[Candidate, Failure]],
+    unusable: Mapping[str, tuple[Candidate, Failure]],
     chosen: Mapping[str, Candidate],
     at: At,
 ) -> Record:
     """Note what came of asking the sources: what they gave, or why they or it failed.
 
-    `refused`: what they gave and their registries refused. `before`: the record from before the
-    attempt, which counts as a failure.
+    `unusable`: what they gave and can't be published, and why. `before`: the record from before
+    the attempt, which counts as a failure.
     """
     sources = dict(record.sources)
     for source in rotation.sources:
         answer = answers.get(source.name)
         failure = answer.failure if answer is not None else None
-        for one, refusal in refused.values():
+        for one, refusal in unusable.values():
             if one.source == source.name and not one.pending:
                 failure = refusal
         past = before.source(source.name)

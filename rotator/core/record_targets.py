@@ -70,7 +70,7 @@ def with_document(past: TargetRecord, fingerprint: str) -> TargetRecord:
 def with_targets(
     record: Record,
     rotation: Rotation,
-    observations: Mapping[str, Observation],
+    observed: Mapping[str, Observation],
     written: Mapping[str, Written],
     reports: Iterable[TargetReport],
     ends: Mapping[str, Mapping[str, datetime]],
@@ -80,7 +80,7 @@ def with_targets(
 
     A member that its group no longer lists is forgotten.
     """
-    listed = {o.target.group for o in observations.values()} - {None}
+    listed = {o.target.group for o in observed.values()} - {None}
     here = {target.name for target in rotation.targets}
     targets = {
         name: past
@@ -88,7 +88,7 @@ def with_targets(
         if name in here or not (past.group in listed or name in listed)
     }
     for report in reports:
-        observation = observations.get(report.name)
+        observation = observed.get(report.name)
         if observation is None or observation.left_out:
             continue
         past = record.target(report.name)

@@ -29,11 +29,11 @@ class Rotation(Struct, frozen=True):
     enabled: bool = True
     settle: timedelta = timedelta(minutes=2)
 
-    def registries(self, record: Record) -> dict[str, str]:
-        """Return the registries of this rotation and the source of each, as far as is known."""
+    def sources_by_registry(self, record: Record) -> dict[str, str]:
+        """Return the name of the source of each registry, as far as the registries are known."""
         return {
             registry: source.name
-            for source in reversed(self.sources)  # of two for one registry the first counts
+            for source in reversed(self.sources)  # of two sources for one registry the first counts
             for registry in sorted(source.registries or record.source(source.name).registries)
         }
 

@@ -64,7 +64,7 @@ class Situation(Struct, frozen=True):
 
     @property
     def one_writer(self) -> bool:
-        """Tell whether the value can't be read back or can't be merged."""
+        """Tell whether it is a value with one writer: it can't be read back, or can't be merged."""
         return self.held.withheld or self.policy.content is not Content.DOCKER_CONFIG
 
     @property
@@ -84,8 +84,11 @@ class Situation(Struct, frozen=True):
         """Return the fingerprint of every login in a document, by registry."""
         return entries_of(config, self.fingerprint)
 
-    def value(self) -> tuple[str, dict[str, Candidate]] | None:
-        """Return the text of a value with one writer and what is in it; None without any."""
+    def our_value(self) -> tuple[str, dict[str, Candidate]] | None:
+        """Return the value with one writer that we would write: its text, and the candidates in it.
+
+        None where there is no credential for it.
+        """
         if self.policy.content is Content.DOCKER_CONFIG:
             logins = [one.credential for one in self.chosen.values()]
             merged = docker_merge.merge(DockerConfig(), logins, self.remove)
@@ -110,7 +113,7 @@ def situations_of(
     now: datetime,
 ) -> dict[str, Situation]:
     """Return what the plan of each target that was read is made from."""
-    registries = rotation.registries(record).keys()
+    registries = rotation.sources_by_registry(record).keys()
     return {
         name: Situation(
             observation=observation,

@@ -47,7 +47,7 @@ _TAKEN_OUT = 2
 def worth_of_target(
     observation: Observation,
     written: Written | None,
-    registries: Mapping[str, str],
+    sources: Mapping[str, str],
     candidates: Candidates,
     record: Record,
     chosen: Mapping[str, Candidate],
@@ -55,8 +55,8 @@ def worth_of_target(
 ) -> dict[str, datetime]:
     """Return until when a job can pull from each of these registries with what is in a target.
 
-    `DEAD` where it can't. `registries` names the source of each. `written`: what the cycle did
-    with the target, None where it was not read.
+    `DEAD` where it can't. `sources`: the source of each registry that belongs in the target.
+    `written`: what the cycle did with it, None where it was not read.
     """
     past = record.target(observation.target.name)
     if written is None:
@@ -64,21 +64,21 @@ def worth_of_target(
         if observation.target.is_group:
             pasts = [one for one in record.targets.values() if one.group == observation.target.name]
         if not (is_as_last_read(observation) and pasts):
-            return dict.fromkeys(registries, DEAD)
+            return dict.fromkeys(sources, DEAD)
         return {
             r: min(_as_last_read(r, past, candidates, record, chosen, now) for past in pasts)
-            for r in registries
+            for r in sources
         }
     s, entries = written.situation, entries_now(written)
     # A journal of version 0.1.0 does not name the entries of a value that it wrote.
     is_ours = _is_as_written_last(s) and written.write is None
     if written.stale or (is_ours and not entries and not past.entries):
-        return {r: _as_last_read(r, past, candidates, record, chosen, now) for r in registries}
+        return {r: _as_last_read(r, past, candidates, record, chosen, now) for r in sources}
     if past.drifted >= _TAKEN_OUT:
-        return dict.fromkeys(registries, DEAD)
+        return dict.fromkeys(sources, DEAD)
     return {
         r: _worth_now(candidates, r, entries.get(r), source, s, record)
-        for r, source in registries.items()
+        for r, source in sources.items()
     }
 
 
@@ -126,7 +126,7 @@ def entries_read(s: Situation) -> Mapping[str, str]:
 def is_found(config: DockerConfig, registry: str) -> bool:
     """Tell whether all clients use the entry of a registry, not a helper or another key."""
     helped = config.store or registry in map(registry_key, config.helpers)
-    return not (helped or config.rivals(registry))
+    return not (helped or config.has_rivals(registry))
 
 
 def safe_until(
@@ -219,7 +219,7 @@ def _is_doubtful(known: KnownCredential, now: datetime) -> bool:
 
 def _entries_of_value(s: Situation) -> Mapping[str, str]:
     """Return the entries of a value with one writer: of the one that we would write, or wrote."""
-    value = s.value()
+    value = s.our_value()
     if value is not None and _fingerprint_of_value(s) == s.fingerprint(value[0]):
         return {registry: one.fingerprint for registry, one in value[1].items()}
     return s.past.entries if _is_as_written_last(s) else {}

@@ -253,7 +253,7 @@ MUTATIONS = (
         ),
         (
             "fetch: of two sources for one registry the last counts",
-            "if owners.get(credential.registry, name) != name:",
+            "if sources.get(credential.registry, name) != name:",
             "if False:",
         ),
         (

@@ -269,8 +269,8 @@ MUTATIONS = (
         ),
         (
             "leases: a dry run ends what others retired",
-            "others = before.retired if dry_run else ()",
-            "others = ()",
+            "left_alone = before.retired if dry_run else ()",
+            "left_alone = ()",
         ),
         (
             "leases: what was fetched and not published is left alive",

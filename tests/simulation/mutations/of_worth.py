@@ -64,12 +64,12 @@ MUTATIONS = (
         ),
         (
             "worth: credsStore and credHelpers do not matter",
-            "return not (helped or config.rivals(registry))",
-            "return not config.rivals(registry)",
+            "return not (helped or config.has_rivals(registry))",
+            "return not config.has_rivals(registry)",
         ),
         (
             "worth: another spelling of the registry does not matter",
-            "return not (helped or config.rivals(registry))",
+            "return not (helped or config.has_rivals(registry))",
             "return not helped",
         ),
         (
@@ -79,10 +79,7 @@ MUTATIONS = (
         ),
         (
             "worth: what somebody takes out again and again is good after each repair",
-            (
-                "    if past.drifted >= _TAKEN_OUT:\n"
-                "        return dict.fromkeys(registries, DEAD)\n"
-            ),
+            ("    if past.drifted >= _TAKEN_OUT:\n        return dict.fromkeys(sources, DEAD)\n"),
             "",
         ),
         (
