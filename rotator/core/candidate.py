@@ -26,9 +26,10 @@ class Candidate(Struct, frozen=True):
 
     `fetched`: its source gave it in this cycle and it was not known before. `foreign`: somebody
     else fetched it. `end_known`: a fetch, the journal, a mark or the token itself says when it
-    ends; otherwise it may end at any time. `superseded`: a newer one replaced it. `verdict`: the
-    registry's last word before, where the last proof could not be had. `pending`: its registry does
-    not know it yet, and may still learn of it. `claim`: the end in another rotator's mark.
+    ends, or that it has no end; otherwise it may end at any time. `superseded`: a newer one
+    replaced it. `verdict`: what its registry said before this cycle; it counts while the registry
+    can't be asked. `pending`: its registry does not know it yet, and may still learn of it.
+    `claim`: the end in another rotator's mark.
     """
 
     credential: Credential
@@ -50,7 +51,7 @@ class Candidate(Struct, frozen=True):
 
     @property
     def end(self) -> datetime:
-        """When it ends: `FOREVER` if never, `DEAD` where nobody knows."""
+        """When it ends: `FOREVER` where it has no end, `DEAD` where its end is not known."""
         return (self.credential.expires_at or FOREVER) if self.end_known else DEAD
 
     @property

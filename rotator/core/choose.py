@@ -42,9 +42,10 @@ def choose_one(
 
 
 def is_usable(one: Candidate, mode: ProofMode, now: datetime) -> bool:
-    """Tell whether a candidate may be published; `strict` wants that its registry accepted it.
+    """Tell whether a candidate may be published.
 
-    So does what somebody put into a target, where no mark says until when it is good.
+    It may only if its registry accepted it: with `prove: strict`, and where somebody put it into a
+    target without a mark that gives its end.
     """
     if one.rejected or one.has_ended(now):
         return False

@@ -108,10 +108,10 @@ def conclude(
 
 
 def _needs_another_read(done: Written, record: Record) -> bool:
-    """Tell whether a target holds what only another read can judge.
+    """Tell whether a target holds an entry that only another read can judge.
 
-    Somebody wrote an entry of ours since the read, which a write left there. Or what another
-    rotator had replaced is back.
+    Somebody wrote it after the read, and our write left it there. Or it is another rotator's, which
+    is back after a later one had replaced it.
     """
     s = done.situation
     if s.one_writer:

@@ -11,8 +11,8 @@ Observing comes first because it decides what to fetch. The journal is saved thr
 - Before the first write. After a crash during the writes our own entry does not look foreign.
 - At the end.
 
-Only the second of these has to outlive a power failure. The next cycle finds out again what the
-others add, and that costs one fetch at most.
+Only the second of these has to outlive a power failure. What the two others add, the next cycle
+finds out again, with one fetch at most.
 """
 
 from __future__ import annotations
@@ -140,8 +140,8 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     unusable = reports.unusable(candidates, given, rotation, record, now)
     renewed = {one.registry for one in given.values()} | resolved(candidates, record)
 
-    # Plan each target. The journal has what is about to be published before the first write, and
-    # until when jobs are safe, should the writes make that sooner.
+    # Plan each target. Before the first write the journal has what is about to be published, and
+    # until when jobs are safe, if the writes make that sooner.
     situations = situations_of(rotation, observed, memory, record, chosen, candidates, ports, now)
     record = record_targets.with_drifts(record, situations, now)
     planned = {name: Written(s, plan(s)) for name, s in situations.items()}

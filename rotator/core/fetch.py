@@ -147,9 +147,9 @@ def with_fetched(
 ) -> dict[tuple[str, str], Candidate]:
     """Return all candidates; those that a fetch replaced are superseded.
 
-    The answer of a source that changes early, or that was asked by force, wins with any end: a
-    person put it there, or asked for it. Elsewhere the later end wins, so that all rotators agree
-    on what is best.
+    What a source gives that changes early, or that was asked by force, replaces even what ends
+    later: a person put it there, or asked for it. Elsewhere the later end wins, so that all
+    rotators agree on what is best.
     """
     merged = dict(candidates)
     early = _early(sources)
@@ -162,7 +162,11 @@ def with_fetched(
 def with_resolved(
     candidates: Candidates, rotation: Rotation, record: Record
 ) -> dict[tuple[str, str], Candidate]:
-    """Return all candidates; one that was pending and is accepted now counts as just fetched."""
+    """Return all candidates; those that a credential replaced are superseded.
+
+    It was pending and is accepted now, and replaces what it would have replaced when it was
+    fetched.
+    """
     merged = dict(candidates)
     early = _early(rotation.sources)
     for registry, pending in record.pending.items():
@@ -198,11 +202,11 @@ def until_accepted(
     ports: Ports,
     patience: timedelta,
 ) -> dict[tuple[str, str], Candidate]:
-    """Return the fetched candidates, proven; those that their registry does not know yet wait.
+    """Return the fetched candidates, proven; pending are those that a registry does not know yet.
 
     Some registries and dynamic engines know a new login only seconds or minutes after they issued
-    it. Such a candidate is pending for `settle`. A run that has `patience` asks again meanwhile,
-    after 0.5, 1, 2, 4 … s.
+    it. Such a candidate is pending for `settle`. A run that has `patience` asks for it again at
+    once, after 0.5, 1, 2, 4 … s.
     """
     began = ports.clock()
     unproven = {key: one for key, one in given.items() if one.proof == UNPROVEN}

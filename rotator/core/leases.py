@@ -109,9 +109,10 @@ def _waiting(
 ) -> RetiredLease:
     """Return a retired lease with the time when it is revoked.
 
-    The wait begins again where its credential is used again: its registry had rejected it for a
-    while, or somebody put it back. A reload that makes the wait longer does so for those that wait
-    already: the jobs that take longer run already. A clock that went back makes no wait longer.
+    The wait begins again as long as its credential is used: its registry accepts it again, or some
+    target still holds it, or holds it again. A longer wait after a reload also counts for a lease
+    that waits already, as the longer jobs may run already. A clock that went back makes no wait
+    longer.
     """
     if any(fingerprint in held for fingerprint in one.fingerprints):
         return replace(one, revoke_at=at.now + wait, since=at.now)
@@ -130,7 +131,8 @@ def retire_pending(
     """Note the leases of credentials that are pending since this cycle: they end after `settle`.
 
     They are noted at once: a crash loses the credential, and nobody else could end its lease. A
-    lease is not retired, or no longer, where one of its credentials is `used` and not rejected.
+    lease is needed, and not retired any more, where one of its credentials is `used` and not
+    rejected.
     """
     candidates = tuple(candidates)
     needed = {
@@ -153,15 +155,18 @@ def retire_pending(
 def discard(
     record: Record, unwanted: Iterable[Candidate], needed: Iterable[Candidate], at: At
 ) -> Record:
-    """Note the leases of credentials that were fetched and are not published: no job uses them."""
-    alive = {one.credential.lease.id for one in needed if one.credential.lease}
-    alive |= {retired.lease.id for retired in record.retired if retired.revoke_at <= at.now}
+    """Note the leases of credentials that were fetched and are not published: they end at once.
+
+    No job uses them. A lease is left out that something needs, or that ends now anyway.
+    """
+    left_out = {one.credential.lease.id for one in needed if one.credential.lease}
+    left_out |= {retired.lease.id for retired in record.retired if retired.revoke_at <= at.now}
     leases = {
         one.credential.lease.id: RetiredLease(
             one.source, one.credential.lease, at.now, (one.fingerprint,)
         )
         for one in unwanted
-        if one.credential.lease is not None and one.credential.lease.id not in alive
+        if one.credential.lease is not None and one.credential.lease.id not in left_out
     }
     return replace(record, retired=(*record.retired, *leases.values()))
 

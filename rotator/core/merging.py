@@ -94,7 +94,10 @@ def _text(s: Situation) -> str:
 
 
 def _base(s: Situation, found: DockerConfig) -> DockerConfig:
-    """Return the part of a document that stays, before our entries are merged into it."""
+    """Return the part of a document that stays, before our entries are merged into it.
+
+    With `merge: replace` others' entries go, once each source has named its registries.
+    """
     if s.policy.merge is Merge.PRESERVE or not s.complete:
         return found
     stays = {
@@ -108,8 +111,8 @@ def _base(s: Situation, found: DockerConfig) -> DockerConfig:
 def foreign_entry_stays(s: Situation, registry: str, fingerprint: str | None) -> bool:
     """Tell whether an entry stays because another rotator wrote it and it is as good as ours.
 
-    `fingerprint`: the entry's. Rotators that share a target compare the ends in its mark. So
-    they agree on one of two good entries, and do not replace each other's for ever.
+    `fingerprint`: the entry's. All rotators that share a target compare the ends in its mark. So
+    they agree which of two good entries stays, and do not replace each other's for ever.
     """
     if fingerprint is None or s.foreign_mark is None or s.is_edited:
         return False

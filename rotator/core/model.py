@@ -173,7 +173,7 @@ class Policy(Struct, frozen=True):
 
 
 class Schedule(Struct, frozen=True):
-    """When to renew and when to retry; `renew_after` and `jitter` are shares of a life (0.5)."""
+    """When to renew and when to retry; `renew_after` and `jitter` are fractions of a life."""
 
     renew_after: float = 0.5
     jitter: float = 0.05

@@ -22,6 +22,7 @@ from rotator.core.merging import (
     repaired,
 )
 from rotator.core.model import Content, Mark, Merge, Secret
+from rotator.core.schedule import NOTHING, SECOND
 from rotator.core.situation import Change, Decision, HoldBack, Keep, Situation, Write
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 # GitLab and caches in front of it can answer a read with the value before our write.
 _STALE = timedelta(minutes=1)
-
-
-_SECOND = timedelta(seconds=1)
 
 
 def plan(situation: Situation) -> Decision:
@@ -52,10 +50,10 @@ def stale_read(s: Situation) -> Decision | None:
         return None
     if s.held.text is not None and s.fingerprint(s.held.text.reveal()) != mark.fingerprint:
         return None  # somebody edited what was there before
-    if mark.fingerprint == past.written or not timedelta(0) <= s.now - past.written_at < _STALE:
+    if mark.fingerprint == past.written or not NOTHING <= s.now - past.written_at < _STALE:
         return None
     note = "it still shows what was there before our last write: it is read again in a minute"
-    return Keep((note,), stale=True, again_at=past.written_at + _STALE + _SECOND)
+    return Keep((note,), stale=True, again_at=past.written_at + _STALE + SECOND)
 
 
 def nothing_to_publish(s: Situation) -> Decision | None:
@@ -200,7 +198,10 @@ RULES: tuple[Callable[[Situation], Decision | None], ...] = (
 
 
 def _is_as_written(s: Situation, text: str) -> bool:
-    """Tell whether a value with one writer is this text, which we wrote last."""
+    """Tell whether a value with one writer is this text.
+
+    One that is withheld is judged by what we wrote last, and by its mark.
+    """
     if not s.held.withheld:
         return s.held.text == Secret(text)
     written = s.fingerprint(text)

@@ -22,9 +22,9 @@ _SECONDS = 15.0
 def prove(
     candidates: Candidates, mode: ProofMode, ports: Ports, now: datetime
 ) -> dict[tuple[str, str], Candidate]:
-    """Return the candidates with their registries' verdicts; `unknown` where there was none.
+    """Return the candidates with their registries' verdicts, `unknown` where a registry gave none.
 
-    A credential that has ended is not shown to anybody.
+    A credential that has ended is not shown to its registry.
     """
     if mode is ProofMode.OFF:
         skipped = Proof(Verdict.SKIPPED)

@@ -112,9 +112,11 @@ def _with_end(
     The journal knows it, or the token holds it, or the target's mark gives it (`ends`). A mark's
     end is a claim of another rotator, whose clock may be wrong. It is believed up to the longest
     life that a credential of this source had here. That life is counted from the last cycle that
-    read all targets, as the credential was in none of them then. What was noted of another
-    rotator's on a clock that was ahead is noted again: two rotators would replace each other's
-    entries for as long as one of them doubts what the other believes.
+    read all targets, as the credential was in none of them then.
+
+    The journal does not count for another rotator's credential whose claim has changed: its owner
+    lengthened it. Nor for one that was noted while our clock was ahead: we would doubt an end that
+    the other rotator believes, and the two would replace each other's entries.
     """
     is_marked, claim = one.registry in ends, ends.get(one.registry)
     known = record.known(one.registry, one.fingerprint)
@@ -140,9 +142,10 @@ def _with_end(
 
 
 def _with_capped_end(one: Candidate, record: Record, now: datetime) -> Candidate:
-    """Return a candidate; if it is foreign, its end is no further ahead than a life of its source.
+    """Return a candidate; another rotator's ends at the latest after its source's longest life.
 
-    The journal can hold a later end: no life was known when it was noted, or the clock went back.
+    That is counted from now. The journal can hold a later end: no life was known when it was noted,
+    or the clock went back.
     """
     longest = record.source(one.source).longest_life
     if not one.foreign or longest is None or token_end(one.credential.password) is not None:
@@ -154,12 +157,11 @@ def _with_capped_end(one: Candidate, record: Record, now: datetime) -> Candidate
 
 
 def _with_doubt(one: Candidate, now: datetime) -> Candidate:
-    """Return a candidate; its end is unknown from now on where the one that we know may be wrong.
+    """Return a candidate; its end counts as unknown where the one that we know may be wrong.
 
-    Where the token itself holds its end, that one counts.
-
-    The clock was ahead when it was fetched, and so is its end. Or a foreign one has ended by the
-    end that we believe and not by its claim: then it stays as long as its registry accepts it.
+    It may be where the clock was ahead when it was fetched. It also may be where another rotator's
+    has ended by the end that we believe, and not by its claim: then it stays as long as its
+    registry accepts it. An end that the token itself holds counts in either case.
     """
     ahead = is_ahead(one.credential.issued_at, now)
     claim_lasts = one.claim is None or one.claim > now
@@ -172,7 +174,7 @@ def _with_doubt(one: Candidate, now: datetime) -> Candidate:
 
 
 def _with_pending(one: Candidate, record: Record, rotation: Rotation, now: datetime) -> Candidate:
-    """Return a candidate; one that its registry did not know yet is pending during `settle`."""
+    """Return a candidate; one that its registry does not know yet is pending during `settle`."""
     pending = record.pending.get(one.registry)
     if pending is None or pending.fingerprint != one.fingerprint:
         return one
@@ -193,6 +195,8 @@ def claimed_ends(
         return {}
     if held.mark.fingerprint == past.edited:
         return {}
+    # Only the rotator that wrote a mark can compare its fingerprint with the text. Under any mark
+    # that has not changed since our last read, an entry that has changed was edited.
     ours = held.mark.fingerprint in past.fingerprints
     edited = ours and fingerprint(held.text.reveal()) != held.mark.fingerprint
     if held.mark.fingerprint == past.mark and observation.config is not None:

@@ -104,7 +104,7 @@ def _known(record: Record, rotation: Rotation, one: Candidate, at: At) -> KnownC
     if one.foreign:
         renew_at = _renew_found_at(one, record, rotation, at)
     else:
-        # This cycle's attempt is noted as a failure. More than one: it failed before that.
+        # This cycle's attempt counts as a failure until it ends: a second one was before it.
         failure = record.source(one.source).failure
         failing = failure is not None and failure.count > 1
         wide = failing or not record.credentials.get(one.registry)
@@ -123,8 +123,8 @@ def _known(record: Record, rotation: Rotation, one: Candidate, at: At) -> KnownC
 def _renew_found_at(one: Candidate, record: Record, rotation: Rotation, at: At) -> datetime | None:
     """Return when a credential that was found published is renewed: as if we had fetched it.
 
-    We take it that its life was as long as the longest of its source. Where no life is known yet,
-    it is renewed while it is still job-safe, as our source may give one that lasts longer.
+    We assume that its life was the longest of its source. Where no life is known yet, it is renewed
+    while it is still job-safe, as our source may give one that lasts longer.
     """
     end, plan = one.credential.expires_at, rotation.schedule
     if end is None:
@@ -146,5 +146,5 @@ def _renew_at(credential: Credential, rotation: Rotation, at: At, *, wide: bool)
     )
     if renew_at > at.now:
         return renew_at
-    # It began long ago, or its source gives the same again: the rest of its life counts.
+    # Its life began long ago, or its source gives the same again: what is left of it counts.
     return schedule.renew_at(at.now, credential.expires_at, rotation.schedule, wide=wide, u=u)

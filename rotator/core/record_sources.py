@@ -57,10 +57,10 @@ def with_waits(
     chosen: Mapping[str, Candidate],
     at: At,
 ) -> Record:
-    """Note the failures and waits of the sources again, as they are by what is chosen now.
+    """Note which failures and waits of the sources are left, by what is chosen now.
 
     A source that is not needed any more has no failure: another rotator published something
-    fresh. A wait is cut that was set when hours of life were left, and they are lost since.
+    fresh. A wait is cut where less life is left than when it was set.
     """
     sources = dict(record.sources)
     for source in rotation.sources:
@@ -90,7 +90,7 @@ def with_attempts(
 
     Until the cycle ends this counts as a failure, so that a crash loop backs off instead of taking
     a lease at each restart. A login that was refused counts as refused again: a crash loop must not
-    lock it. A credential that is fetched before its time is due until a fetch succeeds.
+    lock it. What is fetched before its time is due from now on, until a fetch succeeds.
     """
     sources, credentials = dict(record.sources), dict(record.credentials)
     for source in asked:

@@ -36,7 +36,7 @@ def unusable(
 ) -> dict[str, tuple[Candidate, Failure]]:
     """Return the fetched credentials that can't be published, by registry, and why.
 
-    `given`: those of this cycle; beside them, those that were pending until now.
+    They were fetched in this cycle (`given`), or were pending until now.
     """
     found = {}
     for key, one in candidates.items():
@@ -61,7 +61,10 @@ def credential_reports(
     answers: Mapping[str, Answer],
     unusable: Mapping[str, tuple[Candidate, Failure]],
 ) -> list[CredentialReport]:
-    """Return what became of each registry's credential; one a source where none is known yet."""
+    """Return what became of each registry's credential.
+
+    A source whose registries are not known yet has one report, without a registry.
+    """
     sources = rotation.sources_by_registry(record)
     unproven = {one.registry: one for one in standby if not one.rejected}
     reports = []

@@ -50,7 +50,7 @@ def next_failure(
 
 
 def with_login(failure: FailureRecord, stamp: str | None, at: At) -> FailureRecord:
-    """Return a failure with what it says of the login: its wait ends when `stamp` changes.
+    """Return a failure; if it is of the login, its wait ends when `stamp` changes.
 
     A login secret that was refused waits longer than anything else. A secret file that was missing
     is tried as soon as it is there.
@@ -66,7 +66,7 @@ def with_login(failure: FailureRecord, stamp: str | None, at: At) -> FailureReco
 def life_of_source(
     past: SourceRecord, source: Source, chosen: Mapping[str, Candidate], now: datetime
 ) -> Life:
-    """Return how long a source's published credentials still work: of several the shortest life."""
+    """Return the shortest life of the credentials that are published for a source's registries."""
     registries = source.registries or past.registries
     lives = [_life(chosen.get(registry), now) for registry in registries]
     return min(lives, key=lambda life: life.left, default=Life(timedelta(0)))

@@ -34,7 +34,7 @@ _THROTTLED = timedelta(seconds=60)
 
 
 class Life(Struct, frozen=True):
-    """How long what is published still works: `left` is zero where nothing is, or it is rejected.
+    """How long what is published still works: `left`, zero where nothing is, or nothing works.
 
     `whole` is the length of its whole life, zero where that is not known.
     """
@@ -119,7 +119,7 @@ def longest_wait(schedule: Schedule, life: Life, *, throttled: bool) -> timedelt
 
 
 def start_wait(schedule: Schedule, life: Life, *, u: float) -> timedelta:
-    """Return how long a daemon that starts with overdue work waits: not at all unless it is safe.
+    """Return how long a daemon that starts with overdue work waits; zero unless jobs are safe.
 
     Ten thousand hosts that come back together are spread over a poll where each has time.
     """

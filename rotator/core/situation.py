@@ -159,7 +159,7 @@ class Change(Struct, frozen=True):
 class Keep(Struct, frozen=True):
     """The target stays as it is. `stale`: the read may show what was there before our last write.
 
-    `again_at`: when the target has to be read again.
+    `again_at`: when the target has to be read again, where a poll is too late.
     """
 
     notes: tuple[str, ...] = ()

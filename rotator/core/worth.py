@@ -5,7 +5,7 @@ are made from the answer.
 
 | what is known of a registry's entry in an enabled target | it counts as |
 | --- | --- |
-| its registry accepted it at the last proof | good until its end (without an end: good) |
+| its registry accepted it at the last proof | good until its end, or for ever if it has none |
 | it could not be proven, and we fetched it or a mark gives its end | good until its end |
 | its registry rejected it | not good |
 | missing, undecodable, or in a document that clients can't read | not good |
@@ -15,8 +15,8 @@ are made from the answer.
 | withheld, and the mark is the one that we wrote last | as written, until its end |
 | withheld, and the mark is another one | not good, until it is written again |
 | somebody took it out at two reads in a row | not good, until it is found there |
-| another rotator's is back that a later one had replaced | not good, until the next read |
-| nobody knows when it ends, or the clock was ahead when it was fetched | not good |
+| another rotator's, back after a later one had replaced it | not good, until the next read |
+| nothing says when or whether it ends, or the clock was ahead when it was fetched | not good |
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 WRITE = 60.0
 _TRIES = 3
 
-# Reading again costs as long as the gap that it closes, where the first read is as young as this.
+# A read that is younger than this is not repeated: that would take as long as the gap it closes.
 _RECENT = timedelta(seconds=1)
 
 
@@ -51,7 +51,7 @@ class Written(Struct, frozen=True):
 
     @property
     def again_at(self) -> datetime | None:
-        """When the target has to be read again, where that is sooner than usual."""
+        """When the target has to be read again, where a poll is too late."""
         return self.decision.again_at if isinstance(self.decision, Keep) else None
 
 
@@ -80,9 +80,9 @@ def write(planned: Written, clock: Clock) -> Written:
     failure = None
     tries = 0
     try:
-        others = s.foreign_mark is not None or began - s.now > _RECENT
-        if not target.compares and isinstance(decision, Write) and others:
-            # Nothing on the other side compares, so the gap is made as short as it can be.
+        may_change = s.foreign_mark is not None or began - s.now > _RECENT
+        if not target.compares and isinstance(decision, Write) and may_change:
+            # The server can't compare, so the gap between read and write is made short.
             s = _read_again(s)
             decision = plan(s)
         while isinstance(decision, Write):

@@ -116,7 +116,7 @@ MUTATIONS = (
         ),
         (
             "next: it can be in the past",
-            "return max(min(times), now + timedelta(seconds=1))",
+            "return max(min(times), now + SECOND)",
             "return min(times)",
         ),
         (
