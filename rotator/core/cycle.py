@@ -32,7 +32,7 @@ from rotator.core import (
     reports,
 )
 from rotator.core.choose import choose, standby_of
-from rotator.core.due import given_up, is_waiting, needed_sources, resolved
+from rotator.core.due import abandoned_sources, is_waiting, needed_sources, resolved
 from rotator.core.fetch import (
     fetch,
     fetched_candidates,
@@ -66,17 +66,17 @@ class Options(Struct, frozen=True):
     `force`: fetch whatever the schedule says. `dry_run`: fetch and prove, write nothing, and end
     the leases that the fetch made. `starting`: the first cycle of a daemon. It puts off what is
     overdue where jobs are safe meanwhile, so that ten thousand hosts that start together do not
-    ask together. `only`: the names of the targets to deal with; all where empty. `later`: ask no
-    source, as an earlier part of the same cycle did. `out_of_reach` returns the failure of a target
-    on which a call hangs in another process: it is left alone. `patience`: how long to wait until
-    a registry knows a new credential.
+    ask together. `only`: the names of the targets to deal with; all where empty. `later_part`: ask
+    no source, as the first part of the same cycle did. `out_of_reach` returns the failure of a
+    target on which a call hangs in another process: it is left alone. `patience`: how long to wait
+    until a registry knows a new credential.
     """
 
     force: bool = False
     dry_run: bool = False
     starting: bool = False
     only: frozenset[str] = frozenset()
-    later: bool = False
+    later_part: bool = False
     out_of_reach: Callable[[str], Failure | None] = lambda _: None
     patience: timedelta = timedelta(0)
 
@@ -112,10 +112,10 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         record = record_sources.with_later_start(record, rotation, chosen, ports.at())
         saved = _save(record, saved, ports, options, lasting=False)
     needed = needed_sources(rotation, chosen, candidates, record, now, force=options.force)
-    abandoned = given_up(candidates, record)
+    abandoned = abandoned_sources(candidates, record)
     ready = [s for s in needed if s.name not in abandoned and not is_waiting(s, record, now)]
     asked = needed if options.force else ready
-    asked = [] if options.later else asked
+    asked = [] if options.later_part else asked
     record = record_sources.with_waits(record, rotation, needed, chosen, ports.at())
     record = record_sources.with_attempts(record, rotation, asked, chosen, ports.at())
     saved = _save(record, saved, ports, options, lasting=False)

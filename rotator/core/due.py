@@ -59,7 +59,7 @@ def needed_sources(
     return [s for s in rotation.sources if force or _is_needed(s, newest, known_now, record, now)]
 
 
-def given_up(candidates: Candidates, record: Record) -> frozenset[str]:
+def abandoned_sources(candidates: Candidates, record: Record) -> frozenset[str]:
     """Return the sources whose pending credential is still rejected though `settle` is over.
 
     The source has failed then, and waits: another credential would most likely be rejected too.
@@ -98,7 +98,7 @@ def _is_needed(
     now: datetime,
 ) -> bool:
     past = record.source(source.name)
-    registries = source.registries or past.registries
+    registries = past.registries_of(source)
     if not registries or any(registry not in newest for registry in registries):
         return True
     if any(newest[registry].pending for registry in registries):
@@ -148,7 +148,7 @@ def next_at(
         if past.failure is not None:
             times.append(past.failure.retry_at)
             continue
-        registries = source.registries or past.registries
+        registries = past.registries_of(source)
         if any(registry in pending for registry in registries):
             continue
         times += [past.poll_at] if past.poll_at else []

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rotator.core.rotation import Ports, Rotation
 
 # Seconds after which a call that hangs is given up. Drivers have shorter timeouts of their own.
-FETCH = 60.0
+FETCH_SECONDS = 60.0
 
 
 class Answer(Struct, frozen=True):
@@ -56,7 +56,7 @@ def fetch(
     def ask(source: Source) -> Answer:
         return ask_one(source, previous[source.name], ports.clock)
 
-    answers = ports.each(ask, sources, FETCH)
+    answers = ports.each(ask, sources, FETCH_SECONDS)
     return {
         source.name: Answer(failure=Failure.of(one)) if isinstance(one, Exception) else one
         for source, one in zip(sources, answers, strict=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rotator.core.rotation import At, Rotation
 
 # Seconds after which a call that hangs is given up. Drivers have shorter timeouts of their own.
-REVOKE = 20.0
+REVOKE_SECONDS = 20.0
 
 
 def end_unneeded(
@@ -186,7 +186,7 @@ def end(
         if one.revoke_at <= at.now and one.source in sources and one not in left_alone
     ]
     notes = []
-    answers = each(lambda one: sources[one.source].revoke(one.lease), ready, REVOKE)
+    answers = each(lambda one: sources[one.source].revoke(one.lease), ready, REVOKE_SECONDS)
     for one, answer in zip(ready, answers, strict=True):
         left = tuple(other for other in record.retired if other != one)
         if isinstance(answer, Exception):

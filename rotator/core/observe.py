@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rotator.core.rotation import Rotation
 
 # Seconds after which a read that hangs is given up. Drivers have shorter timeouts of their own.
-READ = 20.0
+READ_SECONDS = 20.0
 
 
 class Observation(Struct, frozen=True):
@@ -77,7 +77,7 @@ def observe(
         else:
             failure = Failure.recorded(refusal)
             found[target.name] = Observation(target, failure=failure, repeated=True)
-    for target, answer in zip(asked, each(read, asked, READ), strict=True):
+    for target, answer in zip(asked, each(read, asked, READ_SECONDS), strict=True):
         if isinstance(answer, Exception):
             answer = Observation(target, failure=Failure.of(answer))  # noqa: PLW2901
         found[target.name] = answer
@@ -113,7 +113,7 @@ def with_members(
     """
     groups = [t for t in rotation.targets if t.is_group and t.policy.enabled]
     asked = [group for group in groups if not only or group.name in only]
-    answers = dict(zip(asked, each(_members, asked, READ), strict=True))
+    answers = dict(zip(asked, each(_members, asked, READ_SECONDS), strict=True))
     targets: list[Target] = []
     failures = {}
     for target in rotation.targets:

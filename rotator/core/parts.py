@@ -47,7 +47,7 @@ def run(
     for part in parts:
         report, memory = cycle.run(rotation, memory, ports, replace(how, only=part))
         reports.append(report)
-        how = replace(options, later=True, starting=False)
+        how = replace(options, later_part=True, starting=False)
     report = _together(reports)
     record = ports.journal.load()
     record = replace(

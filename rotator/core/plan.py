@@ -105,7 +105,7 @@ def value_without_credential(s: Situation) -> Decision | None:
 def value_is_ours(s: Situation) -> Decision | None:
     """Keep a value with one writer that is as we would write it."""
     value = s.our_value() if s.one_writer else None
-    if value is None or not _is_as_written(s, value[0]):
+    if value is None or not _is_value(s, value[0]):
         return None
     return None if mark_needs_correction(s, value[1]) else Keep()
 
@@ -113,7 +113,7 @@ def value_is_ours(s: Situation) -> Decision | None:
 def value_waits_a_poll(s: Situation) -> Decision | None:
     """Keep a value that somebody else wrote after us, until a poll has passed since our write."""
     value = s.our_value() if s.one_writer else None
-    if value is None or s.past.written_at is None or _is_as_written(s, value[0]):
+    if value is None or s.past.written_at is None or _is_value(s, value[0]):
         return None
     again_at = s.past.written_at + 0.85 * s.poll
     unchanged = s.past.written == s.fingerprint(value[0])
@@ -131,7 +131,7 @@ def write_value(s: Situation) -> Decision | None:
     text, ours = value
     ends = {registry: marked_end(one) for registry, one in ours.items()}
     notes: tuple[str, ...] = ()
-    if s.past.written and not _is_as_written(s, text) and s.past.written == s.fingerprint(text):
+    if s.past.written and not _is_value(s, text) and s.past.written == s.fingerprint(text):
         notes = ("somebody else wrote this value since; ours was written again",)
     return Write(
         text=Secret(text),
@@ -197,7 +197,7 @@ RULES: tuple[Callable[[Situation], Decision | None], ...] = (
 # What the rules have in common.
 
 
-def _is_as_written(s: Situation, text: str) -> bool:
+def _is_value(s: Situation, text: str) -> bool:
     """Tell whether a value with one writer is this text.
 
     One that is withheld is judged by what we wrote last, and by its mark.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rotator.core.rotation import Ports
 
 # Seconds after which a proof that hangs is given up. The prover has a shorter limit of its own.
-_SECONDS = 15.0
+PROVE_SECONDS = 15.0
 
 
 def prove(
@@ -32,7 +32,7 @@ def prove(
     asked = [key for key, one in candidates.items() if not one.has_ended(now)]
     logins = [candidates[key].credential for key in asked]
     proven = dict(candidates)
-    for key, answer in zip(asked, ports.each(ports.prove, logins, _SECONDS), strict=True):
+    for key, answer in zip(asked, ports.each(ports.prove, logins, PROVE_SECONDS), strict=True):
         if not isinstance(answer, Proof):
             answer = Proof(Verdict.UNKNOWN, Failure.of(answer).detail)  # noqa: PLW2901
         proven[key] = replace(proven[key], proof=answer)

@@ -42,7 +42,7 @@ def with_later_start(
         later = at.now + schedule.start_wait(rotation.schedule, life, u=at.random())
         if past.poll_at is not None and past.poll_at < later:
             sources[source.name] = replace(past, poll_at=later)
-        for registry in source.registries or past.registries:
+        for registry in past.registries_of(source):
             for newest in credentials.get(registry, ())[:1]:
                 if newest.renew_at is not None and newest.renew_at < later:
                     others = credentials[registry][1:]
@@ -102,7 +102,7 @@ def with_attempts(
             stamp = source.login_stamp()
             failure = with_login(before, stamp, at) if stamp == before.login_stamp else failure
         sources[source.name] = replace(past, attempted_at=at.now, failure=failure)
-        for registry in source.registries or past.registries:
+        for registry in past.registries_of(source):
             credentials[registry] = tuple(
                 replace(known, renew_at=min(known.renew_at, at.now)) if known.renew_at else known
                 for known in record.credentials.get(registry, ())

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from rotator.core.candidate import DEAD
 from rotator.core.retries import next_failure, with_login
-from rotator.core.schedule import ENDLESS, Life
+from rotator.core.schedule import ENDLESS, NOTHING, Life
 from rotator.core.situation import Situation, Write
 from rotator.core.worth import entries_now, entries_read
 
@@ -155,7 +155,7 @@ def _target_failure(
 ) -> FailureRecord:
     """Return a target's next failure; `ends`: when the entries in it end."""
     end = min(ends, default=DEAD)
-    life = Life(timedelta(0) if end == DEAD else min(end - at.now, ENDLESS.left))
+    life = Life(NOTHING if end == DEAD else min(end - at.now, ENDLESS.left))
     return next_failure(past.failure, failure, rotation, life, at)
 
 

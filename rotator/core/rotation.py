@@ -34,12 +34,12 @@ class Rotation(Struct, frozen=True):
         return {
             registry: source.name
             for source in reversed(self.sources)  # of two sources for one registry the first counts
-            for registry in sorted(source.registries or record.source(source.name).registries)
+            for registry in sorted(record.source(source.name).registries_of(source))
         }
 
     def is_complete(self, record: Record) -> bool:
         """Tell whether all registries are known: those of some sources only a fetch can tell."""
-        return all(s.registries or record.source(s.name).registries for s in self.sources)
+        return all(record.source(s.name).registries_of(s) for s in self.sources)
 
 
 class At(Struct, frozen=True):

@@ -63,17 +63,17 @@ def worth_of_target(
         pasts = [past]
         if observation.target.is_group:
             pasts = [one for one in record.targets.values() if one.group == observation.target.name]
-        if not (is_as_last_read(observation) and pasts):
+        if not (counts_as_last_read(observation) and pasts):
             return dict.fromkeys(sources, DEAD)
         return {
-            r: min(_as_last_read(r, past, candidates, record, chosen, now) for past in pasts)
+            r: min(_worth_at_last_read(r, past, candidates, record, chosen, now) for past in pasts)
             for r in sources
         }
     s, entries = written.situation, entries_now(written)
     # A journal of version 0.1.0 does not name the entries of a value that it wrote.
-    is_ours = _is_as_written_last(s) and written.write is None
+    is_ours = _is_what_we_wrote_last(s) and written.write is None
     if written.stale or (is_ours and not entries and not past.entries):
-        return {r: _as_last_read(r, past, candidates, record, chosen, now) for r in sources}
+        return {r: _worth_at_last_read(r, past, candidates, record, chosen, now) for r in sources}
     if past.drifted >= _TAKEN_OUT:
         return dict.fromkeys(sources, DEAD)
     return {
@@ -82,14 +82,14 @@ def worth_of_target(
     }
 
 
-def is_as_last_read(observation: Observation) -> bool:
+def counts_as_last_read(observation: Observation) -> bool:
     """Tell whether a target that was not read counts as what it held when it was read last."""
     if observation.failure is None:
         return True
     return not observation.target.local and observation.failure.leaves_document
 
 
-def _is_as_written_last(s: Situation) -> bool:
+def _is_what_we_wrote_last(s: Situation) -> bool:
     """Tell whether a value with one writer is the one that we wrote last."""
     return s.one_writer and bool(s.past.written) and _fingerprint_of_value(s) == s.past.written
 
@@ -186,7 +186,7 @@ def _worth_now(
     return claim if longest is None else min(claim, s.now + timedelta(seconds=longest))
 
 
-def _as_last_read(
+def _worth_at_last_read(
     registry: str,
     past: TargetRecord,
     candidates: Candidates,
@@ -222,4 +222,4 @@ def _entries_of_value(s: Situation) -> Mapping[str, str]:
     value = s.our_value()
     if value is not None and _fingerprint_of_value(s) == s.fingerprint(value[0]):
         return {registry: one.fingerprint for registry, one in value[1].items()}
-    return s.past.entries if _is_as_written_last(s) else {}
+    return s.past.entries if _is_what_we_wrote_last(s) else {}

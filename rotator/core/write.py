@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rotator.core.rotation import Ports
 
 # Seconds after which a call that hangs is given up. Drivers have shorter timeouts of their own.
-WRITE = 60.0
+WRITE_SECONDS = 60.0
 _TRIES = 3
 
 # A read that is younger than this is not repeated: that would take as long as the gap it closes.
@@ -64,7 +64,7 @@ def carry_out(planned: Mapping[str, Written], ports: Ports, *, dry_run: bool) ->
         return action(planned[target.name], ports.clock)
 
     targets = [one.situation.observation.target for one in planned.values()]
-    answers = zip(planned.items(), ports.each(act, targets, WRITE), strict=True)
+    answers = zip(planned.items(), ports.each(act, targets, WRITE_SECONDS), strict=True)
     return {
         name: replace(one, failure=Failure.of(answer)) if isinstance(answer, Exception) else answer
         for (name, one), answer in answers

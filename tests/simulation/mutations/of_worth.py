@@ -54,7 +54,7 @@ MUTATIONS = (
         ),
         (
             "worth: a value with one writer that somebody else wrote counts as ours",
-            "return s.past.entries if _is_as_written_last(s) else {}",
+            "return s.past.entries if _is_what_we_wrote_last(s) else {}",
             "return s.past.entries",
         ),
         (
@@ -84,8 +84,8 @@ MUTATIONS = (
         ),
         (
             "worth: of a group that can't be listed the best member counts",
-            "r: min(_as_last_read",
-            "r: max(_as_last_read",
+            "r: min(_worth_at_last_read",
+            "r: max(_worth_at_last_read",
         ),
         (
             "worth: a target that was never read counts as good",
