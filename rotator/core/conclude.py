@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rotator.core.fetch import Answer
     from rotator.core.record import Record
     from rotator.core.rotation import At, Rotation
-    from rotator.core.write import Written
+    from rotator.core.write import Handled
 
 
 def with_sooner_end(record: Record, safe_until: datetime, now: datetime) -> Record:
@@ -41,12 +41,12 @@ def with_sooner_end(record: Record, safe_until: datetime, now: datetime) -> Reco
 
 
 def remembered(
-    memory: Memory, written: Mapping[str, Written], credentials: Iterable[Candidate]
+    memory: Memory, handled: Mapping[str, Handled], credentials: Iterable[Candidate]
 ) -> Memory:
     """Return what a daemon carries to its next cycle."""
     documents = dict(memory.documents)
     last = DockerConfig()
-    for name, done in written.items():
+    for name, done in handled.items():
         config = done.write.config if done.write else done.situation.observation.config
         if config is None:
             continue
@@ -64,7 +64,7 @@ def conclude(
     answers: Mapping[str, Answer],
     ends: Mapping[str, Mapping[str, datetime]],
     notes: Sequence[str],
-    written: Mapping[str, Written],
+    handled: Mapping[str, Handled],
     started: datetime,
     at: At,
     *,
@@ -87,8 +87,8 @@ def conclude(
         job_safe=end > at.now,
         notes=all_notes(notes, targets),
     )
-    again = [done.again_at for done in written.values()]
-    again += [at.now for done in written.values() if _needs_another_read(done, record)]
+    again = [done.again_at for done in handled.values()]
+    again += [at.now for done in handled.values() if _needs_another_read(done, record)]
     record = replace(record, next_at=next_at(record, rotation, again, at.now, at.random))
     return record, Report(
         name=rotation.name,
@@ -107,7 +107,7 @@ def conclude(
     )
 
 
-def _needs_another_read(done: Written, record: Record) -> bool:
+def _needs_another_read(done: Handled, record: Record) -> bool:
     """Tell whether a target holds an entry that only another read can judge.
 
     Somebody wrote it after the read, and our write left it there. Or it is another rotator's, which

@@ -46,7 +46,7 @@ from rotator.core.prove import prove
 from rotator.core.recall import Memory, recall
 from rotator.core.situation import Write, situations_of
 from rotator.core.worth import safe_until, worth_of_target
-from rotator.core.write import Written, as_read, carry_out
+from rotator.core.write import Handled, as_read, carry_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -144,7 +144,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     # until when jobs are safe, if the writes make that sooner.
     situations = situations_of(rotation, observed, memory, record, chosen, candidates, ports, now)
     record = record_targets.with_drifts(record, situations, now)
-    planned = {name: Written(s, plan(s)) for name, s in situations.items()}
+    planned = {name: Handled(s, plan(s)) for name, s in situations.items()}
     ends = _ends(rotation, observed, planned, record, chosen, candidates, now)
     record = record_credentials.with_verdicts(record, candidates.values())
     used = {one.fingerprint for one in (*chosen.values(), *standby)}
@@ -160,19 +160,19 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         _save(record, saved, ports, options, lasting=True)
 
     # Write, then end the leases that nothing needs any more.
-    written = carry_out(planned, ports, dry_run=options.dry_run)
+    handled = carry_out(planned, ports, dry_run=options.dry_run)
     unwanted = [*surplus, *in_use.unused(given, chosen, standby)]
     fetched = [one for one in given.values() if one.fetched]
     record, notes = leases.end_unneeded(
         record,
         before,
         rotation,
-        replaced=in_use.replaced_everywhere(observed, written, record, chosen),
-        published=in_use.published(rotation, written, record),
+        replaced=in_use.replaced_everywhere(observed, handled, record, chosen),
+        published=in_use.published(rotation, handled, record),
         held_until_now=in_use.held_until_now(situations.values()),
         unwanted=[*unwanted, *(fetched if options.dry_run else ())],
         needed=() if options.dry_run else (*chosen.values(), *standby),
-        sure_at=in_use.sure_at(rotation, observed, written, now),
+        sure_at=in_use.sure_at(rotation, observed, handled, now),
         dry_run=options.dry_run,
         each=ports.each,
         at=ports.at(),
@@ -182,15 +182,15 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     record = record_sources.with_answers(
         record, before, rotation, answers, unusable, chosen, ports.at()
     )
-    after = as_read(written) if options.dry_run else written
+    after = as_read(handled) if options.dry_run else handled
     read = {name: observed[name] for name in after}
     ends |= _ends(rotation, read, after, record, chosen, candidates, now)
     credentials = reports.credential_reports(rotation, record, chosen, standby, answers, unusable)
     targets = reports.target_reports(
-        rotation, observed, written, ends, record, dry_run=options.dry_run
+        rotation, observed, handled, ends, record, dry_run=options.dry_run
     )
     record = record_targets.with_targets(
-        record, rotation, observed, written, targets, ends, ports.at()
+        record, rotation, observed, handled, targets, ends, ports.at()
     )
     notes += reports.notes(rotation, record, surplus, unwanted)
     record, report = conclude.conclude(
@@ -201,14 +201,14 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         answers,
         ends,
         notes,
-        written,
+        handled,
         now,
         ports.at(),
         whole=not options.only,
     )
     if not options.dry_run:
         ports.journal.save(record, lasting=False)
-    return report, conclude.remembered(memory, written, (*chosen.values(), *standby))
+    return report, conclude.remembered(memory, handled, (*chosen.values(), *standby))
 
 
 def _save(
@@ -228,7 +228,7 @@ def _out_of_reach(rotation: Rotation, options: Options) -> dict[str, Failure]:
 def _ends(
     rotation: Rotation,
     observed: Mapping[str, Observation],
-    written: Mapping[str, Written],
+    handled: Mapping[str, Handled],
     record: Record,
     chosen: Mapping[str, Candidate],
     candidates: Candidates,
@@ -239,7 +239,7 @@ def _ends(
     return {
         name: worth_of_target(
             observation,
-            written.get(name),
+            handled.get(name),
             {r: s for r, s in sources.items() if observation.target.policy.wants(r)},
             candidates,
             record,

@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from rotator.core.record import Record
     from rotator.core.rotation import Rotation
     from rotator.core.situation import Situation
-    from rotator.core.write import Written
+    from rotator.core.write import Handled
 
 
-def published(rotation: Rotation, written: Mapping[str, Written], record: Record) -> frozenset[str]:
+def published(rotation: Rotation, handled: Mapping[str, Handled], record: Record) -> frozenset[str]:
     """Return the fingerprints of the credentials that some target holds.
 
     One that was not read, because it is paused or can't be reached, holds what it held last.
     """
     entries = [
-        entries_now(written[target.name])
-        if target.name in written
+        entries_now(handled[target.name])
+        if target.name in handled
         else record.target(target.name).entries
         for target in rotation.targets
     ]
@@ -45,14 +45,14 @@ def held_until_now(situations: Iterable[Situation]) -> frozenset[str]:
 
 def replaced_everywhere(
     observed: Mapping[str, Observation],
-    written: Mapping[str, Written],
+    handled: Mapping[str, Handled],
     record: Record,
     chosen: Mapping[str, Candidate],
 ) -> frozenset[str]:
     """Return the registries whose chosen credential is in every target that wants it."""
     missing: set[str] = set()
     for name, observation in observed.items():
-        done = written.get(name)
+        done = handled.get(name)
         if done is None:
             entries = record.target(name).entries if observation.left_out else {}
             others = [r for r, one in chosen.items() if entries.get(r) != one.fingerprint]
@@ -65,11 +65,11 @@ def replaced_everywhere(
 def sure_at(
     rotation: Rotation,
     observed: Mapping[str, Observation],
-    written: Mapping[str, Written],
+    handled: Mapping[str, Handled],
     now: datetime,
 ) -> datetime | None:
     """Return when it will be known again what each target holds; None where it is known now."""
-    times = [done.again_at for done in written.values() if done.again_at is not None]
+    times = [done.again_at for done in handled.values() if done.again_at is not None]
     if any(one.failure is not None for one in observed.values()):
         times.append(now + rotation.schedule.poll)
     return max(times, default=None)

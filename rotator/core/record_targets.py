@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rotator.core.record import FailureRecord, Record, TargetRecord
     from rotator.core.report import TargetReport
     from rotator.core.rotation import At, Rotation
-    from rotator.core.write import Written
+    from rotator.core.write import Handled
 
 _HOUR = timedelta(hours=1)
 
@@ -50,7 +50,7 @@ def with_drifts(record: Record, situations: Mapping[str, Situation], now: dateti
     return replace(record, targets=targets)
 
 
-def with_documents(record: Record, planned: Mapping[str, Written]) -> Record:
+def with_documents(record: Record, planned: Mapping[str, Handled]) -> Record:
     """Note the document that each target is about to get, by its fingerprint."""
     targets = dict(record.targets)
     for name, one in planned.items():
@@ -71,7 +71,7 @@ def with_targets(
     record: Record,
     rotation: Rotation,
     observed: Mapping[str, Observation],
-    written: Mapping[str, Written],
+    handled: Mapping[str, Handled],
     reports: Iterable[TargetReport],
     ends: Mapping[str, Mapping[str, datetime]],
     at: At,
@@ -92,7 +92,7 @@ def with_targets(
         if observation is None or observation.left_out:
             continue
         past = record.target(report.name)
-        done = written.get(report.name)
+        done = handled.get(report.name)
         targets[report.name] = _target_record(
             past, report, observation, done, ends[report.name], rotation, at
         )
@@ -103,7 +103,7 @@ def _target_record(
     past: TargetRecord,
     report: TargetReport,
     observation: Observation,
-    done: Written | None,
+    done: Handled | None,
     ends: Mapping[str, datetime],
     rotation: Rotation,
     at: At,
@@ -134,7 +134,7 @@ def _target_record(
     return replace(record, written=fingerprint, written_at=at.now)
 
 
-def _edited_mark(done: Written) -> str:
+def _edited_mark(done: Handled) -> str:
     """Return the fingerprint of a mark that was left on a document that somebody edited."""
     s = done.situation
     if done.write is not None:
@@ -142,7 +142,7 @@ def _edited_mark(done: Written) -> str:
     return s.held.mark.fingerprint if s.held.mark is not None and s.is_edited else ""
 
 
-def _mark_of(done: Written) -> str:
+def _mark_of(done: Handled) -> str:
     """Return the fingerprint in the mark that a target has now."""
     if done.write is not None:
         return done.write.mark.fingerprint

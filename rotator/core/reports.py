@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rotator.core.observe import Observation
     from rotator.core.record import Record, TargetRecord
     from rotator.core.rotation import Rotation
-    from rotator.core.write import Written
+    from rotator.core.write import Handled
 
 _OFTEN = 2
 
@@ -95,7 +95,7 @@ def credential_reports(
 def target_reports(
     rotation: Rotation,
     observed: Mapping[str, Observation],
-    written: Mapping[str, Written],
+    handled: Mapping[str, Handled],
     ends: Mapping[str, Mapping[str, datetime]],
     record: Record,
     *,
@@ -104,7 +104,7 @@ def target_reports(
     """Return what became of each target; those that the cycle left out are not in it."""
     reports = []
     for target in rotation.targets:
-        observation, done = observed.get(target.name), written.get(target.name)
+        observation, done = observed.get(target.name), handled.get(target.name)
         if observation is None:
             reports.append(TargetReport(target.name, "paused", group=target.group))
         elif done is not None:
@@ -126,7 +126,7 @@ def target_reports(
 
 
 def _target_report(
-    done: Written, expires_at: datetime | None, record: Record, *, dry_run: bool
+    done: Handled, expires_at: datetime | None, record: Record, *, dry_run: bool
 ) -> TargetReport:
     s, decision, failure = done.situation, done.decision, done.failure
     target = s.observation.target

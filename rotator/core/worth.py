@@ -39,14 +39,14 @@ if TYPE_CHECKING:
     from rotator.core.record import KnownCredential, Record, TargetRecord
     from rotator.core.rotation import Rotation
     from rotator.core.situation import Situation
-    from rotator.core.write import Written
+    from rotator.core.write import Handled
 
 _TAKEN_OUT = 2
 
 
 def worth_of_target(
     observation: Observation,
-    written: Written | None,
+    handled: Handled | None,
     sources: Mapping[str, str],
     candidates: Candidates,
     record: Record,
@@ -56,10 +56,10 @@ def worth_of_target(
     """Return until when a job can pull from each of these registries with what is in a target.
 
     `DEAD` where it can't. `sources`: the source of each registry that belongs in the target.
-    `written`: what the cycle did with it, None where it was not read.
+    `handled`: what the cycle did with it, None where it was not read.
     """
     past = record.target(observation.target.name)
-    if written is None:
+    if handled is None:
         pasts = [past]
         if observation.target.is_group:
             pasts = [one for one in record.targets.values() if one.group == observation.target.name]
@@ -69,10 +69,10 @@ def worth_of_target(
             r: min(_worth_at_last_read(r, past, candidates, record, chosen, now) for past in pasts)
             for r in sources
         }
-    s, entries = written.situation, entries_now(written)
+    s, entries = handled.situation, entries_now(handled)
     # A journal of version 0.1.0 does not name the entries of a value that it wrote.
-    is_ours = _is_what_we_wrote_last(s) and written.write is None
-    if written.stale or (is_ours and not entries and not past.entries):
+    is_ours = _is_what_we_wrote_last(s) and handled.write is None
+    if handled.stale or (is_ours and not entries and not past.entries):
         return {r: _worth_at_last_read(r, past, candidates, record, chosen, now) for r in sources}
     if past.drifted >= _TAKEN_OUT:
         return dict.fromkeys(sources, DEAD)
@@ -103,11 +103,11 @@ def _fingerprint_of_value(s: Situation) -> str:
     return "" if s.observation.target.marks else s.past.written
 
 
-def entries_now(written: Written) -> Mapping[str, str]:
+def entries_now(handled: Handled) -> Mapping[str, str]:
     """Return the fingerprint of each registry's entry that clients find in a target now."""
-    if written.write is None:
-        return entries_read(written.situation)
-    entries, config = written.write.entries, written.write.config
+    if handled.write is None:
+        return entries_read(handled.situation)
+    entries, config = handled.write.entries, handled.write.config
     return {r: n for r, n in entries.items() if config is None or is_found(config, r)}
 
 

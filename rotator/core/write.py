@@ -30,8 +30,11 @@ _TRIES = 3
 _RECENT = timedelta(seconds=1)
 
 
-class Written(Struct, frozen=True):
-    """What the cycle did with one target; situation and decision are those of the last try."""
+class Handled(Struct, frozen=True):
+    """What the cycle did with one target that it read, or will do: it may leave it as it is.
+
+    Situation and decision are those of the last try.
+    """
 
     situation: Situation
     decision: Decision
@@ -55,12 +58,12 @@ class Written(Struct, frozen=True):
         return self.decision.again_at if isinstance(self.decision, Keep) else None
 
 
-def carry_out(planned: Mapping[str, Written], ports: Ports, *, dry_run: bool) -> dict[str, Written]:
+def carry_out(planned: Mapping[str, Handled], ports: Ports, *, dry_run: bool) -> dict[str, Handled]:
     """Carry every plan out at once; return what came of each. A dry run writes nothing."""
     action = probe if dry_run else write
 
     # Called with targets, not with plans: the fan-out knows by them which one still hangs.
-    def act(target: Target) -> Written:
+    def act(target: Target) -> Handled:
         return action(planned[target.name], ports.clock)
 
     targets = [one.situation.observation.target for one in planned.values()]
@@ -71,7 +74,7 @@ def carry_out(planned: Mapping[str, Written], ports: Ports, *, dry_run: bool) ->
     }
 
 
-def write(planned: Written, clock: Clock) -> Written:
+def write(planned: Handled, clock: Clock) -> Handled:
     """Write what is planned for a target; return what came of it, whatever its driver raises."""
     s, decision = planned.situation, planned.decision
     target = s.observation.target
@@ -102,10 +105,10 @@ def write(planned: Written, clock: Clock) -> Written:
             target.complete(s.held)
     except Exception as error:  # noqa: BLE001  a failed write is an answer, a bug in it too
         failure = Failure.of(error)
-    return Written(s, decision, failure, (clock() - began).total_seconds(), notes)
+    return Handled(s, decision, failure, (clock() - began).total_seconds(), notes)
 
 
-def probe(planned: Written, clock: Clock) -> Written:
+def probe(planned: Handled, clock: Clock) -> Handled:
     """Ask whether the target would take what is planned, where it can be asked; write nothing."""
     s, decision = planned.situation, planned.decision
     target = s.observation.target
@@ -120,11 +123,11 @@ def probe(planned: Written, clock: Clock) -> Written:
     return planned
 
 
-def as_read(written: Mapping[str, Written]) -> dict[str, Written]:
+def as_read(handled: Mapping[str, Handled]) -> dict[str, Handled]:
     """Return what a dry run leaves: every target as it was read."""
     return {
         name: replace(one, decision=Keep()) if isinstance(one.decision, Write) else one
-        for name, one in written.items()
+        for name, one in handled.items()
     }
 
 

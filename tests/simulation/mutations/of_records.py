@@ -9,8 +9,8 @@ MUTATIONS = (
         "core/in_use.py",
         (
             "leases: one is ended while a target holds what somebody else wrote",
-            "for done in written.values() if done.again_at is not None]",
-            "for done in written.values() if False]",
+            "for done in handled.values() if done.again_at is not None]",
+            "for done in handled.values() if False]",
         ),
         (
             "leases: a target that could not be read does not matter",
@@ -63,8 +63,8 @@ MUTATIONS = (
         ),
         (
             "journal: a dry run writes",
-            "written = carry_out(planned, ports, dry_run=options.dry_run)",
-            "written = carry_out(planned, ports, dry_run=False)",
+            "handled = carry_out(planned, ports, dry_run=options.dry_run)",
+            "handled = carry_out(planned, ports, dry_run=False)",
         ),
         (
             "leases: a dry run ends the one that it lengthened",
@@ -98,8 +98,8 @@ MUTATIONS = (
         ),
         (
             "cycle: a dry run says what it did not write",
-            "after = as_read(written) if options.dry_run else written",
-            "after = written",
+            "after = as_read(handled) if options.dry_run else handled",
+            "after = handled",
         ),
         (
             "cycle: what was taken out is not noted",
