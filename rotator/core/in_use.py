@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from rotator.core.situation import HoldBack
 from rotator.core.worth import entries_now, entries_read
 
@@ -17,6 +19,22 @@ if TYPE_CHECKING:
     from rotator.core.rotation import Rotation
     from rotator.core.situation import Situation
     from rotator.core.write import Handled
+
+
+class InUse(Struct, frozen=True):
+    """What is in use after the writes of a cycle.
+
+    `replaced`: the registries whose chosen credential is in every target that wants it.
+    `published`: the fingerprints of the credentials that some target holds now. `held_until_now`:
+    the fingerprints of those that some target held before this cycle wrote. `sure_at`: when it will
+    be known again what each target holds, as one could not be read, or somebody else wrote its
+    value; None where it is known now.
+    """
+
+    replaced: frozenset[str]
+    published: frozenset[str]
+    held_until_now: frozenset[str]
+    sure_at: datetime | None
 
 
 def published(rotation: Rotation, handled: Mapping[str, Handled], record: Record) -> frozenset[str]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from rotator.core.candidate import Candidate
+    from rotator.core.in_use import InUse
     from rotator.core.model import Lease
     from rotator.core.ports import Each
     from rotator.core.rotation import At, Rotation
@@ -26,32 +27,26 @@ def end_unneeded(
     record: Record,
     before: Record,
     rotation: Rotation,
+    in_use: InUse,
     *,
-    replaced: Collection[str],
-    published: Collection[str],
-    held_until_now: Collection[str],
     unwanted: Iterable[Candidate],
     needed: Collection[Candidate],
-    sure_at: datetime | None,
     dry_run: bool,
     each: Each,
     at: At,
 ) -> tuple[Record, list[str]]:
     """Retire and revoke leases; return the record after it, and a note for each that lives on.
 
-    `replaced`: the registries whose chosen credential is in every target that wants it.
-    `published`: the fingerprints of the credentials that some target holds now. `held_until_now`:
-    the fingerprints of those that some target held before this cycle wrote. `unwanted`: what was
-    fetched and is not published. `needed`: what is chosen, and what waits to be proven. `sure_at`:
-    when it will be known again what each target holds, as one could not be read, or somebody else
-    wrote its value; None where it is known now.
+    `before`: the record before the cycle. `unwanted`: what was fetched and is not published.
+    `needed`: what is chosen, and what waits to be proven.
     """
     if not dry_run:
-        current = {one.fingerprint for one in needed if not one.rejected} | set(published)
-        record = retire(record, rotation, replaced, current, held_until_now, at)
+        current = {one.fingerprint for one in needed if not one.rejected} | in_use.published
+        record = retire(record, rotation, in_use, current, at)
+    sure_at = in_use.sure_at
     if sure_at is not None:
-        waits = [replace(one, revoke_at=max(one.revoke_at, sure_at)) for one in record.retired]
-        record = replace(record, retired=tuple(waits))
+        later = [replace(one, revoke_at=max(one.revoke_at, sure_at)) for one in record.retired]
+        record = replace(record, retired=tuple(later))
     record = discard(record, unwanted, needed, at)
     # A dry run can't note what it revokes: it leaves alone what earlier cycles retired.
     left_alone = before.retired if dry_run else ()
@@ -59,25 +54,20 @@ def end_unneeded(
 
 
 def retire(
-    record: Record,
-    rotation: Rotation,
-    replaced: Collection[str],
-    current: Collection[str],
-    held_until_now: Collection[str],
-    at: At,
+    record: Record, rotation: Rotation, in_use: InUse, current: Collection[str], at: At
 ) -> Record:
     """Note the leases whose credentials were replaced in every target: they end after a wait.
 
-    Running jobs may still use them. `replaced` and `held_until_now`: see `end_unneeded`. `current`:
-    the fingerprints of the credentials that something still needs. The wait of a lease that was
-    retired before begins again while some target holds its credential.
+    Running jobs may still use them. `current`: the fingerprints of the credentials that something
+    still needs. The wait of a lease that was retired before begins again while some target holds
+    its credential.
     """
     default = rotation.schedule.longest_job
     waits = {
         source.name: default if source.revoke_after is None else source.revoke_after
         for source in rotation.sources
     }
-    held = {*current, *held_until_now}
+    held = {*current, *in_use.held_until_now}
     retired = [
         _waiting(one, waits.get(one.source, default), held, rotation, at)
         for one in record.retired
@@ -86,7 +76,7 @@ def retire(
     credentials = dict(record.credentials)
     released: dict[str, tuple[str, Lease]] = {}
     fingerprints: dict[str, list[str]] = {}
-    for registry in replaced:
+    for registry in in_use.replaced:
         remaining = []
         for known in credentials.get(registry, ()):
             if known.fingerprint not in current and known.lease is not None:

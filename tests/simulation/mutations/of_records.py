@@ -231,13 +231,13 @@ MUTATIONS = (
         ),
         (
             "leases: what some target still holds is ended",
-            "current = {one.fingerprint for one in needed if not one.rejected} | set(published)",
+            "current = {one.fingerprint for one in needed if not one.rejected} | in_use.published",
             "current = {one.fingerprint for one in needed if not one.rejected}",
         ),
         (
             "leases: what waits to be proven and is rejected is needed for ever",
-            "current = {one.fingerprint for one in needed if not one.rejected} | set(published)",
-            "current = {one.fingerprint for one in needed} | set(published)",
+            "current = {one.fingerprint for one in needed if not one.rejected} | in_use.published",
+            "current = {one.fingerprint for one in needed} | in_use.published",
         ),
         (
             "leases: the wait goes on though its credential is used again",
@@ -249,7 +249,7 @@ MUTATIONS = (
         ),
         (
             "leases: the wait begins though this cycle still found its credential",
-            "held = {*current, *held_until_now}",
+            "held = {*current, *in_use.held_until_now}",
             "held = {*current}",
         ),
         (
