@@ -97,7 +97,7 @@ def _look(
     for settings in chosen:
         name, built = settings.name, builder.runner(settings)
         rotation, failures = with_members(built.rotation, built.each)
-        registries = frozenset(built.rotation.registries(records[name]))
+        registries = frozenset(built.rotation.sources_by_registry(records[name]))
         fingerprint = built.ports.journal.fingerprint
         for target in rotation.targets:
             if failure := failures.get(target.name):

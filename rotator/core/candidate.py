@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from rotator.core.docker_entry import login_text
 from rotator.core.model import Credential, Proof, Verdict
+
+if TYPE_CHECKING:
+    from rotator.core.ports import Fingerprint
 
 # Ends that sort with real ones: what works without an end, and what does not work at all.
 FOREVER = datetime.max.replace(tzinfo=UTC)
@@ -21,9 +26,10 @@ class Candidate(Struct, frozen=True):
 
     `fetched`: its source gave it in this cycle and it was not known before. `foreign`: somebody
     else fetched it. `end_known`: a fetch, the journal, a mark or the token itself says when it
-    ends; otherwise it may end at any time. `superseded`: a newer one replaced it. `verdict`: the
-    registry's last word before, where the last proof could not be had. `pending`: its registry does
-    not know it yet, and may still learn of it. `claim`: the end in another rotator's mark.
+    ends, or that it has no end; otherwise it may end at any time. `superseded`: a newer one
+    replaced it. `verdict`: what its registry said before this cycle; it counts while the registry
+    can't be asked. `pending`: its registry does not know it yet, and may still learn of it.
+    `claim`: the end in another rotator's mark.
     """
 
     credential: Credential
@@ -45,7 +51,7 @@ class Candidate(Struct, frozen=True):
 
     @property
     def end(self) -> datetime:
-        """When it ends: `FOREVER` if never, `DEAD` where nobody knows."""
+        """When it ends: `FOREVER` where it has no end, `DEAD` where its end is not known."""
         return (self.credential.expires_at or FOREVER) if self.end_known else DEAD
 
     @property
@@ -78,6 +84,12 @@ class Candidate(Struct, frozen=True):
     def worth(self) -> datetime:
         """Until when a job can pull with it: its end, `DEAD` where its registry rejects it."""
         return DEAD if self.rejected else self.end
+
+
+def key_of(credential: Credential, fingerprint: Fingerprint) -> tuple[str, str]:
+    """Return what names a credential: its registry, and the fingerprint of its login."""
+    text = login_text(credential.username, credential.password)
+    return credential.registry, fingerprint(text)
 
 
 Candidates = Mapping[tuple[str, str], Candidate]

@@ -10,13 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
-    from rotator.core.candidate import Candidate
+    from rotator.core.candidate import Candidate, Candidates
     from rotator.core.rotation import Rotation
 
 
-def choose(
-    candidates: Mapping[tuple[str, str], Candidate], rotation: Rotation, now: datetime
-) -> dict[str, Candidate]:
+def choose(candidates: Candidates, rotation: Rotation, now: datetime) -> dict[str, Candidate]:
     """Return the best candidate of each registry that has a usable one."""
     by_registry: dict[str, list[Candidate]] = {}
     for one in candidates.values():
@@ -30,23 +28,24 @@ def choose_one(
 ) -> Candidate | None:
     """Return the best of one registry's candidates; None where none is usable.
 
-    A proven candidate is not replaced by one that could not be proven, as long as it is job-safe
-    to keep it: its end minus `longest_job` and one poll is ahead.
+    A proven candidate is not replaced by one that could not be proven, as long as the proven one
+    lasts for longer than the reserve.
     """
     usable = [one for one in candidates if is_usable(one, rotation.proof, now)]
     best = max(usable, key=lambda one: one.rank, default=None)
     if best is None or best.accepted:
         return best
-    reserve = rotation.schedule.longest_job + rotation.schedule.poll
     proven = max((one for one in usable if one.accepted), key=lambda one: one.rank, default=None)
+    reserve = rotation.schedule.reserve
     is_safe = proven is not None and proven.end_known and proven.end - now > reserve
     return proven if is_safe else best
 
 
 def is_usable(one: Candidate, mode: ProofMode, now: datetime) -> bool:
-    """Tell whether a candidate may be published; `strict` wants that its registry accepted it.
+    """Tell whether a candidate may be published.
 
-    So does what somebody put into a target, where no mark says until when it is good.
+    It may only if its registry accepted it: with `prove: strict`, and where somebody put it into a
+    target without a mark that gives its end.
     """
     if one.rejected or one.has_ended(now):
         return False
@@ -56,7 +55,7 @@ def is_usable(one: Candidate, mode: ProofMode, now: datetime) -> bool:
 
 
 def standby_of(
-    candidates: Mapping[tuple[str, str], Candidate], chosen: Mapping[str, Candidate], now: datetime
+    candidates: Candidates, chosen: Mapping[str, Candidate], now: datetime
 ) -> list[Candidate]:
     """Return the credentials of ours that wait beside the chosen ones, to be proven again.
 

@@ -19,8 +19,7 @@ from rotator.core.report import (
     all_notes,
     outcome_of,
 )
-from rotator.core.schedule import CLOCK_STEP
-from rotator.core.situation import Keep, Write
+from rotator.core.schedule import is_ahead
 from rotator.core.worth import entries_now, is_back, safe_until
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from rotator.core.fetch import Answer
     from rotator.core.record import Record
     from rotator.core.rotation import At, Rotation
-    from rotator.core.write import Written
+    from rotator.core.write import Handled
 
 
 def with_sooner_end(record: Record, safe_until: datetime, now: datetime) -> Record:
@@ -42,16 +41,13 @@ def with_sooner_end(record: Record, safe_until: datetime, now: datetime) -> Reco
 
 
 def remembered(
-    memory: Memory, written: Mapping[str, Written], credentials: Iterable[Candidate]
+    memory: Memory, handled: Mapping[str, Handled], credentials: Iterable[Candidate]
 ) -> Memory:
     """Return what a daemon carries to its next cycle."""
     documents = dict(memory.documents)
     last = DockerConfig()
-    for name, done in written.items():
-        s, decision = done.situation, done.decision
-        config = s.observation.config
-        if isinstance(decision, Write) and done.failure is None:
-            config = decision.config
+    for name, done in handled.items():
+        config = done.write.config if done.write else done.situation.observation.config
         if config is None:
             continue
         # Thousands of variables hold the same: one copy of it is enough.
@@ -68,7 +64,7 @@ def conclude(
     answers: Mapping[str, Answer],
     ends: Mapping[str, Mapping[str, datetime]],
     notes: Sequence[str],
-    written: Mapping[str, Written],
+    handled: Mapping[str, Handled],
     started: datetime,
     at: At,
     *,
@@ -77,7 +73,7 @@ def conclude(
     """Return the record of the whole cycle, and its report; `whole`: it left no target out."""
     outcome = outcome_of(credentials, targets)
     end = safe_until(rotation, record, ends)
-    if at.now < started - CLOCK_STEP:
+    if is_ahead(started, at.now):
         end = DEAD
         notes = (*notes, "the clock went back during the cycle: no end is known until the next one")
     record = replace(
@@ -91,8 +87,8 @@ def conclude(
         job_safe=end > at.now,
         notes=all_notes(notes, targets),
     )
-    again = [d.again_at for d in (w.decision for w in written.values()) if isinstance(d, Keep)]
-    again += [at.now for done in written.values() if _needs_another_read(done, record)]
+    again = [done.again_at for done in handled.values()]
+    again += [at.now for done in handled.values() if _needs_another_read(done, record)]
     record = replace(record, next_at=next_at(record, rotation, again, at.now, at.random))
     return record, Report(
         name=rotation.name,
@@ -111,15 +107,15 @@ def conclude(
     )
 
 
-def _needs_another_read(done: Written, record: Record) -> bool:
-    """Tell whether a target holds what only another read can judge.
+def _needs_another_read(done: Handled, record: Record) -> bool:
+    """Tell whether a target holds an entry that only another read can judge.
 
-    Somebody wrote an entry of ours since the read, which a write left there. Or what another
-    rotator had replaced is back.
+    Somebody wrote it after the read, and our write left it there. Or it is another rotator's, which
+    is back after a later one had replaced it.
     """
     s = done.situation
     if s.one_writer:
         return False
-    there = [(r, name) for r, name in entries_now(done).items() if r in s.registries]
+    there = [key for key in entries_now(done).items() if key[0] in s.registries]
     found = [s.candidates.get(key) for key in there]
     return any(one is None or is_back(one, s, record) for one in found)

@@ -11,8 +11,8 @@ Observing comes first because it decides what to fetch. The journal is saved thr
 - Before the first write. After a crash during the writes our own entry does not look foreign.
 - At the end.
 
-Only the second of these has to outlive a power failure. The next cycle finds out again what the
-others add, and that costs one fetch at most.
+Only the second of these has to outlive a power failure. What the two others add, the next cycle
+finds out again, with one fetch at most.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from rotator.core import (
     reports,
 )
 from rotator.core.choose import choose, standby_of
-from rotator.core.due import given_up, is_waiting, needed_sources, resolved
+from rotator.core.due import abandoned_sources, is_waiting, needed_sources, resolved
 from rotator.core.fetch import (
     fetch,
     fetched_candidates,
@@ -46,7 +46,7 @@ from rotator.core.prove import prove
 from rotator.core.recall import Memory, recall
 from rotator.core.situation import Write, situations_of
 from rotator.core.worth import safe_until, worth_of_target
-from rotator.core.write import Written, as_read, carry_out
+from rotator.core.write import Handled, as_read, carry_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,17 +66,17 @@ class Options(Struct, frozen=True):
     `force`: fetch whatever the schedule says. `dry_run`: fetch and prove, write nothing, and end
     the leases that the fetch made. `starting`: the first cycle of a daemon. It puts off what is
     overdue where jobs are safe meanwhile, so that ten thousand hosts that start together do not
-    ask together. `only`: the names of the targets to deal with; all where empty. `later`: ask no
-    source, as an earlier part of the same cycle did. `out_of_reach` returns the failure of a target
-    on which a call hangs in another process: it is left alone. `patience`: how long to wait until
-    a registry knows a new credential.
+    ask together. `only`: the names of the targets to deal with; all where empty. `later_part`: ask
+    no source, as the first part of the same cycle did. `out_of_reach` returns the failure of a
+    target on which a call hangs in another process: it is left alone. `patience`: how long to wait
+    until a registry knows a new credential.
     """
 
     force: bool = False
     dry_run: bool = False
     starting: bool = False
     only: frozenset[str] = frozenset()
-    later: bool = False
+    later_part: bool = False
     out_of_reach: Callable[[str], Failure | None] = lambda _: None
     patience: timedelta = timedelta(0)
 
@@ -112,10 +112,10 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         record = record_sources.with_later_start(record, rotation, chosen, ports.at())
         saved = _save(record, saved, ports, options, lasting=False)
     needed = needed_sources(rotation, chosen, candidates, record, now, force=options.force)
-    abandoned = given_up(candidates, record)
+    abandoned = abandoned_sources(candidates, record)
     ready = [s for s in needed if s.name not in abandoned and not is_waiting(s, record, now)]
     asked = needed if options.force else ready
-    asked = [] if options.later else asked
+    asked = [] if options.later_part else asked
     record = record_sources.with_waits(record, rotation, needed, chosen, ports.at())
     record = record_sources.with_attempts(record, rotation, asked, chosen, ports.at())
     saved = _save(record, saved, ports, options, lasting=False)
@@ -123,28 +123,28 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     # Fetch. Some sources name their registries only when they give credentials for them: then
     # the credentials that targets hold for these registries are recalled and proven as well.
     answers = fetch(asked, chosen, record, ports)
-    known = rotation.registries(record)
+    known_before = rotation.sources_by_registry(record)
     record = record_sources.with_registries(record, answers)
     found = recall(rotation, observed, memory, record, ports.journal.fingerprint, now)
-    new = {key: one for key, one in found.items() if one.registry not in known}
+    new = {key: one for key, one in found.items() if one.registry not in known_before}
     candidates |= prove(new, rotation.proof, ports, now)
 
     # Prove what was fetched; then choose again.
     given, surplus = fetched_candidates(
-        answers, candidates, record, rotation.registries(record), ports.journal.fingerprint
+        answers, candidates, record, rotation.sources_by_registry(record), ports.journal.fingerprint
     )
     given = until_accepted(given, rotation, record, ports, options.patience)
     candidates = with_fetched(candidates, given, asked, force=options.force)
     chosen = choose(candidates, rotation, now)
     standby = standby_of(candidates, chosen, now)
-    refused = reports.refusals(candidates, given, rotation, record, now)
+    unusable = reports.unusable(candidates, given, rotation, record, now)
     renewed = {one.registry for one in given.values()} | resolved(candidates, record)
 
-    # Plan each target. The journal has what is about to be published before the first write, and
-    # until when jobs are safe, should the writes make that sooner.
+    # Plan each target. Before the first write the journal has what is about to be published, and
+    # until when jobs are safe, if the writes make that sooner.
     situations = situations_of(rotation, observed, memory, record, chosen, candidates, ports, now)
     record = record_targets.with_drifts(record, situations, now)
-    planned = {name: Written(s, plan(s)) for name, s in situations.items()}
+    planned = {name: Handled(s, plan(s)) for name, s in situations.items()}
     ends = _ends(rotation, observed, planned, record, chosen, candidates, now)
     record = record_credentials.with_verdicts(record, candidates.values())
     used = {one.fingerprint for one in (*chosen.values(), *standby)}
@@ -152,7 +152,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     record = record_credentials.with_pending(record, candidates.values(), now, forced=options.force)
     viable = [*chosen.values(), *(one for one in standby if not one.rejected)]
     record = record_credentials.with_known(
-        record, rotation, viable, renewed - refused.keys(), ports.at()
+        record, rotation, viable, renewed - unusable.keys(), ports.at()
     )
     record = record_targets.with_documents(record, planned)
     record = conclude.with_sooner_end(record, safe_until(rotation, record, ends), now)
@@ -160,19 +160,21 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         _save(record, saved, ports, options, lasting=True)
 
     # Write, then end the leases that nothing needs any more.
-    written = carry_out(planned, ports, dry_run=options.dry_run)
+    handled = carry_out(planned, ports, dry_run=options.dry_run)
     unwanted = [*surplus, *in_use.unused(given, chosen, standby)]
     fetched = [one for one in given.values() if one.fetched]
     record, notes = leases.end_unneeded(
         record,
         before,
         rotation,
-        replaced=in_use.replaced_everywhere(observed, written, record, chosen),
-        published=in_use.published(rotation, written, record),
-        held_until_now=in_use.held_until_now(situations.values()),
+        in_use.InUse(
+            replaced=in_use.replaced_everywhere(observed, handled, record, chosen),
+            published=in_use.published(rotation, handled, record),
+            held_until_now=in_use.held_until_now(situations.values()),
+            sure_at=in_use.sure_at(rotation, observed, handled, now),
+        ),
         unwanted=[*unwanted, *(fetched if options.dry_run else ())],
         needed=() if options.dry_run else (*chosen.values(), *standby),
-        sure_at=in_use.sure_at(rotation, observed, written, now),
         dry_run=options.dry_run,
         each=ports.each,
         at=ports.at(),
@@ -180,17 +182,17 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
 
     # Conclude: what the journal holds of it, and what is reported.
     record = record_sources.with_answers(
-        record, before, rotation, answers, refused, chosen, ports.at()
+        record, before, rotation, answers, unusable, chosen, ports.at()
     )
-    after = as_read(written) if options.dry_run else written
+    after = as_read(handled) if options.dry_run else handled
     read = {name: observed[name] for name in after}
     ends |= _ends(rotation, read, after, record, chosen, candidates, now)
-    credentials = reports.credential_reports(rotation, record, chosen, standby, answers, refused)
+    credentials = reports.credential_reports(rotation, record, chosen, standby, answers, unusable)
     targets = reports.target_reports(
-        rotation, observed, written, ends, record, dry_run=options.dry_run
+        rotation, observed, handled, ends, record, dry_run=options.dry_run
     )
     record = record_targets.with_targets(
-        record, rotation, observed, written, targets, ends, ports.at()
+        record, rotation, observed, handled, targets, ends, ports.at()
     )
     notes += reports.notes(rotation, record, surplus, unwanted)
     record, report = conclude.conclude(
@@ -201,14 +203,14 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         answers,
         ends,
         notes,
-        written,
+        handled,
         now,
         ports.at(),
         whole=not options.only,
     )
     if not options.dry_run:
         ports.journal.save(record, lasting=False)
-    return report, conclude.remembered(memory, written, (*chosen.values(), *standby))
+    return report, conclude.remembered(memory, handled, (*chosen.values(), *standby))
 
 
 def _save(
@@ -228,19 +230,19 @@ def _out_of_reach(rotation: Rotation, options: Options) -> dict[str, Failure]:
 def _ends(
     rotation: Rotation,
     observed: Mapping[str, Observation],
-    written: Mapping[str, Written],
+    handled: Mapping[str, Handled],
     record: Record,
     chosen: Mapping[str, Candidate],
     candidates: Candidates,
     now: datetime,
 ) -> dict[str, Mapping[str, datetime]]:
     """Return until when a job can pull, by the name of each target and by registry."""
-    registries = rotation.registries(record)
+    sources = rotation.sources_by_registry(record)
     return {
         name: worth_of_target(
             observation,
-            written.get(name),
-            {r: s for r, s in registries.items() if observation.target.policy.wants(r)},
+            handled.get(name),
+            {r: s for r, s in sources.items() if observation.target.policy.wants(r)},
             candidates,
             record,
             chosen,

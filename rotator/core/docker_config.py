@@ -40,7 +40,7 @@ class DockerConfig(Struct, frozen=True, dict=True):
         return "DockerConfig(***)"
 
     @cached_property
-    def _read(self) -> tuple[tuple[str, str, tuple[str, Secret] | None], ...]:
+    def _decoded(self) -> tuple[tuple[str, str, tuple[str, Secret] | None], ...]:
         """Every key with its registry and its login: decoded once, as a cycle asks often."""
         return tuple(
             (key, registry_key(key), login_of(entry) if is_text(key) else None)
@@ -51,23 +51,23 @@ class DockerConfig(Struct, frozen=True, dict=True):
         """Return username and password of every registry whose entry holds them.
 
         Where two keys mean one registry, the key as we would write it counts. `exact`: only keys
-        that are written so, as other spellings are not found by all clients. A key with one code
-        unit of a surrogate pair is no registry's.
+        that are written so, as other spellings are not found by all clients. A key that can't be
+        encoded is no registry's.
         """
         found: dict[str, tuple[str, Secret]] = {}
-        for key, registry, pair in self._read:
+        for key, registry, pair in self._decoded:
             if exact and key != registry:
                 continue
             if pair is not None and (registry not in found or key == registry):
                 found[registry] = pair
         return found
 
-    def rivals(self, registry: str) -> bool:
+    def has_rivals(self, registry: str) -> bool:
         """Tell whether another key means this registry too, with another login.
 
         Clients do not agree on which of them they take.
         """
-        same = {key: pair for key, meant, pair in self._read if meant == registry}
+        same = {key: pair for key, meant, pair in self._decoded if meant == registry}
         return any(pair != same.get(registry) for pair in same.values())
 
     @cached_property
@@ -132,7 +132,7 @@ class DockerConfig(Struct, frozen=True, dict=True):
 
 
 def decode(text: str) -> DockerConfig:
-    """Read a docker config, as Go's decoder does: two members `auths` are one, in any case.
+    """Read a docker config, as Go's decoder does: two members `auths` are one, whatever their case.
 
     Raises `PermanentError` (malformed) where the text is empty, no JSON object, or has `auths` that
     are no object. Single entries are not judged here: `docker_merge.merge` leaves out what no

@@ -19,7 +19,7 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST_NAME = 200
 
 IDENTITY_TOKEN = "<token>"  # noqa: S105  a user name
-"""The user name of a login whose password is an identity token: credential helpers say it so.
+"""The user name of a login whose password is an identity token: credential helpers write it so.
 
 https://github.com/docker/docker-credential-helpers#development
 """
@@ -44,7 +44,7 @@ def registry_key(name: str) -> str:
 
 
 def shown(key: str) -> str:
-    """Return a key of somebody's document as it may be printed: a login can be in it, or worse."""
+    """Return a key of somebody's document as it may be printed: without a login that is in it."""
     bare = key.rpartition("@")[2][:_LONGEST_NAME]
     return "".join(letter if letter.isprintable() else "?" for letter in bare) or "an empty name"
 
@@ -108,5 +108,5 @@ def decode_auth(auth: str) -> bytes | None:
 
 
 def is_text(value: str) -> bool:
-    """Tell whether this can be encoded again: JSON can hold a lone surrogate."""
+    """Tell whether a text can be encoded: JSON can hold a lone surrogate, which can't."""
     return _LONE_SURROGATE.search(value) is None

@@ -24,7 +24,7 @@ class Members:
 def folded(name: str) -> str:
     """Return a field's name as Go compares it: without the case of its letters.
 
-    Two letters that are not ASCII fold to one in it: the long s and the Kelvin sign.
+    Two letters that are not ASCII count as ASCII ones: the long s as s, the Kelvin sign as k.
     """
     return name.replace("\u017f", "s").replace("\u212a", "k").lower()
 

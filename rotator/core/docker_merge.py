@@ -42,8 +42,8 @@ def merge(
     Clients must find one entry for each of our registries, whatever they look for:
 
     - Every key that means the registry is replaced by the one key that all clients find.
-    - A key in capitals is updated beside it: Docker compares by letter, and images may be written
-      so.
+    - A key in capitals gets the same entry, and stays beside it: Docker compares letter by letter,
+      and images may be named so.
     - A credential helper for it is taken out: clients would ask the helper instead.
 
     An entry that no client can decode is left out, as it breaks its neighbours: Docker then loses

@@ -8,15 +8,15 @@ from contextlib import suppress
 from rotator.core.docker_config import DockerConfig, decode
 from rotator.core.errors import DriverError
 
-# A document of ours that is longer than this many entries is cut off in its last ones.
+# How many closing brackets are tried, from the end of the text.
 _MOST_CUTS = 50
 
 
 def salvage(text: str) -> DockerConfig | None:
     """Return the document that a damaged text begins with, with every entry that is whole.
 
-    For a document of ours that was cut off, and for text after a document. None where the text is
-    damaged in another way: then nobody knows what its author meant.
+    It saves a document that was cut off, and one that has other text after it. None where the text
+    is damaged in another way: then nobody knows what its author meant.
     """
     with suppress(ValueError, RecursionError, DriverError):
         _, end = json.JSONDecoder().raw_decode(text)

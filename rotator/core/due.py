@@ -11,7 +11,7 @@ from msgspec import Struct
 from rotator.core import schedule
 from rotator.core.candidate import FOREVER, Candidate
 from rotator.core.choose import standby_of
-from rotator.core.schedule import CLOCK_STEP
+from rotator.core.schedule import CLOCK_STEP, SECOND, is_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Wake(StrEnum):
-    """Why a cycle runs now. `CLOCK_BACK` forces it, as every end looks later than it is then."""
+    """Why a cycle runs now. `CLOCK_BACK` forces a fetch: all ends look later than they are."""
 
     DUE = "due"
     LOGIN = "login"
@@ -55,14 +55,14 @@ def needed_sources(
     """Return the sources that have to be asked; some have to wait first, see `is_waiting`."""
     newest = dict(chosen)
     newest |= {one.registry: one for one in standby_of(candidates, chosen, now)}
-    new = resolved(candidates, record)
-    return [s for s in rotation.sources if force or _is_needed(s, newest, new, record, now)]
+    known_now = resolved(candidates, record)
+    return [s for s in rotation.sources if force or _is_needed(s, newest, known_now, record, now)]
 
 
-def given_up(candidates: Candidates, record: Record) -> frozenset[str]:
+def abandoned_sources(candidates: Candidates, record: Record) -> frozenset[str]:
     """Return the sources whose pending credential is still rejected though `settle` is over.
 
-    That is a failure, with its wait: another credential would most likely be rejected too.
+    The source has failed then, and waits: another credential would most likely be rejected too.
     """
     pending = [candidates.get((r, one.fingerprint)) for r, one in record.pending.items()]
     return frozenset(one.source for one in pending if one and one.rejected and not one.pending)
@@ -86,19 +86,19 @@ def is_waiting(source: Source, record: Record, now: datetime) -> bool:
     stamp = past.failure.login_stamp
     if stamp is not None and stamp != source.login_stamp():
         return False
-    # An attempt in the future: the clock went back, and the wait is as wrong.
+    # An attempt in the future: the clock went back, so the wait is wrong too.
     return past.attempted_at <= now < past.failure.retry_at
 
 
 def _is_needed(
     source: Source,
     newest: Mapping[str, Candidate],
-    new: Collection[str],
+    known_now: Collection[str],
     record: Record,
     now: datetime,
 ) -> bool:
     past = record.source(source.name)
-    registries = source.registries or past.registries
+    registries = past.registries_of(source)
     if not registries or any(registry not in newest for registry in registries):
         return True
     if any(newest[registry].pending for registry in registries):
@@ -108,14 +108,18 @@ def _is_needed(
         return True
     if past.poll_at is not None and past.poll_at <= now:
         return True
-    # The clock went back: every end looks later than it is.
-    if record.ended_at is not None and record.ended_at > now + CLOCK_STEP:
+    if _is_clock_back(record, now):
         return True
-    return any(_is_over(newest[r], record, now) for r in registries if r not in new)
+    return any(_is_renewal_due(newest[r], record, now) for r in registries if r not in known_now)
 
 
-def _is_over(one: Candidate, record: Record, now: datetime) -> bool:
-    """Tell whether a credential's time to be renewed has come."""
+def _is_clock_back(record: Record, now: datetime) -> bool:
+    """Tell whether the clock went back since the last cycle: every end looks later than it is."""
+    return record.ended_at is not None and is_ahead(record.ended_at, now)
+
+
+def _is_renewal_due(one: Candidate, record: Record, now: datetime) -> bool:
+    """Tell whether the time to renew a credential has come."""
     if not one.end_known:
         return True
     known = record.known(one.registry, one.fingerprint)
@@ -132,9 +136,9 @@ def next_at(
     now: datetime,
     random: Random,
 ) -> datetime:
-    """Return when the next cycle begins: the first reason for one, never in the past.
+    """Return when the next cycle begins: at the first time that something needs one.
 
-    `again`: when targets that were left as they are have to be dealt with again.
+    `again`: when targets that were left as they are have to be read again.
     """
     times = [schedule.poll_at(now, rotation.schedule, u=random())]
     times += [time for time in again if time is not None]
@@ -144,7 +148,7 @@ def next_at(
         if past.failure is not None:
             times.append(past.failure.retry_at)
             continue
-        registries = source.registries or past.registries
+        registries = past.registries_of(source)
         if any(registry in pending for registry in registries):
             continue
         times += [past.poll_at] if past.poll_at else []
@@ -159,7 +163,7 @@ def next_at(
             times.append(past_target.failure.retry_at)
     names = {source.name for source in rotation.sources}
     times += [retired.revoke_at for retired in record.retired if retired.source in names]
-    return max(min(times), now + timedelta(seconds=1))
+    return max(min(times), now + SECOND)
 
 
 def wake_reason(
@@ -168,9 +172,7 @@ def wake_reason(
     """Return why a cycle has to run now; None: nothing to do until `armed.next_at`."""
     passed = timedelta(seconds=boot - armed.boot)
     step = now - armed.now - passed
-    # A record from the future: the clock was ahead only while its cycle ran.
-    future = record.ended_at is not None and record.ended_at > now + CLOCK_STEP
-    if step < -CLOCK_STEP or future:
+    if step < -CLOCK_STEP or _is_clock_back(record, now):
         return Wake.CLOCK_BACK
     if step > CLOCK_STEP:
         return Wake.CLOCK_FORWARD

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rotator.core import docker_entry
-from rotator.core.candidate import UNPROVEN, Candidate
+from rotator.core.candidate import UNPROVEN, Candidate, key_of
 from rotator.core.errors import Reason
 from rotator.core.failure import Failure
 from rotator.core.model import Credential, Verdict
 from rotator.core.prove import prove
 from rotator.core.recall import with_record
 from rotator.core.report import iso
-from rotator.core.schedule import CLOCK_STEP, pending_wait
+from rotator.core.schedule import is_ahead, pending_wait
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from rotator.core.rotation import Ports, Rotation
 
 # Seconds after which a call that hangs is given up. Drivers have shorter timeouts of their own.
-FETCH = 60.0
+FETCH_SECONDS = 60.0
 
 
 class Answer(Struct, frozen=True):
@@ -57,7 +56,7 @@ def fetch(
     def ask(source: Source) -> Answer:
         return ask_one(source, previous[source.name], ports.clock)
 
-    answers = ports.each(ask, sources, FETCH)
+    answers = ports.each(ask, sources, FETCH_SECONDS)
     return {
         source.name: Answer(failure=Failure.of(one)) if isinstance(one, Exception) else one
         for source, one in zip(sources, answers, strict=True)
@@ -79,7 +78,7 @@ def ask_one(source: Source, previous: Sequence[Credential], clock: Clock) -> Ans
 
 def shortcoming(source: Source, given: Sequence[Credential], now: datetime) -> Failure | None:
     """Return what an answer lacks; the credentials that it has are used all the same."""
-    missing = (source.registries or frozenset()) - {login.registry for login in given}
+    missing = (source.registries or frozenset()) - {one.registry for one in given}
     if not given and not missing:
         return Failure(
             Reason.FIELD_MISSING,
@@ -94,7 +93,7 @@ def shortcoming(source: Source, given: Sequence[Credential], now: datetime) -> F
             "see what it holds, or take the registry out of the configuration",
             permanent=True,
         )
-    over = [login for login in given if login.expires_at is not None and login.expires_at <= now]
+    over = [one for one in given if one.expires_at is not None and one.expires_at <= now]
     if over:
         return Failure(
             Reason.EXPIRED,
@@ -110,50 +109,47 @@ def fetched_candidates(
     answers: Mapping[str, Answer],
     known: Candidates,
     record: Record,
-    owners: Mapping[str, str],
+    sources: Mapping[str, str],
     fingerprint: Fingerprint,
 ) -> tuple[dict[tuple[str, str], Candidate], list[Candidate]]:
-    """Return the candidates that sources gave, and apart those that nobody wants.
+    """Return the candidates that sources gave; apart, those for a registry of another source.
 
-    `owners` names the source of each registry: the first one that gave it, whether or not it was
-    asked now. `known`: the candidates from before the fetch.
+    `sources`: the source of each registry, asked now or not; of two the first counts. `known`: the
+    candidates from before the fetch.
     """
     found: dict[tuple[str, str], Candidate] = {}
-    unwanted: list[Candidate] = []
+    surplus: list[Candidate] = []
     for name, answer in answers.items():
-        for login in answer.credentials:
-            key = (
-                login.registry,
-                fingerprint(docker_entry.login_text(login.username, login.password)),
-            )
+        for credential in answer.credentials:
+            key = key_of(credential, fingerprint)
             past = record.known(*key)
-            one = Candidate(login, key[1], name, fetched=past is None)
-            if owners.get(login.registry, name) != name:
-                unwanted.append(one)
+            one = Candidate(credential, key[1], name, fetched=past is None)
+            if sources.get(credential.registry, name) != name:
+                surplus.append(one)
                 continue
             if past is not None:
                 one = replace(one, verdict=past.verdict)
-                ahead = past.issued_at > login.issued_at + CLOCK_STEP
-                if past.expires_at == login.expires_at and not ahead:
+                ahead = is_ahead(past.issued_at, credential.issued_at)
+                if past.expires_at == credential.expires_at and not ahead:
                     one = with_record(one, past, record)
             if key in known:
                 one = replace(one, proof=known[key].proof)
             found[key] = replace(one, foreign=False, superseded=False)
-    return found, unwanted
+    return found, surplus
 
 
 def with_fetched(
-    candidates: Mapping[tuple[str, str], Candidate],
-    given: Mapping[tuple[str, str], Candidate],
+    candidates: Candidates,
+    given: Candidates,
     sources: Sequence[Source],
     *,
     force: bool,
 ) -> dict[tuple[str, str], Candidate]:
     """Return all candidates; those that a fetch replaced are superseded.
 
-    The answer of a source that changes early, or that was asked by force, wins with any end: a
-    person put it there, or asked for it. Elsewhere the later end wins, so that all rotators agree
-    on what is best.
+    What a source gives that changes early, or that was asked by force, replaces even what ends
+    later: a person put it there, or asked for it. Elsewhere the later end wins, so that all
+    rotators agree on what is best.
     """
     merged = dict(candidates)
     early = _early(sources)
@@ -164,9 +160,13 @@ def with_fetched(
 
 
 def with_resolved(
-    candidates: Mapping[tuple[str, str], Candidate], rotation: Rotation, record: Record
+    candidates: Candidates, rotation: Rotation, record: Record
 ) -> dict[tuple[str, str], Candidate]:
-    """Return all candidates; one that was pending and is accepted now counts as just fetched."""
+    """Return all candidates; those that a credential replaced are superseded.
+
+    It was pending and is accepted now, and replaces what it would have replaced when it was
+    fetched.
+    """
     merged = dict(candidates)
     early = _early(rotation.sources)
     for registry, pending in record.pending.items():
@@ -181,7 +181,7 @@ def _early(sources: Sequence[Source]) -> set[str]:
 
 
 def _superseded(
-    candidates: Mapping[tuple[str, str], Candidate], newer: Candidate, early: Collection[str]
+    candidates: Candidates, newer: Candidate, early: Collection[str]
 ) -> dict[tuple[str, str], Candidate]:
     """Return the candidates that a newer one replaces; nothing where its registry rejects it."""
     if newer.rejected:
@@ -196,17 +196,17 @@ def _superseded(
 
 
 def until_accepted(
-    given: Mapping[tuple[str, str], Candidate],
+    given: Candidates,
     rotation: Rotation,
     record: Record,
     ports: Ports,
     patience: timedelta,
 ) -> dict[tuple[str, str], Candidate]:
-    """Return the fetched candidates, proven; those that their registry does not know yet wait.
+    """Return the fetched candidates, proven; pending are those that a registry does not know yet.
 
     Some registries and dynamic engines know a new login only seconds or minutes after they issued
-    it. Such a candidate is pending for `settle`. A run that has `patience` asks again meanwhile,
-    after 0.5, 1, 2, 4 … s.
+    it. Such a candidate is pending for `settle`. A run that has `patience` asks for it again at
+    once, after 0.5, 1, 2, 4 … s.
     """
     began = ports.clock()
     unproven = {key: one for key, one in given.items() if one.proof == UNPROVEN}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rotator.core.situation import HoldBack, Keep
+from msgspec import Struct
+
+from rotator.core.situation import HoldBack
 from rotator.core.worth import entries_now, entries_read
 
 if TYPE_CHECKING:
@@ -16,21 +18,37 @@ if TYPE_CHECKING:
     from rotator.core.record import Record
     from rotator.core.rotation import Rotation
     from rotator.core.situation import Situation
-    from rotator.core.write import Written
+    from rotator.core.write import Handled
 
 
-def published(rotation: Rotation, written: Mapping[str, Written], record: Record) -> frozenset[str]:
+class InUse(Struct, frozen=True):
+    """What is in use after the writes of a cycle.
+
+    `replaced`: the registries whose chosen credential is in every target that wants it.
+    `published`: the fingerprints of the credentials that some target holds now. `held_until_now`:
+    the fingerprints of those that some target held before this cycle wrote. `sure_at`: when it will
+    be known again what each target holds, as one could not be read, or somebody else wrote its
+    value; None where it is known now.
+    """
+
+    replaced: frozenset[str]
+    published: frozenset[str]
+    held_until_now: frozenset[str]
+    sure_at: datetime | None
+
+
+def published(rotation: Rotation, handled: Mapping[str, Handled], record: Record) -> frozenset[str]:
     """Return the fingerprints of the credentials that some target holds.
 
     One that was not read, because it is paused or can't be reached, holds what it held last.
     """
     entries = [
-        entries_now(written[target.name])
-        if target.name in written
+        entries_now(handled[target.name])
+        if target.name in handled
         else record.target(target.name).entries
         for target in rotation.targets
     ]
-    return frozenset(name for one in entries for name in one.values())
+    return frozenset(entry for one in entries for entry in one.values())
 
 
 def held_until_now(situations: Iterable[Situation]) -> frozenset[str]:
@@ -39,29 +57,25 @@ def held_until_now(situations: Iterable[Situation]) -> frozenset[str]:
     At its read, and at the end of the cycle before it.
     """
     return frozenset(
-        name for s in situations for name in (*s.past.entries.values(), *entries_read(s).values())
+        entry for s in situations for entry in (*s.past.entries.values(), *entries_read(s).values())
     )
 
 
 def replaced_everywhere(
     observed: Mapping[str, Observation],
-    written: Mapping[str, Written],
+    handled: Mapping[str, Handled],
     record: Record,
     chosen: Mapping[str, Candidate],
 ) -> frozenset[str]:
     """Return the registries whose chosen credential is in every target that wants it."""
     missing: set[str] = set()
     for name, observation in observed.items():
-        done = written.get(name)
+        done = handled.get(name)
         if done is None:
             entries = record.target(name).entries if observation.left_out else {}
             others = [r for r, one in chosen.items() if entries.get(r) != one.fingerprint]
             missing.update(filter(observation.target.policy.wants, others))
-        elif (
-            done.failure is not None
-            or isinstance(done.decision, HoldBack)
-            or (isinstance(done.decision, Keep) and done.decision.stale)
-        ):
+        elif done.failure is not None or isinstance(done.decision, HoldBack) or done.stale:
             missing |= done.situation.registries
     return frozenset(chosen.keys() - missing)
 
@@ -69,12 +83,11 @@ def replaced_everywhere(
 def sure_at(
     rotation: Rotation,
     observed: Mapping[str, Observation],
-    written: Mapping[str, Written],
+    handled: Mapping[str, Handled],
     now: datetime,
 ) -> datetime | None:
     """Return when it will be known again what each target holds; None where it is known now."""
-    decisions = [one.decision for one in written.values()]
-    times = [one.again_at for one in decisions if isinstance(one, Keep) and one.again_at]
+    times = [done.again_at for done in handled.values() if done.again_at is not None]
     if any(one.failure is not None for one in observed.values()):
         times.append(now + rotation.schedule.poll)
     return max(times, default=None)

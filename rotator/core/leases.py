@@ -14,93 +14,83 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from rotator.core.candidate import Candidate
+    from rotator.core.in_use import InUse
     from rotator.core.model import Lease
     from rotator.core.ports import Each
     from rotator.core.rotation import At, Rotation
 
 # Seconds after which a call that hangs is given up. Drivers have shorter timeouts of their own.
-REVOKE = 20.0
+REVOKE_SECONDS = 20.0
 
 
 def end_unneeded(
     record: Record,
     before: Record,
     rotation: Rotation,
+    in_use: InUse,
     *,
-    replaced: Collection[str],
-    published: Collection[str],
-    held_until_now: Collection[str],
     unwanted: Iterable[Candidate],
     needed: Collection[Candidate],
-    sure_at: datetime | None,
     dry_run: bool,
     each: Each,
     at: At,
 ) -> tuple[Record, list[str]]:
     """Retire and revoke leases; return the record after it, and a note for each that lives on.
 
-    `replaced`: the registries whose chosen credential is in every target that wants it.
-    `published`: the fingerprints of the credentials that some target holds now. `held_until_now`:
-    the fingerprints of those that some target held before this cycle wrote. `unwanted`: what was
-    fetched and is not published. `needed`: what is chosen, and what waits to be proven. `sure_at`:
-    when it will be known again what each target holds, as one could not be read, or somebody else
-    wrote its value; None where it is known now.
+    `before`: the record before the cycle. `unwanted`: what was fetched and is not published.
+    `needed`: what is chosen, and what waits to be proven.
     """
     if not dry_run:
-        current = {one.fingerprint for one in needed if not one.rejected} | set(published)
-        record = retire(record, rotation, replaced, current, held_until_now, at)
+        current = {one.fingerprint for one in needed if not one.rejected} | in_use.published
+        record = retire(record, rotation, in_use, current, at)
+    sure_at = in_use.sure_at
     if sure_at is not None:
-        waits = [replace(one, revoke_at=max(one.revoke_at, sure_at)) for one in record.retired]
-        record = replace(record, retired=tuple(waits))
+        later = [replace(one, revoke_at=max(one.revoke_at, sure_at)) for one in record.retired]
+        record = replace(record, retired=tuple(later))
     record = discard(record, unwanted, needed, at)
-    # A dry run could not write down that it ended what others retired.
-    others = before.retired if dry_run else ()
-    return end(record, rotation, others, each, at)
+    # A dry run can't note what it revokes: it leaves alone what earlier cycles retired.
+    left_alone = before.retired if dry_run else ()
+    return end(record, rotation, left_alone, each, at)
 
 
 def retire(
-    record: Record,
-    rotation: Rotation,
-    replaced: Collection[str],
-    current: Collection[str],
-    held_until_now: Collection[str],
-    at: At,
+    record: Record, rotation: Rotation, in_use: InUse, current: Collection[str], at: At
 ) -> Record:
     """Note the leases whose credentials were replaced in every target: they end after a wait.
 
-    Running jobs may still use them. `replaced` and `held_until_now`: see `end_unneeded`. `current`:
-    the fingerprints of the credentials that something still needs. The wait of a lease that was
-    retired before begins again while some target holds its credential.
+    Running jobs may still use them. `current`: the fingerprints of the credentials that something
+    still needs. The wait of a lease that was retired before begins again while some target holds
+    its credential.
     """
     default = rotation.schedule.longest_job
-    after = {
+    waits = {
         source.name: default if source.revoke_after is None else source.revoke_after
         for source in rotation.sources
     }
-    held = {*current, *held_until_now}
+    held = {*current, *in_use.held_until_now}
     retired = [
-        _waiting(one, after.get(one.source, default), held, rotation, at)
+        _waiting(one, waits.get(one.source, default), held, rotation, at)
         for one in record.retired
         if one.lease.expires_at > at.now
     ]
     credentials = dict(record.credentials)
-    ended: dict[str, tuple[str, Lease]] = {}
-    names: dict[str, list[str]] = {}
-    for registry in replaced:
+    released: dict[str, tuple[str, Lease]] = {}
+    fingerprints: dict[str, list[str]] = {}
+    for registry in in_use.replaced:
         remaining = []
         for known in credentials.get(registry, ()):
             if known.fingerprint not in current and known.lease is not None:
-                ended[known.lease.id] = (known.source, known.lease)
-                names.setdefault(known.lease.id, []).append(known.fingerprint)
+                released[known.lease.id] = (known.source, known.lease)
+                fingerprints.setdefault(known.lease.id, []).append(known.fingerprint)
                 known = replace(known, lease=None)  # noqa: PLW2901  the same, without its lease
             remaining.append(known)
         credentials[registry] = tuple(remaining)
     # One lease can be for several registries, and one of them may still need it.
     needed = {k.lease.id for known in credentials.values() for k in known if k.lease is not None}
-    retired = [one for one in retired if one.lease.id not in ended]
-    for source, lease in (ended[name] for name in ended.keys() - needed):
-        end_at = at.now + after.get(source, default)
-        retired.append(RetiredLease(source, lease, end_at, tuple(names[lease.id]), at.now))
+    retired = [one for one in retired if one.lease.id not in released]
+    for source, lease in (released[lease_id] for lease_id in released.keys() - needed):
+        end_at = at.now + waits.get(source, default)
+        retired.append(RetiredLease(source, lease, end_at, tuple(fingerprints[lease.id]), at.now))
     return replace(record, credentials=credentials, retired=tuple(retired))
 
 
@@ -109,11 +99,12 @@ def _waiting(
 ) -> RetiredLease:
     """Return a retired lease with the time when it is revoked.
 
-    The wait begins again where its credential is used again: its registry had rejected it for a
-    while, or somebody put it back. A reload that makes the wait longer does so for those that wait
-    already: the jobs that take longer run already. A clock that went back makes no wait longer.
+    The wait begins again as long as its credential is used: its registry accepts it again, or some
+    target still holds it, or holds it again. A longer wait after a reload also counts for a lease
+    that waits already, as the longer jobs may run already. A clock that went back makes no wait
+    longer.
     """
-    if any(name in held for name in one.fingerprints):
+    if any(fingerprint in held for fingerprint in one.fingerprints):
         return replace(one, revoke_at=at.now + wait, since=at.now)
     since = None if one.since is None else min(one.since, at.now)
     planned = one.revoke_at if since is None else max(one.revoke_at, since + wait)
@@ -130,7 +121,8 @@ def retire_pending(
     """Note the leases of credentials that are pending since this cycle: they end after `settle`.
 
     They are noted at once: a crash loses the credential, and nobody else could end its lease. A
-    lease is not retired, or no longer, where one of its credentials is `used` and not rejected.
+    lease is needed, and not retired any more, where one of its credentials is `used` and not
+    rejected.
     """
     candidates = tuple(candidates)
     needed = {
@@ -153,35 +145,38 @@ def retire_pending(
 def discard(
     record: Record, unwanted: Iterable[Candidate], needed: Iterable[Candidate], at: At
 ) -> Record:
-    """Note the leases of credentials that were fetched and are not published: no job uses them."""
-    alive = {one.credential.lease.id for one in needed if one.credential.lease}
-    alive |= {retired.lease.id for retired in record.retired if retired.revoke_at <= at.now}
+    """Note the leases of credentials that were fetched and are not published: they end at once.
+
+    No job uses them. A lease is left out that something needs, or that ends now anyway.
+    """
+    left_out = {one.credential.lease.id for one in needed if one.credential.lease}
+    left_out |= {retired.lease.id for retired in record.retired if retired.revoke_at <= at.now}
     leases = {
         one.credential.lease.id: RetiredLease(
             one.source, one.credential.lease, at.now, (one.fingerprint,)
         )
         for one in unwanted
-        if one.credential.lease is not None and one.credential.lease.id not in alive
+        if one.credential.lease is not None and one.credential.lease.id not in left_out
     }
     return replace(record, retired=(*record.retired, *leases.values()))
 
 
 def end(
-    record: Record, rotation: Rotation, others: Collection[RetiredLease], each: Each, at: At
+    record: Record, rotation: Rotation, left_alone: Collection[RetiredLease], each: Each, at: At
 ) -> tuple[Record, list[str]]:
-    """Revoke the leases whose time has come, except `others`.
+    """Revoke the retired leases whose `revoke_at` has come, except those that are left alone.
 
-    Return the record after it, and a note for each lease that lives on. Revoking it is tried again
-    only where waiting helps.
+    Return the record after it, and a note for each lease that could not be revoked. It is tried
+    again after a poll, where waiting helps.
     """
     sources = {source.name: source for source in rotation.sources}
     ready = [
         one
         for one in record.retired
-        if one.revoke_at <= at.now and one.source in sources and one not in others
+        if one.revoke_at <= at.now and one.source in sources and one not in left_alone
     ]
     notes = []
-    answers = each(lambda one: sources[one.source].revoke(one.lease), ready, REVOKE)
+    answers = each(lambda one: sources[one.source].revoke(one.lease), ready, REVOKE_SECONDS)
     for one, answer in zip(ready, answers, strict=True):
         left = tuple(other for other in record.retired if other != one)
         if isinstance(answer, Exception):

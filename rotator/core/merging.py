@@ -42,12 +42,12 @@ def merge_document(s: Situation) -> Merged:
     damaged = found is None and s.held.text is not None
     if found is None:
         found = (repaired(s) if damaged else None) or DockerConfig()
-    there = s.named(found)
+    entries = s.entries_of(found)
     theirs = frozenset(
         registry
         for registry in s.chosen.keys() & found.auths.keys()
         # In a repair the mark may be of another text than the one that is put back.
-        if not damaged and foreign_entry_stays(s, registry, there.get(registry))
+        if not damaged and foreign_entry_stays(s, registry, entries.get(registry))
     )
     ours = {registry: one for registry, one in s.chosen.items() if registry not in theirs}
     logins = [one.credential for one in ours.values()]
@@ -94,7 +94,10 @@ def _text(s: Situation) -> str:
 
 
 def _base(s: Situation, found: DockerConfig) -> DockerConfig:
-    """Return the part of a document that stays, before our entries are merged into it."""
+    """Return the part of a document that stays, before our entries are merged into it.
+
+    With `merge: replace` others' entries go, once each source has named its registries.
+    """
     if s.policy.merge is Merge.PRESERVE or not s.complete:
         return found
     stays = {
@@ -105,15 +108,15 @@ def _base(s: Situation, found: DockerConfig) -> DockerConfig:
     return DockerConfig(stays)
 
 
-def foreign_entry_stays(s: Situation, registry: str, there: str | None) -> bool:
+def foreign_entry_stays(s: Situation, registry: str, fingerprint: str | None) -> bool:
     """Tell whether an entry stays because another rotator wrote it and it is as good as ours.
 
-    `there`: the entry's fingerprint. Rotators that share a target compare the ends in its mark. So
-    they agree on one of two good entries, and do not replace each other's for ever.
+    `fingerprint`: the entry's. All rotators that share a target compare the ends in its mark. So
+    they agree which of two good entries stays, and do not replace each other's for ever.
     """
-    if there is None or s.foreign_mark is None or s.is_edited:
+    if fingerprint is None or s.foreign_mark is None or s.is_edited:
         return False
-    entry, ours = s.candidates.get((registry, there)), s.chosen[registry]
+    entry, ours = s.candidates.get((registry, fingerprint)), s.chosen[registry]
     if entry is None:
         # It was written after we proved what was there. The next cycle proves it.
         expires = s.foreign_mark.expires
@@ -155,15 +158,15 @@ def mark_needs_correction(s: Situation, ours: Mapping[str, Candidate]) -> bool:
 
 def changes_of(s: Situation, merged: Merged) -> tuple[Change, ...]:
     """Return the entries that a merged document changes, and why."""
-    there = s.named(merged.found)
+    before = s.entries_of(merged.found)
     changed = [
-        Change(registry, there.get(registry), one.fingerprint, _why(s, there, registry))
+        Change(registry, before.get(registry), one.fingerprint, _why(s, before, registry))
         for registry, one in sorted(merged.ours.items())
-        if there.get(registry) != one.fingerprint
+        if before.get(registry) != one.fingerprint
     ]
     gone = merged.found.auths.keys() - merged.config.auths.keys() - set(merged.left_out)
     changed += [
-        Change(shown(key), there.get(docker_entry.registry_key(key)), None, "removed")
+        Change(shown(key), before.get(docker_entry.registry_key(key)), None, "removed")
         for key in sorted(gone)
         if docker_entry.registry_key(key) not in merged.ours
     ]
@@ -172,10 +175,10 @@ def changes_of(s: Situation, merged: Merged) -> tuple[Change, ...]:
     return tuple(changed)
 
 
-def _why(s: Situation, there: Mapping[str, str], registry: str) -> str:
-    name = there.get(registry)
-    entry = s.candidates.get((registry, name)) if name else None
-    if name is None:
+def _why(s: Situation, before: Mapping[str, str], registry: str) -> str:
+    fingerprint = before.get(registry)
+    entry = s.candidates.get((registry, fingerprint)) if fingerprint else None
+    if fingerprint is None:
         return "missing"
     if entry is not None and entry.rejected:
         return "rejected"
@@ -189,16 +192,16 @@ def mark_of(s: Situation, merged: Merged, text: str) -> Mark:
     # The mark of a damaged document does not tell which entries its ends are of.
     is_whole = s.observation.config is not None
     claimed = claimed_ends(s.observation, s.past, s.fingerprint) if is_whole else {}
-    names, there = s.named(merged.config), s.named(merged.found)
+    entries, before = s.entries_of(merged.config), s.entries_of(merged.found)
     expires = {}
     for registry in {docker_entry.registry_key(key) for key in merged.config.auths}:
-        name = names.get(registry, "")
-        entry = merged.ours.get(registry) or s.candidates.get((registry, name))
+        fingerprint = entries.get(registry, "")
+        entry = merged.ours.get(registry) or s.candidates.get((registry, fingerprint))
         ends = [marked_end(entry)] if entry is not None and entry.end_known else []
         # Two rotators can fetch the same credential: the later end wins, so that their marks agree.
         # A lease has one owner, who knows its end.
         leased = entry is not None and entry.credential.lease is not None
-        stays = registry in claimed and there.get(registry, "") == name
+        stays = registry in claimed and before.get(registry, "") == fingerprint
         if stays and not leased:
             ends.append(claimed[registry])
         if ends:

@@ -173,7 +173,7 @@ class Policy(Struct, frozen=True):
 
 
 class Schedule(Struct, frozen=True):
-    """When to renew and when to retry; `renew_after` and `jitter` are shares of a life (0.5)."""
+    """When to renew and when to retry; `renew_after` and `jitter` are fractions of a life."""
 
     renew_after: float = 0.5
     jitter: float = 0.05
@@ -181,3 +181,8 @@ class Schedule(Struct, frozen=True):
     retry_initial: timedelta = timedelta(seconds=5)
     retry_max: timedelta = timedelta(minutes=10)
     longest_job: timedelta = timedelta(hours=1)
+
+    @property
+    def reserve(self) -> timedelta:
+        """How long an entry still has to last if it is to stay until the next poll, job-safe."""
+        return self.longest_job + self.poll

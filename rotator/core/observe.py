@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from rotator.core.rotation import Rotation
 
 # Seconds after which a read that hangs is given up. Drivers have shorter timeouts of their own.
-READ = 20.0
+READ_SECONDS = 20.0
 
 
 class Observation(Struct, frozen=True):
     """One target: what it holds, or its failure, or neither where it was left out of this cycle.
 
-    `config` is the document, decoded; None where there is none or it can't be. `login_stamp`: what
-    its login was when it was asked. `repeated`: it was not asked, as its login was refused before
-    and is the same; the failure is the one from then.
+    `config` is the document, decoded; None where there is none, or it can't be decoded.
+    `login_stamp`: that of its driver when it was asked. `repeated`: it was not asked, as its login
+    was refused before and has not changed; `failure` is the one from then.
     """
 
     target: Target
@@ -77,7 +77,7 @@ def observe(
         else:
             failure = Failure.recorded(refusal)
             found[target.name] = Observation(target, failure=failure, repeated=True)
-    for target, answer in zip(asked, each(read, asked, READ), strict=True):
+    for target, answer in zip(asked, each(read, asked, READ_SECONDS), strict=True):
         if isinstance(answer, Exception):
             answer = Observation(target, failure=Failure.of(answer))  # noqa: PLW2901
         found[target.name] = answer
@@ -107,13 +107,13 @@ def decoded(target: Target, held: Held) -> DockerConfig | None:
 def with_members(
     rotation: Rotation, each: Each, only: Collection[str] = ()
 ) -> tuple[Rotation, dict[str, Failure]]:
-    """Return the rotation with every group of targets replaced by its members.
+    """Return the rotation with every group of targets replaced by its members, and failures.
 
-    And the failures of groups whose members could not be listed; these stand for themselves.
+    A group whose members could not be listed stands for itself, and has a failure.
     """
     groups = [t for t in rotation.targets if t.is_group and t.policy.enabled]
     asked = [group for group in groups if not only or group.name in only]
-    answers = dict(zip(asked, each(_members, asked, READ), strict=True))
+    answers = dict(zip(asked, each(_members, asked, READ_SECONDS), strict=True))
     targets: list[Target] = []
     failures = {}
     for target in rotation.targets:

@@ -47,7 +47,7 @@ def run(
     for part in parts:
         report, memory = cycle.run(rotation, memory, ports, replace(how, only=part))
         reports.append(report)
-        how = replace(options, later=True, starting=False)
+        how = replace(options, later_part=True, starting=False)
     report = _together(reports)
     record = ports.journal.load()
     record = replace(
@@ -66,14 +66,17 @@ def run(
 def _parts(rotation: Rotation, options: Options, at_once: int) -> list[frozenset[str]]:
     """Return the names of each part's targets; those that compare are all in the first."""
     names = options.only or frozenset(target.name for target in rotation.targets)
-    slow = [t.name for t in rotation.targets if t.name in names and not t.compares]
-    later = slow[at_once:]
+    uncompared = [t.name for t in rotation.targets if t.name in names and not t.compares]
+    later = uncompared[at_once:]
     others = [frozenset(later[i : i + at_once]) for i in range(0, len(later), at_once)]
     return [names - frozenset(later), *others]
 
 
 def _once(prove: Prove) -> Prove:
-    """Return a proof that asks a registry once; a credential it rejects may still be accepted."""
+    """Return a proof that asks once about each credential, and again about one that is rejected.
+
+    Its registry may still learn of it.
+    """
     known: dict[tuple[str, str, str], Proof] = {}
 
     def proof(login: Credential) -> Proof:

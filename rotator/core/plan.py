@@ -22,6 +22,7 @@ from rotator.core.merging import (
     repaired,
 )
 from rotator.core.model import Content, Mark, Merge, Secret
+from rotator.core.schedule import NOTHING, SECOND
 from rotator.core.situation import Change, Decision, HoldBack, Keep, Situation, Write
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 # GitLab and caches in front of it can answer a read with the value before our write.
 _STALE = timedelta(minutes=1)
-
-
-_SECOND = timedelta(seconds=1)
 
 
 def plan(situation: Situation) -> Decision:
@@ -52,10 +50,10 @@ def stale_read(s: Situation) -> Decision | None:
         return None
     if s.held.text is not None and s.fingerprint(s.held.text.reveal()) != mark.fingerprint:
         return None  # somebody edited what was there before
-    if mark.fingerprint == past.written or not timedelta(0) <= s.now - past.written_at < _STALE:
+    if mark.fingerprint == past.written or not NOTHING <= s.now - past.written_at < _STALE:
         return None
     note = "it still shows what was there before our last write: it is read again in a minute"
-    return Keep((note,), stale=True, again_at=past.written_at + _STALE + _SECOND)
+    return Keep((note,), stale=True, again_at=past.written_at + _STALE + SECOND)
 
 
 def nothing_to_publish(s: Situation) -> Decision | None:
@@ -99,23 +97,23 @@ def _may_work(s: Situation, registry: str) -> bool:
 
 def value_without_credential(s: Situation) -> Decision | None:
     """Leave a value with one writer as it is while there is no credential for it."""
-    if not s.one_writer or s.value() is not None:
+    if not s.one_writer or s.our_value() is not None:
         return None
     return Keep() if s.policy.content is not Content.DOCKER_CONFIG else _nothing_to_publish()
 
 
 def value_is_ours(s: Situation) -> Decision | None:
     """Keep a value with one writer that is as we would write it."""
-    value = s.value() if s.one_writer else None
-    if value is None or not _is_as_written(s, value[0]):
+    value = s.our_value() if s.one_writer else None
+    if value is None or not _is_value(s, value[0]):
         return None
     return None if mark_needs_correction(s, value[1]) else Keep()
 
 
 def value_waits_a_poll(s: Situation) -> Decision | None:
     """Keep a value that somebody else wrote after us, until a poll has passed since our write."""
-    value = s.value() if s.one_writer else None
-    if value is None or s.past.written_at is None or _is_as_written(s, value[0]):
+    value = s.our_value() if s.one_writer else None
+    if value is None or s.past.written_at is None or _is_value(s, value[0]):
         return None
     again_at = s.past.written_at + 0.85 * s.poll
     unchanged = s.past.written == s.fingerprint(value[0])
@@ -127,13 +125,13 @@ def value_waits_a_poll(s: Situation) -> Decision | None:
 
 def write_value(s: Situation) -> Decision | None:
     """Write a value with one writer that is not as we would write it."""
-    value = s.value() if s.one_writer else None
+    value = s.our_value() if s.one_writer else None
     if value is None:
         return None
     text, ours = value
     ends = {registry: marked_end(one) for registry, one in ours.items()}
     notes: tuple[str, ...] = ()
-    if s.past.written and not _is_as_written(s, text) and s.past.written == s.fingerprint(text):
+    if s.past.written and not _is_value(s, text) and s.past.written == s.fingerprint(text):
         notes = ("somebody else wrote this value since; ours was written again",)
     return Write(
         text=Secret(text),
@@ -172,7 +170,7 @@ def write_document(s: Situation) -> Decision | None:
     return Write(
         text=Secret(text),
         mark=mark_of(s, merged, text),
-        entries=s.named(merged.config),
+        entries=s.entries_of(merged.config),
         changes=changes_of(s, merged),
         notes=merged.notes,
         set_aside=merged.set_aside,
@@ -199,8 +197,11 @@ RULES: tuple[Callable[[Situation], Decision | None], ...] = (
 # What the rules have in common.
 
 
-def _is_as_written(s: Situation, text: str) -> bool:
-    """Tell whether a value with one writer is this text, which we wrote last."""
+def _is_value(s: Situation, text: str) -> bool:
+    """Tell whether a value with one writer is this text.
+
+    One that is withheld is judged by what we wrote last, and by its mark.
+    """
     if not s.held.withheld:
         return s.held.text == Secret(text)
     written = s.fingerprint(text)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rotator.core import docker_entry
-from rotator.core.candidate import Candidate
+from rotator.core.candidate import Candidate, key_of
 from rotator.core.docker_config import DockerConfig  # noqa: TC001  a Struct's field
+from rotator.core.docker_entry import login_text
 from rotator.core.model import Credential, Verdict
-from rotator.core.schedule import CLOCK_STEP
+from rotator.core.schedule import is_ahead
 from rotator.core.token_end import token_end
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def recall(
     now: datetime,
 ) -> dict[tuple[str, str], Candidate]:
     """Return all candidates for this rotation's registries that targets and memory hold."""
-    sources = rotation.registries(record)
+    sources = rotation.sources_by_registry(record)
     found: dict[tuple[str, str], Candidate] = {}
     for observation in observed.values():
         if observation.held is None or observation.config is None:
@@ -58,26 +58,27 @@ def recall(
         for registry, (username, password) in observation.config.logins().items():
             if registry not in sources:
                 continue
-            login = Credential(registry, username, password, now)
-            one = Candidate(login, _name(login, fingerprint), sources[registry], foreign=True)
+            credential = Credential(registry, username, password, now)
+            key = key_of(credential, fingerprint)
+            one = Candidate(credential, key[1], sources[registry], foreign=True)
             one = _with_end(one, ends, record, now)
-            better = found.get((registry, one.fingerprint))
-            if better is None or one.rank > better.rank:
-                found[registry, one.fingerprint] = one
+            other = found.get(key)
+            if other is None or one.rank > other.rank:
+                found[key] = one
     published = {registry for (registry, _), one in found.items() if one.end_known}
     left_out = [record.target(name) for name, one in observed.items() if one.left_out]
-    elsewhere = {name for target in left_out for name in target.entries.values()}
-    for login in memory.credentials:
-        name = _name(login, fingerprint)
-        there = found.get((login.registry, name))
-        if login.registry not in sources or (there is not None and there.end_known):
+    elsewhere = {entry for target in left_out for entry in target.entries.values()}
+    for credential in memory.credentials:
+        key = key_of(credential, fingerprint)
+        there = found.get(key)
+        if credential.registry not in sources or (there is not None and there.end_known):
             continue
-        known = record.known(login.registry, name)
-        replaced = login.registry in published and name not in elsewhere
+        known = record.known(*key)
+        replaced = credential.registry in published and key[1] not in elsewhere
         if known is not None and known.foreign and replaced:
             continue  # its owner published another one since, and may end this one
-        one = Candidate(login, name, sources[login.registry])
-        found[login.registry, name] = one if known is None else with_record(one, known, record)
+        one = Candidate(credential, key[1], sources[credential.registry])
+        found[key] = one if known is None else with_record(one, known, record)
     return {
         key: _with_pending(_with_doubt(one, now), record, rotation, now)
         for key, one in found.items()
@@ -111,16 +112,18 @@ def _with_end(
     The journal knows it, or the token holds it, or the target's mark gives it (`ends`). A mark's
     end is a claim of another rotator, whose clock may be wrong. It is believed up to the longest
     life that a credential of this source had here. That life is counted from the last cycle that
-    read all targets, as the credential was in none of them then. What was noted of another
-    rotator's on a clock that was ahead is noted again: two rotators would replace each other's
-    entries for as long as one of them doubts what the other believes.
+    read all targets, as the credential was in none of them then.
+
+    The journal does not count for another rotator's credential whose claim has changed: its owner
+    lengthened it. Nor for one that was noted while our clock was ahead: we would doubt an end that
+    the other rotator believes, and the two would replace each other's entries.
     """
     is_marked, claim = one.registry in ends, ends.get(one.registry)
     known = record.known(one.registry, one.fingerprint)
     noted_again = (
         known is not None
         and (known.foreign and is_marked)
-        and (claim != known.claim or known.issued_at > now + CLOCK_STEP)
+        and (claim != known.claim or is_ahead(known.issued_at, now))
     )
     if known is not None and not noted_again:
         return _with_capped_end(with_record(one, known, record), record, now)
@@ -139,9 +142,10 @@ def _with_end(
 
 
 def _with_capped_end(one: Candidate, record: Record, now: datetime) -> Candidate:
-    """Return a candidate; if it is foreign, its end is no further ahead than a life of its source.
+    """Return a candidate; another rotator's ends at the latest after its source's longest life.
 
-    The journal can hold a later end: no life was known when it was noted, or the clock went back.
+    That is counted from now. The journal can hold a later end: no life was known when it was noted,
+    or the clock went back.
     """
     longest = record.source(one.source).longest_life
     if not one.foreign or longest is None or token_end(one.credential.password) is not None:
@@ -153,14 +157,13 @@ def _with_capped_end(one: Candidate, record: Record, now: datetime) -> Candidate
 
 
 def _with_doubt(one: Candidate, now: datetime) -> Candidate:
-    """Return a candidate; its end is unknown from now on where the one that we know may be wrong.
+    """Return a candidate; its end counts as unknown where the one that we know may be wrong.
 
-    Where the token itself holds its end, that one counts.
-
-    The clock was ahead when it was fetched, and so is its end. Or a foreign one has ended by the
-    end that we believe and not by its claim: then it stays as long as its registry accepts it.
+    It may be where the clock was ahead when it was fetched. It also may be where another rotator's
+    has ended by the end that we believe, and not by its claim: then it stays as long as its
+    registry accepts it. An end that the token itself holds counts in either case.
     """
-    ahead = one.credential.issued_at > now + CLOCK_STEP
+    ahead = is_ahead(one.credential.issued_at, now)
     claim_lasts = one.claim is None or one.claim > now
     if not (ahead or (one.foreign and one.has_ended(now) and claim_lasts)):
         return one
@@ -171,7 +174,7 @@ def _with_doubt(one: Candidate, now: datetime) -> Candidate:
 
 
 def _with_pending(one: Candidate, record: Record, rotation: Rotation, now: datetime) -> Candidate:
-    """Return a candidate; one that its registry did not know yet is pending during `settle`."""
+    """Return a candidate; one that its registry does not know yet is pending during `settle`."""
     pending = record.pending.get(one.registry)
     if pending is None or pending.fingerprint != one.fingerprint:
         return one
@@ -192,14 +195,17 @@ def claimed_ends(
         return {}
     if held.mark.fingerprint == past.edited:
         return {}
+    # Only the rotator that wrote a mark can compare its fingerprint with the text. Under any mark
+    # that has not changed since our last read, an entry that has changed was edited.
     ours = held.mark.fingerprint in past.fingerprints
     edited = ours and fingerprint(held.text.reveal()) != held.mark.fingerprint
     if held.mark.fingerprint == past.mark and observation.config is not None:
-        logins = observation.config.logins()
-        there = {r: fingerprint(docker_entry.login_text(*logins[r])) for r in logins}
-        edited = edited or any(there.get(r) != name for r, name in past.entries.items())
+        entries = entries_of(observation.config, fingerprint)
+        edited = edited or any(entries.get(r) != entry for r, entry in past.entries.items())
     return {} if edited else held.mark.expires
 
 
-def _name(login: Credential, fingerprint: Fingerprint) -> str:
-    return fingerprint(docker_entry.login_text(login.username, login.password))
+def entries_of(config: DockerConfig, fingerprint: Fingerprint) -> dict[str, str]:
+    """Return the fingerprint of every login in a document, by registry."""
+    logins = config.logins()
+    return {registry: fingerprint(login_text(*logins[registry])) for registry in logins}

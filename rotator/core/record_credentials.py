@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from rotator.core import schedule
 from rotator.core.record import KnownCredential, PendingCredential, Record
-from rotator.core.schedule import CLOCK_STEP
+from rotator.core.schedule import is_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -83,13 +83,13 @@ def _with_newest(
     record: Record, rotation: Rotation, one: Candidate, at: At, *, renewed: bool
 ) -> tuple[KnownCredential, ...]:
     """Return what is known of a registry's credentials, with this one as the newest."""
-    login = one.credential
+    credential = one.credential
     known = record.known(one.registry, one.fingerprint)
-    ahead = known is not None and known.issued_at > login.issued_at + CLOCK_STEP
-    if known is None or ahead or known.expires_at != login.expires_at:
+    ahead = known is not None and is_ahead(known.issued_at, credential.issued_at)
+    if known is None or ahead or known.expires_at != credential.expires_at:
         known = _known(record, rotation, one, at)
     elif renewed and known.renew_at is not None and known.renew_at <= at.now:
-        known = replace(known, renew_at=_renew_at(login, rotation, at, first=False))
+        known = replace(known, renew_at=_renew_at(credential, rotation, at, wide=False))
     known = replace(known, verdict=one.last_verdict, claim=one.claim)
     past = record.credentials.get(one.registry, ())
     others = [other for other in past if other.fingerprint != one.fingerprint]
@@ -100,22 +100,22 @@ def _with_newest(
 
 def _known(record: Record, rotation: Rotation, one: Candidate, at: At) -> KnownCredential:
     """Return what the journal holds of a credential that is new, or has another end than before."""
-    login = one.credential
+    credential = one.credential
     if one.foreign:
         renew_at = _renew_found_at(one, record, rotation, at)
     else:
-        # This cycle's attempt is noted as a failure. More than one: it failed before that.
+        # This cycle's attempt counts as a failure until it ends: a second one was before it.
         failure = record.source(one.source).failure
         failing = failure is not None and failure.count > 1
-        first = failing or not record.credentials.get(one.registry)
-        renew_at = _renew_at(login, rotation, at, first=first)
+        wide = failing or not record.credentials.get(one.registry)
+        renew_at = _renew_at(credential, rotation, at, wide=wide)
     return KnownCredential(
         fingerprint=one.fingerprint,
         source=one.source,
-        issued_at=login.issued_at,
-        expires_at=login.expires_at,
+        issued_at=credential.issued_at,
+        expires_at=credential.expires_at,
         renew_at=renew_at,
-        lease=login.lease,
+        lease=credential.lease,
         foreign=one.foreign,
     )
 
@@ -123,28 +123,28 @@ def _known(record: Record, rotation: Rotation, one: Candidate, at: At) -> KnownC
 def _renew_found_at(one: Candidate, record: Record, rotation: Rotation, at: At) -> datetime | None:
     """Return when a credential that was found published is renewed: as if we had fetched it.
 
-    We take it that its life was as long as the longest of its source. Where no life is known yet,
-    it is renewed while it is still job-safe, as our source may give one that lasts longer.
+    We assume that its life was the longest of its source. Where no life is known yet, it is renewed
+    while it is still job-safe, as our source may give one that lasts longer.
     """
     end, plan = one.credential.expires_at, rotation.schedule
     if end is None:
         return None
     longest = record.source(one.source).longest_life
     if longest is None:
-        renew_at = schedule.renew_at(at.now, end, plan, first=False, u=at.random())
-        return max(min(renew_at, end - plan.longest_job - plan.poll), at.now)
+        renew_at = schedule.renew_at(at.now, end, plan, wide=False, u=at.random())
+        return max(min(renew_at, end - plan.reserve), at.now)
     began = min(end - timedelta(seconds=longest), at.now)
-    return max(schedule.renew_at(began, end, plan, first=False, u=at.random()), at.now)
+    return max(schedule.renew_at(began, end, plan, wide=False, u=at.random()), at.now)
 
 
-def _renew_at(login: Credential, rotation: Rotation, at: At, *, first: bool) -> datetime | None:
-    if login.expires_at is None:
+def _renew_at(credential: Credential, rotation: Rotation, at: At, *, wide: bool) -> datetime | None:
+    if credential.expires_at is None:
         return None
     u = at.random()
     renew_at = schedule.renew_at(
-        login.issued_at, login.expires_at, rotation.schedule, first=first, u=u
+        credential.issued_at, credential.expires_at, rotation.schedule, wide=wide, u=u
     )
     if renew_at > at.now:
         return renew_at
-    # It began long ago, or its source gives the same again: the rest of its life counts.
-    return schedule.renew_at(at.now, login.expires_at, rotation.schedule, first=first, u=u)
+    # Its life began long ago, or its source gives the same again: what is left of it counts.
+    return schedule.renew_at(at.now, credential.expires_at, rotation.schedule, wide=wide, u=u)

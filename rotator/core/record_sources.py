@@ -42,7 +42,7 @@ def with_later_start(
         later = at.now + schedule.start_wait(rotation.schedule, life, u=at.random())
         if past.poll_at is not None and past.poll_at < later:
             sources[source.name] = replace(past, poll_at=later)
-        for registry in source.registries or past.registries:
+        for registry in past.registries_of(source):
             for newest in credentials.get(registry, ())[:1]:
                 if newest.renew_at is not None and newest.renew_at < later:
                     others = credentials[registry][1:]
@@ -57,10 +57,10 @@ def with_waits(
     chosen: Mapping[str, Candidate],
     at: At,
 ) -> Record:
-    """Note the failures and waits of the sources again, as they are by what is chosen now.
+    """Note which failures and waits of the sources are left, by what is chosen now.
 
     A source that is not needed any more has no failure: another rotator published something
-    fresh. A wait is cut that was set when hours of life were left, and they are lost since.
+    fresh. A wait is cut where less life is left than when it was set.
     """
     sources = dict(record.sources)
     for source in rotation.sources:
@@ -90,7 +90,7 @@ def with_attempts(
 
     Until the cycle ends this counts as a failure, so that a crash loop backs off instead of taking
     a lease at each restart. A login that was refused counts as refused again: a crash loop must not
-    lock it. A credential that is fetched before its time is due until a fetch succeeds.
+    lock it. What is fetched before its time is due from now on, until a fetch succeeds.
     """
     sources, credentials = dict(record.sources), dict(record.credentials)
     for source in asked:
@@ -102,7 +102,7 @@ def with_attempts(
             stamp = source.login_stamp()
             failure = with_login(before, stamp, at) if stamp == before.login_stamp else failure
         sources[source.name] = replace(past, attempted_at=at.now, failure=failure)
-        for registry in source.registries or past.registries:
+        for registry in past.registries_of(source):
             credentials[registry] = tuple(
                 replace(known, renew_at=min(known.renew_at, at.now)) if known.renew_at else known
                 for known in record.credentials.get(registry, ())
@@ -114,7 +114,7 @@ def with_registries(record: Record, answers: Mapping[str, Answer]) -> Record:
     """Note which registries the sources gave credentials for."""
     sources = dict(record.sources)
     for name, answer in answers.items():
-        registries = tuple(sorted({login.registry for login in answer.credentials}))
+        registries = tuple(sorted({one.registry for one in answer.credentials}))
         if registries:
             sources[name] = replace(record.source(name), registries=registries)
     return replace(record, sources=sources)
@@ -125,26 +125,26 @@ def with_answers(
     before: Record,
     rotation: Rotation,
     answers: Mapping[str, Answer],
-    refused: Mapping[str, tuple[Candidate, Failure]],
+    unusable: Mapping[str, tuple[Candidate, Failure]],
     chosen: Mapping[str, Candidate],
     at: At,
 ) -> Record:
     """Note what came of asking the sources: what they gave, or why they or it failed.
 
-    `refused`: what they gave and their registries refused. `before`: the record from before the
-    attempt, which counts as a failure.
+    `unusable`: what they gave and can't be published, and why. `before`: the record from before
+    the attempt, which counts as a failure.
     """
     sources = dict(record.sources)
     for source in rotation.sources:
         answer = answers.get(source.name)
         failure = answer.failure if answer is not None else None
-        for one, refusal in refused.values():
+        for one, refusal in unusable.values():
             if one.source == source.name and not one.pending:
                 failure = refusal
         past = before.source(source.name)
         if failure is not None:
             given = answer.credentials if answer is not None else ()
-            registries = tuple(sorted({login.registry for login in given}))
+            registries = tuple(sorted({one.registry for one in given}))
             past = replace(past, registries=registries or past.registries)
             stamp = answer.login_stamp if answer is not None else None
             sources[source.name] = _failed(past, source, failure, rotation, chosen, at, stamp)
@@ -175,14 +175,14 @@ def _gave(
 ) -> SourceRecord:
     """Return a source's record after a fetch, perhaps the first, that gave these credentials."""
     poll = schedule.poll_at(at.now, rotation.schedule, u=at.random(), first=first)
-    endless = any(login.expires_at is None for login in given)
+    endless = any(one.expires_at is None for one in given)
     lives = [
-        (login.expires_at - login.issued_at).total_seconds()
-        for login in given
-        if login.expires_at is not None
+        (one.expires_at - one.issued_at).total_seconds()
+        for one in given
+        if one.expires_at is not None
     ]
     return SourceRecord(
-        registries=tuple(sorted({login.registry for login in given})),
+        registries=tuple(sorted({one.registry for one in given})),
         attempted_at=at.now,
         fetched_at=at.now,
         poll_at=poll if source.changes_early or endless else None,

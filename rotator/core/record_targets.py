@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from rotator.core.candidate import DEAD
 from rotator.core.retries import next_failure, with_login
-from rotator.core.schedule import ENDLESS, Life
-from rotator.core.situation import Keep, Situation, Write
+from rotator.core.schedule import ENDLESS, NOTHING, Life
+from rotator.core.situation import Situation, Write
 from rotator.core.worth import entries_now, entries_read
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rotator.core.record import FailureRecord, Record, TargetRecord
     from rotator.core.report import TargetReport
     from rotator.core.rotation import At, Rotation
-    from rotator.core.write import Written
+    from rotator.core.write import Handled
 
 _HOUR = timedelta(hours=1)
 
@@ -50,7 +50,7 @@ def with_drifts(record: Record, situations: Mapping[str, Situation], now: dateti
     return replace(record, targets=targets)
 
 
-def with_documents(record: Record, planned: Mapping[str, Written]) -> Record:
+def with_documents(record: Record, planned: Mapping[str, Handled]) -> Record:
     """Note the document that each target is about to get, by its fingerprint."""
     targets = dict(record.targets)
     for name, one in planned.items():
@@ -70,8 +70,8 @@ def with_document(past: TargetRecord, fingerprint: str) -> TargetRecord:
 def with_targets(
     record: Record,
     rotation: Rotation,
-    observations: Mapping[str, Observation],
-    written: Mapping[str, Written],
+    observed: Mapping[str, Observation],
+    handled: Mapping[str, Handled],
     reports: Iterable[TargetReport],
     ends: Mapping[str, Mapping[str, datetime]],
     at: At,
@@ -80,7 +80,7 @@ def with_targets(
 
     A member that its group no longer lists is forgotten.
     """
-    listed = {o.target.group for o in observations.values()} - {None}
+    listed = {o.target.group for o in observed.values()} - {None}
     here = {target.name for target in rotation.targets}
     targets = {
         name: past
@@ -88,11 +88,11 @@ def with_targets(
         if name in here or not (past.group in listed or name in listed)
     }
     for report in reports:
-        observation = observations.get(report.name)
+        observation = observed.get(report.name)
         if observation is None or observation.left_out:
             continue
         past = record.target(report.name)
-        done = written.get(report.name)
+        done = handled.get(report.name)
         targets[report.name] = _target_record(
             past, report, observation, done, ends[report.name], rotation, at
         )
@@ -103,13 +103,13 @@ def _target_record(
     past: TargetRecord,
     report: TargetReport,
     observation: Observation,
-    done: Written | None,
+    done: Handled | None,
     ends: Mapping[str, datetime],
     rotation: Rotation,
     at: At,
 ) -> TargetRecord:
     end = min(ends.values(), default=DEAD)
-    stale = done is not None and isinstance(done.decision, Keep) and done.decision.stale
+    stale = done is not None and done.stale
     record = replace(
         past,
         outcome="stale" if stale else report.outcome,
@@ -126,26 +126,26 @@ def _target_record(
         if observation.login_stamp is not None:
             failure = with_login(failure, observation.login_stamp, at)
         record = replace(record, failure=failure)
-    if report.outcome != "written" or done is None or not isinstance(done.decision, Write):
+    if report.outcome != "written" or done is None or done.write is None:
         return record
     # After a conflict another document was written than the one that `with_documents` noted.
-    fingerprint = done.decision.mark.fingerprint
+    fingerprint = done.write.mark.fingerprint
     record = with_document(record, fingerprint)
     return replace(record, written=fingerprint, written_at=at.now)
 
 
-def _edited_mark(done: Written) -> str:
+def _edited_mark(done: Handled) -> str:
     """Return the fingerprint of a mark that was left on a document that somebody edited."""
     s = done.situation
-    if isinstance(done.decision, Write) and done.failure is None:
+    if done.write is not None:
         return ""
     return s.held.mark.fingerprint if s.held.mark is not None and s.is_edited else ""
 
 
-def _mark_of(done: Written) -> str:
+def _mark_of(done: Handled) -> str:
     """Return the fingerprint in the mark that a target has now."""
-    if isinstance(done.decision, Write) and done.failure is None:
-        return done.decision.mark.fingerprint
+    if done.write is not None:
+        return done.write.mark.fingerprint
     mark = done.situation.held.mark
     return mark.fingerprint if mark is not None else ""
 
@@ -155,7 +155,7 @@ def _target_failure(
 ) -> FailureRecord:
     """Return a target's next failure; `ends`: when the entries in it end."""
     end = min(ends, default=DEAD)
-    life = Life(timedelta(0) if end == DEAD else min(end - at.now, ENDLESS.left))
+    life = Life(NOTHING if end == DEAD else min(end - at.now, ENDLESS.left))
     return next_failure(past.failure, failure, rotation, life, at)
 
 
@@ -175,6 +175,6 @@ def _has_drifted(s: Situation, past: TargetRecord) -> bool:
 
 def _is_not_ours(s: Situation, registry: str, there: Mapping[str, str]) -> bool:
     """Tell whether a registry's entry is gone, or another one than we published."""
-    name = there.get(registry)
-    one = s.candidates.get((registry, name)) if name else None
-    return one is None or (one.foreign and name != s.past.entries.get(registry))
+    fingerprint = there.get(registry)
+    one = s.candidates.get((registry, fingerprint)) if fingerprint else None
+    return one is None or (one.foreign and fingerprint != s.past.entries.get(registry))

@@ -58,7 +58,10 @@ class TargetReport(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True):
-    """One cycle of one rotation. `safe_until` is None where jobs are not safe, or safe for ever."""
+    """One cycle of one rotation. `worth.py` decides until when jobs are safe.
+
+    `safe_until` is None where they are not safe, or safe for ever.
+    """
 
     name: str
     outcome: str

@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from rotator.core.observe import Observation
     from rotator.core.record import Record, TargetRecord
     from rotator.core.rotation import Rotation
-    from rotator.core.write import Written
+    from rotator.core.write import Handled
 
 _OFTEN = 2
 
 
-def refusals(
+def unusable(
     candidates: Candidates, given: Candidates, rotation: Rotation, record: Record, now: datetime
 ) -> dict[str, tuple[Candidate, Failure]]:
     """Return the fetched credentials that can't be published, by registry, and why.
 
-    `given`: those of this cycle; beside them, those that were pending until now.
+    They were fetched in this cycle (`given`), or were pending until now.
     """
     found = {}
     for key, one in candidates.items():
@@ -59,10 +59,13 @@ def credential_reports(
     chosen: Mapping[str, Candidate],
     standby: Collection[Candidate],
     answers: Mapping[str, Answer],
-    refused: Mapping[str, tuple[Candidate, Failure]],
+    unusable: Mapping[str, tuple[Candidate, Failure]],
 ) -> list[CredentialReport]:
-    """Return what became of each registry's credential; one a source where none is known yet."""
-    sources = rotation.registries(record)
+    """Return what became of each registry's credential.
+
+    A source whose registries are not known yet has one report, without a registry.
+    """
+    sources = rotation.sources_by_registry(record)
     unproven = {one.registry: one for one in standby if not one.rejected}
     reports = []
     for source in rotation.sources:
@@ -73,9 +76,9 @@ def credential_reports(
         registries: list[str | None] = [r for r, name in sources.items() if name == source.name]
         for registry in registries or [None]:
             one, waits = chosen.get(registry or ""), unproven.get(registry or "")
-            refusal = refused.get(registry or "")
+            refusal = unusable.get(registry or "")
             if refusal is not None:
-                outcome = _refused_outcome(refusal[0], one)
+                outcome = _unusable_outcome(refusal[0], one)
                 reports.append(_report(registry, source.name, outcome, refusal[0], refusal[1]))
             elif waits is not None and one is not None:
                 reports.append(_report(registry, source.name, "kept", one, _unproven(waits)))
@@ -91,8 +94,8 @@ def credential_reports(
 
 def target_reports(
     rotation: Rotation,
-    observations: Mapping[str, Observation],
-    written: Mapping[str, Written],
+    observed: Mapping[str, Observation],
+    handled: Mapping[str, Handled],
     ends: Mapping[str, Mapping[str, datetime]],
     record: Record,
     *,
@@ -101,7 +104,7 @@ def target_reports(
     """Return what became of each target; those that the cycle left out are not in it."""
     reports = []
     for target in rotation.targets:
-        observation, done = observations.get(target.name), written.get(target.name)
+        observation, done = observed.get(target.name), handled.get(target.name)
         if observation is None:
             reports.append(TargetReport(target.name, "paused", group=target.group))
         elif done is not None:
@@ -123,7 +126,7 @@ def target_reports(
 
 
 def _target_report(
-    done: Written, expires_at: datetime | None, record: Record, *, dry_run: bool
+    done: Handled, expires_at: datetime | None, record: Record, *, dry_run: bool
 ) -> TargetReport:
     s, decision, failure = done.situation, done.decision, done.failure
     target = s.observation.target
@@ -160,7 +163,7 @@ def notes(
     rotation: Rotation, record: Record, surplus: Iterable[Candidate], unwanted: Iterable[Candidate]
 ) -> list[str]:
     """Return what a person should know of the whole rotation."""
-    sources = rotation.registries(record)
+    sources = rotation.sources_by_registry(record)
     double = [
         f"what {one.source} gave for {one.registry} is not used: {sources[one.registry]} is first"
         for one in surplus
@@ -194,9 +197,9 @@ def paused(rotation: Rotation, record: Record, now: datetime) -> Report:
     )
 
 
-def _refused_outcome(refused: Candidate, chosen: Candidate | None) -> str:
-    if refused.rejected:
-        return "pending" if refused.pending else "rejected"
+def _unusable_outcome(one: Candidate, chosen: Candidate | None) -> str:
+    if one.rejected:
+        return "pending" if one.pending else "rejected"
     return "failed" if chosen is None else "kept"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -11,7 +10,7 @@ from rotator.core import schedule
 from rotator.core.candidate import DEAD, FOREVER, Candidate
 from rotator.core.errors import Reason
 from rotator.core.record import FailureRecord, SourceRecord
-from rotator.core.schedule import ENDLESS, LOGIN_REJECTED_WAIT, Life
+from rotator.core.schedule import ENDLESS, LOGIN_REJECTED_WAIT, NOTHING, Life
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +49,7 @@ def next_failure(
 
 
 def with_login(failure: FailureRecord, stamp: str | None, at: At) -> FailureRecord:
-    """Return a failure with what it says of the login: its wait ends when `stamp` changes.
+    """Return a failure; if it is of the login, its wait ends when `stamp` changes.
 
     A login secret that was refused waits longer than anything else. A secret file that was missing
     is tried as soon as it is there.
@@ -66,16 +65,16 @@ def with_login(failure: FailureRecord, stamp: str | None, at: At) -> FailureReco
 def life_of_source(
     past: SourceRecord, source: Source, chosen: Mapping[str, Candidate], now: datetime
 ) -> Life:
-    """Return how long a source's published credentials still work: of several the shortest life."""
-    registries = source.registries or past.registries
+    """Return the shortest life of the credentials that are published for a source's registries."""
+    registries = past.registries_of(source)
     lives = [_life(chosen.get(registry), now) for registry in registries]
-    return min(lives, key=lambda life: life.left, default=Life(timedelta(0)))
+    return min(lives, key=lambda life: life.left, default=Life(NOTHING))
 
 
 def _life(one: Candidate | None, now: datetime) -> Life:
     """Return how long a published credential still works."""
     if one is None or one.end == DEAD:
-        return Life(timedelta(0))
+        return Life(NOTHING)
     if one.end == FOREVER:
         return ENDLESS
-    return Life(max(one.end - now, timedelta(0)), one.end - one.credential.issued_at)
+    return Life(max(one.end - now, NOTHING), one.end - one.credential.issued_at)

@@ -29,17 +29,17 @@ class Rotation(Struct, frozen=True):
     enabled: bool = True
     settle: timedelta = timedelta(minutes=2)
 
-    def registries(self, record: Record) -> dict[str, str]:
-        """Return the registries of this rotation and the source of each, as far as is known."""
+    def sources_by_registry(self, record: Record) -> dict[str, str]:
+        """Return the name of the source of each registry, as far as the registries are known."""
         return {
             registry: source.name
-            for source in reversed(self.sources)  # of two for one registry the first counts
-            for registry in sorted(source.registries or record.source(source.name).registries)
+            for source in reversed(self.sources)  # of two sources for one registry the first counts
+            for registry in sorted(record.source(source.name).registries_of(source))
         }
 
     def is_complete(self, record: Record) -> bool:
         """Tell whether all registries are known: those of some sources only a fetch can tell."""
-        return all(s.registries or record.source(s.name).registries for s in self.sources)
+        return all(record.source(s.name).registries_of(s) for s in self.sources)
 
 
 class At(Struct, frozen=True):

@@ -34,7 +34,7 @@ _THROTTLED = timedelta(seconds=60)
 
 
 class Life(Struct, frozen=True):
-    """How long what is published still works: `left` is zero where nothing is, or it is rejected.
+    """How long what is published still works: `left`, zero where nothing is, or nothing works.
 
     `whole` is the length of its whole life, zero where that is not known.
     """
@@ -47,21 +47,29 @@ ENDLESS = Life(timedelta(days=365), timedelta(days=365))
 """The life of what has no end: as if it lasted this long, where a wait is a fraction of it."""
 
 
+def is_ahead(noted: datetime, now: datetime) -> bool:
+    """Tell whether a time that was noted earlier is later than now.
+
+    The clock was ahead when it was noted, or it went back since.
+    """
+    return noted > now + CLOCK_STEP
+
+
 def renew_at(
-    issued_at: datetime, expires_at: datetime, schedule: Schedule, *, first: bool, u: float
+    issued_at: datetime, expires_at: datetime, schedule: Schedule, *, wide: bool, u: float
 ) -> datetime:
     """Return when to fetch the successor of a credential with this life.
 
-    At `renew_after` of its life, but never so late that less than a quarter of the reserve before
-    `expires_at - longest_job` is left. The spread is wide the first time and after failures
-    (`first`): hosts that were deployed together, or failed together, then never ask together.
+    At `renew_after` of its life, and at the latest after three quarters of the time in which jobs
+    are safe with it, which ends at `expires_at - longest_job`; but never in its first tenth.
+    `wide`: spread the renewals of hosts that were deployed together, or failed together.
     """
     life = expires_at - issued_at
     offset = schedule.renew_after * life
     if life > schedule.longest_job:
         offset = min(offset, 0.75 * (life - schedule.longest_job))
     offset = max(offset, 0.1 * life)
-    spread = 0.9 * offset if first else min(schedule.jitter * life, offset / 2)
+    spread = 0.9 * offset if wide else min(schedule.jitter * life, offset / 2)
     return issued_at + offset - u * spread
 
 
@@ -111,7 +119,7 @@ def longest_wait(schedule: Schedule, life: Life, *, throttled: bool) -> timedelt
 
 
 def start_wait(schedule: Schedule, life: Life, *, u: float) -> timedelta:
-    """Return how long a daemon that starts with overdue work waits: not at all unless it is safe.
+    """Return how long a daemon that starts with overdue work waits; zero unless jobs are safe.
 
     Ten thousand hosts that come back together are spread over a poll where each has time.
     """

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from rotator.core import docker_config, docker_entry, docker_merge
+from rotator.core import docker_config, docker_merge
 from rotator.core.candidate import DEAD, FOREVER
 from rotator.core.docker_config import DockerConfig
 from rotator.core.model import Content, Held, Mark, Policy, Secret
-from rotator.core.recall import claimed_ends
+from rotator.core.recall import claimed_ends, entries_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,9 +31,9 @@ class Situation(Struct, frozen=True):
     `past`: what the record holds of the target. `registries`: those of the rotation that belong in
     this target. `complete`: these are all, as every source has named its own. `chosen`: the
     candidate that the target should hold, by registry. `remembered`: the document as it was last
-    read. `poll`: the time between two reads. `reserve`: an entry that lasts longer than this may
-    stay. `ends_written`: by registry, when the entry ends that the target held at the last read or
-    write; even one that its registry rejects.
+    read. `poll`: the time between two reads. `reserve`: see `Schedule`. `ends_written`: when the
+    entries end that the target held at the last read or write, by registry; also of one that its
+    registry rejects.
     """
 
     observation: Observation
@@ -64,7 +64,7 @@ class Situation(Struct, frozen=True):
 
     @property
     def one_writer(self) -> bool:
-        """Tell whether the value can't be read back or can't be merged."""
+        """Tell whether it is a value with one writer: it can't be read back, or can't be merged."""
         return self.held.withheld or self.policy.content is not Content.DOCKER_CONFIG
 
     @property
@@ -80,15 +80,15 @@ class Situation(Struct, frozen=True):
         claimed = claimed_ends(self.observation, self.past, self.fingerprint)
         return mark is not None and bool(mark.expires) and not claimed
 
-    def named(self, config: DockerConfig) -> dict[str, str]:
+    def entries_of(self, config: DockerConfig) -> dict[str, str]:
         """Return the fingerprint of every login in a document, by registry."""
-        return {
-            registry: self.fingerprint(docker_entry.login_text(*login))
-            for registry, login in config.logins().items()
-        }
+        return entries_of(config, self.fingerprint)
 
-    def value(self) -> tuple[str, dict[str, Candidate]] | None:
-        """Return the text of a value with one writer and what is in it; None without any."""
+    def our_value(self) -> tuple[str, dict[str, Candidate]] | None:
+        """Return the value with one writer that we would write: its text, and the candidates in it.
+
+        None where there is no credential for it.
+        """
         if self.policy.content is Content.DOCKER_CONFIG:
             logins = [one.credential for one in self.chosen.values()]
             merged = docker_merge.merge(DockerConfig(), logins, self.remove)
@@ -113,7 +113,7 @@ def situations_of(
     now: datetime,
 ) -> dict[str, Situation]:
     """Return what the plan of each target that was read is made from."""
-    registries = rotation.registries(record).keys()
+    registries = rotation.sources_by_registry(record).keys()
     return {
         name: Situation(
             observation=observation,
@@ -125,7 +125,7 @@ def situations_of(
             remove=rotation.remove,
             now=now,
             poll=rotation.schedule.poll,
-            reserve=rotation.schedule.longest_job + rotation.schedule.poll,
+            reserve=rotation.schedule.reserve,
             fingerprint=ports.journal.fingerprint,
             ends_written=_ends_written(name, record, candidates),
             complete=rotation.is_complete(record),
@@ -159,7 +159,7 @@ class Change(Struct, frozen=True):
 class Keep(Struct, frozen=True):
     """The target stays as it is. `stale`: the read may show what was there before our last write.
 
-    `again_at`: when the target has to be read again.
+    `again_at`: when the target has to be read again, where a poll is too late.
     """
 
     notes: tuple[str, ...] = ()

@@ -16,23 +16,27 @@ from rotator.core.situation import Decision, Keep, Situation, Write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from rotator.core.model import Held
     from rotator.core.ports import Clock, Target
     from rotator.core.rotation import Ports
 
 # Seconds after which a call that hangs is given up. Drivers have shorter timeouts of their own.
-WRITE = 60.0
+WRITE_SECONDS = 60.0
 
 # As often as client-go's `retry.DefaultRetry` does.
 _TRIES = 5
 
-# Reading again costs as long as the gap that it closes, where the first read is as young as this.
+# A read that is younger than this is not repeated: that would take as long as the gap it closes.
 _RECENT = timedelta(seconds=1)
 
 
-class Written(Struct, frozen=True):
-    """What the cycle did with one target; situation and decision are those of the last try."""
+class Handled(Struct, frozen=True):
+    """What the cycle did with one target that it read, or will do: it may leave it as it is.
+
+    Situation and decision are those of the last try.
+    """
 
     situation: Situation
     decision: Decision
@@ -40,24 +44,39 @@ class Written(Struct, frozen=True):
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
 
+    @property
+    def write(self) -> Write | None:
+        """What was written; None where nothing was, or the write failed."""
+        return None if self.failure or not isinstance(self.decision, Write) else self.decision
 
-def carry_out(planned: Mapping[str, Written], ports: Ports, *, dry_run: bool) -> dict[str, Written]:
+    @property
+    def stale(self) -> bool:
+        """Tell whether the read may show what was there before our last write."""
+        return isinstance(self.decision, Keep) and self.decision.stale
+
+    @property
+    def again_at(self) -> datetime | None:
+        """When the target has to be read again, where a poll is too late."""
+        return self.decision.again_at if isinstance(self.decision, Keep) else None
+
+
+def carry_out(planned: Mapping[str, Handled], ports: Ports, *, dry_run: bool) -> dict[str, Handled]:
     """Carry every plan out at once; return what came of each. A dry run writes nothing."""
     action = probe if dry_run else write
 
     # Called with targets, not with plans: the fan-out knows by them which one still hangs.
-    def act(target: Target) -> Written:
+    def act(target: Target) -> Handled:
         return action(planned[target.name], ports.clock)
 
     targets = [one.situation.observation.target for one in planned.values()]
-    answers = zip(planned.items(), ports.each(act, targets, WRITE), strict=True)
+    answers = zip(planned.items(), ports.each(act, targets, WRITE_SECONDS), strict=True)
     return {
         name: replace(one, failure=Failure.of(answer)) if isinstance(answer, Exception) else answer
         for (name, one), answer in answers
     }
 
 
-def write(planned: Written, clock: Clock) -> Written:
+def write(planned: Handled, clock: Clock) -> Handled:
     """Write what is planned for a target; return what came of it, whatever its driver raises."""
     s, decision = planned.situation, planned.decision
     target = s.observation.target
@@ -66,9 +85,9 @@ def write(planned: Written, clock: Clock) -> Written:
     failure = None
     tries = 0
     try:
-        others = s.foreign_mark is not None or began - s.now > _RECENT
-        if not target.compares and isinstance(decision, Write) and others:
-            # Nothing on the other side compares, so the gap is made as short as it can be.
+        may_change = s.foreign_mark is not None or began - s.now > _RECENT
+        if not target.compares and isinstance(decision, Write) and may_change:
+            # The server can't compare, so the gap between read and write is made short.
             s = _read_again(s)
             decision = plan(s)
         while isinstance(decision, Write):
@@ -88,10 +107,10 @@ def write(planned: Written, clock: Clock) -> Written:
             target.complete(s.held)
     except Exception as error:  # noqa: BLE001  a failed write is an answer, a bug in it too
         failure = Failure.of(error)
-    return Written(s, decision, failure, (clock() - began).total_seconds(), notes)
+    return Handled(s, decision, failure, (clock() - began).total_seconds(), notes)
 
 
-def probe(planned: Written, clock: Clock) -> Written:
+def probe(planned: Handled, clock: Clock) -> Handled:
     """Ask whether the target would take what is planned, where it can be asked; write nothing."""
     s, decision = planned.situation, planned.decision
     target = s.observation.target
@@ -106,11 +125,11 @@ def probe(planned: Written, clock: Clock) -> Written:
     return planned
 
 
-def as_read(written: Mapping[str, Written]) -> dict[str, Written]:
+def as_read(handled: Mapping[str, Handled]) -> dict[str, Handled]:
     """Return what a dry run leaves: every target as it was read."""
     return {
         name: replace(one, decision=Keep()) if isinstance(one.decision, Write) else one
-        for name, one in written.items()
+        for name, one in handled.items()
     }
 
 

@@ -24,7 +24,7 @@ def renewals(chance: Random) -> list[float]:
     issued, first = NOW, True
     while issued < NOW + 2 * DAY:
         u = chance.random()
-        issued = schedule.renew_at(issued, issued + LIFE, Schedule(), first=first, u=u)
+        issued = schedule.renew_at(issued, issued + LIFE, Schedule(), wide=first, u=u)
         first = False
         found.append((issued - NOW) / timedelta(minutes=1))
     return found

@@ -110,7 +110,7 @@ MUTATIONS = (
         ),
         (
             "recall: an end by a clock that was ahead is believed",
-            "ahead = one.credential.issued_at > now + CLOCK_STEP",
+            "ahead = is_ahead(one.credential.issued_at, now)",
             "ahead = False",
         ),
         (
@@ -148,12 +148,12 @@ MUTATIONS = (
         ),
         (
             "recall: what its owner lengthened keeps its old end",
-            "and (claim != known.claim or known.issued_at > now + CLOCK_STEP)",
-            "and known.issued_at > now + CLOCK_STEP",
+            "and (claim != known.claim or is_ahead(known.issued_at, now))",
+            "and is_ahead(known.issued_at, now)",
         ),
         (
             "recall: what another rotator published is doubted after our clock was ahead",
-            "and (claim != known.claim or known.issued_at > now + CLOCK_STEP)",
+            "and (claim != known.claim or is_ahead(known.issued_at, now))",
             "and claim != known.claim",
         ),
         (
@@ -164,7 +164,7 @@ MUTATIONS = (
         (
             "recall: an edit under a mark that was there before is believed",
             (
-                "        edited = edited or any(there.get(r) != name for r, name in "
+                "        edited = edited or any(entries.get(r) != entry for r, entry in "
                 "past.entries.items())\n"
             ),
             "",
@@ -225,7 +225,7 @@ MUTATIONS = (
         ),
         (
             "fetch: an answer that lacks a registry counts as whole",
-            "missing = (source.registries or frozenset()) - {login.registry for login in given}",
+            "missing = (source.registries or frozenset()) - {one.registry for one in given}",
             "missing: frozenset[str] = frozenset()",
         ),
         (
@@ -253,7 +253,7 @@ MUTATIONS = (
         ),
         (
             "fetch: of two sources for one registry the last counts",
-            "if owners.get(login.registry, name) != name:",
+            "if sources.get(credential.registry, name) != name:",
             "if False:",
         ),
         (

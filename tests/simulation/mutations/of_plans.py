@@ -108,7 +108,7 @@ MUTATIONS = (
         (
             "plan: what was ours long ago is a late read for ever",
             (
-                "if mark.fingerprint == past.written or not timedelta(0) <= s.now - "
+                "if mark.fingerprint == past.written or not NOTHING <= s.now - "
                 "past.written_at < _STALE:"
             ),
             "if mark.fingerprint == past.written:",
@@ -181,15 +181,15 @@ MUTATIONS = (
         (
             "plan: another rotator's good entry is replaced",
             (
-                "    if there is None or s.foreign_mark is None or s.is_edited:\n"
+                "    if fingerprint is None or s.foreign_mark is None or s.is_edited:\n"
                 "        return False"
             ),
             "    return False",
         ),
         (
             "plan: another rotator's entry stays though somebody edited the document",
-            "if there is None or s.foreign_mark is None or s.is_edited:",
-            "if there is None or s.foreign_mark is None:",
+            "if fingerprint is None or s.foreign_mark is None or s.is_edited:",
+            "if fingerprint is None or s.foreign_mark is None:",
         ),
         (
             "plan: another rotator's entry stays though it is rejected",
@@ -243,7 +243,7 @@ MUTATIONS = (
         ),
         (
             "plan: the mark gives a new entry the end of the one before",
-            'stays = registry in claimed and there.get(registry, "") == name',
+            'stays = registry in claimed and before.get(registry, "") == fingerprint',
             "stays = registry in claimed",
         ),
         (
@@ -276,7 +276,7 @@ MUTATIONS = (
         ),
         (
             "write: nothing is read again where the server can't compare",
-            "if not target.compares and isinstance(decision, Write) and others:",
+            "if not target.compares and isinstance(decision, Write) and may_change:",
             "if False:",
         ),
         (
@@ -291,13 +291,13 @@ MUTATIONS = (
         ),
         (
             "write: what nobody else writes is read again each time",
-            "others = s.foreign_mark is not None or began - s.now > _RECENT",
-            "others = True",
+            "may_change = s.foreign_mark is not None or began - s.now > _RECENT",
+            "may_change = True",
         ),
         (
             "write: an old read is not repeated",
-            "others = s.foreign_mark is not None or began - s.now > _RECENT",
-            "others = s.foreign_mark is not None",
+            "may_change = s.foreign_mark is not None or began - s.now > _RECENT",
+            "may_change = s.foreign_mark is not None",
         ),
         (
             "write: what belongs to a document that is right is not brought in order",

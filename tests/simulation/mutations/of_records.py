@@ -9,8 +9,8 @@ MUTATIONS = (
         "core/in_use.py",
         (
             "leases: one is ended while a target holds what somebody else wrote",
-            "if isinstance(one, Keep) and one.again_at]",
-            "if False]",
+            "for done in handled.values() if done.again_at is not None]",
+            "for done in handled.values() if False]",
         ),
         (
             "leases: a target that could not be read does not matter",
@@ -19,8 +19,8 @@ MUTATIONS = (
         ),
         (
             "leases: a wait begins when its credential was replaced, not when that was found",
-            "for name in (*s.past.entries.values(), *entries_read(s).values())",
-            "for name in entries_read(s).values()",
+            "for entry in (*s.past.entries.values(), *entries_read(s).values())",
+            "for entry in entries_read(s).values()",
         ),
         (
             "leases: a paused target's credential is ended",
@@ -32,15 +32,12 @@ MUTATIONS = (
         ),
         (
             "leases: what a write that failed should replace is ended",
-            (
-                "            done.failure is not None\n"
-                "            or isinstance(done.decision, HoldBack)\n"
-            ),
-            "            isinstance(done.decision, HoldBack)\n",
+            "elif done.failure is not None or isinstance",
+            "elif isinstance",
         ),
         (
             "leases: what is held back counts as replaced",
-            "            or isinstance(done.decision, HoldBack)\n",
+            " or isinstance(done.decision, HoldBack)",
             "",
         ),
     ),
@@ -66,8 +63,8 @@ MUTATIONS = (
         ),
         (
             "journal: a dry run writes",
-            "written = carry_out(planned, ports, dry_run=options.dry_run)",
-            "written = carry_out(planned, ports, dry_run=False)",
+            "handled = carry_out(planned, ports, dry_run=options.dry_run)",
+            "handled = carry_out(planned, ports, dry_run=False)",
         ),
         (
             "leases: a dry run ends the one that it lengthened",
@@ -101,8 +98,8 @@ MUTATIONS = (
         ),
         (
             "cycle: a dry run says what it did not write",
-            "after = as_read(written) if options.dry_run else written",
-            "after = written",
+            "after = as_read(handled) if options.dry_run else handled",
+            "after = handled",
         ),
         (
             "cycle: what was taken out is not noted",
@@ -119,7 +116,7 @@ MUTATIONS = (
         "core/record_credentials.py",
         (
             "schedule: a renewal is drawn again at each cycle",
-            "if known is None or ahead or known.expires_at != login.expires_at:",
+            "if known is None or ahead or known.expires_at != credential.expires_at:",
             "if True:",
         ),
         (
@@ -144,16 +141,16 @@ MUTATIONS = (
         ),
         (
             "record: what was found is renewed too late to be job-safe",
-            "return max(min(renew_at, end - plan.longest_job - plan.poll), at.now)",
+            "return max(min(renew_at, end - plan.reserve), at.now)",
             "return renew_at",
         ),
         (
             "record: what the source gives again is due again at once",
             (
-                "return schedule.renew_at(at.now, login.expires_at, rotation.schedule, "
-                "first=first, u=u)"
+                "return schedule.renew_at(at.now, credential.expires_at, rotation.schedule, "
+                "wide=wide, u=u)"
             ),
-            "return drawn",
+            "return renew_at",
         ),
         (
             "record: a renewal after failures is not spread",
@@ -211,12 +208,15 @@ MUTATIONS = (
         ),
         (
             "leases: a replaced one ends at once",
-            "end_at = at.now + after.get(source, default)",
+            "end_at = at.now + waits.get(source, default)",
             "end_at = at.now",
         ),
         (
             "leases: a replaced one lives on",
-            "retired.append(RetiredLease(source, lease, end_at, tuple(names[lease.id]), at.now))",
+            (
+                "retired.append(RetiredLease(source, lease, end_at, "
+                "tuple(fingerprints[lease.id]), at.now))"
+            ),
             "pass",
         ),
         (
@@ -231,31 +231,31 @@ MUTATIONS = (
         ),
         (
             "leases: what some target still holds is ended",
-            "current = {one.fingerprint for one in needed if not one.rejected} | set(published)",
+            "current = {one.fingerprint for one in needed if not one.rejected} | in_use.published",
             "current = {one.fingerprint for one in needed if not one.rejected}",
         ),
         (
             "leases: what waits to be proven and is rejected is needed for ever",
-            "current = {one.fingerprint for one in needed if not one.rejected} | set(published)",
-            "current = {one.fingerprint for one in needed} | set(published)",
+            "current = {one.fingerprint for one in needed if not one.rejected} | in_use.published",
+            "current = {one.fingerprint for one in needed} | in_use.published",
         ),
         (
             "leases: the wait goes on though its credential is used again",
             (
-                "    if any(name in held for name in one.fingerprints):\n"
+                "    if any(fingerprint in held for fingerprint in one.fingerprints):\n"
                 "        return replace(one, revoke_at=at.now + wait, since=at.now)\n"
             ),
             "",
         ),
         (
             "leases: the wait begins though this cycle still found its credential",
-            "held = {*current, *held_until_now}",
+            "held = {*current, *in_use.held_until_now}",
             "held = {*current}",
         ),
         (
             "leases: one for two registries is ended when one of them needs it no more",
-            "for source, lease in (ended[name] for name in ended.keys() - needed):",
-            "for source, lease in ended.values():",
+            "for source, lease in (released[lease_id] for lease_id in released.keys() - needed):",
+            "for source, lease in released.values():",
         ),
         (
             "leases: a clock that went back makes a wait longer",
@@ -269,8 +269,8 @@ MUTATIONS = (
         ),
         (
             "leases: a dry run ends what others retired",
-            "others = before.retired if dry_run else ()",
-            "others = ()",
+            "left_alone = before.retired if dry_run else ()",
+            "left_alone = ()",
         ),
         (
             "leases: what was fetched and not published is left alive",

@@ -24,7 +24,10 @@ MUTATIONS = (
         ),
         (
             "due: a clock that went back is not noticed",
-            ("    if step < -CLOCK_STEP or future:\n        return Wake.CLOCK_BACK\n"),
+            (
+                "    if step < -CLOCK_STEP or _is_clock_back(record, now):\n"
+                "        return Wake.CLOCK_BACK\n"
+            ),
             "",
         ),
         (
@@ -65,10 +68,7 @@ MUTATIONS = (
         ),
         (
             "due: a record from the future is believed",
-            (
-                "    if record.ended_at is not None and record.ended_at > now + CLOCK_STEP:\n"
-                "        return True\n"
-            ),
+            ("    if _is_clock_back(record, now):\n        return True\n"),
             "",
         ),
         (
@@ -116,7 +116,7 @@ MUTATIONS = (
         ),
         (
             "next: it can be in the past",
-            "return max(min(times), now + timedelta(seconds=1))",
+            "return max(min(times), now + SECOND)",
             "return min(times)",
         ),
         (
@@ -159,7 +159,7 @@ MUTATIONS = (
         ),
         (
             "schedule: hosts that were deployed together renew together",
-            "spread = 0.9 * offset if first else min(",
+            "spread = 0.9 * offset if wide else min(",
             "spread = min(",
         ),
         (

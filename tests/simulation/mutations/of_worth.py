@@ -15,7 +15,7 @@ MUTATIONS = (
         (
             "worth: an unreadable target's end is not capped by what is known now",
             (
-                "    one = candidates.get((registry, name))\n"
+                "    one = candidates.get((registry, fingerprint))\n"
                 "    if one is not None:\n"
                 "        return one.worth\n"
                 "    known"
@@ -54,7 +54,7 @@ MUTATIONS = (
         ),
         (
             "worth: a value with one writer that somebody else wrote counts as ours",
-            "return s.past.entries if _is_as_written_last(s) else {}",
+            "return s.past.entries if _is_what_we_wrote_last(s) else {}",
             "return s.past.entries",
         ),
         (
@@ -64,12 +64,12 @@ MUTATIONS = (
         ),
         (
             "worth: credsStore and credHelpers do not matter",
-            "return not (helped or config.rivals(registry))",
-            "return not config.rivals(registry)",
+            "return not (helped or config.has_rivals(registry))",
+            "return not config.has_rivals(registry)",
         ),
         (
             "worth: another spelling of the registry does not matter",
-            "return not (helped or config.rivals(registry))",
+            "return not (helped or config.has_rivals(registry))",
             "return not helped",
         ),
         (
@@ -79,21 +79,13 @@ MUTATIONS = (
         ),
         (
             "worth: what somebody takes out again and again is good after each repair",
-            (
-                "    if past.drifted >= _TAKEN_OUT:\n"
-                "        return dict.fromkeys(registries, DEAD)\n"
-            ),
+            ("    if past.drifted >= _TAKEN_OUT:\n        return dict.fromkeys(sources, DEAD)\n"),
             "",
         ),
         (
-            "worth: a read that came too early is believed",
-            "stale = isinstance(written.decision, Keep) and written.decision.stale",
-            "stale = False",
-        ),
-        (
             "worth: of a group that can't be listed the best member counts",
-            "r: min(_as_last_read",
-            "r: max(_as_last_read",
+            "r: min(_worth_at_last_read",
+            "r: max(_worth_at_last_read",
         ),
         (
             "worth: a target that was never read counts as good",
@@ -117,7 +109,7 @@ MUTATIONS = (
         ),
         (
             "worth: what was issued in the future is good",
-            " or known.issued_at > now + CLOCK_STEP",
+            " or is_ahead(known.issued_at, now)",
             "",
         ),
         (
@@ -126,19 +118,27 @@ MUTATIONS = (
             "if config is None:",
         ),
         (
-            "worth: what a write that failed meant to write is there",
-            "return isinstance(written.decision, Write) and written.failure is None",
-            "return isinstance(written.decision, Write)",
-        ),
-        (
             "worth: a journal of the first version knows nothing",
-            "(is_ours and not names and not past.entries)",
+            "(is_ours and not entries and not past.entries)",
             "False",
         ),
         (
             "worth: a paused target counts",
             "if target.policy.enabled and target.name in ends",
             "if target.name in ends",
+        ),
+    ),
+    *in_file(
+        "core/write.py",
+        (
+            "worth: what a write that failed meant to write is there",
+            "return None if self.failure or not",
+            "return None if not",
+        ),
+        (
+            "worth: a read that came too early is believed",
+            "return isinstance(self.decision, Keep) and self.decision.stale",
+            "return False",
         ),
     ),
     *in_file(

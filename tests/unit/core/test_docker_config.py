@@ -144,5 +144,5 @@ def test_two_spellings_with_one_login_are_no_rivals() -> None:
     """Clients may take either."""
     entry = {"auth": "YTpzM2NyM3QtYg=="}
     other = {"auth": "YTpzM2NyM3QtYw=="}
-    assert not DockerConfig({HOST: entry, f"https://{HOST}": entry}).rivals(HOST)
-    assert DockerConfig({HOST: entry, f"https://{HOST}": other}).rivals(HOST)
+    assert not DockerConfig({HOST: entry, f"https://{HOST}": entry}).has_rivals(HOST)
+    assert DockerConfig({HOST: entry, f"https://{HOST}": other}).has_rivals(HOST)

@@ -77,12 +77,12 @@ def test_a_write_puts_nothing_there_that_nobody_has(s: Situation) -> None:
     """Each entry of ours in it is a candidate that may be published, or was there before."""
     decision, after = written(s)
     before = s.observation.config or s.remembered or DockerConfig()
-    there = s.named(before)
-    for registry, name in s.named(after).items():
+    there = s.entries_of(before)
+    for registry, name in s.entries_of(after).items():
         if registry in s.chosen and there.get(registry) != name:
             assert name == s.chosen[registry].fingerprint
             assert not s.chosen[registry].rejected
-    assert decision.entries == s.named(after)
+    assert decision.entries == s.entries_of(after)
 
 
 @new_examples(40)

@@ -50,6 +50,6 @@ def test_registries_come_from_the_configuration_or_from_the_last_fetch() -> None
     declared = WorldSource(world, HOST, name="declared")
     asked = WorldSource(world, OTHER, name="asked", declared=False)
     rotation = site(world, sources=[declared, asked]).rotation
-    assert rotation.registries(Record()) == {HOST: "declared"}
+    assert rotation.sources_by_registry(Record()) == {HOST: "declared"}
     record = replace(Record(), sources={"asked": SourceRecord(registries=(OTHER,))})
-    assert rotation.registries(record) == {HOST: "declared", OTHER: "asked"}
+    assert rotation.sources_by_registry(record) == {HOST: "declared", OTHER: "asked"}

@@ -43,7 +43,7 @@ USUAL = Schedule()
 )
 def test_a_renewal_comes_in_time(life: timedelta, schedule: Schedule, expected: timedelta) -> None:
     """The latest moment at which a successor is fetched."""
-    assert renew_at(NOW, NOW + life, schedule, first=False, u=0) == NOW + expected
+    assert renew_at(NOW, NOW + life, schedule, wide=False, u=0) == NOW + expected
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_renewals_are_spread(
     earliest: timedelta,
 ) -> None:
     """Hosts that were deployed together do not ask together for ever after."""
-    assert renew_at(NOW, NOW + 12 * HOUR, schedule, first=first, u=1) == NOW + earliest
+    assert renew_at(NOW, NOW + 12 * HOUR, schedule, wide=first, u=1) == NOW + earliest
 
 
 # Retries

@@ -54,7 +54,7 @@ def test_a_renewal_is_always_inside_the_life(
     u: float,
 ) -> None:
     """Never before the credential was issued, never when it has ended."""
-    assert NOW <= renew_at(NOW, NOW + life, schedule, first=first, u=u) < NOW + life
+    assert NOW <= renew_at(NOW, NOW + life, schedule, wide=first, u=u) < NOW + life
 
 
 @new_examples(60)
@@ -69,7 +69,7 @@ def test_a_renewal_leaves_time_for_the_longest_job(
     """Wherever the longest job leaves more than a tenth of a life."""
     assume(schedule.longest_job < 0.9 * life - SECOND)
     latest = NOW + life - schedule.longest_job
-    assert renew_at(NOW, NOW + life, schedule, first=first, u=u) < latest
+    assert renew_at(NOW, NOW + life, schedule, wide=first, u=u) < latest
 
 
 @new_examples(60)
@@ -144,7 +144,7 @@ def test_a_renewal_is_between_its_offset_and_the_spread_before(
     """Over 0.9 of the offset the first time, later over the jitter, half the offset at most."""
     latest = offset_of(life, plan)
     spread = 0.9 * latest if first else min(plan.jitter * life, latest / 2)
-    after = renew_at(NOW, NOW + life, plan, first=first, u=u) - NOW
+    after = renew_at(NOW, NOW + life, plan, wide=first, u=u) - NOW
     assert latest - spread - ROUNDING <= after <= latest + ROUNDING
 
 
@@ -156,7 +156,7 @@ def test_a_renewal_leaves_a_quarter_of_the_reserve(
     """So long may a source be down before jobs are not safe any more."""
     reserve = life - plan.longest_job
     assume(0.75 * reserve > 0.1 * life)
-    left = NOW + life - plan.longest_job - renew_at(NOW, NOW + life, plan, first=False, u=u)
+    left = NOW + life - plan.longest_job - renew_at(NOW, NOW + life, plan, wide=False, u=u)
     assert left >= reserve / 4 - ROUNDING
 
 

@@ -17,7 +17,7 @@ from rotator.core.plan import plan
 from rotator.core.record import Record
 from rotator.core.situation import Keep, Situation, Write
 from rotator.core.worth import safe_until, worth_of_target
-from rotator.core.write import Written
+from rotator.core.write import Handled
 from tests.simulation import document
 from tests.simulation.world import World, WorldSource
 from tests.unit.core.builders import HOST, HOUR, OTHER, Place, Site, down, site
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 Worth = dict[str, "datetime"]
 
 
-def worth(s: Situation, written: Written | None, record: Record | None = None) -> Worth:
+def worth(s: Situation, written: Handled | None, record: Record | None = None) -> Worth:
     """Return what each registry's entry is worth after a target was dealt with."""
     registries = dict.fromkeys(s.registries, "vault")
     candidates, past = s.candidates, record or Record(targets={"target": s.past})
     return worth_of_target(s.observation, written, registries, candidates, past, s.chosen, s.now)
 
 
-def text_after(s: Situation, written: Written) -> str | None:
+def text_after(s: Situation, written: Handled) -> str | None:
     """Return what is in the target when the cycle is over."""
     decision = written.decision
     if isinstance(decision, Write) and written.failure is None:
@@ -61,9 +61,9 @@ def is_back(one: Candidate) -> bool:
     return one.foreign and one.superseded
 
 
-def carried_out(s: Situation, *, fails: bool) -> Written:
+def carried_out(s: Situation, *, fails: bool) -> Handled:
     """Return what a cycle did with a target."""
-    return Written(s, plan(s), Failure.of(down()) if fails else None)
+    return Handled(s, plan(s), Failure.of(down()) if fails else None)
 
 
 @new_examples(80)
@@ -74,7 +74,7 @@ def test_an_entry_is_worth_what_clients_find(s: Situation) -> None:
     assume(
         all(map(is_decodable, s.observation.config.auths.values() if s.observation.config else ()))
     )
-    for written in (Written(s, Keep()), carried_out(s, fails=False), carried_out(s, fails=True)):
+    for written in (Handled(s, Keep()), carried_out(s, fails=False), carried_out(s, fails=True)):
         event(type(written.decision).__name__)
         if isinstance(written.decision, Keep) and written.decision.stale:
             continue  # it counts as what was read before
