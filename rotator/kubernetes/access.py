@@ -18,7 +18,8 @@ from pathlib import Path
 from threading import Lock
 
 from rotator.core.errors import PermanentError, Reason
-from rotator.kubernetes.connection import Connection, is_loopback
+from rotator.http.connections import is_loopback
+from rotator.kubernetes.connection import Connection
 from rotator.kubernetes.kubeconfig import Cluster, KubeconfigError, Selected, User, load
 from rotator.kubernetes.login import Login, log_in
 from rotator.system.cache import Cache

@@ -11,7 +11,6 @@ import json
 import os
 import ssl
 from contextlib import contextmanager
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
@@ -21,6 +20,7 @@ from requests.utils import get_environ_proxies
 from urllib3 import HTTPHeaderDict
 
 from rotator.core.errors import Reason
+from rotator.http.connections import is_loopback
 from rotator.http.reading import json_in
 from rotator.http.session import BoundedAdapter
 from rotator.kubernetes.kubeconfig import KubeconfigError
@@ -117,15 +117,6 @@ def _proxies(cluster: Cluster) -> dict[str, str]:
         return {urlsplit(cluster.server).scheme: cluster.proxy_url}
     # As kubectl: a server on this machine is never asked through the environment's proxy.
     return {} if is_loopback(cluster.server) else dict(get_environ_proxies(cluster.server))
-
-
-def is_loopback(server: str) -> bool:
-    """Return whether a server is on this machine."""
-    host = urlsplit(server).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _trust(cluster: Cluster) -> ssl.SSLContext:
