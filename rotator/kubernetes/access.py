@@ -20,7 +20,8 @@ from threading import Lock
 from rotator.core.errors import PermanentError, Reason
 from rotator.http.connections import is_loopback
 from rotator.kubernetes.connection import Connection
-from rotator.kubernetes.kubeconfig import Cluster, KubeconfigError, Selected, User, load
+from rotator.kubernetes.contexts import load
+from rotator.kubernetes.kubeconfig import Cluster, KubeconfigError, Selected, User
 from rotator.kubernetes.login import Login, log_in
 from rotator.system.cache import Cache
 

@@ -13,7 +13,8 @@ import yaml
 
 from rotator.core.errors import Reason
 from rotator.kubernetes.access import Access
-from rotator.kubernetes.kubeconfig import KubeconfigError, load
+from rotator.kubernetes.contexts import load
+from rotator.kubernetes.kubeconfig import KubeconfigError
 from tests.servers.kubectl import kubectl
 from tests.unit.kubernetes.cluster import error_of
 
