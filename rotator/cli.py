@@ -220,7 +220,7 @@ def main() -> None:
     except LockHeldError as error:
         _end(f"rotator: {error}", LOCKED)
     except Exception as error:  # noqa: BLE001  the interpreter would print the error's text
-        from rotator.observe.bugs import without_values
+        from rotator.observe.logs import without_values
 
         text = "this is a bug in rotator; report it with these lines"
         _end(f"rotator: {text}:\n{without_values(error)}", BUG)

@@ -55,6 +55,11 @@ class Daemon:
         """Every rotation in use, in the configuration's order."""
         return self._slots.current
 
+    def sentence(self) -> str:
+        """Return how the rotations are and what comes next."""
+        reports = [slot.report for slot in self.slots if slot.report]
+        return sentence(reports, self._runtime.clock())
+
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; SIGHUP reads the configuration again."""
         signal.signal(signal.SIGTERM, lambda *_: self.stop())
@@ -96,8 +101,7 @@ class Daemon:
         if not self._ready and all(slot.tried for slot in self.slots):
             self._ready = True
             self._runtime.notify.ready()
-        reports = [slot.report for slot in self.slots if slot.report]
-        self._runtime.notify.status(sentence(reports, self._runtime.clock()))
+        self._runtime.notify.status(self.sentence())
 
     def _reload(self) -> None:
         # Before the start has ended, a manager would take this for its end.

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
 Wanted = TypeVar("Wanted")
@@ -29,10 +30,15 @@ LOCK = RLock()
 _built: set[object] = set()
 
 
-def convert(value: object, kind: type[Wanted]) -> Wanted:
-    """Return the value as one of this kind; raise `msgspec.ValidationError` where it is none."""
+def convert(
+    value: object, kind: type[Wanted], hook: Callable[[type[Any], Any], Any] | None = None
+) -> Wanted:
+    """Return the value as one of this kind; raise `msgspec.ValidationError` where it is none.
+
+    `hook` makes values of types that msgspec does not know.
+    """
     _build(kind)
-    return msgspec.convert(value, kind)
+    return msgspec.convert(value, kind, dec_hook=hook)
 
 
 def decode_json(text: str | bytes, kind: type[Wanted]) -> Wanted:

@@ -38,6 +38,11 @@ class RotationChecks(NamedTuple):
     targets: Sequence[tuple[TargetSettings, Findings]]
 
     @property
+    def every(self) -> list[Findings]:
+        """All findings, in order."""
+        return [self.journal, *(found for _, found in (*self.sources, *self.targets))]
+
+    @property
     def credentials(self) -> dict[str, Credential]:
         """What the sources have given, by registry."""
         return {one.registry: one for _, found in self.sources for one in found.credentials}

@@ -8,7 +8,7 @@ from rotator.core import docker_config, docker_entry
 from rotator.core.errors import DriverError
 from rotator.core.model import Credential, Held, Proof, Secret, Verdict
 from rotator.inspection import Findings
-from rotator.observe.times import relative
+from rotator.observe.times import end_text, relative
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,12 +127,8 @@ def entry_of(
 
 
 def _age(known: KnownCredential, now: datetime) -> str:
-    began = f"{'first found' if known.foreign else 'fetched'} {relative(known.issued_at, now)}"
-    if known.expires_at is None:
-        return f"{began}, without a known end"
-    return f"{began}, {'ends' if known.expires_at > now else 'ended'} " + relative(
-        known.expires_at, now
-    )
+    began = "first found" if known.foreign else "fetched"
+    return f"{began} {relative(known.issued_at, now)}, {end_text(known.expires_at, now)}"
 
 
 def _compare(login: Credential, place: Published, findings: Findings) -> None:

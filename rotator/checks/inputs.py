@@ -18,12 +18,7 @@ from rotator.config.targets import VaultKvTargetSettings
 from rotator.config.vault_auth import AwsAuthSettings
 from rotator.core.errors import DriverError
 from rotator.http.reading import base64_in
-from rotator.system.secret_input import (
-    SECRET_SHAPES,
-    SecretInput,
-    readable_by_everybody,
-    wrappings,
-)
+from rotator.system.secret_input import SECRET_SHAPES, SecretInput, wrappings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,9 +40,6 @@ def inspect(settings: Struct, findings: Findings) -> None:
             _certificate(value, key, findings)
         else:
             _secret(SecretInput(value), f"the secret file {value}", findings)
-            open_to_all = readable_by_everybody(value)
-            if open_to_all:
-                findings.warning(open_to_all, f"chmod 600 {value}")
     if _asks_aws(settings):
         _aws_variables(findings)
 

@@ -19,12 +19,11 @@ from rotator.core.failure import Failure
 from rotator.core.model import Content, Credential, Proof, ProofMode, Secret, Verdict
 from rotator.gitlab.overruling import KEY, WINS, configured
 from rotator.inspection import SECONDS
-from rotator.observe.times import relative
+from rotator.observe.times import end_text
 from rotator.system.each import ThreadedEach
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from datetime import datetime
 
     from rotator.clients.lookups import Consumer
     from rotator.config.target_common import TargetSettings
@@ -66,7 +65,7 @@ def given(credentials: Sequence[Credential], case: Case, findings: Findings) -> 
     findings.credentials = tuple(credentials)
     now = case.clock()
     for credential, proof in zip(credentials, proofs(credentials, case), strict=True):
-        registry, end = shown(credential.registry), _end(credential.expires_at, now)
+        registry, end = shown(credential.registry), end_text(credential.expires_at, now)
         if credential.expires_at is not None and credential.expires_at <= now:
             findings.failure(
                 f"what it gives for {registry} {end}",
@@ -174,7 +173,7 @@ def _entries(
         marked = held.mark.expires if held.mark else {}
         whose = "ours" if known else "another rotator's" if registry in marked else "not ours"
         end = known.expires_at if known else marked.get(registry)
-        what = f"what is published for {registry} ({whose}, {_end(end, now)})"
+        what = f"what is published for {registry} ({whose}, {end_text(end, now)})"
         if proof.verdict is Verdict.ACCEPTED:
             findings.ok(f"{what} is accepted")
         elif proof.verdict is Verdict.REJECTED:
@@ -183,12 +182,6 @@ def _entries(
             findings.ok(f"{what} is not proven (`prove: off`)")
         else:
             findings.warning(f"{what} cannot be proven: {proof.detail}", _ASK)
-
-
-def _end(end: datetime | None, now: datetime) -> str:
-    if end is None:
-        return "has no known end"
-    return f"{'ends' if end > now else 'ended'} {relative(end, now)}"
 
 
 def problems(

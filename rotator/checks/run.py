@@ -42,15 +42,6 @@ CONSUMING_SECONDS = 30.0
 """With `--consume` nothing is left halfway: a check has to end the credentials that it made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """One rotation and what was found, source by source and target by target."""
-
-    name: str
-    findings: tuple[Finding, ...]
-    bugs: tuple[Exception, ...] = ()
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Check:
     """One source or target, and its findings; `inspection`: the module that adds them."""
@@ -99,7 +90,7 @@ def examine(
     progress: Progress,
     *,
     consume: bool,
-) -> list[Examined]:
+) -> list[RotationChecks]:
     """Return what is found about each of these rotations, within some seconds.
 
     It takes longer where a GitLab has many variables, as these are asked about a few at a time.
@@ -126,7 +117,7 @@ def examine(
     for check in checks:
         inputs.inspect(check.settings, check.findings)
     compare([each for each in rotations if each.case.rotation.enabled])
-    return [_examined(each) for each in rotations]
+    return rotations
 
 
 def _all(
@@ -150,16 +141,6 @@ def _active(rotation: RotationChecks) -> Iterator[_Check]:
         else:
             inspection = load(drivers[settings.type].inspection)
             yield _Check(settings, rotation.case, findings, inspection)
-
-
-def _examined(rotation: RotationChecks) -> Examined:
-    """Return a copy of what was found: a check that hangs may still add to its findings."""
-    every = [rotation.journal, *(one for _, one in (*rotation.sources, *rotation.targets))]
-    return Examined(
-        rotation.case.rotation.name,
-        tuple(finding for findings in every for finding in findings.all),
-        tuple(findings.bug for findings in every if findings.bug is not None),
-    )
 
 
 def prover(configuration: Configuration) -> Prove:

@@ -10,7 +10,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from rotator.http.reading import base64_in
+from rotator.http.reading import base64_in, json_in, object_in
 
 if TYPE_CHECKING:
     from rotator.inspection import Findings
@@ -112,7 +112,7 @@ def _quoted(text: str) -> _Layer | None:
     if len(bare) > 1 and bare[0] == bare[-1] == "'":
         return ("it is in single quotes", bare[1:-1])
     if bare[:1] == '"':
-        inside = _json(bare)
+        inside = json_in(bare)
         if inside is None and bare[-1:] == '"' and '"auths"' in bare:
             inside = bare[1:-1]
         if isinstance(inside, str):
@@ -132,8 +132,7 @@ def _kubernetes(text: str) -> _Layer | None:
         texts = _texts(one)
         keys = [key for key in _KEYS if key in texts] or list(texts)[:1]
         if keys:
-            given = one.get("metadata")
-            about = given if isinstance(given, dict) else {}
+            about = object_in(one.get("metadata"))
             where = "/".join(str(about[key]) for key in ("namespace", "name") if about.get(key))
             return (f"it is the {one['kind']} {where}, key {keys[0]}", texts[keys[0]])
     what = f"it is a {objects[0]['kind']} without data"
@@ -141,21 +140,20 @@ def _kubernetes(text: str) -> _Layer | None:
 
 
 def _mapping(text: str) -> dict[str, Any]:
-    found = _json(text)
+    found = json_in(text)
     if found is None and re.search(r"(?m)^kind:\s", text):
         import yaml  # noqa: PLC0415  most documents are not YAML
 
         with suppress(yaml.YAMLError, ValueError, RecursionError):
             found = yaml.safe_load(text)
-    return found if isinstance(found, dict) else {}
+    return object_in(found)
 
 
 def _texts(one: dict[str, Any]) -> dict[str, str]:
     """Return the texts of an object by key."""
     texts: dict[str, str] = {}
     for part in ("data", "binaryData", "stringData"):
-        values = one.get(part)
-        for key, value in (values if isinstance(values, dict) else {}).items():
+        for key, value in object_in(one.get(part)).items():
             if not isinstance(value, str):
                 continue
             plain = part == "stringData" or (part == "data" and one["kind"] == "ConfigMap")
@@ -178,7 +176,7 @@ def _base64(text: str) -> _Layer | None:
 def _in_a_log(text: str) -> _Layer | None:
     """Return what a job's log has between other text: a document, or base64 of one."""
     plain = _COLOURS.sub("", text)
-    if _json(plain) is not None:
+    if json_in(plain) is not None:
         return None if plain == text else ("a terminal's colours are in it", plain)
     begin = re.search(r'\{\s*"auths"', plain, re.IGNORECASE)
     if begin is not None:
@@ -193,17 +191,9 @@ def _in_a_log(text: str) -> _Layer | None:
     return None
 
 
-def _json(text: str) -> Any:
-    """Return what the text holds as JSON; None where it is none."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
 def _with_auths(text: str, findings: Findings) -> str:
     """Return the document, with `auths` around its hosts where that is all that is missing."""
-    found = _json(text)
+    found = json_in(text)
     if not isinstance(found, dict) or "auths" in {str(key).lower() for key in found}:
         return text
     hosts = [

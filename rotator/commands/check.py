@@ -85,14 +85,16 @@ def _examined(
             examined = examine(configuration, chosen, utc_now, progress, consume=options.consume)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"nothing was changed; {progress.summary()}") from None
-    bugs = [(one.name, bug) for one in examined for bug in one.bugs]
+    named = [(one.case.rotation.name, one.every) for one in examined]
+    bugs = [(name, found.bug) for name, every in named for found in every if found.bug]
     if bugs:
         from rotator.observe.logs import configure  # noqa: PLC0415  for what should never happen
 
         log = configure(configuration.log)
         for name, bug in bugs:
             log.error("check failed", rotation=name, exc_info=bug)
-    return {one.name: one.findings for one in examined}
+    # A check that hangs may still add to its findings: these are the ones of now.
+    return {name: [one for found in every for one in found.all] for name, every in named}
 
 
 def _some(things: Sized, what: str) -> str:

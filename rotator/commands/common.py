@@ -122,8 +122,8 @@ def rotations(
 def _check(what: str, names: Sequence[str], known: Collection[str]) -> None:
     for name in names:
         if name not in known:
-            from difflib import get_close_matches  # noqa: PLC0415  only a mistake needs it
+            from rotator.config.explain import closest  # noqa: PLC0415  as above
 
-            near = get_close_matches(name, known, n=1)
-            meant = f"did you mean {near[0]}?" if near else f"there is: {', '.join(sorted(known))}"
+            near = closest(name, list(known))
+            meant = f"did you mean {near}?" if near else f"there is: {', '.join(sorted(known))}"
             raise click.UsageError(f"there is no {what} {name!r}; {meant}")

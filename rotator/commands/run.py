@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 from rotator import __version__
 from rotator.app import utc_now
 from rotator.daemon import Daemon
-from rotator.observe.bugs import log_from_threads
-from rotator.observe.logs import configure
-from rotator.observe.phrases import sentence
+from rotator.observe.logs import configure, log_from_threads
 from rotator.slots import Runtime
 from rotator.system.lock import daemon_lock
 from rotator.system.process import Notify, keep_memory_private, steady_seconds
@@ -47,7 +45,7 @@ def execute(load: Callable[[], Configuration]) -> int:
         log.info("started", version=__version__, rotations=names)
         if sys.stderr.isatty():
             log.info("the first cycles run now; Ctrl-C stops rotator")
-            reports.append(lambda _: log.info(_next(daemon)))
+            reports.append(lambda _: log.info(daemon.sentence()))
 
         def observe(good: bool) -> None:  # noqa: FBT001  a listener gets it by position
             """Show the daemon from when its configuration first wants that."""
@@ -66,11 +64,6 @@ def execute(load: Callable[[], Configuration]) -> int:
     if code:
         raise KeyboardInterrupt("every cycle that had begun has ended")
     return OK
-
-
-def _next(daemon: Daemon) -> str:
-    """Return how the rotations are and what comes next, for who watches a terminal."""
-    return sentence([slot.report for slot in daemon.slots if slot.report], utc_now())
 
 
 def _is_shown(configuration: Configuration) -> bool:

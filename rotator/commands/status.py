@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from rotator.commands.common import rotations
 from rotator.config.load import SYSTEM_STATE, default_state_dir
-from rotator.core.observe import with_members
 from rotator.core.record import Record, RecordError
 from rotator.observe.view import rotation_view, with_found
 from rotator.observe.view_model import RUNNING, STOPPED, UNKNOWN, View, overall
@@ -25,6 +24,9 @@ if TYPE_CHECKING:
 
     from rotator.config.schema import Configuration, RotationSettings
     from rotator.observe.view_model import Found
+
+# Seconds that all reads may take; each has a shorter deadline of its own.
+_LONGEST = 600.0
 
 EXIT_CODES = {"good": 0, "bad": 1, "partial": 10}
 
@@ -42,8 +44,8 @@ def execute(
         in_cycle = cycle_runs(configuration.state_dir, one.name) is not False
         views.append(rotation_view(one, records[one.name], now, in_cycle=in_cycle))
     if live:
-        found = _look(configuration, chosen, records)
-        views = [with_found(view, found, now) for view in views]
+        found = _read(configuration, chosen, records, now)
+        views = [with_found(view, there, now) for view, there in zip(views, found, strict=True)]
     daemon = {True: RUNNING, False: STOPPED, None: UNKNOWN}[daemon_runs(configuration.state_dir)]
     view = View(now, daemon, tuple(views))
     if as_json:
@@ -78,12 +80,16 @@ def _record(state_dir: Path, name: str) -> Record:
         return Record()
 
 
-def _look(
-    configuration: Configuration, chosen: Sequence[RotationSettings], records: Mapping[str, Record]
-) -> Mapping[tuple[str, str], Found]:
+def _read(
+    configuration: Configuration,
+    chosen: Sequence[RotationSettings],
+    records: Mapping[str, Record],
+    now: datetime,
+) -> Sequence[Mapping[str, Found]]:
     # Only this asks the targets, and needs their drivers.
-    from rotator.app import Builder  # noqa: PLC0415
-    from rotator.observe.live import ReadTarget, read_targets, unread  # noqa: PLC0415
+    from rotator.app import Builder, Runner  # noqa: PLC0415
+    from rotator.observe.live import read_now  # noqa: PLC0415
+    from rotator.system.each import ThreadedEach  # noqa: PLC0415
     from rotator.system.journal import KEY  # noqa: PLC0415
 
     if not (configuration.state_dir / KEY).exists():
@@ -92,16 +98,15 @@ def _look(
             "nothing was published from here yet; rotator run-once"
         )
     builder = Builder(configuration, lambda text: click.echo(text, err=True))
-    targets = []
-    unlisted: dict[tuple[str, str], Found] = {}
-    for settings in chosen:
-        name, built = settings.name, builder.runner(settings)
-        rotation, failures = with_members(built.rotation, built.each)
-        registries = frozenset(built.rotation.sources_by_registry(records[name]))
-        fingerprint = built.ports.journal.fingerprint
-        for target in rotation.targets:
-            if failure := failures.get(target.name):
-                unlisted[name, target.name] = unread(failure, target)
-            else:
-                targets.append(ReadTarget(name, target, records[name], registries, fingerprint))
-    return {**unlisted, **read_targets(targets)}
+
+    def read(one: Runner) -> Mapping[str, Found]:
+        record, fingerprint = records[one.rotation.name], one.ports.journal.fingerprint
+        return read_now(one.rotation, record, one.each, fingerprint, now)
+
+    runners = [builder.runner(settings) for settings in chosen]
+    found = []
+    for answer in ThreadedEach()(read, runners, _LONGEST):
+        if isinstance(answer, Exception):
+            raise answer
+        found.append(answer)
+    return found

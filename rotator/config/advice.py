@@ -49,7 +49,7 @@ _LOCAL = re.compile(r"(localhost|127\..*|\[?::1\]?)$")
 _ADDRESSES = ("address", "url", "endpoint_url", "sts_endpoint_url")
 _SECRETS = (
     *("token_file", "secret_id_file", "password_file", "client_key_file", "jwt_file"),
-    "kubeconfig",
+    *("web_identity_token_file", "kubeconfig"),
 )
 
 

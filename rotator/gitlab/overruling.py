@@ -18,6 +18,7 @@ from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryEr
 from rotator.gitlab.asked import INSTANCE, Asked
 from rotator.gitlab.errors import VariableMissingError
 from rotator.inspection import Case, Finding, Found, ok, warning
+from rotator.observe.times import few
 from rotator.system.each import ThreadedEach
 
 if TYPE_CHECKING:
@@ -119,11 +120,9 @@ def shadows(api: GitlabApi) -> Finding:
     how_far = f"{counted} of the {len(spaces)}{'+' * more} sub-groups and projects"
     how_far += f"; {hidden} can't be read with this token" if hidden else ""
     if found:
-        names = ", ".join(found[:_MOST_NAMES])
-        names += f" and {len(found) - _MOST_NAMES} more" if len(found) > _MOST_NAMES else ""
         return warning(
-            f"{names} have a variable {key} of their own, and jobs there get that one instead "
-            f"(asked {how_far})",
+            f"{few(found, _MOST_NAMES)} have a variable {key} of their own, and jobs there get "
+            f"that one instead (asked {how_far})",
             f"delete it there ({api.asked.url}/PATH/-/settings/ci_cd, Variables), or add a target "
             "for it here",
         )

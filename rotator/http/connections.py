@@ -14,6 +14,7 @@ from contextlib import suppress
 from functools import partial
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
@@ -80,6 +81,15 @@ class Idle:
             if now - self._used_at > _LONGEST_IDLE:
                 self._close()
             self._used_at = now
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether a URL, or a `host[:port]`, names this machine."""
+    try:
+        host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def limit(pool: Any, deadline: Callable[[], float]) -> Any:

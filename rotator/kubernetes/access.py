@@ -18,9 +18,10 @@ from pathlib import Path
 from threading import Lock
 
 from rotator.core.errors import PermanentError, Reason
-from rotator.kubernetes.connection import Connection, is_loopback
-from rotator.kubernetes.contexts import Cluster, Selected, User, load
-from rotator.kubernetes.kubeconfig import KubeconfigError
+from rotator.http.connections import is_loopback
+from rotator.kubernetes.connection import Connection
+from rotator.kubernetes.contexts import load
+from rotator.kubernetes.kubeconfig import Cluster, KubeconfigError, Selected, User
 from rotator.kubernetes.login import Login, log_in
 from rotator.system.cache import Cache
 
@@ -112,14 +113,14 @@ class Access:
             return None
         address = f"[{host}]" if ":" in host else host
         trusted = authority if authority.exists() else None
-        cluster = Cluster(f"https://{address}:{port}", authority=trusted)
+        cluster = Cluster(f"https://{address}:{port}", certificate_authority=trusted)
         return Selected(cluster, User(token_file=token))
 
     def _connect(self, selected: Selected) -> Connection:
-        cluster = selected.cluster
+        server = selected.cluster.server.rstrip("/")
         whoami = f"see what it says, as the user that runs rotator: {self.kubectl('auth whoami')}"
-        login = log_in(selected.user, cluster, self.plugin_seconds, whoami)
-        if login and cluster.server.startswith("http:") and not is_loopback(cluster.server):
+        login = log_in(selected, self.plugin_seconds, whoami)
+        if login and server.startswith("http:") and not is_loopback(server):
             raise KubeconfigError(
                 "the field `server` of its cluster begins with http://, and a login that is sent "
                 "there could be read on the way",

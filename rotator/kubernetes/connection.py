@@ -11,7 +11,6 @@ import json
 import os
 import ssl
 from contextlib import contextmanager
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
@@ -21,6 +20,7 @@ from requests.utils import get_environ_proxies
 from urllib3 import HTTPHeaderDict
 
 from rotator.core.errors import Reason
+from rotator.http.connections import is_loopback
 from rotator.http.reading import json_in
 from rotator.http.session import BoundedAdapter
 from rotator.kubernetes.kubeconfig import KubeconfigError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from rotator.core.model import Secret
-    from rotator.kubernetes.contexts import Cluster, Selected
+    from rotator.kubernetes.kubeconfig import Cluster, Selected
     from rotator.kubernetes.login import Login
 
 _JSON = "application/json"
@@ -59,7 +59,7 @@ class Connection:
 
     def __init__(self, selected: Selected, login: Login, *, connect: float, read: float) -> None:
         cluster = selected.cluster
-        self.server = cluster.server
+        self.server = cluster.server.rstrip("/")
         self.login = login
         self._timeout = (connect, read)
         trust = _trust(cluster)
@@ -72,7 +72,7 @@ class Connection:
         self._headers = HTTPHeaderDict({"User-Agent": "rotator"})
         if login.authorization is not None:
             self._headers.add("Authorization", login.authorization.reveal())
-        for name, value in selected.user.impersonate:
+        for name, value in selected.user.headers():
             self._headers.add(name, value)
 
     def __del__(self) -> None:
@@ -113,29 +113,21 @@ class Connection:
 
 def _proxies(cluster: Cluster) -> dict[str, str]:
     """Return the proxy by scheme: the kubeconfig's, else the environment's."""
-    if cluster.proxy:
-        return {urlsplit(cluster.server).scheme: cluster.proxy}
+    if cluster.proxy_url:
+        return {urlsplit(cluster.server).scheme: cluster.proxy_url}
     # As kubectl: a server on this machine is never asked through the environment's proxy.
     return {} if is_loopback(cluster.server) else dict(get_environ_proxies(cluster.server))
-
-
-def is_loopback(server: str) -> bool:
-    """Return whether a server is on this machine."""
-    host = urlsplit(server).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _trust(cluster: Cluster) -> ssl.SSLContext:
     """Return the TLS context of a cluster; raise `KubeconfigError` for a useless certificate."""
     if not cluster.server.startswith("https:"):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    data = cluster.authority_data.decode(errors="replace") if cluster.authority_data else None
-    named = f"`certificate-authority` {cluster.authority}"
+    pem, file = cluster.certificate_authority_data, cluster.certificate_authority
+    data = pem.decode(errors="replace") if pem else None
+    named = f"`certificate-authority` {file}"
     try:
-        context = ssl.create_default_context(cafile=cluster.authority, cadata=data)
+        context = ssl.create_default_context(cafile=None if pem else file, cadata=data)
     except (ssl.SSLError, ValueError):
         what = "`certificate-authority-data`" if data else named
         raise KubeconfigError(f"its {what} holds no certificate") from None
@@ -146,7 +138,7 @@ def _trust(cluster: Cluster) -> ssl.SSLContext:
     # From Python 3.13 on: many clusters' authorities lack an extension that it asks for, and
     # neither kubectl nor the server does.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if cluster.insecure:
+    if cluster.insecure_skip_tls_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context

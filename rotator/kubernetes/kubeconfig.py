@@ -1,4 +1,4 @@
-"""Reads kubeconfigs: files are merged, and each field has to be one that is known.
+"""The parts of a kubeconfig: every field that there is, and what of it can't be obeyed.
 
 A field that can't be honoured is refused by its name, and so is one that no kubeconfig has: a login
 or a proxy that is ignored in silence would let rotator write as somebody else.
@@ -9,49 +9,20 @@ https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote, urlsplit
 
-import yaml
+from msgspec import Meta, Struct
 
 from rotator.core.errors import Reason
-from rotator.http.reading import base64_in
+from rotator.core.model import Secret  # noqa: TC001  a Struct's field
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator
 
-TEXT, FLAG, DATA, TEXTS, MAP, ANY = "a text", "true or false", "base64", "texts", "a mapping", ""
-
-_LISTS = {"clusters": "cluster", "users": "user", "contexts": "context"}
-
-# fmt: off
-FIELDS: Mapping[str, Mapping[str, str]] = {
-    "cluster": {
-        "server": TEXT, "tls-server-name": TEXT, "insecure-skip-tls-verify": FLAG,
-        "certificate-authority": TEXT, "certificate-authority-data": DATA, "proxy-url": TEXT,
-        "disable-compression": FLAG,  # answers are always asked for without compression
-        "extensions": ANY,  # for tools; the one for login plugins is given to them
-    },
-    "user": {
-        "client-certificate": TEXT, "client-certificate-data": DATA,
-        "client-key": TEXT, "client-key-data": DATA,
-        "token": TEXT, "tokenFile": TEXT, "username": TEXT, "password": TEXT,
-        "as": TEXT, "as-uid": TEXT, "as-groups": TEXTS, "as-user-extra": MAP,
-        "auth-provider": ANY,  # refused: Kubernetes took these out in 1.26
-        "exec": MAP, "extensions": ANY,
-    },
-    "exec": {
-        "apiVersion": TEXT, "command": TEXT, "args": TEXTS, "env": ANY, "installHint": TEXT,
-        "provideClusterInfo": FLAG,
-        "interactiveMode": TEXT,  # `Always` is refused: there is nobody to ask
-    },
-    "context": {
-        "cluster": TEXT, "user": TEXT, "extensions": ANY,
-        "namespace": TEXT,  # a target names its own
-    },
-}
-# fmt: on
+_EXEC_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
+_OTHER_NAMES = {"impersonated": "as", "token_file": "tokenFile"}
 
 
 class KubeconfigError(Exception):
@@ -62,102 +33,180 @@ class KubeconfigError(Exception):
         self.reason = reason
 
 
-class Section:
-    """The fields of a cluster, a user, an exec or a context; relative paths are below `folder`.
+class Cluster(Struct, frozen=True, rename="kebab"):
+    """Where the API server is, what proves that, and what its extensions hold for a plugin."""
 
-    Raises `KubeconfigError` for a field that is not in the reference, or holds something else than
-    it should.
-    """
+    server: str = ""
+    tls_server_name: str | None = None
+    insecure_skip_tls_verify: bool = False
+    certificate_authority: Path | None = None
+    certificate_authority_data: bytes | None = None
+    proxy_url: str | None = None
+    disable_compression: bool = False  # answers are always asked for without compression
+    extensions: Any = None  # for tools; the one for login plugins is given to them
 
-    def __init__(self, kind: str, body: Mapping[str, Any], folder: Path) -> None:
-        known = FIELDS[kind]
-        for name, value in body.items():
-            if name not in known:
-                meant = get_close_matches(str(name), known, 1)
-                raise KubeconfigError(
-                    f"the field `{name}` of its {kind} is none that a kubeconfig has"
-                    f"{f'; did you mean `{meant[0]}`?' if meant else ''}"
-                )
-            if value is not None and not fits(value, known[name]):
-                raise KubeconfigError(f"the field `{name}` of its {kind} wants {known[name]}")
-        self.get = body.get
-        self.folder = folder
+    def __post_init__(self) -> None:
+        if _scheme(self.server) not in ("http", "https"):
+            raise KubeconfigError(
+                "the field `server` of its cluster is no URL that begins with https:// or http://"
+            )
+        if "@" in urlsplit(self.server).netloc:
+            raise KubeconfigError(
+                "the field `server` of its cluster holds a login, which belongs to the user"
+            )
+        if self.proxy_url and _scheme(self.proxy_url) not in ("http", "https"):
+            raise KubeconfigError(
+                "the field `proxy-url` of its cluster is not supported: http:// and https:// are"
+            )
+        trusted = self.certificate_authority_data or self.certificate_authority
+        if self.insecure_skip_tls_verify and trusted:
+            raise KubeconfigError(
+                "its cluster has `insecure-skip-tls-verify` and a `certificate-authority`, which "
+                "exclude each other"
+            )
 
-    def text(self, name: str) -> str:
-        """Return the text of a field, empty where it is left out."""
-        return self.get(name) or ""
-
-    def path(self, name: str) -> Path | None:
-        """Return the path in a field."""
-        return self.folder / self.text(name) if self.get(name) else None
-
-    def data(self, name: str) -> bytes | None:
-        """Return what a field holds in base64; None where it is left out or empty."""
-        return base64_in(self.text(name)) or None
-
-
-def sections(paths: Sequence[Path], context: str | None) -> tuple[Section, Section | None]:
-    """Return the cluster and the user of a context, the current one without `context`.
-
-    As kubectl does, the first file that sets a name or the current context wins, and a missing file
-    is passed over. Raises `KubeconfigError`, and `OSError` for a file that is unreadable.
-    """
-    lists: dict[str, dict[str, tuple[Mapping[str, Any], Path]]] = {key: {} for key in _LISTS}
-    name = context
-    for path in paths:
-        try:
-            document = _document(path)
-        except FileNotFoundError:
-            continue
-        name = name or document.get("current-context")
-        for key in _LISTS:
-            for each, body in _named(document, key, path).items():
-                lists[key].setdefault(each, (body, path.parent))
-
-    def section(key: str, name: str) -> Section:
-        if name not in lists[key]:
-            raise KubeconfigError(f"there is no {name!r} in its `{key}`")
-        return Section(_LISTS[key], *lists[key][name])
-
-    if not isinstance(name, str) or not name:
-        raise KubeconfigError("it has no `current-context`, and no `context` is configured")
-    chosen = section("contexts", name)
-    cluster, user = section("clusters", chosen.text("cluster")), chosen.text("user")
-    return cluster, section("users", user) if user else None
+    @property
+    def plugin_config(self) -> Any:
+        """What the extension for login plugins holds."""
+        for each in self.extensions if isinstance(self.extensions, list) else ():
+            if isinstance(each, dict) and each.get("name") == "client.authentication.k8s.io/exec":
+                return each.get("extension")
+        return None
 
 
-def _document(path: Path) -> Mapping[str, Any]:
+class User(Struct, frozen=True, rename=lambda name: _OTHER_NAMES.get(name, name.replace("_", "-"))):
+    """Who logs in, and how; `impersonated` and `as_…` ask to take us for somebody else."""
+
+    token: Secret | None = None
+    token_file: Path | None = None
+    username: str = ""
+    password: Secret | None = None
+    client_certificate: Path | None = None
+    client_certificate_data: bytes | None = None
+    client_key: Path | None = None
+    client_key_data: bytes | None = None
+    exec: dict[str, Any] | None = None
+    impersonated: str | None = None
+    as_uid: str | None = None
+    as_groups: tuple[str, ...] = ()
+    as_user_extra: dict[str, tuple[str, ...]] = {}
+    auth_provider: Any = None  # refused: Kubernetes took these out in 1.26
+    extensions: Any = None
+
+    def __post_init__(self) -> None:
+        if self.auth_provider is not None:
+            raise KubeconfigError(
+                "the field `auth-provider` of its user is gone since Kubernetes 1.26; log in again "
+                "with the cloud's own tool, which writes `exec` in its place"
+            )
+        if self.token and (self.username or self.password):
+            raise KubeconfigError(
+                "its user has `token` and `username` or `password`: keep one login"
+            )
+        if self.certificate and not self.key:
+            raise KubeconfigError(
+                "its user has a `client-certificate` and no `client-key` or `client-key-data`"
+            )
+        list(self.headers())
+
+    def __repr__(self) -> str:
+        return "User"
+
+    @property
+    def certificate(self) -> Path | bytes | None:
+        """The client certificate."""
+        return self.client_certificate_data or self.client_certificate
+
+    @property
+    def key(self) -> Path | bytes | None:
+        """The certificate's key."""
+        return self.client_key_data or self.client_key
+
+    def headers(self) -> Iterator[tuple[str, str]]:
+        """Yield the headers that ask for impersonation, as client-go writes them."""
+        extra = self.as_user_extra.items()
+        for field, name, values in (
+            ("as", "User", [self.impersonated]),
+            ("as-uid", "Uid", [self.as_uid]),
+            ("as-groups", "Group", self.as_groups),
+            *(("as-user-extra", f"Extra-{_escaped(key)}", values) for key, values in extra),
+        ):
+            for value in filter(None, values):
+                if not self.impersonated:
+                    raise KubeconfigError(f"its user has `{field}` without `as`")
+                if not (value.isascii() and value.isprintable()):
+                    raise KubeconfigError(
+                        f"the field `{field}` of its user holds what no header can carry"
+                    )
+                yield f"Impersonate-{name}", value
+
+
+class Variable(Struct, frozen=True):
+    """A variable of a plugin's environment."""
+
+    name: Annotated[str, Meta(min_length=1)]
+    value: str = ""
+
+
+class Plugin(Struct, frozen=True, rename="camel"):
+    """A program that gives a login."""
+
+    api_version: str = ""
+    command: str = ""
+    args: tuple[str, ...] = ()
+    env: tuple[Variable, ...] = ()
+    install_hint: str = ""
+    provide_cluster_info: bool = False
+    interactive_mode: str = "Never"  # `Always` is refused: there is nobody to ask
+
+    def __post_init__(self) -> None:
+        if not self.command:
+            raise KubeconfigError("the field `command` of its exec is missing")
+        if self.api_version not in _EXEC_VERSIONS:
+            raise KubeconfigError(
+                f"the field `apiVersion` of its exec is not supported: {_EXEC_VERSIONS[0]} or "
+                f"{_EXEC_VERSIONS[1].rpartition('/')[2]} is"
+            )
+        if self.interactive_mode not in ("Never", "IfAvailable"):
+            raise KubeconfigError(
+                "the field `interactiveMode` of its exec asks for a terminal, and rotator has "
+                "none; a login plugin that works alone has `Never` or `IfAvailable`"
+            )
+
+
+class Context(Struct, frozen=True):
+    """Which cluster and which user; a target names its own namespace."""
+
+    cluster: str = ""
+    user: str = ""
+    namespace: str = ""
+    extensions: Any = None
+
+
+class Selected(Struct, frozen=True):
+    """The cluster and the user of one context, and the user's plugin."""
+
+    cluster: Cluster
+    user: User = User()
+    plugin: Plugin | None = None
+
+    def files(self) -> list[Path]:
+        """Return the files that it names."""
+        named = (self.cluster.certificate_authority, self.user.token_file)
+        every = (*named, self.user.certificate, self.user.key)
+        return [one for one in every if isinstance(one, Path)]
+
+
+def _scheme(url: str) -> str:
+    """Return a URL's scheme; an empty text where there is no host in it, or no such port."""
     try:
-        document = yaml.safe_load(path.read_bytes())
-    except (yaml.YAMLError, ValueError, RecursionError):
-        # The exception's own text can repeat a line of the file, and with it a token.
-        raise KubeconfigError(f"{path} is not YAML") from None
-    if not isinstance(document, dict | None):
-        raise KubeconfigError(f"{path} is no kubeconfig: a mapping is wanted")
-    return document or {}
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  raises for one that is no number
+    except ValueError:
+        return ""
+    return parts.scheme if parts.hostname else ""
 
 
-def _named(document: Mapping[str, Any], key: str, path: Path) -> dict[str, Mapping[str, Any]]:
-    found: dict[str, Mapping[str, Any]] = {}
-    kind = _LISTS[key]
-    entries = document.get(key) or []
-    if not isinstance(entries, list):
-        raise KubeconfigError(f"`{key}` in {path} is no list")
-    for entry in entries:
-        name = entry.get("name") if isinstance(entry, dict) else None
-        if not isinstance(name, str) or not isinstance(entry.get(kind) or {}, dict):
-            raise KubeconfigError(f"an entry of `{key}` in {path} has no `name` or no `{kind}`")
-        if name in found:
-            raise KubeconfigError(f"`{key}` in {path} has the name {name!r} twice")
-        found[name] = entry.get(kind) or {}
-    return found
-
-
-def fits(value: object, kind: str) -> bool:
-    """Return whether a value is of a field's kind."""
-    if kind == TEXTS:
-        return isinstance(value, list) and all(isinstance(one, str) for one in value)
-    if kind == DATA:
-        return isinstance(value, str) and base64_in(value) is not None
-    types = {FLAG: bool, MAP: dict, ANY: object}
-    return isinstance(value, types.get(kind, str))
+def _escaped(key: str) -> str:
+    """Return a key as a header's name can carry it; client-go's `headerKeyEscape`."""
+    return quote(key, safe="!#$&'*+-.^_`|~")

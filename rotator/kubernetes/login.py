@@ -9,20 +9,22 @@ import base64
 import json
 import os
 import time
-from datetime import datetime
+from datetime import datetime  # noqa: TC003  msgspec reads the annotation
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Struct
 
 from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.core.model import Secret
+from rotator.decoding import decode_json
 from rotator.system import program
 from rotator.system.secret_input import SecretInput
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rotator.kubernetes.contexts import Cluster, Plugin, User
+    from rotator.kubernetes.kubeconfig import Cluster, Plugin, Selected
 
 _PLUGIN_OUTPUT = 1024 * 1024
 
@@ -35,7 +37,7 @@ class Login(Struct, frozen=True):
 
     authorization: Secret | None = None
     certificate: Path | bytes | None = None
-    key: Path | Secret | None = None
+    key: Path | bytes | Secret | None = None
     until: float | None = None
 
     def __bool__(self) -> bool:
@@ -52,17 +54,18 @@ class Login(Struct, frozen=True):
         return [sent] if sent else []
 
 
-def log_in(user: User, cluster: Cluster, plugin_seconds: float, hint: str) -> Login:
+def log_in(selected: Selected, plugin_seconds: float, hint: str) -> Login:
     """Return the login of a user; runs the plugin where there is one.
 
     `hint`: how a person sees what the plugin says. Raises `PermanentError`, or `TemporaryError`
     (timeout) where the plugin does not end.
     """
+    user, plugin = selected.user, selected.plugin
     token, given = user.token, Login()
     if user.token_file is not None:
         token = SecretInput(user.token_file).read()
-    elif user.plugin is not None and token is None:
-        given = _run(user.plugin, cluster, plugin_seconds, hint)
+    elif plugin is not None and token is None:
+        given = _run(plugin, selected.cluster, plugin_seconds, hint)
         token = given.authorization
     authorization = None
     if token is not None:
@@ -83,7 +86,7 @@ def log_in(user: User, cluster: Cluster, plugin_seconds: float, hint: str) -> Lo
 def _run(plugin: Plugin, cluster: Cluster, seconds: float, hint: str) -> Login:
     environment = {
         **program.passed_on(os.environ),
-        **dict(plugin.env),
+        **{one.name: one.value for one in plugin.env},
         "KUBERNETES_EXEC_INFO": json.dumps(_request(plugin, cluster)),
     }
     what = f"the kubeconfig's login plugin {plugin.command}"
@@ -101,9 +104,9 @@ def _run(plugin: Plugin, cluster: Cluster, seconds: float, hint: str) -> Login:
         code, output = 0, b""
     if code != 0:
         raise PermanentError(Reason.LOGIN_REJECTED, f"{what}: ended with code {code}", hint)
-    login = _login_in(output, plugin.version)
+    login = _login_in(output, plugin.api_version)
     if login is None:
-        why = f"{what}: gave no token and no certificate of {plugin.version}"
+        why = f"{what}: gave no token and no certificate of {plugin.api_version}"
         raise PermanentError(Reason.MALFORMED, why, hint)
     return login
 
@@ -111,18 +114,19 @@ def _run(plugin: Plugin, cluster: Cluster, seconds: float, hint: str) -> Login:
 def _request(plugin: Plugin, cluster: Cluster) -> dict[str, Any]:
     """Return what a plugin gets to know: nobody is there; and the cluster, if it asks for that."""
     spec: dict[str, Any] = {"interactive": False}
-    if plugin.wants_cluster:
-        data = _read(cluster.authority) if cluster.authority else cluster.authority_data
+    if plugin.provide_cluster_info:
+        data, file = cluster.certificate_authority_data, cluster.certificate_authority
+        data = _read(file) if file and not data else data
         known = {
-            "server": cluster.server,
+            "server": cluster.server.rstrip("/"),
             "tls-server-name": cluster.tls_server_name,
-            "insecure-skip-tls-verify": cluster.insecure or None,
+            "insecure-skip-tls-verify": cluster.insecure_skip_tls_verify or None,
             "certificate-authority-data": base64.b64encode(data).decode() if data else None,
-            "proxy-url": cluster.proxy,
+            "proxy-url": cluster.proxy_url,
             "config": cluster.plugin_config,
         }
         spec["cluster"] = {name: value for name, value in known.items() if value is not None}
-    return {"apiVersion": plugin.version, "kind": "ExecCredential", "spec": spec}
+    return {"apiVersion": plugin.api_version, "kind": "ExecCredential", "spec": spec}
 
 
 def _read(authority: Path) -> bytes:
@@ -136,23 +140,32 @@ def _read(authority: Path) -> bytes:
         ) from None
 
 
+class _Status(Struct, rename="camel"):
+    token: str | None = None
+    client_certificate_data: str | None = None
+    client_key_data: str | None = None
+    expiration_timestamp: datetime | None = None
+
+
+class _ExecCredential(Struct, rename="camel"):
+    status: _Status
+    api_version: str | None = None
+
+
 def _login_in(output: bytes, version: str) -> Login | None:
     """Return the login in a plugin's output; None where there is none."""
     try:
-        document = json.loads(output)
-        status = document["status"]
-        token, end = status.get("token"), status.get("expirationTimestamp")
-        certificate, key = status.get("clientCertificateData"), status.get("clientKeyData")
-        until = datetime.fromisoformat(end).timestamp() if end else time.time() + _WITHOUT_END
-        if document.get("apiVersion", version) != version:
-            return None
-        if not isinstance(token, str | None) or (not token and not (certificate and key)):
-            return None
-        return Login(
-            Secret(token) if token else None,
-            certificate.encode() if certificate else None,
-            Secret(key) if key else None,
-            until,
-        )
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
+        found = decode_json(output, _ExecCredential)
+        status, end = found.status, found.status.expiration_timestamp
+        until = end.timestamp() if end else time.time() + _WITHOUT_END
+    except (msgspec.DecodeError, ValueError, RecursionError, OverflowError):
         return None
+    token, certificate, key = status.token, status.client_certificate_data, status.client_key_data
+    if found.api_version not in (None, version) or not (token or (certificate and key)):
+        return None
+    return Login(
+        Secret(token) if token else None,
+        certificate.encode() if certificate else None,
+        Secret(key) if key else None,
+        until,
+    )

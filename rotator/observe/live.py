@@ -2,96 +2,90 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, cast
 
 from rotator.core import docker_config, docker_entry
 from rotator.core.errors import DriverError
 from rotator.core.failure import Failure
 from rotator.core.model import Content
+from rotator.core.observe import observe, with_members
 from rotator.observe.view_model import EntryFound, Found
-from rotator.system.each import ThreadedEach
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable
+    from datetime import datetime
 
     from rotator.core.model import Held
-    from rotator.core.ports import Fingerprint, Target
+    from rotator.core.observe import Observation
+    from rotator.core.ports import Each, Fingerprint, Target
     from rotator.core.record import Record
-
-READ_SECONDS = 20.0
-"""How long one target may take."""
+    from rotator.core.rotation import Rotation
 
 
-class ReadTarget(NamedTuple):
-    """A target to read, and what is recorded of its rotation, with all its registries."""
-
-    rotation: str
-    target: Target
-    record: Record
-    registries: frozenset[str]
-    fingerprint: Fingerprint
-
-
-def read_targets(targets: Iterable[ReadTarget]) -> Mapping[tuple[str, str], Found]:
-    """Read the targets at once; return what each held, by the names of rotation and target.
+def read_now(
+    rotation: Rotation, record: Record, each: Each, fingerprint: Fingerprint, now: datetime
+) -> dict[str, Found]:
+    """Read a rotation's targets at once; return what each holds, by its name.
 
     The targets of a group count as one, under its name.
     """
-    every = [one for one in targets if one.target.policy.enabled]
-    found: dict[tuple[str, str], Found] = {}
-    groups: dict[tuple[str, str], list[tuple[str, Found]]] = {}
-    drivers = [one.target for one in every]
-    answers = ThreadedEach()(lambda target: target.read(), drivers, READ_SECONDS)
-    for one, answer in zip(every, answers, strict=True):
-        name = one.target.name
-        held = (
-            unread(Failure.of(answer), one.target)
-            if isinstance(answer, Exception)
-            else _found(one, answer)
-        )
+    whole, unlisted = with_members(rotation, each)
+    registries = rotation.registries(record)
+    found: dict[str, Found] = {}
+    groups: dict[str, list[tuple[str, Found]]] = {}
+    for name, one in observe(whole, record, each, now, unlisted, force=True).items():
+        held = _found(one, record, registries, fingerprint)
         if one.target.group is None:
-            found[one.rotation, name] = held
+            found[name] = held
         else:
-            groups.setdefault((one.rotation, one.target.group), []).append((name, held))
+            groups.setdefault(one.target.group, []).append((name, held))
     for group, members in groups.items():
         differing = sorted((m for m in members if m[1].differs), key=lambda m: not m[1].lacks)
         found[group] = Found(objects=len(members), differing=tuple(differing))
     return found
 
 
-def unread(failure: Failure, target: Target, mark: str | None = None) -> Found:
-    """Return what is known of a target that could not be read."""
+def _found(
+    one: Observation, record: Record, registries: Collection[str], fingerprint: Fingerprint
+) -> Found:
+    if one.failure is not None:
+        return _unread(one.failure, one.target)
+    held, mark = cast("Held", one.held), None
+    if held.mark is not None:
+        past = record.target(one.target.name).fingerprints
+        mark = "ours" if held.mark.fingerprint in past else "foreign"
+    try:
+        return Found(tuple(_entries(one.target, held, record, registries, fingerprint)), mark)
+    except DriverError as error:
+        return _unread(Failure.of(error), one.target, mark)
+
+
+def _unread(failure: Failure, target: Target, mark: str | None = None) -> Found:
     gone = target.local or not failure.leaves_document
     return Found((), mark, str(failure.reason), failure.detail, failure.hint, gone)
 
 
-def _found(asked: ReadTarget, held: Held) -> Found:
-    past = asked.record.target(asked.target.name).fingerprints
-    mark = None
-    if held.mark is not None:
-        mark = "ours" if held.mark.fingerprint in past else "foreign"
-    try:
-        return Found(tuple(_entries(asked, held)), mark)
-    except DriverError as error:
-        return unread(Failure.of(error), asked.target, mark)
-
-
-def _entries(asked: ReadTarget, held: Held) -> Iterable[EntryFound]:
-    policy, record = asked.target.policy, asked.record
-    wanted = sorted(filter(policy.wants, asked.registries))
+def _entries(
+    target: Target,
+    held: Held,
+    record: Record,
+    registries: Collection[str],
+    fingerprint: Fingerprint,
+) -> Iterable[EntryFound]:
+    wanted = sorted(filter(target.policy.wants, registries))
     ends = held.mark.expires if held.mark else {}
     if held.withheld or held.text is None:
         entry = "withheld" if held.withheld else "missing"
         return [EntryFound(registry, entry, ends.get(registry)) for registry in wanted]
     there: dict[str, str] = {}
     known: dict[str, tuple[str, ...]] = {}
-    if policy.content is not Content.DOCKER_CONFIG:
-        past = record.target(asked.target.name)
-        there = dict.fromkeys(wanted, asked.fingerprint(held.text.reveal()))
+    if target.policy.content is not Content.DOCKER_CONFIG:
+        past = record.target(target.name)
+        there = dict.fromkeys(wanted, fingerprint(held.text.reveal()))
         known = dict.fromkeys(wanted, (past.written, *past.fingerprints))
     else:
         for registry, login in docker_config.decode(held.text.reveal()).logins().items():
-            there[registry] = asked.fingerprint(docker_entry.login_text(*login))
+            there[registry] = fingerprint(docker_entry.login_text(*login))
         for registry in wanted:
             known[registry] = tuple(k.fingerprint for k in record.credentials.get(registry, ()))
     return [

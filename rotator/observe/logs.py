@@ -10,14 +10,16 @@ import logging
 import os
 import re
 import sys
+import threading
+import traceback
 from typing import TYPE_CHECKING, Any
 
-from rotator.observe.bugs import without_values
 from rotator.observe.journald import SOCKET, JournaldLogger, as_event, is_journal, with_priority
 from rotator.observe.lean_structlog import structlog
 from rotator.observe.log_line import terminal_line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import TextIO
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
     from rotator.config.schema import LogSettings
 
+# Their messages are about code. Those of `int(text)` and `found[key]` repeat a value.
+_ABOUT_CODE = (AttributeError, ImportError, NameError, RecursionError, TypeError)
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 # urllib3: `http://host:80 "GET /path HTTP/1.1" 200 None`.
@@ -87,3 +91,39 @@ class _Line(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         return _QUERY.sub("?…", super().format(record))
+
+
+def without_values(error: BaseException) -> str:
+    """Return the traceback of an error and of those that it came from, the first one first.
+
+    An exception's message is left out: a value in it may be a secret.
+    """
+    return "\n".join(
+        line.rstrip()
+        for one in reversed(list(_chain(error)))
+        for line in (*traceback.format_tb(one.__traceback__), _named(one))
+    )
+
+
+def log_from_threads(log: FilteringBoundLogger) -> None:
+    """Log it when a thread ends by a bug; the interpreter would print the error's message."""
+    threading.excepthook = lambda ended: log.error(
+        "a thread ended: this is a bug in rotator", exc_info=ended.exc_value
+    )
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    passed: set[int] = set()
+    one: BaseException | None = error
+    while one is not None and id(one) not in passed:
+        passed.add(id(one))
+        yield one
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+
+
+def _named(error: BaseException) -> str:
+    kind = type(error)
+    name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+    if isinstance(error, OSError) and kind.__module__ == "builtins":
+        return f"{name}: {error.strerror}"
+    return f"{name}: {error}" if kind in _ABOUT_CODE else name

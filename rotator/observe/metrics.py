@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rotator.core.ports import Clock
     from rotator.core.report import Report, TargetReport
     from rotator.observe.access_tokens import TokenEnd
-    from rotator.observe.view_model import CredentialView, RotationView, View
+    from rotator.observe.view_model import View
 
     Values = Iterable[tuple[Sequence[str], datetime | float | None]]
 
@@ -46,38 +46,23 @@ _DRIFT = frozenset({"missing", "edited"})
 _HELD = frozenset({"written", "unchanged"})
 _CURRENT = frozenset({"fetched", "fresh", "kept"})
 
-_OF_ROTATIONS: dict[str, tuple[str, Callable[[RotationView], datetime | float | None]]] = {
-    "rotator_job_safe": (
-        "1 while a job that starts now can pull for longest_job from every target, else 0.",
-        lambda one: one.job_safe,
-    ),
-    "rotator_safe_until_timestamp_seconds": (
-        "Until when a rotation stays job-safe if nothing can be fetched any more.",
-        lambda one: one.safe_until,
-    ),
-    "rotator_next_cycle_timestamp_seconds": (
-        "When the next cycle begins.",
-        lambda one: one.next_at,
-    ),
-    "rotator_last_success_timestamp_seconds": (
-        "When a cycle last ended with everything published and fresh.",
-        lambda one: one.succeeded_at,
-    ),
-}
-_OF_CREDENTIALS: dict[str, tuple[str, Callable[[CredentialView], datetime | None]]] = {
-    "rotator_credential_issued_timestamp_seconds": (
-        "When a credential's life began, as far as is known.",
-        lambda one: one.issued_at,
-    ),
-    "rotator_credential_renewal_timestamp_seconds": (
-        "When a credential will be renewed.",
-        lambda one: one.renew_at,
-    ),
-    "rotator_credential_expiry_timestamp_seconds": (
-        "When a credential ends.",
-        lambda one: one.expires_at,
-    ),
-}
+# The gauges that show a field of the view: its name, the metric's and what it says.
+_OF_ROTATIONS = (
+    ("job_safe", "rotator_job_safe",
+     "1 while a job that starts now can pull for longest_job from every target, else 0."),
+    ("safe_until", "rotator_safe_until_timestamp_seconds",
+     "Until when a rotation stays job-safe if nothing can be fetched any more."),
+    ("next_at", "rotator_next_cycle_timestamp_seconds", "When the next cycle begins."),
+    ("succeeded_at", "rotator_last_success_timestamp_seconds",
+     "When a cycle last ended with everything published and fresh."),
+)  # fmt: skip
+_OF_CREDENTIALS = (
+    ("issued_at", "rotator_credential_issued_timestamp_seconds",
+     "When a credential's life began, as far as is known."),
+    ("renew_at", "rotator_credential_renewal_timestamp_seconds",
+     "When a credential will be renewed."),
+    ("expires_at", "rotator_credential_expiry_timestamp_seconds", "When a credential ends."),
+)  # fmt: skip
 
 
 class Metrics:
@@ -107,31 +92,22 @@ class Metrics:
         def histogram(name: str, text: str, label: str) -> Histogram:
             return Histogram(name, text, ("rotation", label), buckets=_SECONDS, registry=registry)
 
+        # fmt: off
         self._cycles = counter(
-            "rotator_cycles_total", "Cycles that have ended, by outcome.", "outcome"
-        )
+            "rotator_cycles_total", "Cycles that have ended, by outcome.", "outcome")
         self._cycle_seconds = histogram(
-            "rotator_cycle_duration_seconds", "How long cycles took.", "outcome"
-        )
+            "rotator_cycle_duration_seconds", "How long cycles took.", "outcome")
         self._fetch_seconds = histogram(
-            "rotator_fetch_duration_seconds", "How long fetches took.", "source"
-        )
+            "rotator_fetch_duration_seconds", "How long fetches took.", "source")
         self._fetch_errors = counter(
-            "rotator_fetch_errors_total", "Fetches that failed.", "source", "reason"
-        )
+            "rotator_fetch_errors_total", "Fetches that failed.", "source", "reason")
         self._write_seconds = histogram(
-            "rotator_write_duration_seconds", "How long writes took.", "target"
-        )
-        self._write_errors = counter(
-            "rotator_write_errors_total",
-            "Targets that could not be read or written, or were held back.",
-            *("target", "reason"),
-        )
-        self._repairs = counter(
-            "rotator_drift_repairs_total",
-            "Writes that put back what somebody else had changed or removed.",
-            "target",
-        )
+            "rotator_write_duration_seconds", "How long writes took.", "target")
+        self._write_errors = counter("rotator_write_errors_total",
+            "Targets that could not be read or written, or were held back.", "target", "reason")
+        self._repairs = counter("rotator_drift_repairs_total",
+            "Writes that put back what somebody else had changed or removed.", "target")
+        # fmt: on
         registry.register(self)
 
     def add(self, report: Report) -> None:
@@ -188,8 +164,9 @@ class Metrics:
     def collect(self) -> Iterable[Metric]:
         """Yield every gauge; the library calls this at each scrape."""
         rotations = self._status().rotations
-        for name, (text, value) in _OF_ROTATIONS.items():
-            yield _gauge(name, text, "rotation", (((r.name,), value(r)) for r in rotations))
+        for field, name, text in _OF_ROTATIONS:
+            values = (((r.name,), getattr(r, field)) for r in rotations)
+            yield _gauge(name, text, "rotation", values)
         yield _gauge(
             "rotator_health",
             "1 for the current one: green (job-safe and fresh), amber (needs attention), red.",
@@ -202,8 +179,9 @@ class Metrics:
             ),
         )
         known = [((r.name, c.registry), c) for r in rotations for c in r.credentials if c.registry]
-        for name, (text, end) in _OF_CREDENTIALS.items():
-            yield _gauge(name, text, "rotation registry", ((at, end(c)) for at, c in known))
+        for field, name, text in _OF_CREDENTIALS:
+            ends = ((at, getattr(c, field)) for at, c in known)
+            yield _gauge(name, text, "rotation registry", ends)
         yield _gauge(
             "rotator_credential_proof",
             "1 for what the registry said of the credential last, 0 for the rest.",

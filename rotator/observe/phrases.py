@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator.core.candidate import FOREVER
-from rotator.observe.times import clock_time, duration_text, relative
+from rotator.observe.times import clock_time, duration_text, end_text, few, relative
 from rotator.observe.view_model import RUNNING, STOPPED, UNKNOWN, Health
 
 if TYPE_CHECKING:
@@ -44,9 +44,7 @@ def headline(view: View) -> str:
 
 
 def _names(rotations: tuple[RotationView, ...]) -> str:
-    names = [one.name for one in rotations[:_MOST_NAMED]]
-    more = len(rotations) - len(names)
-    return ", ".join(names) + (f" and {more} more" if more > 0 else "")
+    return few([one.name for one in rotations], _MOST_NAMED)
 
 
 def daemon(view: View) -> str:
@@ -116,12 +114,7 @@ def credential(one: CredentialView, now: datetime) -> list[str]:
     if one.fingerprint is None and one.expires_at is None:
         return ["nothing yet"] if one.outcome is None else [outcome(one.outcome)]
     said = [] if one.outcome in {None, "fresh"} else [outcome(str(one.outcome))]
-    if one.expires_at is None:
-        said.append("has no known end")
-    else:
-        said.append(
-            f"{'ended' if one.expires_at < now else 'ends'} {relative(one.expires_at, now)}"
-        )
+    said.append(end_text(one.expires_at, now))
     if one.renew_at is not None and one.health is Health.GREEN:
         said.append(f"renewal {due(one.renew_at, now)}")
     if one.proof in {"accepted", "rejected"} and one.proof != one.outcome:

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from rotator.core.model import Credential
 from rotator.core.ports import Source, Target
+from rotator.observe.times import few
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -45,12 +46,9 @@ class Step(Struct, frozen=True):
 
     def line(self, now: float) -> str:
         """Return the step as one line: who is waited for, and for how long."""
-        names = ", ".join(self.waits_for[:_NAMED])
-        more = len(self.waits_for) - _NAMED
-        if more > 0:
-            names += f" and {more} more"
         count = f" {self.done} of {self.total}," if self.total > 1 else ""
-        return f"{self.name}{count} waiting for {names}, {int(now - self.since)} s"
+        names, age = few(self.waits_for, _NAMED), int(now - self.since)
+        return f"{self.name}{count} waiting for {names}, {age} s"
 
 
 class Progress:
@@ -107,15 +105,11 @@ class Progress:
     def summary(self) -> str:
         """Return what was done and what was under way, for who has pressed Ctrl-C."""
         with self._lock:
-            done = [f"{name} {_few(parts)}" for name, parts in self._done.items()]
-            running = [f"{name} {_few([*parts])}" for name, parts in self._running.items() if parts]
+            done = [f"{name} {few(parts, _LISTED)}" for name, parts in self._done.items()]
+            parts_of = self._running.items()
+            running = [f"{name} {few([*parts], _LISTED)}" for name, parts in parts_of if parts]
         said = f"done: {'; '.join(done)}" if done else "nothing was done yet"
         return f"{said}. Not ended: {'; '.join(running)}" if running else said
-
-
-def _few(parts: list[str]) -> str:
-    more = len(parts) - _LISTED
-    return ", ".join([*parts[:_LISTED], *([f"{more} more"] if more > 0 else [])])
 
 
 def watched(

@@ -1,10 +1,11 @@
-"""Times as people say them."""
+"""Times and lists as people say them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime, timedelta
 
 
@@ -30,6 +31,19 @@ def relative(at: datetime, now: datetime) -> str:
     if at < now:
         return f"{duration_text(now - at)} ago"
     return f"in {duration_text(at - now)}"
+
+
+def end_text(end: datetime | None, now: datetime) -> str:
+    """Return when something ends or has ended: `ends in 5 h 12 m`, `has no known end`."""
+    if end is None:
+        return "has no known end"
+    return f"{'ends' if end > now else 'ended'} {relative(end, now)}"
+
+
+def few(names: Sequence[str], most: int) -> str:
+    """Return the first of the names, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def clock_time(at: datetime) -> str:

@@ -69,13 +69,11 @@ def rotation_view(
     return _judged(view if report is None else _completed(view, report), now)
 
 
-def with_found(
-    view: RotationView, found: Mapping[tuple[str, str], Found], now: datetime
-) -> RotationView:
-    """Return the view with what its targets hold now, by the names of rotation and target."""
+def with_found(view: RotationView, found: Mapping[str, Found], now: datetime) -> RotationView:
+    """Return the view with what its targets hold now, by their names."""
     targets = []
     for one in view.targets:
-        there = found.get((view.name, one.name))
+        there = found.get(one.name)
         lacks = there is not None and there.lacks
         targets.append(replace(one, found=there, end=None if lacks else one.end))
         if lacks:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
@@ -10,6 +9,7 @@ from msgspec import Struct
 
 from rotator.core.docker_entry import DOCKER_HUB
 from rotator.http.client import NoAnswerError
+from rotator.http.connections import is_loopback
 
 # Docker Hub's key in `auths` is historical; its registry answers elsewhere.
 _HUB_HOST = "registry-1.docker.io"
@@ -29,7 +29,7 @@ class Access(Struct, frozen=True):
 
     def is_lax(self, host: str) -> bool:
         """Tell whether plain HTTP and unverified TLS are allowed with this host."""
-        return host in self.insecure or is_local(host)
+        return host in self.insecure or is_loopback(host)
 
     def realm(self, host: str, realm: str) -> SplitResult:
         """Return the token service's address if the credential may go there.
@@ -40,8 +40,8 @@ class Access(Struct, frozen=True):
         url = _plain_url(realm)
         if url is None:
             raise NoAnswerError("its challenge names no usable realm")
-        if is_local(url.netloc):
-            allowed = is_local(host)
+        if is_loopback(url.netloc):
+            allowed = is_loopback(host)
         elif url.netloc in self.insecure:
             allowed = True
         elif self.is_lax(host):
@@ -71,17 +71,6 @@ def is_ecr(host: str, parameters: dict[str, str]) -> bool:
     """
     realm = parameters.get("realm", "").removeprefix("https://").rstrip("/")
     return any(_ECR.fullmatch(name) for name in (host.lower(), realm.lower()))
-
-
-def is_local(host: str) -> bool:
-    """Tell whether this `host[:port]` is this machine by its name."""
-    name = urlsplit(f"//{host}").hostname or ""
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def _plain_url(text: str) -> SplitResult | None:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from rotator.core.model import Credential, Proof, Verdict
 from rotator.http.client import Answer, Client, Limits, NoAnswerError
-from rotator.registry.address import Access, host_of, is_ecr, is_local
+from rotator.http.connections import is_loopback
+from rotator.registry.address import Access, host_of, is_ecr
 from rotator.registry.login import Login, basic
 from rotator.registry.token_service import get_token
 from rotator.registry.verdict import OK, UNAUTHORIZED, Challenge, judged, unasked, usable
@@ -152,4 +153,4 @@ class RegistryProver:
 
     def _client(self, host: str, deadline: float) -> Client:
         trust = self._trust.context(lax=self._access.is_lax(host))
-        return Client(trust, self._limits, deadline, direct=is_local(host))
+        return Client(trust, self._limits, deadline, direct=is_loopback(host))

@@ -24,6 +24,7 @@ from rotator.gitlab.asked import INSTANCE, Asked
 from rotator.gitlab.errors import VariableMissingError
 from rotator.gitlab.mark import describe, parse
 from rotator.gitlab.own_token import AccessToken, read_token, shared
+from rotator.http.reading import json_in, object_in
 from rotator.http.server_text import shown
 from rotator.system.secret_input import SecretInput
 
@@ -241,12 +242,8 @@ build = GitlabVariableTarget
 
 def _parts_with_blanks(value: str) -> str:
     """Return the names of what holds the blanks in a document, as `jq` would find them."""
-    try:
-        document = json.loads(value)
-    except ValueError:
-        return "the white space"
-    parts = document if isinstance(document, dict) else {}
-    parts = {**parts, **(parts.get("auths") or {})}
+    document = object_in(json_in(value))
+    parts = {**document, **object_in(document.get("auths"))}
     names = [
         shown_key(name)
         for name, part in parts.items()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rotator.core.errors import DriverError
 from rotator.http.reading import object_in
 from rotator.inspection import Case, Found, failed, failure, ok, warning
-from rotator.observe.times import duration_text
+from rotator.observe.times import duration_text, few
 from rotator.system import mounts
 from rotator.targets import file_access as access
 from rotator.targets.file import build
@@ -154,6 +154,4 @@ def _single(
 
 
 def _names(holders: Sequence[Holder]) -> str:
-    names = sorted({holder.name for holder in holders})
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(names[:_MOST_NAMES]) + more
+    return few(sorted({holder.name for holder in holders}), _MOST_NAMES)

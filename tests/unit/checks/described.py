@@ -33,8 +33,9 @@ def look(place: Path, *rotations: dict[str, Any], consume: bool = False) -> list
     """Return what `check` finds about these rotations; their state is kept in `place`."""
     configuration = made(Configuration, version=1, state_dir=place / "state", rotations=rotations)
     found = examine(configuration, configuration.rotations, clock, Progress(), consume=consume)
-    assert not [bug for one in found for bug in one.bugs]
-    findings = [finding for one in found for finding in one.findings]
+    every = [each for one in found for each in one.every]
+    assert not [each.bug for each in every if each.bug]
+    findings = [finding for each in every for finding in each.all]
     assert MARKED not in str(findings), "a secret was told"
     return findings
 

@@ -17,7 +17,7 @@ from rotator.config.sources import EcrSourceSettings, VaultSourceSettings
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Credential, Proof, Secret, Verdict
 from rotator.inspection import Findings
-from rotator.system.secret_input import SecretInput
+from rotator.system.secret_input import SecretInput, readable_by_everybody
 from tests.fakes.certificates import Pki
 from tests.support import MARKED, NOW, made
 from tests.unit.checks.described import case, file_target, login_file, rotation
@@ -100,6 +100,17 @@ def test_a_secret_as_it_should_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     file.write_bytes(b"\xef\xbb\xbf" + TOKEN.encode() + b"\r\n")
     file.chmod(0o600)
     assert SecretInput(file).read().reveal() == TOKEN
+    assert found(vault(auth={"method": "token", "token_file": str(file)})) == []
+
+
+def test_a_secret_that_everybody_reads_is_said_once(tmp_path: Path) -> None:
+    """By `config.advice`, as `--offline` knows it too."""
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(0o755)
+    file = tmp_path / "token"
+    file.write_text(TOKEN)
+    file.chmod(0o644)
+    assert readable_by_everybody(file)
     assert found(vault(auth={"method": "token", "token_file": str(file)})) == []
 
 

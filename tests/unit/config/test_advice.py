@@ -139,6 +139,7 @@ def test_a_secret_that_everybody_reads(tmp_path: Path) -> None:
     assert said(tmp_path, login)[0].endswith(f"chmod 600 {secret}")
     cluster = {"type": "kubernetes_secret", "namespace": "ci", "name": "x"}
     assert said(tmp_path, HELPER, {**cluster, "kubeconfig": str(secret)})
+    assert said(tmp_path, {**ECR, "web_identity_token_file": str(secret)})
     secret.chmod(0o600)
     assert said(tmp_path, source) == said(tmp_path, login) == []
 

@@ -12,7 +12,7 @@ import yaml
 from rotator.core.errors import PermanentError, Reason
 from rotator.kubernetes.access import Access
 from rotator.kubernetes.connection import Connection, RefusedError, _trust
-from rotator.kubernetes.contexts import Cluster, Selected
+from rotator.kubernetes.kubeconfig import Cluster, Selected
 from rotator.kubernetes.login import Login
 from tests.fakes.certificates import Pki
 from tests.fakes.kubernetes import ADMIN, FakeKubernetes
@@ -296,7 +296,7 @@ def test_the_environment_s_proxy(
     """It holds but for this machine and what $NO_PROXY names, as with kubectl."""
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com:3128")
     monkeypatch.setenv("NO_PROXY", "kube.internal")
-    selected = Selected(Cluster(server, insecure=True))
+    selected = Selected(Cluster(server, insecure_skip_tls_verify=True))
     assert Connection(selected, Login(), connect=1, read=1)._proxies.get("https") == expected
 
 

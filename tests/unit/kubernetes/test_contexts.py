@@ -80,8 +80,8 @@ def test_is_merged_as_kubectl_does(files: dict[str, Path], order: str, context: 
     mine = load(paths, context)
     cluster, user = theirs["clusters"][0]["cluster"], theirs["users"][0]["user"]
     assert mine.cluster.server == cluster["server"]
-    assert mine.cluster.proxy == cluster.get("proxy-url")
-    assert _content(mine.cluster.authority) == cluster.get("certificate-authority-data")
+    assert mine.cluster.proxy_url == cluster.get("proxy-url")
+    assert _content(mine.cluster.certificate_authority) == cluster.get("certificate-authority-data")
     assert (mine.user.token and mine.user.token.reveal()) == user.get("token")
     assert (mine.user.token_file and mine.user.token_file.name) == user.get("tokenFile")
     assert _content(mine.user.certificate) == user.get("client-certificate-data")
@@ -114,9 +114,9 @@ def test_a_name_that_is_there_twice_in_one_file(tmp_path: Path) -> None:
 
 BROKEN = {
     "no mapping": ("[]", "is no kubeconfig"),
-    "a section that is no list": ("clusters: {a: b}", "`clusters` in"),
-    "an entry without a name": ("users: [{user: {}}]", "has no `name` or no `user`"),
-    "an entry that is no mapping": ("contexts: [a]", "has no `name` or no `context`"),
+    "a section that is no list": ("clusters: {a: b}", "`$.clusters`"),
+    "an entry without a name": ("users: [{user: {}}]", "field `name` - at `$.users[0]`"),
+    "an entry that is no mapping": ("contexts: [a]", "`$.contexts[0]`"),
     "a name twice": ("clusters: [{name: a}, {name: a}]", "has the name 'a' twice"),
 }
 

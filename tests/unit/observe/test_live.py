@@ -12,14 +12,18 @@ from msgspec.structs import replace
 
 from rotator.core.errors import Reason, TemporaryError
 from rotator.core.model import Content, Held, Mark, Policy, Secret
-from rotator.core.ports import Target
+from rotator.core.ports import Source, Target
 from rotator.core.record import KnownCredential, Record, TargetRecord
-from rotator.observe.live import ReadTarget, read_targets
+from rotator.core.rotation import Rotation
+from rotator.observe.live import read_now
 from rotator.observe.view_model import EntryFound
-from rotator.system.each import AT_ONCE
+from rotator.system.each import AT_ONCE, ThreadedEach
 from tests.support import MARKED, NOW
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rotator.core.model import Credential
     from rotator.observe.view_model import Found
 
 DOCUMENT = "hmac:document"
@@ -67,10 +71,23 @@ def document(**logins: str) -> Secret:
     return Secret(json.dumps({"auths": auths}))
 
 
+class Given(Source):
+    """A source of these registries, which nobody asks."""
+
+    def fetch(self, previous: Sequence[Credential]) -> NoReturn:
+        """Fail the test."""
+        raise AssertionError(previous)
+
+
+def read(*targets: Target, registries: str = "a", record: Record = RECORD) -> dict[str, Found]:
+    """Return what is told of these targets."""
+    source = Given("source", frozenset(registries))
+    return read_now(Rotation("r", (source,), targets), record, ThreadedEach(), fingerprint, NOW)
+
+
 def found(held: Held | Exception, policy: Policy | None = None) -> Found | None:
     """Return what is told of a target that holds this."""
-    asked = ReadTarget("r", Place(held, policy or Policy()), RECORD, frozenset("abc"), fingerprint)
-    return read_targets([asked]).get(("r", "place"))
+    return read(Place(held, policy or Policy()), registries="abc").get("place")
 
 
 def test_entries_are_distinguished() -> None:
@@ -114,8 +131,7 @@ def test_login_part() -> None:
     written = replace(
         RECORD, targets={"place": TargetRecord(("hmac:planned",), written=fingerprint(text))}
     )
-    asked = ReadTarget("r", Place(Held(Secret(text)), policy), written, frozenset("a"), fingerprint)
-    reported = read_targets([asked])["r", "place"]
+    reported = read(Place(Held(Secret(text)), policy), record=written)["place"]
     assert reported.entries == (EntryFound("a", "current"),)
 
 
@@ -134,17 +150,17 @@ def test_what_cannot_be_read() -> None:
 def test_a_group_is_one() -> None:
     """How many of its members were read, and those that differ: what lacks something first."""
 
-    def member(name: str, held: Held) -> ReadTarget:
+    def member(name: str, held: Held) -> Place:
         place = Place(held, Policy())
         place.name, place.group = name, "all of them"
-        return ReadTarget("r", place, RECORD, frozenset("a"), fingerprint)
+        return place
 
     members = [
         member("good", Held(document(a=f"{MARKED}new"))),
         member("foreign", Held(document(a=f"{MARKED}x"))),
         member("empty", Held(None)),
     ]
-    reported = read_targets(members)["r", "all of them"]
+    reported = read(*members)["all of them"]
     assert (reported.objects, [name for name, _ in reported.differing]) == (3, ["empty", "foreign"])
 
 
@@ -172,7 +188,7 @@ def test_one_server_is_read_a_few_at_a_time() -> None:
     for number in range(2 * AT_ONCE):
         place = Busy(Held(document(a=f"{MARKED}new")), Policy())
         place.name = f"target {number}"
-        targets.append(ReadTarget("r", place, RECORD, frozenset("a"), fingerprint))
-    reported = read_targets(targets)
+        targets.append(place)
+    reported = read(*targets)
     assert not any(one.differs for one in reported.values())
     assert not crowded.is_set()

@@ -53,7 +53,7 @@ def test_what_was_done() -> None:
         progress.end("write", "slow")
         progress.begin("write", f"target {number}")
         progress.end("write", f"target {number}")
-    assert progress.summary().endswith("target 2, 6 more")
+    assert progress.summary().endswith("target 2 and 6 more")
 
 
 def test_watched_calls() -> None:

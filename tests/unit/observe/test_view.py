@@ -143,9 +143,9 @@ def test_the_first_cycle_is_no_failure_either() -> None:
 )
 def test_what_is_found_now_counts(found: Found, health: str) -> None:
     """A target that does not hold what was published is not green, whatever the journal says."""
-    view = with_found(view_of(WELL), {("dind", FILE): found}, NOW)
+    view = with_found(view_of(WELL), {FILE: found}, NOW)
     assert (view.targets[0].health, view.health) == (health, health)
-    red = with_found(view_of(TROUBLED), {("dind", FILE): found}, NOW)
+    red = with_found(view_of(TROUBLED), {FILE: found}, NOW)
     assert red.health == "red"
 
 
@@ -344,9 +344,7 @@ def test_what_is_found_in_many_objects() -> None:
     foreign, missing = (Found((EntryFound(ECR, one),)) for one in ("foreign", "missing"))
     differing = [("f", foreign), *((f"m{n}", missing) for n in range(6))]
     found = Found(objects=9, differing=tuple(sorted(differing, key=lambda one: not one[1].lacks)))
-    view = with_found(
-        view_of_group(replace(WELL, targets=members(0))), {("dind", GROUP): found}, NOW
-    )
+    view = with_found(view_of_group(replace(WELL, targets=members(0))), {GROUP: found}, NOW)
     assert (view.job_safe, view.health) == (False, Health.RED)
     assert phrases.found(found) == [
         "now: 2 of 9 objects as published",

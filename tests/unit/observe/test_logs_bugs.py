@@ -15,8 +15,7 @@ from rotator.cli import cli, main
 from rotator.config.schema import LogSettings
 from rotator.core.failure import Failure
 from rotator.core.report import TargetReport
-from rotator.observe.bugs import log_from_threads, without_values
-from rotator.observe.logs import configure
+from rotator.observe.logs import configure, log_from_threads, without_values
 from rotator.observe.report_log import ReportLog
 from tests.support import MARKED
 from tests.unit.observe.heard import report
