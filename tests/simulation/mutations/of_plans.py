@@ -88,6 +88,11 @@ MUTATIONS = (
             "",
         ),
         (
+            "plan: what waits for a credential is what a person has to repair",
+            "return HoldBack(Failure(reason, detail, hint, permanent=not waits))",
+            "return HoldBack(Failure(reason, detail, hint, permanent=True))",
+        ),
+        (
             "plan: a hidden value without a credential is written empty",
             (
                 "return Keep() if s.policy.content is not Content.DOCKER_CONFIG else "

@@ -142,3 +142,4 @@ def test_nothing_to_publish_is_said() -> None:
     assert (report.outcome, reported.outcome, here.place.text) == ("failed", "held_back", None)
     assert reported.failure is not None
     assert reported.failure.reason is Reason.NOT_FOUND
+    assert not reported.failure.permanent, "it is the source that a person has to repair"

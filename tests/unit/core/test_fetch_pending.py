@@ -102,6 +102,20 @@ def test_the_daemon_publishes_within_settle() -> None:
     assert here.record.retired == ()
 
 
+def test_it_is_no_error_until_settle_is_over() -> None:
+    """Waiting helps the credential, and the target that has nothing else to hold."""
+    here = slow(10_000)
+    report = here.cycle()
+    while credential(report).outcome == "pending":
+        failures = credential(report).failure, target(report).failure
+        assert [one.permanent for one in failures if one is not None] == [False, False]
+        here.wait_until(here.record.next_at)
+        report = here.cycle()
+    failure = credential(report).failure
+    assert failure is not None
+    assert failure.permanent
+
+
 def test_what_was_published_stays_meanwhile() -> None:
     """A renewal that is pending takes nothing away, and is no failure of the source."""
     here = slow(60)

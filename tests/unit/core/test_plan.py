@@ -124,6 +124,7 @@ def test_a_hidden_value_is_not_merged_with_what_nobody_can_see() -> None:
     assert reported.failure is not None
     assert reported.failure.reason is Reason.IMMUTABLE
     assert "merge: replace" in reported.failure.hint
+    assert reported.failure.permanent
     assert report.job_safe is False
 
 

@@ -8,7 +8,13 @@ import pytest
 from msgspec.structs import replace
 
 from rotator.core.candidate import FOREVER
-from rotator.core.record import FailureRecord, Record, SourceRecord, TargetRecord
+from rotator.core.record import (
+    FailureRecord,
+    PendingCredential,
+    Record,
+    SourceRecord,
+    TargetRecord,
+)
 from rotator.core.report import CredentialReport, Report, TargetReport
 from rotator.observe import phrases
 from rotator.observe.phrases import headline
@@ -90,6 +96,25 @@ def test_never_ran() -> None:
         (None, None, "(registries of ecr)")
     ]
     assert {t.outcome for t in status.targets} == {None}
+
+
+def test_pending_is_no_failure_until_settle_is_over() -> None:
+    """Nothing is published yet, so jobs are not safe; but a person has nothing to do."""
+    vault = replace(WELL.sources["vault"], failure=None)
+    record = replace(
+        WELL,
+        credentials={ECR: WELL.credentials[ECR]},
+        sources={**WELL.sources, "vault": vault},
+        pending={HARBOR: PendingCredential("hmac:ddddeeeeffff", NOW)},
+        safe_until=None,
+    )
+    settle = settings().settle
+    views = [rotation_view(settings(), record, NOW + settle * share) for share in (0.9, 1)]
+    assert [(v.credentials[1].outcome, v.credentials[1].health) for v in views] == [
+        ("pending", Health.AMBER),
+        ("failed", Health.RED),
+    ]
+    assert {v.health for v in views} == {Health.RED}
 
 
 def test_paused() -> None:
