@@ -5,6 +5,8 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from rotator.system.each import others_first
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -25,7 +27,7 @@ class Mounts:
 
     def ask(self, path: str, ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         """Return what the server says of the mount above a path; all who wait ask once."""
-        waited = self._asking.acquire(timeout=_LONGEST_WAIT)
+        waited = others_first(lambda s: self._asking.acquire(timeout=s), _LONGEST_WAIT)
         try:
             known = self.get(path)
             if known is None:
