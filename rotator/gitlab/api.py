@@ -22,7 +22,7 @@ from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.gitlab.errors import RefusedError, no_answer, refused, unreadable
 from rotator.http.reading import json_in
 from rotator.http.session import BoundedAdapter
-from rotator.system.each import AT_ONCE, answered, others_first
+from rotator.system.each import AT_ONCE, note_answer, others_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +114,7 @@ class _Session(requests.Session):
         response = self.get_adapter(url).send(
             request, timeout=self._timeouts, **self._environment(url, options["verify"])
         )
-        answered()
+        note_answer()
         wanted = list if "per_page" in (options["params"] or {}) else dict
         # As python-gitlab has it, which else gives the whole answer instead of what is in it.
         is_json = get_content_type(response.headers.get("Content-Type")) == "application/json"

@@ -41,9 +41,9 @@ _made_here = local()  # `call`: the call that this thread makes
 _GLANCE = 0.5  # seconds between two looks at the others that are waited for
 
 
-def answered() -> None:
-    """Note that the server of this thread's call answered: it is slow at most, not silent."""
-    _begin_again(answered=True)
+def note_answer() -> None:
+    """Note that the server of this thread's call gave an answer: it is slow at most, not silent."""
+    _begin_again(by_server=True)
 
 
 def others_first(wait: Callable[[float], bool], seconds: float) -> bool:
@@ -55,7 +55,7 @@ def others_first(wait: Callable[[float], bool], seconds: float) -> bool:
     while (left := end - time.monotonic()) > 0:
         if wait(min(_GLANCE, left)):
             return True
-        _begin_again(answered=False)
+        _begin_again(by_server=False)
     return False
 
 
@@ -69,12 +69,12 @@ def after_others(lock: Lock) -> Iterator[None]:
         lock.release()
 
 
-def _begin_again(*, answered: bool) -> None:
+def _begin_again(*, by_server: bool) -> None:
     """Let the time begin again of this thread's call, and of those that wait for it."""
     one: _Call[Any, Any] | None = getattr(_made_here, "call", None)
     while one is not None:
         one.heard = now = one.queue.clock()
-        if answered and one.queue.longest is not None:
+        if by_server and one.queue.longest is not None:
             one.queue.quick_at = now
         one = one.parent
 

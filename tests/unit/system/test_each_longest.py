@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.core.errors import Reason, TemporaryError
-from rotator.system.each import AT_ONCE, ThreadedEach, after_others, answered, others_first
+from rotator.system.each import AT_ONCE, ThreadedEach, after_others, note_answer, others_first
 from tests.support import until
 
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ def timed_out(answer: object) -> str:
     return str(answer) if missed else ""
 
 
-def test_each_answer_gives_a_call_its_time_anew(gate: threading.Event) -> None:
+def test_the_time_of_a_call_begins_again_with_each_answer(gate: threading.Event) -> None:
     """It takes many times as long as a silent one may; then it falls silent, and is ended."""
 
     def ask(_: object) -> None:
         for _ in range(10):
             threading.Event().wait(0.1)
-            answered()
+            note_answer()
         gate.wait(LONG)
 
     began = time.monotonic()
@@ -56,7 +56,7 @@ def test_there_is_a_longest_time(gate: threading.Event) -> None:
 
     def ask(_: object) -> None:
         while not gate.wait(0.01):
-            answered()
+            note_answer()
 
     (answer,) = ThreadedEach(longest=0.5)(ask, ["endless"], 0.2)
     assert timed_out(answer) == "answers come, but not all of them within 0.5 s"
@@ -78,7 +78,7 @@ def test_a_server_that_answers_slowly_is_not_given_up() -> None:
                 with lock:
                     now += 0.9
             wave.wait(LONG)
-            answered()
+            note_answer()
 
     each = ThreadedEach(lambda: now, LONGEST)
     items = [Item() for _ in range(5 * AT_ONCE)]
@@ -123,7 +123,7 @@ def test_an_answer_counts_for_those_that_wait_for_the_call() -> None:
     def inner(_: object) -> None:
         for _ in range(10):
             threading.Event().wait(0.1)
-            answered()
+            note_answer()
 
     each = ThreadedEach(longest=LONG)
     assert each(lambda _: ThreadedEach(longest=LONG)(inner, [1, 2], 0.5), ["a"], 0.5) == [
