@@ -7,15 +7,8 @@ import pytest
 from rotator.core.errors import GoneError, Reason
 from tests.simulation.world import World, WorldSource, refused
 from tests.support import MARKED
-from tests.unit.core.builders import (
-    HOUR,
-    OTHER,
-    Place,
-    credential,
-    down,
-    site,
-    target,
-)
+from tests.unit.core.builders import HOUR, OTHER, credential, down, site, target
+from tests.unit.core.drivers import Place
 
 
 def test_one_source_that_fails_holds_nobody_back() -> None:

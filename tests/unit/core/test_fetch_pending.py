@@ -13,7 +13,6 @@ from tests.unit.core.builders import (
     HOST,
     HOUR,
     OTHER,
-    Fixed,
     Site,
     credential,
     login,
@@ -21,6 +20,7 @@ from tests.unit.core.builders import (
     site,
     target,
 )
+from tests.unit.core.drivers import Fixed
 
 PATIENCE = timedelta(seconds=15)
 

@@ -10,18 +10,8 @@ from rotator.core.errors import Reason
 from rotator.core.model import Merge
 from tests.simulation.world import World, WorldSource, refused
 from tests.support import MARKED
-from tests.unit.core.builders import (
-    HOST,
-    HOUR,
-    OTHER,
-    Place,
-    Site,
-    document,
-    down,
-    foreign,
-    site,
-    target,
-)
+from tests.unit.core.builders import HOST, HOUR, OTHER, Site, document, down, foreign, site, target
+from tests.unit.core.drivers import Place
 
 
 def reason(here: Site, seconds: float = 0) -> tuple[str, str | None]:

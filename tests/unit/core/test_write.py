@@ -9,7 +9,6 @@ from tests.support import MARKED
 from tests.unit.core.builders import (
     HOST,
     OTHER,
-    Place,
     Site,
     document,
     down,
@@ -18,6 +17,7 @@ from tests.unit.core.builders import (
     site,
     target,
 )
+from tests.unit.core.drivers import Place
 
 
 def meanwhile(here: Site, **passwords: str) -> None:
