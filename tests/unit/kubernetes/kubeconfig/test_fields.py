@@ -1,27 +1,24 @@
-"""Every field of a kubeconfig's reference: it is honoured, or refused by its name."""
+"""Each field of a kubeconfig is honoured or refused: the reference as a table."""
 
 from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
-from rotator.core.errors import PermanentError, Reason, TemporaryError
+from rotator.core.errors import PermanentError, TemporaryError
 from rotator.kubernetes.access import Access
-from rotator.kubernetes.kubeconfig import FIELDS, FLAG, TEXT
-from tests.fakes.kubernetes import ADMIN, FakeKubernetes
-from tests.fakes.kubernetes_rbac import Account
-from tests.unit.kubernetes.cluster import ALL, error_of, target
+from rotator.kubernetes.kubeconfig import FIELDS
+from tests.fakes.kubernetes import ADMIN
+from tests.unit.kubernetes.cluster import error_of, target
+from tests.unit.kubernetes.kubeconfig.room import EVERY, Room, server
 from tests.unit.kubernetes.test_login import write_plugin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from tests.fakes.certificates import Pki
 
 REFERENCE = {
     "cluster": "server tls-server-name insecure-skip-tls-verify certificate-authority "
@@ -39,56 +36,6 @@ def test_the_table_is_the_reference() -> None:
     assert {section: set(fields) for section, fields in FIELDS.items()} == {
         section: set(names.split()) for section, names in REFERENCE.items()
     }
-
-
-class Room:
-    """A server with TLS, one without, and kubeconfigs for them."""
-
-    def __init__(self, fake: FakeKubernetes, secure: FakeKubernetes, pki: Pki, place: Path) -> None:
-        self.fake, self.secure, self.pki, self.place = fake, secure, pki, place
-
-    def read(self, *, tls: bool = False, context: dict[str, Any] | None = None, **how: Any) -> None:
-        """Read something with a kubeconfig that has these fields."""
-        server = self.secure if tls else self.fake
-        path = server.kubeconfig(self.place / "config", **how)
-        if context:
-            config = yaml.safe_load(path.read_text())
-            config["contexts"][0]["context"] |= context
-            path.write_text(yaml.safe_dump(config))
-        target(Access(path)).read()
-
-    def header(self, name: str, *, tls: bool = False) -> list[str]:
-        """Return the values of a header of the last request."""
-        server = self.secure if tls else self.fake
-        return [value for key, value in server.headers if key.lower() == name.lower()]
-
-    def error(self, **how: Any) -> str:
-        """Return what a read fails with."""
-        tls = how.pop("tls", False)
-        server = self.secure if tls else self.fake
-        return error_of(Access(server.kubeconfig(self.place / "config", **how))).detail
-
-    def certified(self) -> dict[str, bytes]:
-        """Return certificate and key of somebody whom the server with TLS knows."""
-        certificate, key = self.pki.issue("person")
-        self.secure.certificates["person"] = Account("person", ((None, ALL[0]),))
-        return {"certificate": certificate.read_bytes(), "key": key.read_bytes()}
-
-
-@pytest.fixture
-def room(fake: FakeKubernetes, secure: FakeKubernetes, pki: Pki, tmp_path: Path) -> Room:
-    return Room(fake, secure, pki, tmp_path)
-
-
-def server(room: Room) -> None:
-    """A path in it stays in front, as Rancher's address of a cluster has one."""
-    with pytest.raises(PermanentError):
-        room.read(cluster={"server": f"{room.fake.url}/k8s/clusters/c-1/"})
-    assert room.fake.path == "/k8s/clusters/c-1/api/v1/namespaces/ci/configmaps/docker"
-    for wrong in ("127.0.0.1:6443", "ftp://127.0.0.1", "https://", "https://h:port", ""):
-        assert "`server`" in room.error(cluster={"server": wrong})
-    inside = {"server": room.fake.url.replace("//", "//u:s3cr3t-p@")}
-    assert "`server` of its cluster holds a login" in room.error(cluster=inside)
 
 
 def tls_server_name(room: Room) -> None:
@@ -339,71 +286,8 @@ CASES: dict[str, Callable[[Room], None]] = {
     "context.extensions": extensions,
 }
 
-EVERY = [f"{section}.{name}" for section, names in FIELDS.items() for name in names]
-
 
 @pytest.mark.parametrize("field", EVERY)
 def test_each_field_means_what_it_says(room: Room, field: str) -> None:
     """It is honoured or refused; see the case's own text."""
     CASES[field](room)
-
-
-@pytest.mark.parametrize("field", [one for one in EVERY if FIELDS.get(one.split(".")[0])])
-def test_a_field_that_holds_something_else_is_named(room: Room, field: str) -> None:
-    """As a number that a person wrote without quotes; what it holds is not repeated."""
-    section, _, name = field.partition(".")
-    kind = FIELDS[section][name]
-    if kind == "":
-        return  # extensions hold anything
-    wrong: Any = "s3cr3t-wrong" if kind not in (TEXT, FLAG) else ["s3cr3t-wrong"]
-    user = write_plugin(room.place)
-    if section == "context":
-        with pytest.raises(PermanentError, match=f"`{name}`"):
-            room.read(context={name: wrong})
-        return
-    if section == "exec":
-        user["exec"][name] = wrong
-    elif section == "user":
-        user = {name: wrong}
-    cluster = {name: wrong} if section == "cluster" else {}
-    said = room.error(user=user, cluster=cluster)
-    assert f"`{name}`" in said
-    assert "s3cr3t" not in said
-
-
-@pytest.mark.parametrize("section", FIELDS)
-def test_a_field_that_there_is_not_is_refused(room: Room, section: str) -> None:
-    """A misspelt one would be ignored in silence; the one that was meant is named."""
-    name = next(iter(FIELDS[section]))
-    misspelt = f"{name}x"
-    user, cluster, context = write_plugin(room.place), {}, {}
-    {"cluster": cluster, "user": user, "exec": user["exec"], "context": context}[section][
-        misspelt
-    ] = "s3cr3t-x"
-    with pytest.raises(PermanentError) as caught:
-        room.read(user=user, cluster=cluster, context=context)
-    assert f"`{misspelt}`" in caught.value.detail
-    assert f"did you mean `{name}`" in caught.value.detail
-    assert caught.value.reason is Reason.MALFORMED
-
-
-def test_no_login_is_sent_in_the_clear(tmp_path: Path) -> None:
-    """Beyond this machine, a server with plain HTTP gets no token: kubectl sends none either."""
-    config = {
-        "current-context": "c",
-        "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
-        "clusters": [{"name": "k", "cluster": {"server": "http://kube.example.com"}}],
-        "users": [{"name": "u", "user": {"token": "s3cr3t-token"}}],
-    }
-    path = tmp_path / "config"
-    path.write_text(yaml.safe_dump(config))
-    error = error_of(Access(path))
-    assert error.reason is Reason.INVALID
-    assert "`server`" in error.detail
-
-
-def test_a_kubeconfig_that_is_unreadable(tmp_path: Path) -> None:
-    """The system's own words say why."""
-    error = error_of(Access(tmp_path))
-    assert error.reason is Reason.UNREADABLE
-    assert "Is a directory" in error.detail
