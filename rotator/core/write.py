@@ -140,8 +140,12 @@ def _read_again(s: Situation) -> Situation:
 
 def _with_held(s: Situation, held: Held) -> Situation:
     config = decoded(s.observation.target, held)
+    past = s.past
+    if held.mark is not None and held.mark == s.held.mark and held.text != s.held.text:
+        past = replace(past, edited=held.mark.fingerprint)
     return replace(
         s,
         observation=replace(s.observation, held=held, config=config),
+        past=past,
         remembered=s.observation.config or s.remembered,
     )

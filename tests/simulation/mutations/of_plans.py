@@ -150,6 +150,11 @@ MUTATIONS = (
             "if False:",
         ),
         (
+            "write: what a person edits between read and write counts as another rotator's",
+            "past = replace(past, edited=held.mark.fingerprint)",
+            "pass",
+        ),
+        (
             "write: a server that changed what it was sent is believed",
             "if _is_changed(decision, after):",
             "if False:",

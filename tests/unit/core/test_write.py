@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from rotator.core.errors import Reason
+from tests.simulation.world import World, WorldSource
 from tests.support import MARKED
 from tests.unit.core.builders import (
     HOST,
@@ -124,6 +125,21 @@ def test_where_nothing_compares_a_second_look_may_find_nothing_to_do() -> None:
     here.cycle()
     assert here.place.writes == []
     assert here.place.password() == better.reveal()
+
+
+def test_what_a_person_edits_between_read_and_write_is_not_another_rotators() -> None:
+    """The mark there still gives the end of the entry that was edited."""
+    world = World()
+    sources = [WorldSource(world, name=name, registry=name) for name in (HOST, OTHER)]
+    here = site(world, sources=sources)
+    here.place.compares = False
+    here.cycle()
+    mark = foreign({HOST: world.now + timedelta(hours=13), OTHER: world.now})
+    here.place.put(document({HOST: world.issue(HOST, 46800), OTHER: "s3cr3t-dead"}), mark)
+    edited = document({HOST: "s3cr3t-edited", OTHER: "s3cr3t-dead"})
+    here.place.after_read = lambda: here.place.put(edited, mark)
+    assert here.after(60).job_safe
+    assert world.accepts(HOST, here.place.password() or "")
 
 
 def test_what_is_lost_where_nothing_compares_returns_within_poll() -> None:
