@@ -130,7 +130,10 @@ Published = Callable[["TargetSettings", Held, "Case"], "list[Finding]"]
 """Returns what there is to say of what a target holds, by its registries too."""
 
 SECONDS = 3.5
-"""How long a check may take; they run all at once, but for those on one GitLab (see `Each`)."""
+"""How long a check may go without an answer; those on one server wait for their turn."""
+
+LONGEST = 60.0
+"""How long a check may take whose server answers slowly; from when its turn begins."""
 
 TIMEOUTS = (1.5, 2.5)
 """Seconds for connecting, and for each wait for an answer: shorter than the drivers' own."""

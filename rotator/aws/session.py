@@ -36,6 +36,7 @@ from urllib3.connection import HTTPConnection
 from rotator.http.connections import Idle
 from rotator.http.reading import body_of
 from rotator.system.cache import Cache
+from rotator.system.each import note_answer
 from rotator.system.program import ProgramOutputError, ProgramTimeoutError, run
 
 if TYPE_CHECKING:
@@ -222,6 +223,7 @@ def _answer(verify: str | bool, seconds: tuple[float, float], request: Any, **_:
     )
     request.stream_output = True
     answer = http.send(request)
+    note_answer()
     try:
         # Where the SDK keeps a body that it has read.
         answer._content = _whole(answer, request.url, time.monotonic() + 2 * seconds[1])  # noqa: SLF001

@@ -19,7 +19,7 @@ from rotator.core import docker_config, docker_entry
 from rotator.core.errors import DriverError
 from rotator.core.model import Content, Credential, Proof
 from rotator.decoding import load
-from rotator.inspection import SECONDS, Findings
+from rotator.inspection import LONGEST, SECONDS, Findings
 from rotator.observe.times import relative
 from rotator.system.each import ThreadedEach
 
@@ -67,7 +67,7 @@ def judge(data: bytes, name: str, cases: Sequence[Case]) -> list[Finding]:
         partial(_proofs, list(logins.values()), cases[0]),
         partial(_read, cases),
     ]
-    asked, read = ThreadedEach()(lambda step: step(), steps, SECONDS)
+    asked, read = ThreadedEach(longest=LONGEST)(lambda step: step(), steps, SECONDS)
     verdicts = asked if isinstance(asked, dict) else {}
     holding = read if isinstance(read, list) else []
     there = {docker_entry.registry_key(key) for key in config.auths}
@@ -156,7 +156,7 @@ def _read(cases: Sequence[Case]) -> list[Published]:
                 module = load(targets.DRIVERS[target.type].module)
                 every.append((case, target, module.build(target, target.policy(), case.clock)))
     groups = [driver for _, _, driver in every if driver.is_group]
-    listed = ThreadedEach()(lambda group: group.members(), groups, SECONDS * 0.3)
+    listed = ThreadedEach(longest=LONGEST)(lambda group: group.members(), groups, SECONDS * 0.3)
     members = dict(zip(groups, listed, strict=True))
     known: list[Published] = []
     asked: list[tuple[Case, TargetSettings, Target]] = []
@@ -167,7 +167,9 @@ def _read(cases: Sequence[Case]) -> list[Published]:
         else:
             asked += [(case, target, one) for one in found[:_MOST_MEMBERS]]
     drivers = [driver for _, _, driver in asked]
-    answers = ThreadedEach()(lambda one: one.read(), drivers, SECONDS * (0.6 if groups else 0.9))
+    answers = ThreadedEach(longest=LONGEST)(
+        lambda one: one.read(), drivers, SECONDS * (0.6 if groups else 0.9)
+    )
     return known + [
         Published(case, target, driver.name, answer)
         for (case, target, driver), answer in zip(asked, answers, strict=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
+from math import inf
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -18,9 +19,9 @@ from rotator.core.errors import DriverError
 from rotator.core.failure import Failure
 from rotator.core.model import Content, Credential, Proof, ProofMode, Secret, Verdict
 from rotator.gitlab.overruling import KEY, WINS, configured
-from rotator.inspection import SECONDS
+from rotator.inspection import LONGEST, SECONDS
 from rotator.observe.times import end_text
-from rotator.system.each import ThreadedEach
+from rotator.system.each import ThreadedEach, others_first
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -55,6 +56,7 @@ def prove_once(prove: Prove) -> Prove:
                 answer.set_result(prove(credential))
             except Exception as error:  # noqa: BLE001  those who wait get it
                 answer.set_exception(error)
+        others_first(lambda seconds: bool(wait([answer], seconds).done), inf)
         return answer.result()
 
     return proof
@@ -149,7 +151,7 @@ def proofs(credentials: Sequence[Credential], case: Case) -> list[Proof]:
         return [Proof(Verdict.SKIPPED)] * len(credentials)
     # Before the check that asks has used up its own time, so that a registry that hangs does not
     # cost the answers of the others.
-    answers = ThreadedEach()(case.prove, credentials, SECONDS * 0.8)
+    answers = ThreadedEach(longest=LONGEST)(case.prove, credentials, SECONDS * 0.8)
     return [
         answer if isinstance(answer, Proof) else Proof(Verdict.UNKNOWN, Failure.of(answer).detail)
         for answer in answers

@@ -10,13 +10,15 @@ from rotator import sources, targets
 from rotator.checks import inputs
 from rotator.checks.across import RotationChecks, compare
 from rotator.checks.registry import given, prove_once, published
+from rotator.config.kubernetes_targets import KubernetesTargetSettings
+from rotator.config.sources import VaultSourceSettings
 from rotator.config.target_common import TargetSettings
-from rotator.config.targets import GitlabVariableTargetSettings
+from rotator.config.targets import GitlabVariableTargetSettings, VaultKvTargetSettings
 from rotator.core.errors import DriverError
 from rotator.core.record import Record, RecordError
 from rotator.decoding import load
 from rotator.http.client import Limits
-from rotator.inspection import SECONDS, Afterwards, Case, Finding, Findings, Given
+from rotator.inspection import LONGEST, SECONDS, Afterwards, Case, Finding, Findings, Given
 from rotator.observe.progress import watched
 from rotator.registry.prover import RegistryProver
 from rotator.system.each import ThreadedEach
@@ -35,8 +37,8 @@ if TYPE_CHECKING:
     from rotator.inspection import Found
     from rotator.observe.progress import Progress
 
-PROOF = Limits(connect=1.0, read=2.0, overall=2.0)
-"""A proof has to end before the checks do."""
+PROOF = Limits(connect=1.0, read=2.0, overall=8.0)
+"""A registry that is silent costs less time than a check may go without an answer."""
 
 CONSUMING_SECONDS = 30.0
 """With `--consume` nothing is left halfway: a check has to end the credentials that it made."""
@@ -54,9 +56,15 @@ class _Check:
 
     @property
     def server(self) -> str | None:
-        """The GitLab that is asked: there may be thousands of variables in one."""
+        """The server that is asked: there may be thousands of variables in one GitLab."""
         settings = self.settings
-        return settings.url if isinstance(settings, GitlabVariableTargetSettings) else None
+        if isinstance(settings, GitlabVariableTargetSettings):
+            return settings.url
+        if isinstance(settings, KubernetesTargetSettings):
+            return f"{settings.kubeconfig} {settings.context}"
+        if isinstance(settings, VaultSourceSettings | VaultKvTargetSettings):
+            return settings.address
+        return None
 
     def inspect(self) -> None:
         """Ask, and add what is found; registries are asked as soon as there is a credential."""
@@ -93,7 +101,8 @@ def examine(
 ) -> list[RotationChecks]:
     """Return what is found about each of these rotations, within some seconds.
 
-    It takes longer where a GitLab has many variables, as these are asked about a few at a time.
+    It takes longer where a server is slow, or many sources and targets are on it: these are asked
+    about a few at a time.
     """
     prove = prover(configuration)
     rotations: list[RotationChecks] = []
@@ -111,9 +120,15 @@ def examine(
         )
     # Loaded before the clock runs: SDKs take their time, and it is not the servers'.
     checks = [check for each in rotations for check in _active(each)]
-    each = watched(ThreadedEach(), progress, lambda _: "check", lambda check: check.findings.about)
+    every = ThreadedEach(longest=LONGEST)
+    each = watched(every, progress, lambda _: "check", lambda check: check.findings.about)
     _all(each, _Check.inspect, checks, CONSUMING_SECONDS if consume else SECONDS)
-    _all(ThreadedEach(), _Check.finish, [one for one in checks if one.afterwards], SECONDS)
+    _all(
+        ThreadedEach(longest=LONGEST),
+        _Check.finish,
+        [one for one in checks if one.afterwards],
+        SECONDS,
+    )
     for check in checks:
         inputs.inspect(check.settings, check.findings)
     compare([each for each in rotations if each.case.rotation.enabled])

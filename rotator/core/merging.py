@@ -135,8 +135,10 @@ def _is_as_good(s: Situation, entry: Candidate, ours: Candidate) -> bool:
         return not ours.end_known
     if ours.foreign or entry.end >= ours.end:
         return True  # what another rotator fetched is for that one to publish
-    # Its claim is later than the end that we believe: then it stays while that is job-safe.
-    return claim >= ours.end and entry.end - s.now > s.reserve
+    # Its claim is later than the end that we believe: then it stays while that is job-safe, or
+    # where ours is not job-safe either.
+    is_safe, ours_is_safe = (one.end - s.now > s.reserve for one in (entry, ours))
+    return claim >= ours.end and (is_safe or not ours_is_safe)
 
 
 def mark_needs_correction(s: Situation, ours: Mapping[str, Candidate]) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rotator.core import docker_config
 from rotator.core.candidate import DEAD, FOREVER
-from rotator.core.errors import PermanentError, Reason
+from rotator.core.errors import Reason
 from rotator.core.failure import Failure
 from rotator.core.merging import (
     changes_of,
@@ -68,7 +68,7 @@ def value_cannot_be_merged(s: Situation) -> Decision | None:
     whole = s.policy.content is Content.DOCKER_CONFIG
     if not (s.held.withheld and whole) or s.policy.merge is Merge.REPLACE:
         return None
-    return _withheld("its other entries would be lost")
+    return _withheld("its other entries would be lost", f"{_VISIBLE}, or set `merge: replace`")
 
 
 def value_would_lose_entries(s: Situation) -> Decision | None:
@@ -78,7 +78,8 @@ def value_would_lose_entries(s: Situation) -> Decision | None:
     lost = sorted(r for r in s.registries - s.chosen.keys() if _may_work(s, r))
     if not lost and s.complete:
         return None
-    return _withheld(f"{', '.join(lost) or 'what a source has yet to name'} would be lost")
+    lost_ones = ", ".join(lost) or "what a source has yet to name"
+    return _withheld(f"{lost_ones} would be lost", f"{_CAUSE}, or {_VISIBLE}", waits=True)
 
 
 def _may_work(s: Situation, registry: str) -> bool:
@@ -209,22 +210,31 @@ def _is_value(s: Situation, text: str) -> bool:
     return s.past.written == written and (marked or not s.observation.target.marks)
 
 
-def _hold_back(reason: Reason, detail: str, hint: str) -> HoldBack:
-    return HoldBack(Failure.of(PermanentError(reason, detail, hint)))
+_VISIBLE = "make the variable visible (delete and create it again)"
+_CAUSE = (
+    "see what is reported of the source or its credential: the target is written as soon as there "
+    "is one"
+)
+
+
+def _hold_back(reason: Reason, detail: str, hint: str, *, waits: bool = False) -> HoldBack:
+    """Return the decision; `waits`: for a credential, whose own failure says what to repair."""
+    return HoldBack(Failure(reason, detail, hint, permanent=not waits))
 
 
 def _nothing_to_publish() -> HoldBack:
     return _hold_back(
         Reason.NOT_FOUND,
         "there is nothing to publish here yet: no source has given a credential that can be used",
-        "repair the source or credential that is reported beside this; the target is written as "
-        "soon as there is one",
+        _CAUSE,
+        waits=True,
     )
 
 
-def _withheld(why: str) -> HoldBack:
+def _withheld(why: str, hint: str, *, waits: bool = False) -> HoldBack:
     return _hold_back(
         Reason.IMMUTABLE,
         f"the target withholds its value (hidden), so it can't be merged: {why}",
-        "make the variable visible (delete and create it again), or set `merge: replace`",
+        hint,
+        waits=waits,
     )

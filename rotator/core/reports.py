@@ -46,8 +46,9 @@ def unusable(
             continue
         if one.rejected:
             failure = _rejection(one, pending.since if pending else now, rotation)
-            # Its registry had all of `settle` to learn of it.
-            found[one.registry] = one, replace(failure, permanent=key not in given)
+            # What is neither pending nor new had all of `settle`.
+            is_permanent = key not in given and not one.pending
+            found[one.registry] = one, replace(failure, permanent=is_permanent)
         elif not one.accepted and rotation.proof == "strict":
             found[one.registry] = one, _unproven(one)
     return found

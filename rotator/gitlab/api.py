@@ -22,7 +22,7 @@ from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.gitlab.errors import RefusedError, no_answer, refused, unreadable
 from rotator.http.reading import json_in
 from rotator.http.session import BoundedAdapter
-from rotator.system.each import AT_ONCE
+from rotator.system.each import AT_ONCE, note_answer, others_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +58,7 @@ class GitlabApi:
         """Return what `do` gets from GitLab, which has 16 calls at once. Raises `DriverError`."""
         token = self._readable_token()  # before its turn: the file may be on a mount that hangs
         turns = _turns(self.asked.url)
-        if not turns.acquire(timeout=_TURN_SECONDS):
+        if not others_first(lambda seconds: turns.acquire(timeout=seconds), _TURN_SECONDS):
             raise TemporaryError(
                 Reason.TIMEOUT,
                 f"{self.asked}: not asked, as {AT_ONCE} calls at once took up GitLab for "
@@ -114,6 +114,7 @@ class _Session(requests.Session):
         response = self.get_adapter(url).send(
             request, timeout=self._timeouts, **self._environment(url, options["verify"])
         )
+        note_answer()
         wanted = list if "per_page" in (options["params"] or {}) else dict
         # As python-gitlab has it, which else gives the whole answer instead of what is in it.
         is_json = get_content_type(response.headers.get("Content-Type")) == "application/json"

@@ -17,7 +17,7 @@ from rotator.core.docker_entry import shown
 from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
 from rotator.gitlab.asked import INSTANCE, Asked
 from rotator.gitlab.errors import VariableMissingError
-from rotator.inspection import Case, Finding, Found, ok, warning
+from rotator.inspection import LONGEST, Case, Finding, Found, ok, warning
 from rotator.observe.times import few
 from rotator.system.each import ThreadedEach
 
@@ -100,14 +100,15 @@ def shadows(api: GitlabApi) -> Finding:
     There can be thousands, so this asks sub-groups first and then the busiest projects, and stops
     after a number of requests and after a time. Raises `DriverError` where the lists can't be had.
     """
-    deadline, key = time.monotonic() + _SECONDS, api.asked.key
     groups, projects = _below(api, "descendant_groups"), _below(api, "projects")
+    deadline, key = time.monotonic() + _SECONDS, api.asked.key
     spaces = [("group", path) for path in groups] + [("project", path) for path in projects]
     waiting, found = spaces[:MOST_ASKED], []
     counted = hidden = 0
     while waiting and time.monotonic() < deadline:
         turn, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
-        answers = ThreadedEach()(lambda space: has_key(api, *space, key), turn, _TURN_SECONDS)
+        each = ThreadedEach(longest=LONGEST)
+        answers = each(lambda space: has_key(api, *space, key), turn, _TURN_SECONDS)
         for (_, path), answer in zip(turn, answers, strict=True):
             if isinstance(answer, Exception) and not isinstance(answer, DriverError):
                 raise answer

@@ -24,6 +24,7 @@ from rotator.kubernetes.contexts import load
 from rotator.kubernetes.kubeconfig import Cluster, KubeconfigError, Selected, User
 from rotator.kubernetes.login import Login, log_in
 from rotator.system.cache import Cache
+from rotator.system.each import after_others
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 DEFAULT_KUBECONFIG = "~/.kube/config"
@@ -55,7 +56,7 @@ class Access:
         configuration or what it points to is of no use, `TemporaryError` (timeout) where a plugin
         hangs.
         """
-        with _locks.setdefault(self, Lock()):
+        with after_others(_locks.setdefault(self, Lock())):
             of_pod = map(self.service_account.joinpath, ("token", "ca.crt"))
             try:
                 selected = _selected.get(self, [*of_pod, *self._kubeconfigs()], self._select)

@@ -24,7 +24,7 @@ from rotator.http.connections import is_loopback
 from rotator.http.reading import json_in
 from rotator.http.session import BoundedAdapter
 from rotator.kubernetes.kubeconfig import KubeconfigError
-from rotator.system.each import AT_ONCE
+from rotator.system.each import AT_ONCE, note_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -103,6 +103,7 @@ class Connection:
         # urllib3 takes it, and sends a name as often as it has values.
         request.headers = headers  # type: ignore[assignment]
         response = self._adapter.send(request, timeout=self._timeout, proxies=self._proxies)
+        note_answer()
         if response.status_code not in _SUCCESS:
             raise RefusedError(method, response)
         found = json_in(response.content)

@@ -30,7 +30,7 @@ def read_now(
     The targets of a group count as one, under its name.
     """
     whole, unlisted = with_members(rotation, each)
-    registries = rotation.registries(record)
+    registries = rotation.sources_by_registry(record)
     found: dict[str, Found] = {}
     groups: dict[str, list[tuple[str, Found]]] = {}
     for name, one in observe(whole, record, each, now, unlisted, force=True).items():

@@ -117,7 +117,8 @@ def credential(one: CredentialView, now: datetime) -> list[str]:
     said.append(end_text(one.expires_at, now))
     if one.renew_at is not None and one.health is Health.GREEN:
         said.append(f"renewal {due(one.renew_at, now)}")
-    if one.proof in {"accepted", "rejected"} and one.proof != one.outcome:
+    is_said = one.outcome in {"pending", one.proof}
+    if one.proof in {"accepted", "rejected"} and not is_said:
         said.append(f"{one.proof} by its registry")
     return said
 

@@ -123,7 +123,9 @@ def _credentials(
             known = next(iter(record.credentials.get(registry or "", ())), None)
             if known is None:
                 began = past.attempted_at is None or source.name in asked
-                outcome = "pending" if registry in record.pending else "failed"
+                pending = record.pending.get(registry or "")
+                waits = pending is not None and now < pending.since + settings.settle
+                outcome = "pending" if waits else "failed"
                 yield CredentialView(
                     registry, source.name, None if began else outcome, failure=failure
                 )
@@ -228,6 +230,8 @@ def _credential_health(one: CredentialView, now: datetime, worst: Health) -> Hea
         return None
     if one.outcome in GOOD_CREDENTIAL and one.proof != "rejected":
         return Health.GREEN
+    if one.outcome == "pending":
+        return Health.AMBER
     alive = one.fingerprint is not None and (one.expires_at is None or one.expires_at > now)
     return Health.AMBER if alive and one.proof != "rejected" else worst
 

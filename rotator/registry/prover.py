@@ -20,6 +20,7 @@ from rotator.registry.login import Login, basic
 from rotator.registry.token_service import get_token
 from rotator.registry.verdict import OK, UNAUTHORIZED, Challenge, judged, unasked, usable
 from rotator.system.cache import Cache
+from rotator.system.each import note_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,6 +93,7 @@ class RegistryProver:
 
     def _ask(self, client: Client, host: str, login: Login) -> Proof:
         address, answer = self._without_login(client, host)
+        note_answer()
         if answer.status == OK and not answer.is_page:
             return self._offer(client, host, address, login)
         if answer.status != UNAUTHORIZED:
@@ -121,6 +123,7 @@ class RegistryProver:
             realm = self._access.realm(host, challenge.parameters.get("realm", ""))
             with self._client(realm.netloc, client.deadline) as service:
                 token = get_token(service, realm, challenge.parameters, login, ecr=ecr)
+            note_answer()
             if isinstance(token, Proof):
                 return token
             authorization = f"Bearer {token}"

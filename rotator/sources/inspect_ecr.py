@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rotator.core.errors import DriverError
 from rotator.core.failure import Failure
-from rotator.inspection import TIMEOUTS, Case, Found, Given, ok
+from rotator.inspection import LONGEST, TIMEOUTS, Case, Found, Given, ok
 from rotator.sources.ecr import EcrSource
 from rotator.system.each import ThreadedEach
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rotator.config.sources import EcrPublicSourceSettings, EcrSourceSettings
 
-# Leaves time for the proof.
+# Both end before the check that waits for them does.
 _SECONDS = 2.8
 
 
@@ -26,7 +26,7 @@ def inspect(settings: EcrSourceSettings | EcrPublicSourceSettings, case: Case) -
     """Ask STS who we are and ECR for a token, both at once."""
     source = EcrSource(settings, case.clock, TIMEOUTS)
     asked: list[Callable[[], Any]] = [lambda: source.fetch(()), source.identity]
-    token, identity = ThreadedEach()(lambda ask: ask(), asked, _SECONDS)
+    token, identity = ThreadedEach(longest=LONGEST)(lambda ask: ask(), asked, _SECONDS)
     if isinstance(identity, str):
         yield ok(f"AWS takes us for {identity}")
     elif not isinstance(token, Exception):

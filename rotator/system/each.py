@@ -4,21 +4,27 @@ Items of one server are called a few at a time, however many there are, and a ca
 from when it begins: with many items it just takes longer. The threads are daemon threads, not an
 executor's: those keep the process from ending while one of them hangs. Nothing runs on the caller's
 thread, not even a single call, because it may hang.
+
+A call may ask a server several times, and wait for others meanwhile. Where a fan-out has a
+`longest` time, a call's time begins again with each answer, and does not pass while it waits for
+its turn: only silence ends it, and that longest time.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from threading import Event, Thread
+from math import inf
+from threading import Event, Thread, local
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from rotator.core.errors import Reason, TemporaryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from threading import Lock
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -34,6 +40,48 @@ _WAIT_SECONDS = 1.0
 
 _HINT = "look at what it waits for: a mount, a name server, a proxy; nothing else waits for it"
 
+_made_here = local()  # `call`: the call that this thread makes
+
+_GLANCE = 0.5  # seconds between two looks at the others that are waited for
+
+
+def note_answer() -> None:
+    """Note that the server of this thread's call gave an answer: it is slow at most, not silent."""
+    _begin_again(by_server=True)
+
+
+def others_first(wait: Callable[[float], bool], seconds: float) -> bool:
+    """Wait for what others do first, and tell whether they did it within these seconds.
+
+    `wait`: waits so many seconds and tells the same, as `Lock.acquire` and `Event.wait` do.
+    """
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        if wait(min(_GLANCE, left)):
+            return True
+        _begin_again(by_server=False)
+    return False
+
+
+@contextmanager
+def after_others(lock: Lock) -> Iterator[None]:
+    """Hold a lock for the block, once those who came before have released it."""
+    others_first(lambda seconds: lock.acquire(timeout=seconds), inf)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _begin_again(*, by_server: bool) -> None:
+    """Let the time begin again of this thread's call, and of those that wait for it."""
+    one: _Call[Any, Any] | None = getattr(_made_here, "call", None)
+    while one is not None:
+        one.heard = now = one.queue.clock()
+        if by_server and one.queue.longest is not None:
+            one.queue.quick_at = now
+        one = one.parent
+
 
 @runtime_checkable
 class OnServer(Protocol):
@@ -48,10 +96,14 @@ class ThreadedEach:
     """Implements `core.ports.Each`. Make one for each rotation: its cycles follow one another.
 
     Items are compared by equality, so that a target whose read still hangs is not written to.
+    `longest`: seconds that a call may take whose server answers; None: no more than any other.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, longest: float | None = None
+    ) -> None:
         self._clock = clock
+        self._longest = longest
         self._running: set[_Call[Any, Any]] = set()
 
     def __call__(
@@ -70,8 +122,8 @@ class ThreadedEach:
             # An item that names no server waits for nobody.
             server = (isinstance(item, OnServer) and item.server) or object()
             if server not in queues:
-                queues[server] = _Queue(self._running, seconds, self._clock)
-            one = _Call(call, item, queues[server])
+                queues[server] = _Queue(self._running, seconds, self._longest, self._clock)
+            one = _Call(call, item, queues[server], getattr(_made_here, "call", None))
             one.queue.waiting.append(one)
             asked.append(one)
         for queue in queues.values():
@@ -86,13 +138,18 @@ class ThreadedEach:
 
 @dataclass(eq=False)
 class _Call(Generic[Item, Answer]):
-    """One call on one item; `answer` counts once `done` is set. `started`: None while it waits."""
+    """One call on one item; `answer` counts once `done` is set. `started`: None while it waits.
+
+    `parent`: the call that waits for it. `heard`: when its time began again.
+    """
 
     call: Callable[[Item], Answer]
     item: Item
     queue: _Queue
+    parent: _Call[Any, Any] | None
     answer: Any = None
     started: float | None = None
+    heard: float = -inf
     given_up: bool = False
     done: Event = field(default_factory=Event)
 
@@ -100,14 +157,26 @@ class _Call(Generic[Item, Answer]):
         """Return the seconds since it began; 0 while it waits."""
         return 0.0 if self.started is None else now - self.started
 
+    def left(self, now: float) -> float:
+        """Return the seconds that are left to it."""
+        silent = self.age(now)
+        if self.queue.longest is None:
+            return self.queue.seconds - silent
+        silent = min(silent, now - self.heard)
+        return min(self.queue.seconds - silent, self.queue.longest - self.age(now))
+
     def run(self) -> None:
         """Make the call and keep what comes of it."""
+        _made_here.call = self
         try:
             self.answer = self.call(self.item)
         except Exception as error:  # noqa: BLE001  an exception is an answer
             self.answer = error
         except BaseException as error:  # noqa: BLE001  a library that calls sys.exit() ends nobody
             self.answer = RuntimeError(f"the call raised {type(error).__name__}")
+        finally:
+            # An answer that is an exception keeps this frame, and nothing else may stay with it.
+            self.parent = _made_here.call = None
 
 
 @dataclass
@@ -121,6 +190,7 @@ class _Queue:
 
     running: set[_Call[Any, Any]]
     seconds: float
+    longest: float | None
     clock: Callable[[], float]
     waiting: deque[_Call[Any, Any]] = field(default_factory=deque)
     quick_at: float | None = None
@@ -131,13 +201,19 @@ class _Queue:
 
     def answer(self, one: _Call[Any, Any]) -> Any:
         """Return a call's answer, or an error when its time ends; ask in the calls' order."""
-        while not one.done.wait(min(_WAIT_SECONDS, max(0.0, self.seconds - one.age(self.clock())))):
-            if (age := one.age(self.clock())) >= self.seconds:
+        while not one.done.wait(min(_WAIT_SECONDS, max(0.0, one.left(self.clock())))):
+            now = self.clock()
+            if one.left(now) <= 0:
                 one.given_up = True
                 if self.waiting:
                     self.start()
-                return _timeout(f"no answer within {age:.3g} s")
+                return _timeout(self._what_ended(one, now))
         return one.answer
+
+    def _what_ended(self, one: _Call[Any, Any], now: float) -> str:
+        if self.longest is not None and one.age(now) >= self.longest:
+            return f"answers come, but not all of them within {self.longest:g} s"
+        return f"no answer within {min(one.age(now), now - one.heard):.3g} s"
 
     def _work(self) -> None:
         while one := self._next():

@@ -11,6 +11,7 @@ from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.model import Content, Held, Mark, Secret
 from rotator.http.reading import object_in
 from rotator.inspection import (
+    LONGEST,
     SECONDS,
     TIMEOUTS,
     Case,
@@ -113,7 +114,7 @@ def _wrong_with(asked: list[KubernetesTarget], settings: Settings, case: Case) -
             found.append(failed(error))
         return found
 
-    answers = ThreadedEach()(look, asked, SECONDS)
+    answers = ThreadedEach(longest=LONGEST)(look, asked, SECONDS)
     return [
         replace(one, about=member.name)
         for member, answer in zip(asked, answers, strict=True)

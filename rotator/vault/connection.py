@@ -15,6 +15,7 @@ import requests
 from rotator.core.errors import DriverError, PermanentError, Reason
 from rotator.core.model import Secret
 from rotator.http.reading import json_in, object_in
+from rotator.system.each import note_answer
 from rotator.vault.errors import failed, policy_line, refused
 from rotator.vault.server import Server, server_name, session_to
 
@@ -125,6 +126,7 @@ class Connection:
         what = what.replace("{does}", does).replace("{path}", adapter.path)
         what = f"{what} at {server_name(self._address, namespace)}"
         if isinstance(outcome, requests.Response):
+            note_answer()
             if index := outcome.headers.get("X-Vault-Index"):
                 self._index = (index, time.monotonic())
             return Answer(outcome, what, adapter.method, adapter.path, frozenset(self._secrets))

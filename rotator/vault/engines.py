@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from rotator.core.errors import PermanentError, Reason
 from rotator.http.reading import object_in, time_in
+from rotator.system.each import others_first
 from rotator.vault.errors import FORBIDDEN, NOT_FOUND, whole_number
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Mounts:
 
     def ask(self, path: str, ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         """Return what the server says of the mount above a path; all who wait ask once."""
-        waited = self._asking.acquire(timeout=_LONGEST_WAIT)
+        waited = others_first(lambda s: self._asking.acquire(timeout=s), _LONGEST_WAIT)
         try:
             known = self.get(path)
             if known is None:

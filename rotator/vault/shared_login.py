@@ -13,6 +13,7 @@ from msgspec import Struct
 from rotator.aws.environment import aws_stamp
 from rotator.config.vault_auth import AgentAuthSettings, AwsAuthSettings, TokenAuthSettings
 from rotator.core.errors import DriverError, LoginRejectedError
+from rotator.system.each import after_others
 from rotator.system.secret_input import digest
 from rotator.vault.connection import TIMEOUTS, Connection, Timeouts
 from rotator.vault.engines import Mounts
@@ -91,7 +92,7 @@ class SharedLogin:
         leases would end with it. Raises `LoginRejectedError`, and whatever a request
         raises.
         """
-        with self._lock:
+        with after_others(self._lock):
             granted = self._granted
             exchanged = self.is_given and self._stamp != self.login_stamp()
             if granted is None or exchanged or self._left(granted) < _MARGIN:
@@ -109,7 +110,7 @@ class SharedLogin:
         self, refused: Granted, patience: Patience, user: object, *, token_is_bad: bool
     ) -> Granted | None:
         """Return a login newer than the refused one; None where none can be had."""
-        with self._lock:
+        with after_others(self._lock):
             if self._granted is not None and self._granted.number > refused.number:
                 return self._granted
             if isinstance(self.server.auth, AgentAuthSettings):

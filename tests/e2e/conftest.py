@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e.kubernetes_rotation import Rotation
 from tests.e2e.site import Site
 from tests.fakes.registry import BasicRegistry
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.fakes.ecr import FakeEcr
+    from tests.integration.cluster import Cluster
     from tests.servers.openbao import OpenBao
 
 
@@ -22,3 +24,11 @@ def site(tmp_path: Path, openbao: OpenBao, fake_ecr: FakeEcr) -> Iterator[Site]:
     """A site where everything works."""
     with BasicRegistry({}) as registry:
         yield Site(tmp_path, openbao, fake_ecr, registry)
+
+
+@pytest.fixture
+def rotation(cluster: Cluster, tmp_path: Path) -> Rotation:
+    """A rotation to a Secret of a real API server, which has published once."""
+    made = Rotation(cluster, tmp_path / "place")
+    made.run("run-once", code=0)
+    return made

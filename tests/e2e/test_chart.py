@@ -1,10 +1,9 @@
-"""The Helm chart: rendered by Helm, checked against the API's schema, and beside the overlays."""
+"""The Helm chart: what it renders is what the overlays have, and what the API takes."""
 
 from __future__ import annotations
 
 import importlib
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,12 @@ import yaml
 
 from rotator import __version__
 from rotator.config.load import load
+from tests.e2e.charts import PROJECT, Body, only, render, values
 from tests.e2e.test_manifests import documents
 from tests.support import missing
 
-PROJECT = Path(__file__).parents[2]
-CHART = PROJECT / "deploy/helm/registry-rotator"
 ALERTS = PROJECT / "deploy/prometheus/alerts.yaml"
+
 OVERLAYS = {
     "ecr": "base",
     "cronjob": "overlays/cronjob",
@@ -28,49 +27,6 @@ OVERLAYS = {
 """Which of the chart's examples renders what which overlay renders."""
 
 ADDED = re.compile(r"helm\.sh/|checksum/|app\.kubernetes\.io/(?!name$)")
-
-Body = dict[str, Any]
-
-
-def values(example: str, **more: Any) -> Body:
-    """Return an example's values with these keys changed."""
-    loaded: Body = yaml.safe_load((CHART / f"examples/{example}.yaml").read_text())
-    return {**loaded, **more}
-
-
-@cache
-def helm() -> Any:
-    """Return Helm itself, which this package brings as a library."""
-    try:
-        return importlib.import_module("helm_python")
-    except ImportError:
-        missing("Helm", "pip install helm-python-sdk")
-
-
-def render(given: Body, name: str = "rotator", namespace: str = "rotator") -> list[Body]:
-    """Return what `helm install` would apply; fail where the values don't fit their schema."""
-    return [
-        one
-        for path, text in files(given, name, namespace).items()
-        if path.endswith(".yaml")
-        for one in yaml.safe_load_all(text)
-        if one
-    ]
-
-
-def files(given: Body, name: str = "rotator", namespace: str = "rotator") -> dict[str, str]:
-    """Return what each template becomes."""
-    with helm().Chart.load(str(CHART)) as chart:
-        merged = chart.merge_values(given)
-        chart.validate_schema(merged)
-        rendered: dict[str, str] = chart.render(given, name=name, namespace=namespace)
-    return rendered
-
-
-def only(bodies: list[Body], kind: str) -> Body:
-    """Return the only object of this kind."""
-    (found,) = [body for body in bodies if body["kind"] == kind]
-    return found
 
 
 def pods(bodies: list[Body]) -> list[Body]:
@@ -141,6 +97,7 @@ EVERYTHING: Body = {
     "affinity": {"podAntiAffinity": {}},
     "priorityClassName": "system-cluster-critical",
 }
+
 CASES = {
     **{example: values(example) for example in (*OVERLAYS, "sidecar")},
     "everything, daemon": values("ecr", **EVERYTHING),
@@ -213,126 +170,6 @@ def test_monitoring() -> None:
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
     assert only(bodies, "PrometheusRule")["spec"] == yaml.safe_load(ALERTS.read_text())
     assert not [body for body in render(values("ecr")) if "monitoring" in body["apiVersion"]]
-
-
-def rights(bodies: list[Body]) -> dict[str, set[tuple[str, str, str]]]:
-    """Return what each Role, by its namespace, or ClusterRole allows: verb, resource, name."""
-    return {
-        body["metadata"].get("namespace", "*"): {
-            (verb, resource, name)
-            for rule in body["rules"]
-            for verb in rule["verbs"]
-            for resource in rule["resources"]
-            for name in rule.get("resourceNames", ["*"])
-        }
-        for body in bodies
-        if body["kind"] in {"Role", "ClusterRole"}
-    }
-
-
-def with_targets(*targets: Body) -> Body:
-    """Return values with these targets."""
-    given = values("ecr")
-    given["config"]["rotations"][0]["targets"] = list(targets)
-    return given
-
-
-SECRET = {"type": "kubernetes_secret", "namespace": "a", "name": "one"}
-FILE = {"type": "gitlab_variable", "url": "https://gitlab.example.com", "group": "g"}
-
-
-def test_the_role_is_the_least_for_the_targets() -> None:
-    """One Role a namespace, with the objects that targets name there, and no more."""
-    given = with_targets(
-        SECRET,
-        {**SECRET, "name": "two", "service_accounts": ["default"]},
-        {"type": "kubernetes_configmap", "namespaces": ["a", "b"], "name": "three"},
-        FILE,
-    )
-    named = {("get", "configmaps", "three"), ("patch", "configmaps", "three")}
-    create = ("create", "configmaps", "*")
-    assert rights(render(given)) == {
-        "a": {
-            *(("get", "secrets", name) for name in ("one", "two")),
-            *(("patch", "secrets", name) for name in ("one", "two")),
-            ("create", "secrets", "*"),
-            ("get", "serviceaccounts", "default"),
-            ("patch", "serviceaccounts", "default"),
-            *named,
-            create,
-        },
-        "b": {*named, create},
-    }
-    without = render({**given, "rbac": {"createObjects": False}})
-    assert not [right for found in rights(without).values() for right in found
-                if right[0] == "create"]  # fmt: skip
-    assert rights(render({**given, "rbac": {"create": False}})) == {}
-    assert rights(render(with_targets(FILE))) == {}
-
-
-@pytest.mark.parametrize(
-    "where",
-    [{"namespaces": ["team-*"]}, {"namespace_selector": {"ci": "yes"}}],
-    ids=["a pattern", "labels"],
-)
-def test_unknown_namespaces_take_a_cluster_role(where: Body) -> None:
-    """Where nobody knows the namespaces before, the objects' names still bound what it may."""
-    bodies = render(with_targets({"type": "kubernetes_secret", "name": "one", **where}))
-    assert rights(bodies) == {
-        "*": {
-            ("list", "namespaces", "*"),
-            ("get", "secrets", "one"),
-            ("patch", "secrets", "one"),
-            ("create", "secrets", "*"),
-        }
-    }
-    binding = only(bodies, "ClusterRoleBinding")
-    assert binding["roleRef"]["name"] == only(bodies, "ClusterRole")["metadata"]["name"]
-
-
-NUMBER = with_targets(SECRET)
-NUMBER["config"]["rotations"][0]["sources"][0]["accounts"] = [123456789012]
-WRONG = {
-    "no rotation": {"config": {"rotations": []}},
-    "no configuration": {},
-    "an account as a number": NUMBER,
-    "a key that is not there": values("ecr", replicas=2),
-    "a key within": values("ecr", image={"name": "rotator"}),
-    "a mode": values("ecr", mode="daemon"),
-    "no namespace": with_targets({"type": "kubernetes_secret", "name": "one"}),
-    "two kinds of namespaces": with_targets({**SECRET, "namespaces": ["b"]}),
-}
-
-
-@pytest.mark.parametrize("given", WRONG.values(), ids=WRONG)
-def test_wrong_values_are_refused(given: Body) -> None:
-    """`helm install` says what is wrong, before anything is applied."""
-    with pytest.raises(helm().HelmError):
-        render(given)
-
-
-def test_lint() -> None:
-    """Helm has nothing to say against it."""
-    found = helm().lint(str(CHART), values=values("ecr"))
-    assert [one for one in found["messages"] if "icon" not in one["error"]] == []
-
-
-@pytest.mark.parametrize("example", ["ecr", "cronjob", "sidecar"])
-def test_notes_name_three_commands(example: str) -> None:
-    """After the installation: what to type next, for what was installed."""
-    text = files(values(example), "ci", "tools")["registry-rotator/templates/NOTES.txt"]
-    commands = [line.strip() for line in text.splitlines() if line.startswith("  ")]
-    assert len(commands) == 3
-    assert all("tools" in command for command in commands if command.startswith("kubectl"))
-
-
-def test_a_name_of_its_own() -> None:
-    """Two releases in one namespace share nothing."""
-    first, second = (
-        {f"{body['kind']}/{body['metadata']['name']}" for body in render(values("ecr"), name)}
-        for name in ("first", "second")
-    )
-    assert not first & second
 
 
 def test_the_sidecar_is_the_one_of_the_runner_values() -> None:

@@ -16,7 +16,7 @@ import pytest
 from deploy.packaging import chart
 from deploy.packaging.source import PROJECT, Source
 from rotator import __version__
-from tests.e2e.test_chart import helm, values
+from tests.e2e.charts import helm, values
 from tests.e2e.test_manifests import JOBS, documents, render
 from tests.fakes.ecr import ACCESS_KEY, SECRET_KEY
 from tests.servers.kubectl import kubectl

@@ -1,185 +1,22 @@
-"""The installed command on a real API server: what it says of objects and of their namespaces."""
+"""The installed command at a real API server: what it finds before and after a write."""
 
 from __future__ import annotations
 
 import json
 import re
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import pytest
 
 from rotator.kubernetes.place import rules
-from tests.e2e.watched import REGISTRY, Watched
-from tests.support import MARKED, until
+from tests.e2e.kubernetes_rotation import Rotation
+from tests.e2e.watched import Watched
+from tests.support import until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rotator.kubernetes.access import Access
     from tests.integration.cluster import Cluster
-
-MERGE = "application/merge-patch+json"
-
-
-class Rotation:
-    """A rotation from a docker config to a Secret, by the installed command."""
-
-    def __init__(self, cluster: Cluster, place: Path, **target: Any) -> None:
-        self.cluster = cluster
-        place.mkdir(parents=True)
-        self._watched = Watched(place)
-        self._kubeconfig = place / "kubeconfig"
-        self.act_as(cluster.access)
-        where = target or {"namespace": cluster.namespace}
-        one = {"type": "kubernetes_secret", "name": "docker", **where}
-        one["kubeconfig"] = str(self._kubeconfig)
-        self._watched.configuration["rotations"][0]["targets"] = [one]
-        self._watched.write()
-
-    def run(self, *words: str, code: int) -> str:
-        """Run a command; return what it prints to both of its outputs."""
-        done = self._watched.command(*words, columns=250)
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    def json(self, *words: str, code: int) -> dict[str, Any]:
-        """Return the only rotation of what a command prints as JSON."""
-        done = self._watched.command(*words, "--json")
-        assert done.returncode == code, done.stdout + done.stderr
-        (only,) = json.loads(done.stdout)["rotations"]
-        return dict(only)
-
-    def either(self, *words: str) -> str:
-        """Run a command that may fail; return what it prints."""
-        done = self._watched.command(*words, columns=250)
-        return done.stdout + done.stderr
-
-    def json_of(self, *words: str) -> dict[str, Any]:
-        """Return the only rotation of what a command that may fail prints as JSON."""
-        (only,) = json.loads(self._watched.command(*words, "--json").stdout)["rotations"]
-        return dict(only)
-
-    def daemon(self) -> Watched:
-        """Return the daemon, to be started and stopped by `with`."""
-        return self._watched
-
-    def put(self) -> None:
-        """Let the source give another password."""
-        self._watched.put(f"{MARKED}{uuid4().hex}")
-
-    def act_as(self, access: Access) -> None:
-        """Use another account from now on."""
-        assert access.kubeconfig
-        self._kubeconfig.write_text(access.kubeconfig.read_text())
-
-
-@pytest.fixture
-def rotation(cluster: Cluster, tmp_path: Path) -> Rotation:
-    """Return a rotation that has published once."""
-    made = Rotation(cluster, tmp_path / "place")
-    made.run("run-once", code=0)
-    return made
-
-
-def is_unsafe(rotation: Rotation) -> None:
-    """Check that `status --live` says so, in words and as JSON."""
-    assert "Not job-safe" in rotation.run("status", "--live", code=10)
-    live = rotation.json("status", "--live", code=10)
-    assert (live["job_safe"], live["safe_until"], live["health"]) == (False, None, "red")
-
-
-def test_a_namespace_that_is_being_deleted_is_not_job_safe(
-    cluster: Cluster, tmp_path: Path
-) -> None:
-    """Whatever is asked, and with the rights of the Role alone."""
-    dying = cluster.make_namespace("dying")
-    rotation = Rotation(cluster, tmp_path / "place", namespace=dying)
-    rotation.act_as(cluster.account(*rules("secrets", "docker"), everywhere=True))
-    rotation.run("run-once", code=0)
-    assert "Job-safe" in rotation.run("status", "--live", code=0)
-    cluster.server.terminate_namespace(dying)
-    said = f"the namespace {dying} is being deleted"
-    is_unsafe(rotation)
-    assert said in rotation.run("status", "--live", code=10)
-    assert said in rotation.run("check", code=1)
-    assert said in rotation.run("run-once", "--dry-run", code=1)
-    assert rotation.json("status", code=0)["job_safe"], "a dry run records nothing"
-    after = rotation.json("run-once", code=1)
-    assert (after["job_safe"], after["targets"][0]["outcome"]) == (False, "failed")
-    assert after["targets"][0]["reason"] == "not_found"
-    assert said in rotation.run("run-once", "--only-due", code=1)
-
-
-def test_a_deleted_object_is_not_job_safe(rotation: Rotation) -> None:
-    """`status` knows the journal alone; `--live` reads; the next cycle makes it again."""
-    rotation.cluster.server.api("DELETE", rotation.cluster.path("secrets", "docker"))
-    assert "Job-safe" in rotation.run("status", code=0)
-    is_unsafe(rotation)
-    assert f"now missing: {REGISTRY}" in rotation.run("status", "--live", code=10)
-    rotation.run("run-once", "--only-due", code=0)
-    assert "now: as published" in rotation.run("status", "--live", code=0)
-
-
-@pytest.mark.parametrize(
-    "data", [{"config.json": None}, {"config.json": ""}, {"config.json": "e30="}]
-)
-def test_an_emptied_object_is_not_job_safe(rotation: Rotation, data: dict[str, Any]) -> None:
-    """Without the key, with nothing in it, with an empty document."""
-    path = rotation.cluster.path("secrets", "docker")
-    rotation.cluster.server.api("PATCH", path, {"data": data}, kind=MERGE)
-    is_unsafe(rotation)
-
-
-def test_an_object_that_is_being_deleted_is_not_job_safe(rotation: Rotation) -> None:
-    """A finalizer holds it back; nothing is written to it meanwhile."""
-    path = rotation.cluster.path("secrets", "docker")
-    held = {"metadata": {"finalizers": ["example.com/hold"]}}
-    rotation.cluster.server.api("PATCH", path, held, kind=MERGE)
-    rotation.cluster.server.api("DELETE", path)
-    is_unsafe(rotation)
-    for command in (["check"], ["status", "--live"], ["run-once", "--dry-run"], ["run-once"]):
-        code = 10 if command[0] == "status" else 1
-        assert "is being deleted" in rotation.run(*command, code=code)
-    assert not rotation.json("status", code=1)["job_safe"]
-    rotation.cluster.server.api("PATCH", path, {"metadata": {"finalizers": None}}, kind=MERGE)
-    assert rotation.json("run-once", code=0)["job_safe"]
-
-
-def test_a_server_that_is_out_of_reach_leaves_what_jobs_read(rotation: Rotation) -> None:
-    """Then what was published counts until its end: only we can't read it."""
-    rotation.act_as(rotation.cluster.account())
-    live = rotation.json("status", "--live", code=10)
-    assert (live["job_safe"], live["health"]) == (True, "amber")
-    assert live["targets"][0]["live"]["reason"] == "forbidden"
-
-
-def test_live_reads_each_namespace(cluster: Cluster, tmp_path: Path) -> None:
-    """One line for all, and those that differ by name."""
-    one, two = cluster.make_namespace("team-a"), cluster.make_namespace("team-b")
-    rotation = Rotation(cluster, tmp_path / "place", namespaces=[f"team-*-{cluster.unique}"])
-    rotation.run("run-once", code=0)
-    said = rotation.run("status", "--live", code=0)
-    assert "(2 objects)" in said
-    assert "now: 2 of 2 objects as published" in said
-    cluster.server.api("DELETE", f"/api/v1/namespaces/{one}/secrets/docker")
-    assert "it is empty, though rotator has published in it" in rotation.run("check", code=0)
-    later = cluster.make_namespace("team-c")
-    is_unsafe(rotation)
-    said = rotation.run("status", "--live", code=10)
-    assert "now: 1 of 3 objects as published" in said
-    assert said.count(f": now missing: {REGISTRY}") == 2
-    (target,) = rotation.json("status", "--live", code=10)["targets"]
-    assert (target["objects"], target["live"]["objects"]) == (2, 3)
-    differing = [other["name"].partition("/")[0] for other in target["live"]["differing"]]
-    assert differing == [f"kubernetes_secret:{place}" for place in (one, later)]
-    rotation.run("run-once", "--only-due", code=0)
-    cluster.server.terminate_namespace(two)
-    said = rotation.run("status", "--live", code=0)
-    assert "now: 2 of 2 objects as published" in said, "nothing is published where it goes"
-    rotation.act_as(cluster.account())
-    said = rotation.run("status", "--live", code=10)
-    assert "lacks the verb list on namespaces" in said
 
 
 def refused_by(cluster: Cluster, tmp_path: Path, trouble: str) -> tuple[Rotation, str]:

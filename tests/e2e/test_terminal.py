@@ -10,6 +10,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import termios
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -137,6 +138,14 @@ def test_ctrl_c(tmp_path: Path, command: str) -> None:
     assert re.search(rf"interrupted: .*Not ended: {re.escape(step)}", said), said
     assert "Traceback" not in said
     assert "Aborted" not in said
+
+
+def test_ctrl_c_is_tested_in_the_background_too() -> None:
+    """A shell's background job ignores it, and so would all that pytest starts there."""
+    tested = f"{__file__}::{test_ctrl_c.__name__}[check]"
+    command = f"trap '' INT; exec {sys.executable} -m pytest -q -p no:xdist -o addopts= '{tested}'"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def run_until(watched: Watched, words: list[str], enough: str) -> tuple[int, str]:

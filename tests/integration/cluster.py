@@ -153,6 +153,11 @@ class Cluster:
         self._made.append(f"{path}/{name}")
 
 
+def only(*verbs: str) -> list[dict[str, Any]]:
+    """Return the rules of a Role that may do this with ConfigMaps, and nothing else."""
+    return [{"apiGroups": [""], "resources": ["configmaps"], "verbs": list(verbs)}]
+
+
 @pytest.fixture
 def cluster(kube_apiserver: KubeApiserver, tmp_path: Path) -> Iterator[Cluster]:
     """Give a test a namespace of its own on the real API server."""

@@ -1,4 +1,4 @@
-"""The Kubernetes targets on a real API server: namespaces, pull secrets, dry runs, managers."""
+"""A real API server: what a write and its dry run meet, and what is said of it."""
 
 from __future__ import annotations
 
@@ -7,183 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotator.config.kubernetes_targets import KubernetesSecretTargetSettings
-from rotator.config.reading import Reading
 from rotator.core.errors import DriverError, GoneError, PermanentError, Reason
-from rotator.core.failure import Failure
-from rotator.core.model import Policy, Secret
-from rotator.kubernetes.place import rules
-from rotator.targets.kubernetes import build
-from tests.fakes.certificates import Pki
-from tests.fakes.kubernetes_world import MARK, PULL_SECRET, TEXT, error_of_write
-from tests.integration.cluster import Cluster
-from tests.support import NOW, made, until
+from rotator.core.model import Secret
+from tests.fakes.kubernetes_world import MARK, TEXT
+from tests.integration.cluster import only
+from tests.support import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from rotator.core.ports import Target
-    from tests.servers.kube_apiserver import KubeApiserver
-
-
-@pytest.fixture(scope="module")
-def cluster_of_all(
-    kube_apiserver: KubeApiserver, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Cluster]:
-    """Give the tests that change nothing a namespace of their own."""
-    here = Cluster(kube_apiserver, tmp_path_factory.mktemp("cluster"))
-    yield here
-    here.close()
-
-
-def group(cluster: Cluster, **where: Any) -> Target:
-    """Return a target for a Secret in many namespaces, as the configuration makes it."""
-    settings = made(KubernetesSecretTargetSettings, name="docker", **where)
-    return build(settings, Policy(), lambda: NOW, cluster.access)
-
-
-def test_a_pattern_stands_for_many_namespaces(cluster: Cluster) -> None:
-    """Those that come later are members at the next look, those that go are none."""
-    first, second = cluster.make_namespace("team-a"), cluster.make_namespace("team-b")
-    other = cluster.make_namespace("other")
-    target = group(cluster, namespaces=[f"team-*-{cluster.unique}", other, "gone"])
-    assert [one.name for one in target.members()] == [
-        f"kubernetes_secret:{name}/docker" for name in sorted([first, second, other, "gone"])
-    ]
-    later = cluster.make_namespace("team-c")
-    cluster.server.terminate_namespace(second)
-    names = [one.name for one in target.members()]
-    assert f"kubernetes_secret:{later}/docker" in names
-    assert f"kubernetes_secret:{second}/docker" not in names
-    for member in target.members():
-        if "gone" in member.name:
-            continue
-        member.write(TEXT, MARK, member.read())
-        assert member.read().text == TEXT
-
-
-def test_labels_stand_for_many_namespaces(cluster: Cluster) -> None:
-    """All of them have to fit."""
-    one = cluster.make_namespace("one", ci="yes", tier="a")
-    cluster.make_namespace("two", ci="yes")
-    target = group(cluster, namespace_selector={"ci": "yes", "tier": "a", "test": cluster.unique})
-    assert [member.name for member in target.members()] == [f"kubernetes_secret:{one}/docker"]
-
-
-def test_more_namespaces_than_one_page(cluster: Cluster) -> None:
-    """The server gives them in pages; none is lost between two."""
-    wanted = {cluster.make_namespace(f"many-{n:03}", many="yes") for n in range(260)}
-    target = group(cluster, namespace_selector={"many": "yes", "test": cluster.unique})
-    found = {member.name.partition(":")[2].partition("/")[0] for member in target.members()}
-    assert found == wanted
-
-
-def test_the_rendered_role_is_enough_for_many_namespaces(cluster: Cluster) -> None:
-    """And without any of its verbs something fails, with the rule to add."""
-    cluster.put("serviceaccounts", "puller")
-    needed = rules("secrets", "docker", ["puller"], lists=True)
-
-    def live(access: Any) -> None:
-        settings = made(
-            KubernetesSecretTargetSettings,
-            name="docker",
-            secret_type=PULL_SECRET,
-            namespaces=[f"main-{cluster.unique[:-1]}*"],
-            service_accounts=["puller"],
-        )
-        (member,) = build(settings, Policy(), lambda: NOW, access).members()
-        held = member.write(TEXT, MARK, member.read())
-        member.write(Secret("{}"), MARK, held)
-
-    live(cluster.account(*needed, everywhere=True))
-    for number, rule in enumerate(needed):
-        for verb in rule["verbs"]:
-            for plural, name in (("secrets", "docker"), ("serviceaccounts", "puller")):
-                cluster.server.answer("DELETE", cluster.path(plural, name))
-            cluster.put("serviceaccounts", "puller")
-            less = [one for place, one in enumerate(needed) if place != number]
-            rest = [one for one in rule["verbs"] if one != verb]
-            access = cluster.account(
-                *less, *([{**rule, "verbs": rest}] if rest else []), everywhere=True
-            )
-            with pytest.raises(PermanentError, match=f"lacks the verb {verb} on") as caught:
-                live(access)
-            assert f'verbs: ["{verb}"]' in caught.value.hint
-
-
-def test_service_accounts_pull_with_the_secret(cluster: Cluster) -> None:
-    """The name is added to what is there, in its order; an account that has it stays as it is."""
-    before = [{"name": "zulu"}, {"name": "alpha"}]
-    cluster.put("serviceaccounts", "puller", imagePullSecrets=before)
-    cluster.put("serviceaccounts", "has-it", imagePullSecrets=[{"name": "docker"}, *before])
-    same = cluster.look("serviceaccounts", "has-it")
-    target = cluster.target(
-        "secret", secret_type=PULL_SECRET, service_accounts=["puller", "has-it"]
-    )
-    held = target.write(TEXT, MARK, target.read())
-
-    assert cluster.look("serviceaccounts", "puller")["imagePullSecrets"] == [
-        *before,
-        {"name": "docker"},
-    ]
-    assert cluster.look("serviceaccounts", "has-it") == same
-    cluster.server.api(
-        "PATCH",
-        cluster.path("serviceaccounts", "puller"),
-        {"imagePullSecrets": before},
-        kind="application/merge-patch+json",
-    )
-    target.complete(held)
-    assert {"name": "docker"} in cluster.look("serviceaccounts", "puller")["imagePullSecrets"]
-
-
-def test_a_service_account_that_is_missing_is_named(cluster: Cluster) -> None:
-    """The Secret is published all the same."""
-    target = cluster.target("secret", secret_type=PULL_SECRET, service_accounts=["nobody"])
-    error = error_of_write(target)
-    assert (type(error), error.reason) == (PermanentError, Reason.NOT_FOUND)
-    assert "serviceaccount" in error.detail
-    assert "create serviceaccount nobody" in error.hint
-    assert target.read().text == TEXT
-
-
-def test_acts_as_whom_the_kubeconfig_says(cluster: Cluster) -> None:
-    """Not as the administrator behind it; and who may not impersonate gets to know it."""
-    cluster.put("serviceaccounts", "weak")
-    weak = f"system:serviceaccount:{cluster.namespace}:weak"
-    access = cluster.account(*rules("configmaps", "docker"))
-    token = cluster.server.token(cluster.namespace, "weak")
-    for user, said in (
-        ({"token": "s3cr3t-cluster-admin", "as": weak}, f"{weak} lacks the verb get"),
-        ({"token": token, "as": "bob"}, "may not impersonate anybody"),
-        (
-            {
-                "token": "s3cr3t-cluster-admin",
-                "as": "nobody",
-                "as-uid": "1",
-                "as-groups": ["x", "system:masters"],
-                "as-user-extra": {"example.com/a": ["b"]},
-            },
-            "",
-        ),
-    ):
-        path = cluster.server.kubeconfig_for(cluster.place / "as.kubeconfig", user=user)
-        target = cluster.target(access=type(access)(path))
-        if said:
-            with pytest.raises(PermanentError, match=said):
-                target.read()
-        else:
-            target.read()
-
-
-def test_shows_a_client_certificate(cluster: Cluster) -> None:
-    """The server knows the account by it."""
-    certificate, key = cluster.server.pki.issue("person")
-    files = {"client-certificate": str(certificate), "client-key": str(key)}
-    path = cluster.server.kubeconfig_for(cluster.place / "person.kubeconfig", user=files)
-    with pytest.raises(PermanentError, match="person lacks the verb get"):
-        cluster.target(access=type(cluster.access)(path)).read()
+    from tests.integration.cluster import Cluster
 
 
 def test_what_a_policy_changes_is_what_a_write_returns(cluster: Cluster) -> None:
@@ -218,35 +49,10 @@ def test_a_dry_run_finds_what_a_write_would_meet(cluster: Cluster) -> None:
     """A namespace or a verb that is missing; nothing is written."""
     for said, target in (
         ("does not exist", cluster.target(namespace="none")),
-        ("lacks the verb create", cluster.target(access=cluster.account(*_only("get", "patch")))),
+        ("lacks the verb create", cluster.target(access=cluster.account(*only("get", "patch")))),
     ):
         with pytest.raises(PermanentError, match=said):
             target.probe_write(TEXT, MARK, target.read())
-
-
-def test_a_namespace_that_is_being_deleted(cluster: Cluster) -> None:
-    """Its objects stay until its last pod has ended; the least Role is enough to see it."""
-    dying = cluster.make_namespace("dying")
-    allowed = rules("configmaps", "docker")
-    target = cluster.target(namespace=dying, access=cluster.account(*allowed, everywhere=True))
-    powerless = cluster.account(*_only("get"), everywhere=True)
-    target.write(TEXT, MARK, target.read())
-    held = target.read()
-    assert held.text == TEXT
-    cluster.server.terminate_namespace(dying)
-    with pytest.raises(PermanentError, match=f"the namespace {dying} is being deleted") as caught:
-        target.read()
-    assert caught.value.reason is Reason.NOT_FOUND
-    assert caught.value.hint.startswith("wait until it is gone, then")
-    assert not Failure.of(caught.value).leaves_document
-    assert cluster.target(namespace=dying, access=powerless).read() == held
-    assert cluster.target(namespace=dying, listed=True).read() == held
-    path = f"/api/v1/namespaces/{dying}/configmaps/docker"
-    assert cluster.server.api("GET", path)["metadata"]["resourceVersion"] == held.version.resource
-
-
-def _only(*verbs: str) -> list[dict[str, Any]]:
-    return [{"apiGroups": [""], "resources": ["configmaps"], "verbs": list(verbs)}]
 
 
 def test_a_dry_run_changes_nothing(cluster: Cluster) -> None:
@@ -345,66 +151,3 @@ def test_an_undecodable_text_is_set_aside(cluster: Cluster, kind: str) -> None:
     assert set(data) == {"config.json", "config.json.broken"}
     with pytest.raises(DriverError):
         target.set_aside(held)
-
-
-def test_trusts_no_other_authority(cluster: Cluster, tmp_path: Path) -> None:
-    """And says which setting is wrong."""
-    (tmp_path / "other").mkdir()
-    other = {"certificate-authority": str(Pki(tmp_path / "other").ca)}
-    path = cluster.server.kubeconfig_for(tmp_path / "other.kubeconfig", cluster=other)
-    with pytest.raises(PermanentError, match="no TLS connection") as caught:
-        cluster.target(access=type(cluster.access)(path)).read()
-    assert "`certificate-authority`" in caught.value.hint
-
-
-LONG = "x" * 63
-SUBDOMAINS = ["a", "A", "a..b", "a.b", "a.", ".a", "-a", "a-", "a_b", "0", "a/b", "a b"]
-PARTS = ["a", "A.b_c-d", "-a", "a-", "a b", LONG, f"{LONG}x"]
-PREFIXED = ["a/b", "a.b/c", "A/b", "a/b/c", "/a", "a/", f"{'x' * 253}/a", f"{'x' * 254}/a"]
-KEYS = [".", "..", "...", "..a", ".a", "a..b", "a.", "-", "_", "a/b", "a b", "\u00e4", "A"]
-WRITTEN: dict[str, list[Any]] = {
-    "key": [*KEYS, "x" * 253, "x" * 254],
-    "name": [*SUBDOMAINS, "x" * 253, "x" * 254, f"{LONG}x.a"],
-    "labels": [
-        *({one: "x"} for one in (*PARTS, *PREFIXED)),
-        *({"a": one} for one in (*PARTS, "", "a/b")),
-    ],
-    "annotations": [{one: "x"} for one in (*PARTS, *PREFIXED)],
-}
-
-
-@pytest.mark.parametrize(
-    ("field", "value"), [(field, value) for field, values in WRITTEN.items() for value in values]
-)
-def test_the_configuration_takes_what_the_server_takes(
-    cluster_of_all: Cluster, field: str, value: Any
-) -> None:
-    """No name is refused by the one and not by the other, but capitals before an annotation's /."""
-    keys = {"name": "docker", "namespace": cluster_of_all.namespace, field: value}
-    reading = Reading()
-    reading.read(KubernetesSecretTargetSettings, keys)
-    metadata = {"name": "docker", **({field: value} if field in ("name", "labels") else {})}
-    if field == "annotations":
-        metadata[field] = value
-    body = {"metadata": metadata, "data": {value if field == "key" else "config.json": "e30="}}
-    answer = cluster_of_all.server.answer(
-        "POST", f"{cluster_of_all.path('secrets')}?dryRun=All", body
-    )
-    assert answer.status_code in (201, 422)
-    if field != "annotations" or value != {"A/b": "x"}:
-        assert (not reading.problems) == (answer.status_code == 201), answer.text
-
-
-@pytest.mark.parametrize(
-    "name", ["a", "team-*", "*", "a-", "-a", "a.b", "A", "a_b", LONG, f"{LONG}x"]
-)
-def test_the_configuration_takes_names_that_namespaces_can_have(
-    cluster_of_all: Cluster, name: str
-) -> None:
-    """A pattern has a star in place of some of its letters."""
-    reading = Reading()
-    reading.read(KubernetesSecretTargetSettings, {"name": "docker", "namespaces": [name]})
-    body = {"metadata": {"name": name.replace("*", "a")}}
-    answer = cluster_of_all.server.answer("POST", "/api/v1/namespaces?dryRun=All", body)
-    assert answer.status_code in (201, 422)
-    assert (not reading.problems) == (answer.status_code == 201), answer.text

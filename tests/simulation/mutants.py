@@ -149,7 +149,7 @@ def _tests(mutation: Mutation | None, copy: Path) -> list[str]:
     Properties are asked last, as Hypothesis looks for the smallest example of what it found.
     """
     if mutation is not None and mutation.file == "slots.py":
-        return ["tests/unit/test_daemon.py"]
+        return ["tests/unit/daemon"]
     stem = Path(mutation.file).stem if mutation is not None else ""
     stem = "choose" if stem == "candidate" else stem
     found = sorted((copy / "tests/unit/core").glob("test_*.py"))

@@ -121,7 +121,9 @@ class Place:
         for lease in self.leases():
             if lease not in before and lease.holder.partition("#")[0] != who:
                 for token in lease.tokens:
-                    token.put_back_at = self.time.now
+                    # The first time counts for as long as a job needs what was put back then.
+                    if not token.needed_since >= token.put_back_at:
+                        token.put_back_at = self.time.now
 
     def store_damaged(self) -> None:
         """Hold a copy of the damaged text beside the document."""

@@ -67,6 +67,7 @@ SEEDS = {
     367993099: "a lease that waits is ended before a job that takes longer since a reload",
     343979749: "two rotators replace each other's entries after one clock was ahead",
     611000864: "what a person edits between read and write counts as another rotator's",
+    612000918: "two rotators write in turn where no life is as long as the longest job",
     487000602: "an entry that is back is read again a poll later",
 }
 """Seed by seed: what it showed."""

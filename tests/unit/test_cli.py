@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -126,10 +125,6 @@ def test_ctrl_c(site: Site, monkeypatch: pytest.MonkeyPatch, words: list[str], d
     monkeypatch.setenv("PATH", f"{site.folder / 'bin'}:{os.environ['PATH']}")
     source = {"type": "credential_helper", "helper": "impatient", "registries": ["a.example"]}
     site.rotation["sources"] = [source]
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        result = site.type(*words)
-    finally:
-        signal.signal(signal.SIGINT, before)
-        gate.touch()
+    result = site.type(*words)
+    gate.touch()
     assert (result.code, done in result.err) == (130, True), result

@@ -9,7 +9,7 @@ import structlog
 from rotator.app import utc_now
 from rotator.slots import Runtime, Slot, Slots
 from rotator.system.process import Notify, steady_seconds
-from tests.unit.test_daemon import Place
+from tests.unit.daemon.place import Place
 
 if TYPE_CHECKING:
     from pathlib import Path

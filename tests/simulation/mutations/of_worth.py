@@ -160,6 +160,19 @@ MUTATIONS = (
         ),
     ),
     *in_file(
+        "core/reports.py",
+        (
+            "reports: what is pending is what a person has to repair",
+            "is_permanent = key not in given and not one.pending",
+            "is_permanent = key not in given",
+        ),
+        (
+            "reports: what is rejected for good is tried as if waiting helped",
+            "is_permanent = key not in given and not one.pending",
+            "is_permanent = False",
+        ),
+    ),
+    *in_file(
         "core/conclude.py",
         (
             "memory: nothing is carried to the next cycle",

@@ -13,8 +13,6 @@ from tests.unit.core.builders import (
     HOST,
     HOUR,
     OTHER,
-    Fixed,
-    Place,
     Site,
     credential,
     document,
@@ -24,6 +22,7 @@ from tests.unit.core.builders import (
     site,
     target,
 )
+from tests.unit.core.drivers import Fixed, Place
 
 JOB = HOUR
 

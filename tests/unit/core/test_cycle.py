@@ -14,7 +14,6 @@ from tests.unit.core.builders import (
     HOST,
     HOUR,
     OTHER,
-    Place,
     Site,
     credential,
     document,
@@ -23,6 +22,7 @@ from tests.unit.core.builders import (
     site,
     target,
 )
+from tests.unit.core.drivers import Place
 
 
 def test_the_first_run_publishes() -> None:

@@ -7,15 +7,8 @@ import pytest
 from rotator.core.errors import GoneError, Reason
 from tests.simulation.world import World, WorldSource, refused
 from tests.support import MARKED
-from tests.unit.core.builders import (
-    HOUR,
-    OTHER,
-    Place,
-    credential,
-    down,
-    site,
-    target,
-)
+from tests.unit.core.builders import HOUR, OTHER, credential, down, site, target
+from tests.unit.core.drivers import Place
 
 
 def test_one_source_that_fails_holds_nobody_back() -> None:
@@ -142,3 +135,4 @@ def test_nothing_to_publish_is_said() -> None:
     assert (report.outcome, reported.outcome, here.place.text) == ("failed", "held_back", None)
     assert reported.failure is not None
     assert reported.failure.reason is Reason.NOT_FOUND
+    assert not reported.failure.permanent, "it is the source that a person has to repair"

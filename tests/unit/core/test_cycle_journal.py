@@ -9,17 +9,8 @@ import pytest
 from rotator.core.errors import LoginRejectedError, Reason
 from tests.simulation.world import Crash, World, WorldSource, refused
 from tests.support import MARKED
-from tests.unit.core.builders import (
-    HOST,
-    HOUR,
-    OTHER,
-    Place,
-    Site,
-    credential,
-    failing,
-    site,
-    trouble,
-)
+from tests.unit.core.builders import HOST, HOUR, OTHER, Site, credential, failing, site, trouble
+from tests.unit.core.drivers import Place
 
 
 def crashed(here: Site) -> None:

@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 from tests.simulation.world import World, WorldSource
-from tests.unit.core.builders import (
-    HOST,
-    HOUR,
-    Place,
-    Site,
-    credential,
-    seconds_until,
-    site,
-    target,
-)
+from tests.unit.core.builders import HOST, HOUR, Site, credential, seconds_until, site, target
+from tests.unit.core.drivers import Place
 
 # Paused
 

@@ -14,9 +14,6 @@ from tests.unit.core.builders import (
     HOST,
     HOUR,
     OTHER,
-    Fixed,
-    Place,
-    Renewing,
     Site,
     credential,
     document,
@@ -26,6 +23,7 @@ from tests.unit.core.builders import (
     site,
     target,
 )
+from tests.unit.core.drivers import Fixed, Place, Renewing
 
 AT_ONCE = timedelta(0)
 """A registry that knows a credential at once has no time to learn of it."""

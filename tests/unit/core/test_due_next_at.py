@@ -12,7 +12,6 @@ from tests.unit.core.builders import (
     HOST,
     HOUR,
     OTHER,
-    Place,
     down,
     failing,
     seconds_until,
@@ -20,6 +19,7 @@ from tests.unit.core.builders import (
     target,
     trouble,
 )
+from tests.unit.core.drivers import Place
 
 
 def test_the_next_cycle_begins_within_poll() -> None:

@@ -15,7 +15,8 @@ from rotator.core.record import PendingCredential, Record
 from rotator.core.rotation import Rotation
 from tests.simulation.world import World, WorldSource
 from tests.support import NOW
-from tests.unit.core.builders import HOST, HOUR, OTHER, Fixed, login, site
+from tests.unit.core.builders import HOST, HOUR, OTHER, login, site
+from tests.unit.core.drivers import Fixed
 
 
 def source() -> WorldSource:

@@ -13,7 +13,6 @@ from tests.unit.core.builders import (
     HOST,
     HOUR,
     OTHER,
-    Fixed,
     Site,
     credential,
     login,
@@ -21,6 +20,7 @@ from tests.unit.core.builders import (
     site,
     target,
 )
+from tests.unit.core.drivers import Fixed
 
 PATIENCE = timedelta(seconds=15)
 
@@ -100,6 +100,20 @@ def test_the_daemon_publishes_within_settle() -> None:
     assert here.place.password() == f"{MARKED}1"
     assert (here.source.fetches, here.source.revoked) == (1, [])
     assert here.record.retired == ()
+
+
+def test_it_is_no_error_until_settle_is_over() -> None:
+    """Waiting helps the credential, and the target that has nothing else to hold."""
+    here = slow(10_000)
+    report = here.cycle()
+    while credential(report).outcome == "pending":
+        failures = credential(report).failure, target(report).failure
+        assert [one.permanent for one in failures if one is not None] == [False, False]
+        here.wait_until(here.record.next_at)
+        report = here.cycle()
+    failure = credential(report).failure
+    assert failure is not None
+    assert failure.permanent
 
 
 def test_what_was_published_stays_meanwhile() -> None:

@@ -9,16 +9,8 @@ from msgspec.structs import replace
 from rotator.core.model import Lease
 from tests.simulation.world import World, WorldSource
 from tests.support import MARKED
-from tests.unit.core.builders import (
-    HOST,
-    HOUR,
-    OTHER,
-    Fixed,
-    document,
-    down,
-    login,
-    site,
-)
+from tests.unit.core.builders import HOST, HOUR, OTHER, document, down, login, site
+from tests.unit.core.drivers import Fixed
 
 
 def test_a_retired_lease_waits_again_where_its_credential_is_used_again() -> None:

@@ -96,18 +96,21 @@ def test_an_edited_document_is_nobodys() -> None:
 
 
 @pytest.mark.parametrize(
-    ("theirs", "claimed", "stays"),
+    ("ours", "theirs", "claimed", "stays"),
     [
-        pytest.param(6, 6, True, id="it ends together with ours"),
-        pytest.param(5, 5, False, id="it ends sooner"),
-        pytest.param(5, 12, True, id="it claims to end later, and lasts for a job"),
-        pytest.param(0.9, 12, False, id="it claims so, and does not last for a job"),
+        pytest.param(6, 6, 6, True, id="it ends together with ours"),
+        pytest.param(6, 5, 5, False, id="it ends sooner"),
+        pytest.param(6, 5, 12, True, id="it claims to end later, and lasts for a job"),
+        pytest.param(6, 0.9, 12, False, id="it claims so, and does not last for a job"),
+        pytest.param(1, 0.9, 12, True, id="it claims so, and neither of them lasts for a job"),
     ],
 )
-def test_when_another_rotators_entry_stays(theirs: float, claimed: float, *, stays: bool) -> None:
+def test_when_another_rotators_entry_stays(
+    ours: float, theirs: float, claimed: float, *, stays: bool
+) -> None:
     """Where it is as good as ours, so that all rotators agree on one of them."""
     one = candidate("theirs", theirs, foreign=True, claim=NOW + claimed * HOUR)
-    assert foreign_entry_stays(shared(candidate("ours", 6), one), HOST, "theirs") == stays
+    assert foreign_entry_stays(shared(candidate("ours", ours), one), HOST, "theirs") == stays
 
 
 @pytest.mark.parametrize("hours", [-1, 0, 1])

@@ -7,15 +7,8 @@ import pytest
 from rotator.core.model import Merge
 from tests.simulation.world import World, WorldSource
 from tests.support import MARKED
-from tests.unit.core.builders import (
-    HOST,
-    OTHER,
-    Place,
-    document,
-    down,
-    site,
-    target,
-)
+from tests.unit.core.builders import HOST, OTHER, document, down, site, target
+from tests.unit.core.drivers import Place
 
 
 def test_a_typo_loses_nothing_of_what_others_had() -> None:

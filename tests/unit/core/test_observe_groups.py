@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from rotator.core.errors import PermanentError, Reason
 from tests.support import MARKED
-from tests.unit.core.builders import (
-    Place,
-    down,
-    site,
-)
+from tests.unit.core.builders import down, site
+from tests.unit.core.drivers import Place
 
 
 class Group(Place):

@@ -12,7 +12,8 @@ from rotator.core.cycle import Options
 from rotator.core.model import Credential, Held, Mark, Proof, Secret, Verdict
 from tests.simulation.world import World, WorldSource
 from tests.support import MARKED
-from tests.unit.core.builders import HOST, HOUR, Place, document, down, foreign, site, target
+from tests.unit.core.builders import HOST, HOUR, document, down, foreign, site, target
+from tests.unit.core.drivers import Place
 
 if TYPE_CHECKING:
     from rotator.core.report import Report

@@ -10,18 +10,8 @@ from rotator.core.errors import Reason
 from rotator.core.model import Merge
 from tests.simulation.world import World, WorldSource, refused
 from tests.support import MARKED
-from tests.unit.core.builders import (
-    HOST,
-    HOUR,
-    OTHER,
-    Place,
-    Site,
-    document,
-    down,
-    foreign,
-    site,
-    target,
-)
+from tests.unit.core.builders import HOST, HOUR, OTHER, Site, document, down, foreign, site, target
+from tests.unit.core.drivers import Place
 
 
 def reason(here: Site, seconds: float = 0) -> tuple[str, str | None]:
@@ -124,6 +114,7 @@ def test_a_hidden_value_is_not_merged_with_what_nobody_can_see() -> None:
     assert reported.failure is not None
     assert reported.failure.reason is Reason.IMMUTABLE
     assert "merge: replace" in reported.failure.hint
+    assert reported.failure.permanent
     assert report.job_safe is False
 
 

@@ -8,16 +8,8 @@ import pytest
 
 from rotator.core.model import Content
 from tests.support import MARKED
-from tests.unit.core.builders import (
-    HOST,
-    HOUR,
-    Place,
-    Site,
-    down,
-    foreign,
-    site,
-    target,
-)
+from tests.unit.core.builders import HOST, HOUR, Site, down, foreign, site, target
+from tests.unit.core.drivers import Place
 
 
 def reason(here: Site, seconds: float = 0) -> tuple[str, str | None]:

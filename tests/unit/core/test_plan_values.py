@@ -62,8 +62,11 @@ def test_a_hidden_value_is_written_where_nothing_else_is_in_it() -> None:
     ],
 )
 def test_a_hidden_value_waits_for_what_would_be_lost(known: dict[str, Any]) -> None:
-    """The second source's entry is still good there."""
-    assert isinstance(value_would_lose_entries(hidden(**known)), HoldBack)
+    """The second source's entry is still good there; when its source works, ours is written."""
+    decision = value_would_lose_entries(hidden(**known))
+    assert isinstance(decision, HoldBack)
+    assert not decision.failure.permanent
+    assert "merge: replace" not in decision.failure.hint, "that is set"
 
 
 def test_a_hidden_value_waits_for_what_is_pending() -> None:

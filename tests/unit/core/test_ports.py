@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from rotator.core.model import Credential, Held, Lease, Mark, Policy, Secret
 from rotator.core.ports import Source, Target
 from tests.support import NOW
-from tests.unit.core.builders import HOST, Place
+from tests.unit.core.builders import HOST
+from tests.unit.core.drivers import Place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,16 +6,8 @@ import pytest
 
 from rotator.core.model import Merge
 from tests.support import MARKED
-from tests.unit.core.builders import (
-    HOST,
-    HOUR,
-    OTHER,
-    Place,
-    credential,
-    document,
-    site,
-    target,
-)
+from tests.unit.core.builders import HOST, HOUR, OTHER, credential, document, site, target
+from tests.unit.core.drivers import Place
 
 # A person
 

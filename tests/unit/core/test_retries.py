@@ -13,7 +13,6 @@ from tests.unit.core.builders import (
     HOUR,
     OTHER,
     POLL,
-    Fixed,
     Site,
     credential,
     down,
@@ -23,6 +22,7 @@ from tests.unit.core.builders import (
     site,
     trouble,
 )
+from tests.unit.core.drivers import Fixed
 
 
 @pytest.mark.parametrize(

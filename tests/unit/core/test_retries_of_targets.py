@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.core.errors import LoginRejectedError, PermanentError, Reason
-from tests.unit.core.builders import HOUR, Place, Site, site, target
+from tests.unit.core.builders import HOUR, Site, site, target
+from tests.unit.core.drivers import Place
 
 if TYPE_CHECKING:
     from rotator.core.record import FailureRecord

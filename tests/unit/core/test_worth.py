@@ -16,7 +16,6 @@ from tests.unit.core.builders import (
     HOST,
     HOUR,
     OTHER,
-    Place,
     document,
     down,
     foreign,
@@ -24,6 +23,7 @@ from tests.unit.core.builders import (
     site,
     target,
 )
+from tests.unit.core.drivers import Place
 
 
 def test_accepted_is_good_until_its_end() -> None:

@@ -11,17 +11,8 @@ import pytest
 from rotator.core.model import Content
 from tests.simulation.world import World
 from tests.support import MARKED
-from tests.unit.core.builders import (
-    HOST,
-    HOUR,
-    Fixed,
-    Place,
-    document,
-    down,
-    foreign,
-    login,
-    site,
-)
+from tests.unit.core.builders import HOST, HOUR, document, down, foreign, login, site
+from tests.unit.core.drivers import Fixed, Place
 
 
 @pytest.mark.parametrize("content", list(Content))

@@ -8,13 +8,8 @@ from datetime import timedelta
 import pytest
 
 from rotator.core.model import Content, Merge
-from tests.unit.core.builders import (
-    HOST,
-    Place,
-    down,
-    foreign,
-    site,
-)
+from tests.unit.core.builders import HOST, down, foreign, site
+from tests.unit.core.drivers import Place
 
 
 def test_a_journal_of_the_first_version_names_no_entries() -> None:

@@ -12,7 +12,8 @@ from rotator.core.observe import Observation
 from rotator.core.record import Record, TargetRecord
 from rotator.core.worth import safe_until, worth_of_target
 from tests.support import NOW
-from tests.unit.core.builders import HOST, Place, down, site, target
+from tests.unit.core.builders import HOST, down, site, target
+from tests.unit.core.drivers import Place
 
 HOUR = timedelta(hours=1)
 

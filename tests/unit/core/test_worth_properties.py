@@ -20,7 +20,8 @@ from rotator.core.worth import safe_until, worth_of_target
 from rotator.core.write import Handled
 from tests.simulation import document
 from tests.simulation.world import World, WorldSource
-from tests.unit.core.builders import HOST, HOUR, OTHER, Place, Site, down, site
+from tests.unit.core.builders import HOST, HOUR, OTHER, Site, down, site
+from tests.unit.core.drivers import Place
 from tests.unit.core.strategies import (
     FINGERPRINT,
     Kind,

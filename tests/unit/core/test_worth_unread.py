@@ -10,14 +10,8 @@ from msgspec.structs import replace
 from rotator.core.errors import GoneError, LoginRejectedError, PermanentError, Reason
 from rotator.core.failure import Failure
 from tests.support import MARKED
-from tests.unit.core.builders import (
-    Place,
-    document,
-    down,
-    published,
-    site,
-    target,
-)
+from tests.unit.core.builders import document, down, published, site, target
+from tests.unit.core.drivers import Place
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from tests.support import MARKED
 from tests.unit.core.builders import (
     HOST,
     OTHER,
-    Place,
     Site,
     document,
     down,
@@ -19,6 +18,7 @@ from tests.unit.core.builders import (
     site,
     target,
 )
+from tests.unit.core.drivers import Place
 
 
 def meanwhile(here: Site, **passwords: str) -> None:

@@ -70,6 +70,15 @@ def test_credential(changes: dict[str, Any], words: list[str]) -> None:
     assert [word for word in phrases.credential(one, NOW) if word in words] == words
 
 
+def test_a_pending_credential_is_not_said_to_be_rejected() -> None:
+    """Its registry rejects what it does not know yet: that is said in other words."""
+    one = replace(DIND.credentials[0], outcome="pending", proof="rejected", renew_at=None)
+    assert phrases.credential(one, NOW) == [
+        "pending: its registry does not know it yet",
+        "ends in 7 h",
+    ]
+
+
 @pytest.mark.parametrize(
     ("failure", "words"),
     [

@@ -103,6 +103,18 @@ def test_a_failure_that_lasts(
     assert daemon.after(cycle(**well)) == []
 
 
+@pytest.mark.parametrize(("failure", "level"), [(DOWN, "warning"), (FULL, "error")])
+def test_only_what_a_person_has_to_repair_is_an_error(
+    daemon: Daemon, failure: Failure, level: str
+) -> None:
+    """What waiting helps is a warning, whatever failed."""
+    credential = CredentialReport(HARBOR, "v", "pending", "rejected", failure=failure)
+    held_back = TargetReport(FILE, "held_back", failure=failure, step="plan")
+    daemon.after(cycle(credentials=(credential,), targets=(held_back,)))
+    levels = {one["event"]: one["log_level"] for one in daemon.entries}
+    assert levels["credential not published"] == levels["held back"] == level
+
+
 def test_a_change_is_logged(daemon: Daemon) -> None:
     """A read that fails in another way, and a write that fails after it."""
     targets = [

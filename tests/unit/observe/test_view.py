@@ -1,31 +1,24 @@
-"""How rotations stand, from records and reports."""
+"""How rotations stand, from records."""
 
 from __future__ import annotations
-
-import json
 
 import pytest
 from msgspec.structs import replace
 
 from rotator.core.candidate import FOREVER
-from rotator.core.record import FailureRecord, Record, SourceRecord, TargetRecord
-from rotator.core.report import CredentialReport, Report, TargetReport
+from rotator.core.record import FailureRecord, PendingCredential, Record, SourceRecord
 from rotator.observe import phrases
 from rotator.observe.phrases import headline
-from rotator.observe.status_json import as_json
-from rotator.observe.view import report_view, rotation_view, with_found
-from rotator.observe.view_model import EntryFound, Found, Health, RotationView, View, overall
+from rotator.observe.view import rotation_view, with_found
+from rotator.observe.view_model import EntryFound, Found, Health, View
 from tests.support import NOW
-from tests.unit.observe import heard
 from tests.unit.observe.views import (
     ECR,
     FILE,
     HARBOR,
-    HINT,
     NEVER_RAN,
     TROUBLED,
     VARIABLE,
-    VIEW,
     WELL,
     hours,
     settings,
@@ -90,6 +83,25 @@ def test_never_ran() -> None:
         (None, None, "(registries of ecr)")
     ]
     assert {t.outcome for t in status.targets} == {None}
+
+
+def test_pending_is_no_failure_until_settle_is_over() -> None:
+    """Nothing is published yet, so jobs are not safe; but a person has nothing to do."""
+    vault = replace(WELL.sources["vault"], failure=None)
+    record = replace(
+        WELL,
+        credentials={ECR: WELL.credentials[ECR]},
+        sources={**WELL.sources, "vault": vault},
+        pending={HARBOR: PendingCredential("hmac:ddddeeeeffff", NOW)},
+        safe_until=None,
+    )
+    settle = settings().settle
+    views = [rotation_view(settings(), record, NOW + settle * share) for share in (0.9, 1)]
+    assert [(v.credentials[1].outcome, v.credentials[1].health) for v in views] == [
+        ("pending", Health.AMBER),
+        ("failed", Health.RED),
+    ]
+    assert {v.health for v in views} == {Health.RED}
 
 
 def test_paused() -> None:
@@ -192,162 +204,3 @@ def test_an_unreadable_target_holds_no_bad_entry() -> None:
     view = view_of(replace(WELL, targets={**WELL.targets, FILE: bad}, safe_until=None))
     assert "an entry in it does not work" in phrases.target(view.targets[0], NOW)
     assert view.targets[0].health == "red"
-
-
-def test_a_cycle_alone() -> None:
-    """What `run-once` shows comes from the report, in the same words and with the same health."""
-    view = report_view(report(outcome="partial"), NOW)
-    assert (view.health, view.notes) == (Health.AMBER, ("another", "a note"))
-    assert [(one.health, one.outcome) for one in view.credentials] == [
-        (Health.GREEN, "fetched"),
-        (Health.AMBER, "rejected"),
-    ]
-    assert report_view(report(job_safe=False), NOW).health is Health.RED
-
-
-def report(**changes: object) -> Report:
-    """Return the report of a cycle in which a registry rejected what was fetched."""
-    given: dict[str, object] = {
-        "outcome": "fresh",
-        "credentials": (
-            CredentialReport(ECR, "ecr", "fetched", "accepted", NOW + hours(7)),
-            CredentialReport(HARBOR, "vault", "rejected", "rejected"),
-        ),
-        "sources": (),
-        "targets": (TargetReport(FILE, "unchanged", notes=("a note",)),),
-        "notes": ("another",),
-    }
-    return heard.report(**given | changes)
-
-
-def test_a_report_of_the_same_cycle_adds_to_it() -> None:
-    """Proofs and outcomes are in no record; notes are."""
-    status = rotation_view(settings(), replace(WELL, notes=("a note",)), NOW, report())
-    assert [(c.outcome, c.proof) for c in status.credentials] == [
-        ("fetched", "accepted"),
-        ("rejected", "rejected"),
-    ]
-    assert status.notes == ("a note",)
-
-
-def test_a_report_of_another_cycle_counts_for_nothing() -> None:
-    """Somebody ran `run-once` since: the record is newer than the daemon's report."""
-    old = report(started_at=NOW - hours(1))
-    assert rotation_view(settings(), WELL, NOW, old) == rotation_view(settings(), WELL, NOW)
-
-
-@pytest.mark.parametrize(
-    ("records", "verdict"),
-    [
-        ([WELL], "good"),
-        ([WELL, TROUBLED], "partial"),
-        ([TROUBLED], "partial"),
-        ([Record()], "bad"),
-        ([replace(TROUBLED, outcome="failed")], "bad"),
-        ([WELL, Record()], "partial"),
-        ([], "good"),
-    ],
-    ids=["well", "one of two", "partial", "never ran", "failed", "one never ran", "none"],
-)
-def test_overall(records: list[Record], verdict: str) -> None:
-    """The exit code says the worst of it, as that of `run-once` does."""
-    assert overall([view_of(record) for record in records]) == verdict
-
-
-def test_json() -> None:
-    """The document has a report's names, says the hints, and is JSON through and through."""
-    document = json.loads(json.dumps(as_json(VIEW)))
-    assert (document["daemon"], document["at"]) == ("running", "2026-11-23T10:00:00Z")
-    first, second, new, paused = document["rotations"]
-    assert first["credentials"][0] == {
-        "registry": ECR,
-        "source": "ecr",
-        "outcome": "fresh",
-        "health": "green",
-        "proof": None,
-        "issued_at": "2026-11-23T05:00:00Z",
-        "renew_at": "2026-11-23T11:00:00Z",
-        "expires_at": "2026-11-23T17:00:00Z",
-        "fingerprint": "hmac:3f9a2c41d7e0",
-        "reason": None,
-        "detail": None,
-        "hint": None,
-        "failures": 0,
-        "failing_since": None,
-        "retry_at": None,
-    }
-    assert second["credentials"][1]["hint"] == HINT
-    assert second["credentials"][1]["failures"] == 4
-    assert first["targets"][0]["fingerprint"] == "hmac:111122223333"
-    assert "live" not in first["targets"][0]
-    assert (new["outcome"], paused["outcome"]) == (None, "paused")
-
-
-GROUP = "kubernetes_secret:team-*/docker"
-
-
-def members(failing: int, count: int = 9) -> dict[str, TargetRecord]:
-    """Return the records of a group's members."""
-    good = TargetRecord(outcome="unchanged", end=NOW + hours(7), group=GROUP)
-    bad = replace(good, outcome="failed", end=None, failure=TROUBLED.targets[FILE].failure)
-    return {
-        f"kubernetes_secret:team-{n}/docker": bad if n < failing else good for n in range(count)
-    }
-
-
-def view_of_group(record: Record) -> RotationView:
-    """Return the view of a rotation to many namespaces."""
-    target = {"type": "kubernetes_secret", "namespaces": ["team-*"], "name": "docker"}
-    return rotation_view(settings(targets=[target]), record, NOW)
-
-
-@pytest.mark.parametrize(("failing", "named"), [(0, 0), (2, 2), (8, 5)])
-def test_many_objects_are_one_line(failing: int, named: int) -> None:
-    """And the worst of them by name."""
-    whole, *worst = view_of_group(replace(WELL, targets=members(failing))).targets
-    assert (whole.name, whole.objects, whole.failing) == (GROUP, 9, failing)
-    assert whole.title.startswith(f"{GROUP} (9 objects")
-    assert whole.outcome == ("failed" if failing else "unchanged")
-    assert [one.name for one in worst] == [
-        f"kubernetes_secret:team-{n}/docker" for n in range(named)
-    ]
-
-
-def test_a_report_of_many_objects_is_as_short() -> None:
-    """`run-once` shows what `status` does."""
-    targets = [
-        TargetReport(name, one.outcome, one.end, group=GROUP) for name, one in members(1).items()
-    ]
-    report = Report(
-        name="dind",
-        outcome="partial",
-        job_safe=True,
-        safe_until=NOW,
-        started_at=NOW,
-        duration_seconds=1.0,
-        next_at=None,
-        targets=tuple(targets),
-    )
-    (whole,) = report_view(report, NOW).targets
-    assert whole.objects == 9
-
-
-def test_a_group_that_could_not_be_listed() -> None:
-    """Its failure is shown beside what is known of its members."""
-    failed = TargetRecord(outcome="failed", failure=TROUBLED.targets[FILE].failure)
-    (whole,) = view_of_group(replace(WELL, targets={**members(0), GROUP: failed})).targets
-    assert (whole.objects, whole.outcome, whole.failure is None) == (9, "failed", False)
-
-
-def test_what_is_found_in_many_objects() -> None:
-    """How many are as published, and what differs, the five worst by name."""
-    foreign, missing = (Found((EntryFound(ECR, one),)) for one in ("foreign", "missing"))
-    differing = [("f", foreign), *((f"m{n}", missing) for n in range(6))]
-    found = Found(objects=9, differing=tuple(sorted(differing, key=lambda one: not one[1].lacks)))
-    view = with_found(view_of_group(replace(WELL, targets=members(0))), {GROUP: found}, NOW)
-    assert (view.job_safe, view.health) == (False, Health.RED)
-    assert phrases.found(found) == [
-        "now: 2 of 9 objects as published",
-        *(f"m{n}: now missing: {ECR}" for n in range(5)),
-        "and 2 more",
-    ]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SECRET = "s3cr3t-of-ci"
+PAGE = b"<!DOCTYPE html><title>Access denied</title>"
 Replied = tuple[int, dict[str, str], bytes]
 
 
