@@ -22,7 +22,7 @@ FIRST, CYCLES = 1, 300
 _BROKEN = 2
 """So many of a part's fifty new seeds may break a promise.
 
-About three of a thousand still do, most of them as the simulation asks too much of a rare mixture
+About two of a thousand still do, most of them as the simulation asks too much of a rare mixture
 of faults: a test that allows none would be red by chance. A broken rule shows in many more.
 """
 
