@@ -36,10 +36,10 @@ def defined(path: Path) -> set[str]:
     return names
 
 
-def test_there_are_fifteen_questions() -> None:
-    """Ten of the core; a longer list nobody reads, a shorter one leaves a part of the code out."""
-    assert len(QUESTIONS) == 15
-    assert sum("`rotator/core/" in answer for answer in QUESTIONS.values()) >= 10
+def test_there_are_few_questions() -> None:
+    """Thirteen of the core; a longer list nobody reads, a shorter one leaves a part out."""
+    assert len(QUESTIONS) == 18
+    assert sum("`rotator/core/" in answer for answer in QUESTIONS.values()) >= 13
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
