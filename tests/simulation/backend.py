@@ -151,7 +151,7 @@ class Backend:
             return []
         if any(token.dies <= now for token in state.tokens):
             return []
-        state.end = end
+        state.end, state.renewed_at = end, now
         for token in state.tokens:
             token.end = end
         return self._with_lease(host, state)

@@ -75,7 +75,7 @@ class LeaseState:
 
     `published`: some place has held one of its passwords; `used_at`: when something held one last.
     `lost`: why nobody knows of it, where that is excused. `refused`: its server said for good that
-    it may not be revoked.
+    it may not be revoked. `renewed_at`: when its server lengthened it last.
     """
 
     id: str
@@ -84,6 +84,7 @@ class LeaseState:
     end: float
     last_end: float
     made_at: float
+    renewed_at: float = FOREVER
     revoked_at: float = FOREVER
     published: bool = False
     used_at: float = 0.0

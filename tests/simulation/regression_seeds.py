@@ -68,6 +68,7 @@ SEEDS = {
     343979749: "two rotators replace each other's entries after one clock was ahead",
     611000864: "what a person edits between read and write counts as another rotator's",
     612000918: "two rotators write in turn where no life is as long as the longest job",
+    522287702: "a lease that was lengthened just before a crash is live in a hidden variable",
     487000602: "an entry that is back is read again a poll later",
 }
 """Seed by seed: what it showed."""

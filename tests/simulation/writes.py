@@ -6,6 +6,7 @@ Nothing that a registry rejects is published, and nothing is lost that was not r
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator.core.model import Content, Merge, ProofMode
@@ -83,6 +84,7 @@ def _check_entry(
         over = place.hidden and host.ahead - before.behind > CLOCK
         # Nor do two writers of one know what the other's has.
         over = over or (place.hidden and len(watch.sharers(place)) > 1)
+        over = over or (place.hidden and _is_lengthened_unnoted(host, before))
         if not over and registry not in host.in_use.remove:
             watch.broken(
                 "nothing lost", f"{host.name} takes live {registry} out of {place.name}", place
@@ -99,6 +101,17 @@ def _check_entry(
         watch.broken(
             "nothing lost", f"{host.name} replaces live {before.name} by dead {after.name}"
         )
+
+
+def _is_lengthened_unnoted(host: Host, token: Token) -> bool:
+    """Tell whether a server lengthened a password, and the host died before it noted that."""
+    lease = token.lease
+    if lease is None or host.died_at < lease.renewed_at:
+        return False
+    noted = host.journal.saved.source(lease.id.partition("/")[0]).fetched_at
+    return noted is None or noted - host.wall() < timedelta(
+        seconds=lease.renewed_at - host.time.now
+    )
 
 
 def _check_published(watch: Watch, host: Host, registry: str, after: Token, place: Place) -> None:
