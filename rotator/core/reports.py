@@ -142,6 +142,8 @@ def _target_report(
     else:
         outcome = "unchanged"
     moved = outcome in {"written", "planned"}
+    # What the plan says was done is not true of a write that failed.
+    is_true = moved or not isinstance(decision, Write)
     return TargetReport(
         name=target.name,
         outcome=outcome,
@@ -151,9 +153,9 @@ def _target_report(
         changes=decision.changes if isinstance(decision, Write) and moved else (),
         notes=(
             *(done.notes if outcome == "written" else s.held.notes),
-            *decision.notes,
+            *(decision.notes if is_true else ()),
             *_unproven_notes(s, decision if moved else None),
-            *_drift_notes(s, record.target(target.name)),
+            *(_drift_notes(s, record.target(target.name)) if is_true else ()),
         ),
         group=target.group,
         step=step,

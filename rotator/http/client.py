@@ -136,13 +136,15 @@ class Client:
 
     def _no_answer(self, error: Exception) -> NoAnswerError:
         behind = list(causes(error))
+        is_over = time.monotonic() >= self.deadline
+        silent = self._limits.overall if is_over else self._limits.read
         for kind, detail, mute in (
             (NameServerTimeoutError, "the name server does not answer in time", False),
             (requests.exceptions.ProxyError, "the proxy does not let it through", False),
             (NameResolutionError, "its name can't be resolved", False),
             (requests.ConnectTimeout, f"no connection within {self._limits.connect:g} s", False),
-            (requests.ReadTimeout, f"no answer within {self._limits.overall:g} s", True),
-            (TimeoutError, f"no answer within {self._limits.overall:g} s", True),
+            (requests.ReadTimeout, f"no answer within {silent:g} s", True),
+            (TimeoutError, f"no answer within {silent:g} s", True),
             (zlib.error, "its answer can't be decompressed", False),
         ):
             if any(isinstance(cause, kind) for cause in behind):

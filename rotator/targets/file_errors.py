@@ -45,6 +45,9 @@ RULES = (
         "instead; where you can't, set `write: in_place`, which is not atomic"),
     ErrorRule(on(code=WRITE, errno=errno.ENAMETOOLONG), Reason.INVALID,
         "choose a shorter file name"),
+    ErrorRule(on(code=WRITE, errno=errno.EISDIR), Reason.INVALID,
+        "a directory is where a file has to be written; move it away: ls -ld {path} "
+        "{path}.broken"),
     ErrorRule(on(code={READ, WRITE}, errno=errno.ENOTEMPTY), Reason.INVALID,
         f"a directory with files in it is in the file's place: {_LOOK}", kind=GoneError),
     ErrorRule(on(errno=errno.ENOENT), Reason.CONFLICT,

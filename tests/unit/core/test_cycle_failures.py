@@ -7,7 +7,7 @@ import pytest
 from rotator.core.errors import GoneError, Reason
 from tests.simulation.world import World, WorldSource, refused
 from tests.support import MARKED
-from tests.unit.core.builders import HOUR, OTHER, credential, down, site, target
+from tests.unit.core.builders import HOUR, OTHER, credential, document, down, site, target
 from tests.unit.core.drivers import Place
 
 
@@ -136,3 +136,17 @@ def test_nothing_to_publish_is_said() -> None:
     assert reported.failure is not None
     assert reported.failure.reason is Reason.NOT_FOUND
     assert not reported.failure.permanent, "it is the source that a person has to repair"
+
+
+def test_a_write_that_failed_says_nothing_of_what_it_would_have_done() -> None:
+    """The document was not repaired, and no entry was put back."""
+    here = site()
+    here.cycle()
+    for _ in range(2):
+        here.place.put(document({}))
+        here.after(300)
+    here.place.put('{"auths": {')
+    here.place.changed_by_policy = True
+    report = target(here.after(300))
+    assert report.failure is not None
+    assert report.notes == ()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotator.core.errors import ConflictError
+from rotator.core.errors import ConflictError, PermanentError, Reason
 from rotator.core.model import Secret
 from tests.faults import before, failing
 from tests.support import need
@@ -214,3 +214,15 @@ def test_where_there_are_no_attributes(folder: Path, mount: Callable[..., None])
     found = target(path)
     found.set_aside(found.read())
     assert names_in(folder) == ["config.json", "config.json.broken"]
+
+
+def test_a_directory_in_the_place_of_the_text_that_is_set_aside(folder: Path) -> None:
+    """It is no bug, and what to do is said."""
+    path = folder / "config.json"
+    path.write_text('{"x')
+    (folder / "config.json.broken").mkdir()
+    found = target(path)
+    with pytest.raises(PermanentError) as caught:
+        found.set_aside(found.read())
+    assert (caught.value.reason, path.read_text()) == (Reason.INVALID, '{"x')
+    assert f"{path}.broken" in caught.value.hint
