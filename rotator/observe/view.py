@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from rotator.core.candidate import FOREVER
 from rotator.core.report import GOOD_CREDENTIAL, GOOD_TARGET, all_notes
+from rotator.core.schedule import is_ahead
 from rotator.observe.view_model import (
     FINE,
     CredentialView,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 # Members of a target that stands for many which are shown by name.
 _WORST = 5
 
+_CLOCK_BACK = "the clock went back since the last cycle: no end is known until the next one"
+
 
 def rotation_view(
     settings: RotationSettings,
@@ -51,11 +54,14 @@ def rotation_view(
     if report is not None and report.started_at != record.started_at:
         report = None
     asked = [name for name in record.sources if _is_asked(record, name)] if in_cycle else []
+    # Ends that a clock noted which was ahead are later than they are.
+    was_ahead = record.ended_at is not None and is_ahead(record.ended_at, now)
+    safe_until = None if was_ahead else record.safe_until
     view = RotationView(
         name=settings.name,
         outcome=(record.outcome or None) if settings.enabled else "paused",
-        job_safe=record.safe_until is not None and record.safe_until > now,
-        safe_until=None if record.safe_until == FOREVER else record.safe_until,
+        job_safe=safe_until is not None and safe_until > now,
+        safe_until=None if safe_until == FOREVER else safe_until,
         longest_job=settings.longest_job.total_seconds(),
         started_at=record.started_at,
         ended_at=record.ended_at,
@@ -63,7 +69,7 @@ def rotation_view(
         next_at=record.next_at if settings.enabled else None,
         credentials=tuple(_credentials(settings, record, now, asked)),
         targets=tuple(_targets(settings, record)),
-        notes=record.notes,
+        notes=(*record.notes, *([_CLOCK_BACK] if was_ahead else [])),
         in_cycle=bool(asked),
     )
     return _judged(view if report is None else _completed(view, report), now)

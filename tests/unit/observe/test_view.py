@@ -204,3 +204,11 @@ def test_an_unreadable_target_holds_no_bad_entry() -> None:
     view = view_of(replace(WELL, targets={**WELL.targets, FILE: bad}, safe_until=None))
     assert "an entry in it does not work" in phrases.target(view.targets[0], NOW)
     assert view.targets[0].health == "red"
+
+
+def test_a_journal_of_the_future_promises_nothing() -> None:
+    """Its clock was ahead; the next cycle, which has not run yet, knows ends again."""
+    ahead = replace(WELL, ended_at=NOW + hours(24), safe_until=NOW + hours(30))
+    view = view_of(ahead)
+    assert (view.job_safe, view.safe_until, view.health) == (False, None, Health.RED)
+    assert "the clock went back" in view.notes[-1]
