@@ -15,9 +15,11 @@ _MOST_CUTS = 50
 def salvage(text: str) -> DockerConfig | None:
     """Return the document that a damaged text begins with, with every entry that is whole.
 
-    It saves a document that was cut off, and one that has other text after it. None where the text
-    is damaged in another way: then nobody knows what its author meant.
+    It saves a document that was cut off, one that has other text after it, and one after a byte
+    order mark, as editors on Windows write. None where the text is damaged in another way: then
+    nobody knows what its author meant.
     """
+    text = text.removeprefix("\ufeff")
     with suppress(ValueError, RecursionError, DriverError):
         _, end = json.JSONDecoder().raw_decode(text)
         return decode(text[:end])

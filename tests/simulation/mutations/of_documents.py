@@ -82,6 +82,11 @@ MUTATIONS = (
     *in_file(
         "core/docker_salvage.py",
         (
+            "docker config: what follows a byte order mark is thrown away",
+            'text = text.removeprefix("\\ufeff")',
+            "pass",
+        ),
+        (
             "docker config: what was cut off is thrown away whole",
             "for at in reversed(cuts[-_MOST_CUTS:]):",
             "for at in ():",

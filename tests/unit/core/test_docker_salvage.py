@@ -14,6 +14,7 @@ WHOLE = '{"auths":{"a":{"auth":"YTpi"},"b":{"auth":"YTpi"}},"x":1}'
     [
         (WHOLE + "\0\0", {"a", "b"}),
         (WHOLE + " and more", {"a", "b"}),
+        ("\ufeff" + WHOLE, {"a", "b"}),
         (WHOLE[:-9], {"a", "b"}),
         (WHOLE[: WHOLE.index('"b"') + 12], {"a"}),
         (WHOLE[: WHOLE.index('"b"')], {"a"}),
@@ -23,7 +24,7 @@ WHOLE = '{"auths":{"a":{"auth":"YTpi"},"b":{"auth":"YTpi"}},"x":1}'
     ],
 )
 def test_what_is_whole_of_a_damaged_document_is_salvaged(text: str, found: set[str]) -> None:
-    """Its end is missing, or something follows it."""
+    """Its end is missing, or something follows it, or an editor put a mark before it."""
     salvaged = salvage(text)
     assert salvaged is not None
     assert salvaged.auths.keys() == found
