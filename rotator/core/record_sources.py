@@ -14,6 +14,7 @@ from rotator.core.errors import Reason
 from rotator.core.failure import Failure
 from rotator.core.record import Record, SourceRecord
 from rotator.core.retries import life_of_source, next_failure, with_login
+from rotator.core.rotation import registries_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -42,7 +43,7 @@ def with_later_start(
         later = at.now + schedule.start_wait(rotation.schedule, life, u=at.random())
         if past.poll_at is not None and past.poll_at < later:
             sources[source.name] = replace(past, poll_at=later)
-        for registry in past.registries_of(source):
+        for registry in registries_of(source, past):
             for newest in credentials.get(registry, ())[:1]:
                 if newest.renew_at is not None and newest.renew_at < later:
                     others = credentials[registry][1:]
@@ -102,7 +103,7 @@ def with_attempts(
             stamp = source.login_stamp()
             failure = with_login(before, stamp, at) if stamp == before.login_stamp else failure
         sources[source.name] = replace(past, attempted_at=at.now, failure=failure)
-        for registry in past.registries_of(source):
+        for registry in registries_of(source, past):
             credentials[registry] = tuple(
                 replace(known, renew_at=min(known.renew_at, at.now)) if known.renew_at else known
                 for known in record.credentials.get(registry, ())
