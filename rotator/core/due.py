@@ -143,7 +143,7 @@ def next_at(
     """
     times = [schedule.poll_at(now, rotation.schedule, u=random())]
     times += [time for time in again if time is not None]
-    pending = {r: one for r, one in record.pending.items() if now < one.since + rotation.settle}
+    pending = {r: p for r, p in record.pending.items() if rotation.within_settle(p.since, now)}
     for source in rotation.sources:
         past = record.source(source.name)
         if past.failure is not None:

@@ -236,4 +236,4 @@ def _is_pending(
         return False
     past = record.pending.get(one.registry)
     since = past.since if past is not None and past.fingerprint == one.fingerprint else began
-    return since <= now < since + rotation.settle
+    return rotation.within_settle(since, now)

@@ -178,7 +178,7 @@ def _with_pending(one: Candidate, record: Record, rotation: Rotation, now: datet
     pending = record.pending.get(one.registry)
     if pending is None or pending.fingerprint != one.fingerprint:
         return one
-    waits = pending.since <= now < pending.since + rotation.settle
+    waits = rotation.within_settle(pending.since, now)
     # Its registry rejected it; a registry that can't be asked now says nothing else.
     return replace(one, pending=waits, verdict=one.verdict or str(Verdict.REJECTED))
 

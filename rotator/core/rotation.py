@@ -43,6 +43,10 @@ class Rotation(Struct, frozen=True):
         """Tell whether all registries are known: those of some sources only a fetch can tell."""
         return all(registries_of(s, record.source(s.name)) for s in self.sources)
 
+    def within_settle(self, since: datetime, now: datetime) -> bool:
+        """Tell whether a registry that rejects a credential since then may still learn of it."""
+        return since <= now < since + self.settle
+
 
 def registries_of(source: Source, past: SourceRecord) -> Collection[str]:
     """Return a source's registries: those of the configuration, else those that it gave."""

@@ -108,7 +108,7 @@ MUTATIONS = (
         "core/fetch.py",
         (
             "fetch: what a registry does not know yet is thrown away",
-            "return since <= now < since + rotation.settle",
+            "return rotation.within_settle(since, now)",
             "return False",
         ),
         (

@@ -39,7 +39,7 @@ MUTATIONS = (
         ),
         (
             "fetch: what is pending is so for ever",
-            "waits = pending.since <= now < pending.since + rotation.settle",
+            "waits = rotation.within_settle(pending.since, now)",
             "waits = True",
         ),
         (
