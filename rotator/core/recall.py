@@ -99,7 +99,7 @@ def with_record(one: Candidate, known: KnownCredential, record: Record) -> Candi
         foreign=known.foreign,
         end_known=True,
         superseded=known is not newest,
-        verdict=known.verdict,
+        earlier_verdict=known.verdict,
         claim=known.claim,
     )
 
@@ -136,9 +136,9 @@ def _with_end(
             since = min(record.whole_at or record.started_at or now, now)
             believed = since + timedelta(seconds=longest)
             end = believed if end is None else min(end, believed)
-    verdict = "" if known is None else known.verdict
+    earlier = "" if known is None else known.verdict
     changed = replace(one.credential, expires_at=end)
-    return replace(one, credential=changed, claim=claim, verdict=verdict)
+    return replace(one, credential=changed, claim=claim, earlier_verdict=earlier)
 
 
 def _with_capped_end(one: Candidate, record: Record, now: datetime) -> Candidate:
@@ -180,7 +180,8 @@ def _with_pending(one: Candidate, record: Record, rotation: Rotation, now: datet
         return one
     waits = rotation.within_settle(pending.since, now)
     # Its registry rejected it; a registry that can't be asked now says nothing else.
-    return replace(one, pending=waits, verdict=one.verdict or str(Verdict.REJECTED))
+    earlier = one.earlier_verdict or str(Verdict.REJECTED)
+    return replace(one, pending=waits, earlier_verdict=earlier)
 
 
 def claimed_ends(

@@ -50,8 +50,8 @@ def with_verdicts(record: Record, candidates: Iterable[Candidate]) -> Record:
     credentials = dict(record.credentials)
     for one in candidates:
         credentials[one.registry] = tuple(
-            replace(known, verdict=one.last_verdict)
-            if known.fingerprint == one.fingerprint and one.last_verdict
+            replace(known, verdict=one.verdict)
+            if known.fingerprint == one.fingerprint and one.verdict
             else known
             for known in credentials.get(one.registry, ())
         )
@@ -90,7 +90,7 @@ def _with_newest(
         known = _known(record, rotation, one, at)
     elif renewed and known.renew_at is not None and known.renew_at <= at.now:
         known = replace(known, renew_at=_renew_at(credential, rotation, at, wide=False))
-    known = replace(known, verdict=one.last_verdict, claim=one.claim)
+    known = replace(known, verdict=one.verdict, claim=one.claim)
     past = record.credentials.get(one.registry, ())
     others = [other for other in past if other.fingerprint != one.fingerprint]
     # A lease is remembered until it is retired: nobody else can end it.

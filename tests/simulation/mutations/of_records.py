@@ -121,7 +121,7 @@ MUTATIONS = (
         ),
         (
             "record: a registry's verdict is not noted",
-            ("            replace(known, verdict=one.last_verdict)\n            if known"),
+            ("            replace(known, verdict=one.verdict)\n            if known"),
             ("            known\n            if known"),
         ),
         (
