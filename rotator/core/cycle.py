@@ -172,6 +172,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
             replaced=in_use.replaced_everywhere(observed, handled, record, chosen),
             published=in_use.published(rotation, handled, record),
             held_until_now=in_use.held_until_now(situations.values()),
+            others_wrote=in_use.others_wrote(situations.values()),
             sure_at=in_use.sure_at(rotation, observed, handled, now),
         ),
         unwanted=[*unwanted, *(fetched if options.dry_run else ())],

@@ -60,7 +60,7 @@ def retire(
 
     Running jobs may still use them. `current`: the fingerprints of the credentials that something
     still needs. The wait of a lease that was retired before begins again while some target holds
-    its credential.
+    its credential, or may have held it since the cycle before, as somebody else wrote it.
     """
     default = rotation.schedule.longest_job
     waits = {
@@ -68,6 +68,9 @@ def retire(
         for source in rotation.sources
     }
     held = {*current, *in_use.held_until_now}
+    for one in record.retired if in_use.others_wrote else ():
+        if one.since and record.started_at and one.since >= record.started_at:
+            held.update(one.fingerprints)
     retired = [
         _waiting(one, waits.get(one.source, default), held, rotation, at)
         for one in record.retired

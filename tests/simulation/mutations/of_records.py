@@ -248,6 +248,11 @@ MUTATIONS = (
             "",
         ),
         (
+            "leases: what another rotator put back and took out between two reads was never there",
+            "if one.since and record.started_at and one.since >= record.started_at:",
+            "if False:",
+        ),
+        (
             "leases: the wait begins though this cycle still found its credential",
             "held = {*current, *in_use.held_until_now}",
             "held = {*current}",
