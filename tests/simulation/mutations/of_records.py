@@ -177,8 +177,13 @@ MUTATIONS = (
         ),
         (
             "record: a source's longest life is forgotten",
-            "        longest_life=None if endless else max(lives, default=None),\n",
+            "        longest_life=longest,\n",
             "",
+        ),
+        (
+            "record: a source that gave short lives once is never asked for longer ones",
+            "poll_at = poll_at or at.now + timedelta(seconds=longest)",
+            "pass",
         ),
     ),
     *in_file(
