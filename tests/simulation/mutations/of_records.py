@@ -254,7 +254,7 @@ MUTATIONS = (
         ),
         (
             "leases: what another rotator put back and took out between two reads was never there",
-            "if one.since and record.started_at and one.since >= record.started_at:",
+            "if since is not None and unsure_since is not None and since >= unsure_since:",
             "if False:",
         ),
         (
