@@ -71,7 +71,7 @@ def value_cannot_be_merged(s: Situation) -> Decision | None:
     whole = s.policy.content is Content.DOCKER_CONFIG
     if not (s.held.withheld and whole) or s.policy.merge is Merge.REPLACE:
         return None
-    if s.held.mark is None:
+    if s.held.mark is None or (s.foreign_mark is not None and not s.held.mark.is_whole):
         return _withheld("its other entries would be lost", f"{_VISIBLE}, or set `merge: replace`")
     lost = sorted(s.held.mark.expires.keys() - s.registries - s.remove)
     if not lost:

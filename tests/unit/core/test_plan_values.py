@@ -59,6 +59,7 @@ def test_a_hidden_value_is_written_where_nothing_else_is_in_it() -> None:
         pytest.param((HOST,), None, id="ours"),
         pytest.param((HOST, OTHER, "removed.example.com"), None, id="what is to be removed"),
         pytest.param((HOST, "b.example.com"), "b.example.com would be lost", id="another's"),
+        pytest.param((HOST, "…"), "its other entries would be lost", id="another's, and more"),
         pytest.param(None, "its other entries would be lost", id="a person's"),
     ],
 )
@@ -67,7 +68,10 @@ def test_a_hidden_value_is_merged_where_its_mark_says_all_that_it_holds(
 ) -> None:
     """A rotator made it, hidden from the first day on: nobody could read it and add to it."""
     target = WorldTarget("target", Policy(merge=Merge.PRESERVE))
-    mark = None if marked is None else Mark(dict.fromkeys(marked), "hmac:before", "dind")
+    mark = None
+    if marked is not None:
+        named = [registry for registry in marked if registry != "…"]
+        mark = Mark(dict.fromkeys(named), "hmac:before", "dind", is_whole="…" not in marked)
     held = Held(None, mark, withheld=True)
     s = hidden(observation=Observation(target, held), remove=frozenset({"removed.example.com"}))
     decision = plan(replace(s, chosen={**s.chosen, OTHER: candidate(OTHER)}))
