@@ -68,8 +68,7 @@ def observe(
         if not target.policy.enabled:
             continue
         found[target.name] = Observation(target, failure=failures.get(target.name))
-        left_out = only and target.name not in only and target.group not in only
-        if left_out or target.name in failures:
+        if target.name in failures or not is_wanted(target, only):
             continue
         refusal = None if force else _refusal(target, record, now)
         if refusal is None:
@@ -82,6 +81,11 @@ def observe(
             answer = Observation(target, failure=Failure.of(answer))  # noqa: PLW2901
         found[target.name] = answer
     return found
+
+
+def is_wanted(target: Target, only: Collection[str]) -> bool:
+    """Tell whether a cycle deals with a target: it, or its group, is named, or none is."""
+    return not only or target.name in only or target.group in only
 
 
 def read(target: Target) -> Observation:
