@@ -100,7 +100,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     rotation, unlisted = with_members(rotation, ports.each, options.only)
     failures = unlisted | _out_of_reach(rotation, options)
     observed = observe(
-        rotation, before, ports.each, now, failures, force=options.force, only=options.only
+        rotation, before, ports.each, ports.clock, failures, force=options.force, only=options.only
     )
     found = recall(rotation, observed, memory, before, ports.journal.fingerprint, now)
     candidates = with_resolved(prove(found, rotation.proof, ports, now), rotation, before)

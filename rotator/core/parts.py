@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from rotator.core.record import Record
     from rotator.core.rotation import Ports, Rotation
 
-AT_ONCE = 96
-"""How many such targets a part has: six rounds of the 16 calls that a server gets at once.
+AT_ONCE = 128
+"""How many such targets a part has: eight rounds of the 16 calls that a server gets at once.
 
-Their reads take about 0.4 s, at 50 ms a call.
+So a value is written within a second of its read where a call takes up to 0.1 s.
 """
 
 
