@@ -99,6 +99,7 @@ def conclude(
     again = [done.again_at for done in handled.values()]
     again += [at.now for done in handled.values() if _needs_another_read(done, record)]
     next_cycle = next_at(record, rotation, again, at.now, at.random)
+    job_safe = end > at.now
     if more:
         record = with_sooner_end(record, end, at.now)
     else:
@@ -110,14 +111,14 @@ def conclude(
             ended_at=at.now,
             succeeded_at=at.now if outcome in SUCCEEDED else record.succeeded_at,
             safe_until=None if end == DEAD else end,
-            job_safe=end > at.now,
+            job_safe=job_safe,
             next_at=next_cycle,
             notes=all_notes(notes, targets),
         )
     return record, Report(
         name=rotation.name,
         outcome=outcome,
-        job_safe=end > at.now,
+        job_safe=job_safe,
         safe_until=None if end in {DEAD, FOREVER} else end,
         started_at=started,
         duration_seconds=(at.now - started).total_seconds(),

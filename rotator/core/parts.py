@@ -2,7 +2,7 @@
 
 Nothing on such a server notices a write in the gap between our read and our write, so a value is
 written right after it was read. If a thousand were read first, the last ones would be old by then.
-The first part asks the sources; the others publish what it chose.
+The first part asks the sources, the others publish what it chose, and the last one concludes.
 """
 
 from __future__ import annotations
