@@ -171,12 +171,12 @@ MUTATIONS = (
         ),
         (
             "write: what nobody else writes is read again each time",
-            "may_change = s.foreign_mark is not None or began - s.now > _RECENT",
+            "may_change = s.foreign_mark is not None or age > _RECENT",
             "may_change = True",
         ),
         (
             "write: an old read is not repeated",
-            "may_change = s.foreign_mark is not None or began - s.now > _RECENT",
+            "may_change = s.foreign_mark is not None or age > _RECENT",
             "may_change = s.foreign_mark is not None",
         ),
         (
