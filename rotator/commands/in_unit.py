@@ -17,6 +17,7 @@ import click
 from msgspec import Struct
 
 from rotator.config.load import DEFAULT_FILE
+from rotator.signals import Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 UNIT = "rotator.service"
 PROPERTIES = Path("/run/systemd/generator/rotator-command-.service.d/0-unit.conf")
 BUS = Path("/run/dbus/system_bus_socket")
-REFUSED, INTERRUPTED = 2, 130
+REFUSED = 2
 
 _FOLDERS = tuple(
     Path(folder, "systemd/system")
@@ -128,8 +129,8 @@ def _run(arguments: Sequence[str], standard_input: Any) -> int:
             return running.wait(1)
         except subprocess.TimeoutExpired:
             pass
-        except KeyboardInterrupt:
+        except Interrupted as error:
             # Not to its helpers: one that ends first is a failed fetch. --kill-who is what systemd
             # before 252 calls --kill-whom, and later ones take both.
-            kill = ["systemctl", "kill", "--signal=INT", "--kill-who=main", unit]
+            kill = ["systemctl", "kill", f"--signal={error.number}", "--kill-who=main", unit]
             subprocess.run(kill, check=False)  # noqa: S603
