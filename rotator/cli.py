@@ -17,6 +17,15 @@ from rotator.core.errors import ConfigError, LockHeldError
 
 BUG, USAGE, LOCKED, NO_ANSWER = 1, 2, 75, 130
 
+_DAY = 86400
+
+
+def _seconds(_: click.Context, __: click.Parameter, value: str) -> float:
+    with suppress(ValueError):
+        if 0 <= (seconds := float(value)) <= _DAY:  # no NaN is
+            return seconds
+    raise click.BadParameter(f"{value!r}: seconds from 0 to {_DAY} are wanted, such as --wait 120")
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="rotator")
@@ -71,8 +80,8 @@ def run(common: Common) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option(
     "--wait",
-    type=click.FloatRange(min=0),
-    default=30,
+    callback=_seconds,
+    default="30",
     show_default=True,
     metavar="SECONDS",
     help="How long to wait for another rotator's lock.",

@@ -88,6 +88,14 @@ def test_a_wrong_value(site: Site) -> None:
     assert (done.code, "soon" in done.err) == (2, True)
 
 
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1", "1e9", "", "1h"])
+def test_a_time_that_is_none(site: Site, seconds: str) -> None:
+    """What is allowed is said."""
+    done = site.type("run-once", f"--wait={seconds}")
+    said = "seconds from 0 to 86400 are wanted, such as --wait 120"
+    assert (done.code, said in done.err) == (2, True), done.err
+
+
 @pytest.mark.parametrize(
     ("words", "level"),
     [(["-q"], "warning"), (["-v"], "debug"), (["-vv"], "debug"), ([], "info")],
