@@ -17,6 +17,7 @@ from rotator.commands.common import rotations
 from rotator.config.advice import advice
 from rotator.observe.progress import Progress, shown
 from rotator.signals import telling
+from rotator.system.input_file import open_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence, Sized
@@ -132,7 +133,7 @@ def _read(name: str, limit: int) -> bytes:
     if name == "-":
         return sys.stdin.buffer.read(limit)
     try:
-        with Path(name).open("rb") as stream:
+        with open_plain(Path(name)) as stream:
             return stream.read(limit)
     except OSError as error:
         raise click.UsageError(f"cannot read {name}: {error.strerror}") from None

@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from rotator.config.load import DEFAULT_FILE
 from rotator.signals import Interrupted
+from rotator.system.input_file import open_plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +98,7 @@ def run_there(
         return _run(arguments, sys.stdin)
     given = {str(document): "-", f"--document={document}": "--document=-"}
     try:
-        with Path(str(document)).open("rb") as opened:
+        with open_plain(Path(str(document))) as opened:
             return _run([given.get(one, one) for one in arguments], opened)
     except OSError as error:
         raise click.UsageError(f"cannot read {document}: {error.strerror}") from None

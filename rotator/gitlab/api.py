@@ -23,6 +23,7 @@ from rotator.gitlab.errors import RefusedError, no_answer, refused, unreadable
 from rotator.http.reading import json_in
 from rotator.http.session import BoundedAdapter
 from rotator.system.each import AT_ONCE, note_answer, others_first
+from rotator.system.input_file import refuse_special
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +67,7 @@ class GitlabApi:
                 "nothing to do if it passes; else see how fast GitLab answers",
             )
         try:
+            refuse_special(self.ca_file)
             verify, session = self.ca_file or True, _session(self._timeouts)
             return do(gitlab.Gitlab(self.asked.url, token, ssl_verify=verify, session=session))
         except RefusedError as error:

@@ -19,6 +19,7 @@ from rotator.http.reading import json_in, object_in
 from rotator.http.retry_after import retry_after
 from rotator.http.server_text import shown
 from rotator.http.session import AnswerTooLongError
+from rotator.system.input_file import NOT_A_FILE
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -128,6 +129,8 @@ RULES = (
         "the answer is not GitLab's (a login page or a proxy?)"),
 )  # fmt: skip
 
+_CERTIFICATES = "put PEM certificates there, readable for rotator: ls -l {trusted}"
+
 SILENCE = (
     ErrorRule(on(text="not trusted"), Reason.UNREACHABLE,
         "set `ca_file` to the PEM file of the authority that signed it; the system's own is often "
@@ -138,8 +141,9 @@ SILENCE = (
     ErrorRule(on(raised=RequestException), Reason.UNREACHABLE,
         "see whether this machine reaches it: curl -i {url}/api/v4/version",
         "no connection ({why})", TemporaryError),
-    ErrorRule(on(), Reason.UNREADABLE,
-        "put PEM certificates there, readable for rotator: ls -l {trusted}",
+    ErrorRule(on(errno=NOT_A_FILE), Reason.UNREADABLE, _CERTIFICATES,
+        "cannot read the certificates to trust in {trusted}: {why}"),
+    ErrorRule(on(), Reason.UNREADABLE, _CERTIFICATES,
         "cannot read the certificates to trust in {trusted}"),
 )  # fmt: skip
 """What it means that no answer came."""
