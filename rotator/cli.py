@@ -120,8 +120,8 @@ def run_once(common: Common, /, **options: Any) -> None:
 def check(common: Common, /, **options: Any) -> None:
     """Say whether the rotations would work, and what to do where not; change nothing.
 
-    A server that is silent for 2.5 s (a registry: 2 s) is given up. A slow one has a minute for
-    each source and target, and those on one server are asked a few at a time.
+    A server that is silent for 15 s (a registry: 2 s) is given up, as the daemon does. A slow one
+    has a minute for each source and target, and those on one server are asked a few at a time.
 
     Exit codes: 0 no failure (warnings allowed), 1 a failure, 2 wrong usage or configuration.
     """

@@ -18,10 +18,19 @@ from rotator.core.errors import DriverError
 from rotator.core.record import Record, RecordError
 from rotator.decoding import load
 from rotator.http.client import Limits
-from rotator.inspection import LONGEST, SECONDS, Afterwards, Case, Finding, Findings, Given
+from rotator.inspection import (
+    LONGEST,
+    SECONDS,
+    SLOW,
+    Afterwards,
+    Case,
+    Finding,
+    Findings,
+    Given,
+)
 from rotator.observe.progress import watched
 from rotator.registry.prover import RegistryProver
-from rotator.system.each import ThreadedEach
+from rotator.system.each import ThreadedEach, slowest_answer
 from rotator.system.journal import fingerprint, saved_key
 from rotator.system.state_dir import saved_record
 
@@ -73,6 +82,11 @@ class _Check:
                 self._add(found)
             except Exception as error:  # noqa: BLE001  the inspection ends what it began
                 self.findings.error(error)
+        if (seconds := slowest_answer()) > SLOW:
+            self.findings.warning(
+                f"slow: an answer took {seconds:.1f} s; the daemon waits 15 s, as this check does",
+                "see whether the server is overloaded, or what is on the way to it",
+            )
 
     def _add(self, found: Found) -> None:
         if isinstance(found, Finding):
