@@ -27,9 +27,9 @@ class Candidate(Struct, frozen=True):
     `fetched`: its source gave it in this cycle and it was not known before. `foreign`: somebody
     else fetched it. `end_known`: a fetch, the journal, a mark or the token itself says when it
     ends, or that it has no end; otherwise it may end at any time. `superseded`: a newer one
-    replaced it. `verdict`: what its registry said before this cycle; it counts while the registry
-    can't be asked. `pending`: its registry does not know it yet, and may still learn of it.
-    `claim`: the end in another rotator's mark.
+    replaced it. `earlier_verdict`: what its registry said before this cycle; it counts while the
+    registry can't be asked. `pending`: its registry does not know it yet, and may still learn of
+    it. `claim`: the end in another rotator's mark.
     """
 
     credential: Credential
@@ -40,7 +40,7 @@ class Candidate(Struct, frozen=True):
     foreign: bool = False
     end_known: bool = True
     superseded: bool = False
-    verdict: str = ""
+    earlier_verdict: str = ""
     pending: bool = False
     claim: datetime | None = None
 
@@ -55,21 +55,21 @@ class Candidate(Struct, frozen=True):
         return (self.credential.expires_at or FOREVER) if self.end_known else DEAD
 
     @property
-    def last_verdict(self) -> str:
+    def verdict(self) -> str:
         """The registry's last word on it: `accepted`, `rejected`, or empty where there is none."""
         if self.proof.verdict in {Verdict.ACCEPTED, Verdict.REJECTED}:
             return str(self.proof.verdict)
-        return "" if self.proof.verdict is Verdict.SKIPPED else self.verdict
+        return "" if self.proof.verdict is Verdict.SKIPPED else self.earlier_verdict
 
     @property
     def accepted(self) -> bool:
         """Tell whether its registry accepted it when it was asked last."""
-        return self.last_verdict == Verdict.ACCEPTED
+        return self.verdict == Verdict.ACCEPTED
 
     @property
     def rejected(self) -> bool:
         """Tell whether its registry rejected it when it was asked last."""
-        return self.last_verdict == Verdict.REJECTED
+        return self.verdict == Verdict.REJECTED
 
     def has_ended(self, now: datetime) -> bool:
         """Tell whether its known end has passed."""

@@ -32,6 +32,21 @@ if TYPE_CHECKING:
     from rotator.core.write import Handled
 
 
+def paused(rotation: Rotation, record: Record, now: datetime) -> Report:
+    """Return the report of a rotation that is not enabled."""
+    safe_until = record.safe_until
+    return Report(
+        name=rotation.name,
+        outcome="paused",
+        job_safe=safe_until is not None and safe_until > now,
+        safe_until=None if safe_until == FOREVER else safe_until,
+        started_at=now,
+        duration_seconds=0.0,
+        next_at=None,
+        targets=tuple(TargetReport(t.name, "paused") for t in rotation.targets),
+    )
+
+
 def with_sooner_end(record: Record, safe_until: datetime, now: datetime) -> Record:
     """Note until when jobs are safe, where that is sooner than it was, before the first write."""
     if record.safe_until is None or record.safe_until <= safe_until:

@@ -29,7 +29,8 @@ from rotator.core import (
     record_credentials,
     record_sources,
     record_targets,
-    reports,
+    report_credentials,
+    report_targets,
 )
 from rotator.core.choose import choose, standby_of
 from rotator.core.due import abandoned_sources, is_waiting, needed_sources, resolved
@@ -93,7 +94,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     """
     now, before = ports.clock(), ports.journal.load()
     if not rotation.enabled:
-        return reports.paused(rotation, before, now), memory
+        return conclude.paused(rotation, before, now), memory
 
     # What is there, and the best of it.
     rotation, unlisted = with_members(rotation, ports.each, options.only)
@@ -137,7 +138,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     candidates = with_fetched(candidates, given, asked, force=options.force)
     chosen = choose(candidates, rotation, now)
     standby = standby_of(candidates, chosen, now)
-    unusable = reports.unusable(candidates, given, rotation, record, now)
+    unusable = report_credentials.unusable(candidates, given, rotation, record, now)
     renewed = {one.registry for one in given.values()} | resolved(candidates, record)
 
     # Plan each target. Before the first write the journal has what is about to be published, and
@@ -171,6 +172,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
             replaced=in_use.replaced_everywhere(observed, handled, record, chosen),
             published=in_use.published(rotation, handled, record),
             held_until_now=in_use.held_until_now(situations.values()),
+            others_wrote=in_use.others_wrote(situations.values()),
             sure_at=in_use.sure_at(rotation, observed, handled, now),
         ),
         unwanted=[*unwanted, *(fetched if options.dry_run else ())],
@@ -187,14 +189,16 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     after = as_read(handled) if options.dry_run else handled
     read = {name: observed[name] for name in after}
     ends |= _ends(rotation, read, after, record, chosen, candidates, now)
-    credentials = reports.credential_reports(rotation, record, chosen, standby, answers, unusable)
-    targets = reports.target_reports(
+    credentials = report_credentials.credential_reports(
+        rotation, record, chosen, standby, answers, unusable
+    )
+    targets = report_targets.target_reports(
         rotation, observed, handled, ends, record, dry_run=options.dry_run
     )
     record = record_targets.with_targets(
         record, rotation, observed, handled, targets, ends, ports.at()
     )
-    notes += reports.notes(rotation, record, surplus, unwanted)
+    notes += report_credentials.notes(rotation, record, surplus, unwanted)
     record, report = conclude.conclude(
         record,
         rotation,

@@ -11,6 +11,7 @@ from msgspec import Struct
 from rotator.core import schedule
 from rotator.core.candidate import FOREVER, Candidate
 from rotator.core.choose import standby_of
+from rotator.core.rotation import registries_of
 from rotator.core.schedule import CLOCK_STEP, SECOND, is_ahead
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _is_needed(
     now: datetime,
 ) -> bool:
     past = record.source(source.name)
-    registries = past.registries_of(source)
+    registries = registries_of(source, past)
     if not registries or any(registry not in newest for registry in registries):
         return True
     if any(newest[registry].pending for registry in registries):
@@ -142,13 +143,13 @@ def next_at(
     """
     times = [schedule.poll_at(now, rotation.schedule, u=random())]
     times += [time for time in again if time is not None]
-    pending = {r: one for r, one in record.pending.items() if now < one.since + rotation.settle}
+    pending = {r: p for r, p in record.pending.items() if rotation.within_settle(p.since, now)}
     for source in rotation.sources:
         past = record.source(source.name)
         if past.failure is not None:
             times.append(past.failure.retry_at)
             continue
-        registries = past.registries_of(source)
+        registries = registries_of(source, past)
         if any(registry in pending for registry in registries):
             continue
         times += [past.poll_at] if past.poll_at else []

@@ -128,7 +128,7 @@ def fetched_candidates(
                 surplus.append(one)
                 continue
             if past is not None:
-                one = replace(one, verdict=past.verdict)
+                one = replace(one, earlier_verdict=past.verdict)
                 ahead = is_ahead(past.issued_at, credential.issued_at)
                 if past.expires_at == credential.expires_at and not ahead:
                     one = with_record(one, past, record)
@@ -213,7 +213,7 @@ def until_accepted(
     proven = dict(given) | prove(unproven, rotation.proof, ports, began)
     tries = 1
     while pending := {
-        key: replace(one, pending=True, verdict=str(Verdict.REJECTED))
+        key: replace(one, pending=True, earlier_verdict=str(Verdict.REJECTED))
         for key, one in proven.items()
         if _is_pending(one, rotation, record, began, ports.clock())
     }:
@@ -236,4 +236,4 @@ def _is_pending(
         return False
     past = record.pending.get(one.registry)
     since = past.since if past is not None and past.fingerprint == one.fingerprint else began
-    return since <= now < since + rotation.settle
+    return rotation.within_settle(since, now)

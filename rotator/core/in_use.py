@@ -26,7 +26,8 @@ class InUse(Struct, frozen=True):
 
     `replaced`: the registries whose chosen credential is in every target that wants it.
     `published`: the fingerprints of the credentials that some target holds now. `held_until_now`:
-    the fingerprints of those that some target held before this cycle wrote. `sure_at`: when it will
+    the fingerprints of those that some target held before this cycle wrote. `others_wrote`:
+    somebody else wrote a target since the cycle before. `sure_at`: when it will
     be known again what each target holds, as one could not be read, or somebody else wrote its
     value; None where it is known now.
     """
@@ -34,6 +35,7 @@ class InUse(Struct, frozen=True):
     replaced: frozenset[str]
     published: frozenset[str]
     held_until_now: frozenset[str]
+    others_wrote: bool
     sure_at: datetime | None
 
 
@@ -59,6 +61,12 @@ def held_until_now(situations: Iterable[Situation]) -> frozenset[str]:
     return frozenset(
         entry for s in situations for entry in (*s.past.entries.values(), *entries_read(s).values())
     )
+
+
+def others_wrote(situations: Iterable[Situation]) -> bool:
+    """Tell whether a target has another mark than at the end of the cycle before."""
+    marks = [(s.held.mark, s.past.mark) for s in situations]
+    return any(mark is not None and mark.fingerprint != past for mark, past in marks)
 
 
 def replaced_everywhere(

@@ -121,6 +121,10 @@ def value_waits_a_poll(s: Situation) -> Decision | None:
     if not unchanged or not s.past.written_at <= s.now < again_at:
         return None
     note = "somebody else writes this value too; ours is written again at the next poll"
+    mark = s.held.mark
+    if mark is not None and mark.fingerprint in s.past.fingerprints[1:]:
+        # Our own earlier mark: perhaps a late read, if the clock was set forward since our write.
+        again_at = min(again_at, s.now + _STALE)
     return Keep((note,), again_at=again_at)
 
 

@@ -7,18 +7,12 @@ The names of the fields on disk stay as they were in version 0.1.0; new ones hav
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003  the codec reads it
-from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
 from rotator.core.model import Lease, Time  # noqa: TC001  as Mapping
 from rotator.decoding import decode_json
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from rotator.core.ports import Source
 
 VERSION = 2
 
@@ -87,10 +81,6 @@ class SourceRecord(Struct, frozen=True):
     failure: FailureRecord | None = msgspec.field(default=None, name="trouble")
     longest_life: float | None = None
     learned: str = ""
-
-    def registries_of(self, source: Source) -> Collection[str]:
-        """Return the source's registries: those of the configuration, else those that it gave."""
-        return source.registries or self.registries
 
 
 class TargetRecord(Struct, frozen=True):

@@ -5,6 +5,7 @@ Each function takes a record and returns a new one.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -14,6 +15,7 @@ from rotator.core.errors import Reason
 from rotator.core.failure import Failure
 from rotator.core.record import Record, SourceRecord
 from rotator.core.retries import life_of_source, next_failure, with_login
+from rotator.core.rotation import registries_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -42,7 +44,7 @@ def with_later_start(
         later = at.now + schedule.start_wait(rotation.schedule, life, u=at.random())
         if past.poll_at is not None and past.poll_at < later:
             sources[source.name] = replace(past, poll_at=later)
-        for registry in past.registries_of(source):
+        for registry in registries_of(source, past):
             for newest in credentials.get(registry, ())[:1]:
                 if newest.renew_at is not None and newest.renew_at < later:
                     others = credentials[registry][1:]
@@ -102,7 +104,7 @@ def with_attempts(
             stamp = source.login_stamp()
             failure = with_login(before, stamp, at) if stamp == before.login_stamp else failure
         sources[source.name] = replace(past, attempted_at=at.now, failure=failure)
-        for registry in past.registries_of(source):
+        for registry in registries_of(source, past):
             credentials[registry] = tuple(
                 replace(known, renew_at=min(known.renew_at, at.now)) if known.renew_at else known
                 for known in record.credentials.get(registry, ())
@@ -173,7 +175,12 @@ def _failed(
 def _gave(
     source: Source, given: Collection[Credential], rotation: Rotation, at: At, *, first: bool
 ) -> SourceRecord:
-    """Return a source's record after a fetch, perhaps the first, that gave these credentials."""
+    """Return a source's record after a fetch, perhaps the first, that gave these credentials.
+
+    Where none lives longer than the longest job, the source is asked again when they have ended,
+    even if another rotator's credential needs no renewal: an end in that one's mark is not believed
+    beyond the life that we know.
+    """
     poll = schedule.poll_at(at.now, rotation.schedule, u=at.random(), first=first)
     endless = any(one.expires_at is None for one in given)
     lives = [
@@ -181,11 +188,15 @@ def _gave(
         for one in given
         if one.expires_at is not None
     ]
+    longest = None if endless else max(lives, default=None)
+    poll_at = poll if source.changes_early or endless else None
+    if longest is not None and timedelta(seconds=longest) <= rotation.schedule.longest_job:
+        poll_at = poll_at or at.now + timedelta(seconds=longest)
     return SourceRecord(
         registries=tuple(sorted({one.registry for one in given})),
         attempted_at=at.now,
         fetched_at=at.now,
-        poll_at=poll if source.changes_early or endless else None,
-        longest_life=None if endless else max(lives, default=None),
+        poll_at=poll_at,
+        longest_life=longest,
         learned=source.learned,
     )

@@ -10,6 +10,7 @@ from rotator.core import schedule
 from rotator.core.candidate import DEAD, FOREVER, Candidate
 from rotator.core.errors import Reason
 from rotator.core.record import FailureRecord, SourceRecord
+from rotator.core.rotation import registries_of
 from rotator.core.schedule import ENDLESS, LOGIN_REJECTED_WAIT, NOTHING, Life
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def life_of_source(
     past: SourceRecord, source: Source, chosen: Mapping[str, Candidate], now: datetime
 ) -> Life:
     """Return the shortest life of the credentials that are published for a source's registries."""
-    registries = past.registries_of(source)
+    registries = registries_of(source, past)
     lives = [_life(chosen.get(registry), now) for registry in registries]
     return min(lives, key=lambda life: life.left, default=Life(NOTHING))
 

@@ -10,8 +10,10 @@ from msgspec import Struct
 from rotator.core.model import ProofMode, Schedule
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from rotator.core.ports import Clock, Each, Journal, Pause, Prove, Random, Source, Target
-    from rotator.core.record import Record
+    from rotator.core.record import Record, SourceRecord
 
 
 class Rotation(Struct, frozen=True):
@@ -34,12 +36,21 @@ class Rotation(Struct, frozen=True):
         return {
             registry: source.name
             for source in reversed(self.sources)  # of two sources for one registry the first counts
-            for registry in sorted(record.source(source.name).registries_of(source))
+            for registry in sorted(registries_of(source, record.source(source.name)))
         }
 
     def is_complete(self, record: Record) -> bool:
         """Tell whether all registries are known: those of some sources only a fetch can tell."""
-        return all(record.source(s.name).registries_of(s) for s in self.sources)
+        return all(registries_of(s, record.source(s.name)) for s in self.sources)
+
+    def within_settle(self, since: datetime, now: datetime) -> bool:
+        """Tell whether a registry that rejects a credential since then may still learn of it."""
+        return since <= now < since + self.settle
+
+
+def registries_of(source: Source, past: SourceRecord) -> Collection[str]:
+    """Return a source's registries: those of the configuration, else those that it gave."""
+    return source.registries or past.registries
 
 
 class At(Struct, frozen=True):

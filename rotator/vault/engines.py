@@ -6,7 +6,6 @@ https://developer.hashicorp.com/vault/api-docs/secret/kv
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 from urllib.parse import quote
 
@@ -14,11 +13,11 @@ from msgspec import Struct
 
 from rotator.core.errors import PermanentError, Reason
 from rotator.http.reading import object_in, time_in
-from rotator.system.each import others_first
 from rotator.vault.errors import FORBIDDEN, NOT_FOUND, whole_number
+from rotator.vault.mounts import mount_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from rotator.vault.connection import Answer, Ask
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 Kind = Literal["kv1", "kv2", "dynamic"]
 
 _NOTHING = (FORBIDDEN, NOT_FOUND)
-_LONGEST_WAIT = 5.0  # seconds, for another thread that asks about a mount
 
 
 class Engine(Struct, frozen=True):
@@ -81,45 +79,6 @@ class Stored:
     version: int = 0
     created_at: datetime | None = None
     gone: str = ""
-
-
-class Mounts:
-    """What a server has said of its mounts, none of which lies below another one."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, Mapping[str, Any]] = {}
-        self._asking = Lock()
-
-    def get(self, path: str) -> Mapping[str, Any] | None:
-        """Return what the server said of the mount above a path; None where it was not asked."""
-        known = self._known.copy().items()
-        return next((data for mount, data in known if path.startswith(f"{mount}/")), None)
-
-    def ask(self, path: str, ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-        """Return what the server says of the mount above a path; all who wait ask once."""
-        waited = others_first(lambda s: self._asking.acquire(timeout=s), _LONGEST_WAIT)
-        try:
-            known = self.get(path)
-            if known is None:
-                known = ask()
-                if mount := mount_in(known, path):
-                    self._known[mount] = known
-            return known
-        finally:
-            if waited:
-                self._asking.release()
-
-    def forget(self, path: str) -> None:
-        """Ask again about the mount above a path: it may have been replaced."""
-        for mount in [mount for mount in self._known.copy() if path.startswith(f"{mount}/")]:
-            self._known.pop(mount, None)
-
-
-def mount_in(data: Mapping[str, Any], path: str) -> str:
-    """Return the mount that an answer names for a path; empty where it names none."""
-    named = data.get("path")
-    mount = named.strip("/") if isinstance(named, str) else ""
-    return mount if mount and f"{path}/".startswith(f"{mount}/") else ""
 
 
 def find_engine(session: VaultSession, path: str, wanted: Kind | Literal["auto"]) -> Engine:

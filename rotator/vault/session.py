@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rotator.core.ports import Clock
-    from rotator.vault.engines import Mounts
+    from rotator.vault.mounts import Mounts
 
 # Seconds for which quotas and standbys are waited for: a fetch has a minute, a read 20 seconds.
 FETCH_PATIENCE, TARGET_PATIENCE = 30.0, 12.0

@@ -16,8 +16,8 @@ from rotator.core.errors import DriverError, LoginRejectedError
 from rotator.system.each import after_others
 from rotator.system.secret_input import digest
 from rotator.vault.connection import TIMEOUTS, Connection, Timeouts
-from rotator.vault.engines import Mounts
 from rotator.vault.login import Token, log_in, renew, secret_input
+from rotator.vault.mounts import Mounts
 from rotator.vault.server import Server, VaultSettings
 
 if TYPE_CHECKING:

@@ -29,13 +29,13 @@ MUTATIONS = (
         ),
         (
             "choose: an unknown proof makes the last verdict forgotten",
-            'return "" if self.proof.verdict is Verdict.SKIPPED else self.verdict',
+            'return "" if self.proof.verdict is Verdict.SKIPPED else self.earlier_verdict',
             'return ""',
         ),
         (
             "choose: with the proof off the last verdict counts",
-            'return "" if self.proof.verdict is Verdict.SKIPPED else self.verdict',
-            "return self.verdict",
+            'return "" if self.proof.verdict is Verdict.SKIPPED else self.earlier_verdict',
+            "return self.earlier_verdict",
         ),
     ),
     *in_file(
@@ -108,12 +108,12 @@ MUTATIONS = (
         "core/fetch.py",
         (
             "fetch: what a registry does not know yet is thrown away",
-            "return since <= now < since + rotation.settle",
+            "return rotation.within_settle(since, now)",
             "return False",
         ),
         (
             "fetch: silence after a rejection is taken for no rejection",
-            "replace(one, pending=True, verdict=str(Verdict.REJECTED))",
+            "replace(one, pending=True, earlier_verdict=str(Verdict.REJECTED))",
             "replace(one, pending=True)",
         ),
         (

@@ -8,6 +8,11 @@ MUTATIONS = (
     *in_file(
         "core/plan.py",
         (
+            "plan: a late read of a value is another's value until a poll has passed",
+            "again_at = min(again_at, s.now + _STALE)",
+            "pass",
+        ),
+        (
             "plan: what somebody edited is taken for a late answer",
             "s.fingerprint(s.held.text.reveal()) != mark.fingerprint:",
             "False:",

@@ -121,7 +121,7 @@ MUTATIONS = (
         ),
         (
             "record: a registry's verdict is not noted",
-            ("            replace(known, verdict=one.last_verdict)\n            if known"),
+            ("            replace(known, verdict=one.verdict)\n            if known"),
             ("            known\n            if known"),
         ),
         (
@@ -153,6 +153,11 @@ MUTATIONS = (
             "return renew_at",
         ),
         (
+            "record: what was pending for long is renewed as if it were new",
+            "if renew_at > at.now or not given:",
+            "if renew_at > at.now:",
+        ),
+        (
             "record: a renewal after failures is not spread",
             "failing = failure is not None and failure.count > 1",
             "failing = False",
@@ -177,8 +182,13 @@ MUTATIONS = (
         ),
         (
             "record: a source's longest life is forgotten",
-            "        longest_life=None if endless else max(lives, default=None),\n",
+            "        longest_life=longest,\n",
             "",
+        ),
+        (
+            "record: a source that gave short lives once is never asked for longer ones",
+            "poll_at = poll_at or at.now + timedelta(seconds=longest)",
+            "pass",
         ),
     ),
     *in_file(
@@ -246,6 +256,11 @@ MUTATIONS = (
                 "        return replace(one, revoke_at=at.now + wait, since=at.now)\n"
             ),
             "",
+        ),
+        (
+            "leases: what another rotator put back and took out between two reads was never there",
+            "if since is not None and unsure_since is not None and since >= unsure_since:",
+            "if False:",
         ),
         (
             "leases: the wait begins though this cycle still found its credential",

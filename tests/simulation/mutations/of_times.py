@@ -6,6 +6,14 @@ from tests.simulation.mutations.mutation import in_file
 
 MUTATIONS = (
     *in_file(
+        "core/rotation.py",
+        (
+            "rotation: a clock that went back gives a registry longer than settle",
+            "return since <= now < since + self.settle",
+            "return now < since + self.settle",
+        ),
+    ),
+    *in_file(
         "core/due.py",
         (
             "due: a renewal's time does not matter",

@@ -160,7 +160,7 @@ MUTATIONS = (
         ),
     ),
     *in_file(
-        "core/reports.py",
+        "core/report_credentials.py",
         (
             "reports: what is pending is what a person has to repair",
             "is_permanent = key not in given and not one.pending",

@@ -153,7 +153,7 @@ def candidates_of(draw: st.DrawFn, registry: str, password: str) -> Candidate:
         fetched=draw(st.booleans()) and not foreign,
         end_known=draw(st.sampled_from([True, True, True, False])),
         superseded=draw(st.sampled_from([False, False, True])),
-        verdict=draw(st.sampled_from(["", "accepted", "rejected"])),
+        earlier_verdict=draw(st.sampled_from(["", "accepted", "rejected"])),
         pending=draw(st.sampled_from([False, False, True])),
         claim=draw(st.none() | moments) if foreign else None,
     )

@@ -36,5 +36,5 @@ def test_one_that_ends_before_the_chosen_one_waits_for_nothing() -> None:
 
 def test_with_the_proof_off_a_rejection_of_before_counts_no_more() -> None:
     """Somebody who sets `prove: off` says that the registry's answers are wrong."""
-    assert candidate("s3cr3t-a", 12, Verdict.UNKNOWN, verdict="rejected").rejected
-    assert not candidate("s3cr3t-a", 12, Verdict.SKIPPED, verdict="rejected").rejected
+    assert candidate("s3cr3t-a", 12, Verdict.UNKNOWN, earlier_verdict="rejected").rejected
+    assert not candidate("s3cr3t-a", 12, Verdict.SKIPPED, earlier_verdict="rejected").rejected

@@ -166,6 +166,23 @@ def test_a_lease_that_another_rotator_lengthened_is_not_fetched_for() -> None:
     assert here.source.fetches == 0
 
 
+def test_a_source_that_gave_short_lives_is_asked_again_when_they_have_ended() -> None:
+    """Until then no end of another rotator, which lengthens its lease, would make jobs safe."""
+    here = site(schedule={"longest_job": timedelta(hours=8)})
+    here.source.life = 4 * HOUR
+    here.cycle(force=True)
+    theirs(here, 90 * HOUR, marked=40 * HOUR)
+    here.source.life = 40 * HOUR
+    fetches = []
+    for hours in range(1, 5):
+        later = here.world.now + timedelta(hours=40)
+        here.place.put(here.place.text, foreign({HOST: later}))
+        report = here.after(HOUR)
+        fetches.append(here.source.fetches)
+        assert report.job_safe == (hours == 4)
+    assert fetches == [1, 1, 1, 2]
+
+
 def test_what_another_rotator_published_ends_our_trouble() -> None:
     """Something fresh is in hand, so nobody waits for our source any more."""
     here = failing(down())

@@ -29,7 +29,13 @@ def known(name: str, lease: Lease | None = None) -> KnownCredential:
 
 def in_use(*replaced: str, held: str = "") -> InUse:
     """Return that these registries' credentials were replaced, and what was held until now."""
-    return InUse(frozenset(replaced), frozenset(), frozenset({held} - {""}), None)
+    return InUse(
+        replaced=frozenset(replaced),
+        published=frozenset(),
+        held_until_now=frozenset({held} - {""}),
+        others_wrote=False,
+        sure_at=None,
+    )
 
 
 def test_a_lease_of_two_registries_stays_while_one_of_them_uses_it() -> None:

@@ -125,3 +125,17 @@ def test_a_lease_waits_from_the_cycle_that_finds_its_credential_replaced() -> No
     assert "lease/1" not in here.source.revoked
     here.after(1)
     assert "lease/1" in here.source.revoked
+
+
+def test_a_lease_waits_from_the_first_cycle_that_its_credential_can_not_have_been_there() -> None:
+    """The twin of a cloned host put it back after ours, and took it out before our next read."""
+    here = leased()
+    here.after(60, force=True)
+    theirs = document({HOST: here.world.issue(HOST, 20 * HOUR)})
+    here.place.put(theirs, foreign({HOST: here.world.now + timedelta(hours=20)}))
+    here.after(1800)
+    here.after(1800)
+    here.after(1799)
+    assert "lease/1" not in here.source.revoked
+    here.after(1)
+    assert "lease/1" in here.source.revoked

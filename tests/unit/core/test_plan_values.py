@@ -111,3 +111,17 @@ def test_a_late_answer_can_be_older_than_the_last_write_but_one(before: int) -> 
 def test_what_somebody_edited_is_no_late_answer() -> None:
     """Nobody wrote that text before: it is what is there now."""
     assert isinstance(plan(late(1, '{"auths":{},"credsStore":"desktop"}')), Write)
+
+
+@pytest.mark.parametrize(("whose", "minutes"), [("hmac:before", 3), ("hmac:theirs", 51)])
+def test_a_value_under_our_own_earlier_mark_is_soon_read_again(whose: str, minutes: int) -> None:
+    """The read is late, if the clock was set forward since our write."""
+    s = hidden()
+    value = s.our_value()
+    assert value is not None
+    ours = FINGERPRINT(value[0])
+    past = TargetRecord((ours, "hmac:before"), written=ours, written_at=NOW)
+    there = Observation(s.observation.target, Held(None, Mark({}, whose, "dind"), withheld=True))
+    decision = plan(replace(s, observation=there, past=past, now=NOW + timedelta(minutes=2)))
+    assert isinstance(decision, Keep)
+    assert decision.again_at == NOW + timedelta(minutes=minutes)

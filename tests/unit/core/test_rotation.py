@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from msgspec.structs import replace
 
 from rotator.core.candidate import DEAD, FOREVER, Candidate
@@ -53,3 +55,12 @@ def test_registries_come_from_the_configuration_or_from_the_last_fetch() -> None
     assert rotation.sources_by_registry(Record()) == {HOST: "declared"}
     record = replace(Record(), sources={"asked": SourceRecord(registries=(OTHER,))})
     assert rotation.sources_by_registry(record) == {HOST: "declared", OTHER: "asked"}
+
+
+def test_a_registry_has_all_of_settle_and_no_longer() -> None:
+    """A clock that went back does not make it longer: the wait would have no known end."""
+    world = World()
+    rotation = site(world, settle=timedelta(seconds=60)).rotation
+    now = world.now
+    since = [now - timedelta(seconds=s) for s in (61, 60, 59, 0, -1)]
+    assert [rotation.within_settle(one, now) for one in since] == [False, False, True, True, False]

@@ -1,4 +1,4 @@
-"""What a cycle says of each credential and each target, and of the rotation as a whole."""
+"""What a cycle reports of each registry's credential, and of the rotation as a whole."""
 
 from __future__ import annotations
 
@@ -6,29 +6,18 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from rotator.core.candidate import FOREVER, Candidate, Candidates
 from rotator.core.errors import Reason
 from rotator.core.failure import Failure
-from rotator.core.report import (
-    CredentialReport,
-    Report,
-    TargetReport,
-    earliest,
-    iso,
-)
-from rotator.core.situation import HoldBack, Situation, Write
+from rotator.core.report import CredentialReport, iso
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
+    from rotator.core.candidate import Candidate, Candidates
     from rotator.core.fetch import Answer
-    from rotator.core.observe import Observation
-    from rotator.core.record import Record, TargetRecord
+    from rotator.core.record import Record
     from rotator.core.rotation import Rotation
-    from rotator.core.write import Handled
-
-_OFTEN = 2
 
 
 def unusable(
@@ -93,75 +82,6 @@ def credential_reports(
     return reports
 
 
-def target_reports(
-    rotation: Rotation,
-    observed: Mapping[str, Observation],
-    handled: Mapping[str, Handled],
-    ends: Mapping[str, Mapping[str, datetime]],
-    record: Record,
-    *,
-    dry_run: bool,
-) -> list[TargetReport]:
-    """Return what became of each target; those that the cycle left out are not in it."""
-    reports = []
-    for target in rotation.targets:
-        observation, done = observed.get(target.name), handled.get(target.name)
-        if observation is None:
-            reports.append(TargetReport(target.name, "paused", group=target.group))
-        elif done is not None:
-            expires_at = earliest(ends[target.name].values())
-            reports.append(_target_report(done, expires_at, record, dry_run=dry_run))
-        elif observation.failure is not None:
-            expires_at = earliest(ends[target.name].values())
-            reports.append(
-                TargetReport(
-                    target.name,
-                    "failed",
-                    expires_at,
-                    failure=observation.failure,
-                    group=target.group,
-                    step="read",
-                )
-            )
-    return reports
-
-
-def _target_report(
-    done: Handled, expires_at: datetime | None, record: Record, *, dry_run: bool
-) -> TargetReport:
-    s, decision, failure = done.situation, done.decision, done.failure
-    target = s.observation.target
-    step = None if failure is None else "write"
-    if isinstance(decision, HoldBack) and failure is None:
-        failure, step = decision.failure, "plan"
-        outcome = "failed" if failure.reason is Reason.MALFORMED else "held_back"
-    elif failure is not None:
-        outcome = "failed"
-    elif isinstance(decision, Write):
-        outcome = "planned" if dry_run else "written"
-    else:
-        outcome = "unchanged"
-    moved = outcome in {"written", "planned"}
-    # What the plan says was done is not true of a write that failed.
-    is_true = moved or not isinstance(decision, Write)
-    return TargetReport(
-        name=target.name,
-        outcome=outcome,
-        expires_at=expires_at,
-        seconds=done.seconds,
-        failure=failure,
-        changes=decision.changes if isinstance(decision, Write) and moved else (),
-        notes=(
-            *(done.notes if outcome == "written" else s.held.notes),
-            *(decision.notes if is_true else ()),
-            *_unproven_notes(s, decision if moved else None),
-            *(_drift_notes(s, record.target(target.name)) if is_true else ()),
-        ),
-        group=target.group,
-        step=step,
-    )
-
-
 def notes(
     rotation: Rotation, record: Record, surplus: Iterable[Candidate], unwanted: Iterable[Candidate]
 ) -> list[str]:
@@ -183,21 +103,6 @@ def notes(
         for registry in sorted(gone)
     ]
     return [*double, *sooner, *left]
-
-
-def paused(rotation: Rotation, record: Record, now: datetime) -> Report:
-    """Return the report of a rotation that is not enabled."""
-    safe_until = record.safe_until
-    return Report(
-        name=rotation.name,
-        outcome="paused",
-        job_safe=safe_until is not None and safe_until > now,
-        safe_until=None if safe_until == FOREVER else safe_until,
-        started_at=now,
-        duration_seconds=0.0,
-        next_at=None,
-        targets=tuple(TargetReport(t.name, "paused") for t in rotation.targets),
-    )
 
 
 def _unusable_outcome(one: Candidate, chosen: Candidate | None) -> str:
@@ -250,24 +155,3 @@ def _unproven(one: Candidate) -> Failure:
         "it is published when the registry accepts it; `prove: lenient` publishes it without that "
         "when what is published now no longer lasts for `longest_job`",
     )
-
-
-def _unproven_notes(s: Situation, decision: object) -> list[str]:
-    """Say once, when it is written, that a credential was published unproven."""
-    if not isinstance(decision, Write):
-        return []
-    changed = {change.registry for change in decision.changes}
-    return [
-        f"published without proof for {registry}: {one.proof.detail or 'it could not be asked'}"
-        for registry, one in sorted(s.chosen.items())
-        if registry in changed and one.proof.verdict == "unknown" and not one.accepted
-    ]
-
-
-def _drift_notes(s: Situation, past: TargetRecord) -> list[str]:
-    if len(past.drifts) < _OFTEN:
-        return []
-    target = s.observation.target
-    who = target.other_manager(s.held) or "somebody"
-    often = f"{who} took our entries out of it {len(past.drifts)} times within an hour"
-    return [f"{often}, and they were put back; to do: {target.manager_advice(who)}"]
