@@ -135,7 +135,7 @@ RULES = (
         "{call} has no answer in time", TemporaryError),
     ErrorRule(on(text="no HTTP"), Reason.MALFORMED,
         "correct the endpoint_url, or see which proxy answers: it is not AWS",
-        "{call} is not answered: {odd}", TemporaryError),
+        "{call} gets no answer: {odd}", TemporaryError),
     ErrorRule(on(raised=sdk.SSLError, text=NO_TLS), Reason.UNREACHABLE,
         "correct the endpoint_url (http:// where it speaks no TLS), or see which proxy answers",
         "{call} is not made: what listens there speaks no TLS"),
