@@ -226,6 +226,8 @@ def main() -> None:
         # click puts an Abort in its place; one of a question has nothing but a context.
         cause = error.__cause__ or error.__context__ or error
         if isinstance(cause, signals.Interrupted):
+            if cause is not error.__cause__ and cause is not error:  # it came at a question
+                cause.done = "nothing was written"
             _end(f"rotator: {cause}", cause.code)
         _end("rotator: a question got no answer, so nothing was written", NO_ANSWER)
     except BrokenPipeError:

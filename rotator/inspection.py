@@ -135,9 +135,6 @@ SECONDS = 16.0
 LONGEST = 60.0
 """How long a check may take whose server answers slowly; from when its turn begins."""
 
-SLOW = 2.5
-"""After so many seconds an answer is worth a warning."""
-
 
 @dataclass(frozen=True, slots=True)
 class Case:

@@ -1,7 +1,6 @@
-"""What ends a command before its time: Ctrl-C, SIGTERM and SIGHUP end it in one way.
+"""Ctrl-C, SIGTERM and SIGHUP end every command but the daemon in one way: by an exception.
 
-Each becomes an exception of the main thread, so that a terminal gets its cursor back and one line
-says what was done. The daemon has handlers of its own (`daemon.py`).
+So a terminal gets its cursor back, and one line says what was done.
 """
 
 from __future__ import annotations
@@ -16,28 +15,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-# `timeout` and closing terminals send theirs twice, at once.
-_AGAIN_SECONDS = 1.0
-_FIRST_STATUS = 128  # what shells add to a signal's number
+_AGAIN_SECONDS = 1.0  # `timeout` and closing terminals send theirs twice, at once
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal has come. `done`: what was done until then."""
+    """A signal has come. `done`: what was done until then. `code`: the exit code, as in shells."""
 
     def __init__(self, number: int, done: str = "") -> None:
         super().__init__(number, done)
-        self.number = number
-        self.done = done
+        self.number, self.done, self.code = number, done, 128 + number
 
     def __str__(self) -> str:
         done = self.done or "what was written until then stays"
         return f"interrupted by {signal.Signals(self.number).name}: {done}"
-
-    @property
-    def code(self) -> int:
-        """The exit code, as shells have it."""
-        return _FIRST_STATUS + self.number
 
 
 def listen() -> None:
@@ -47,12 +37,13 @@ def listen() -> None:
 
     def interrupt(number: int, _: object) -> None:
         nonlocal last
-        if time.monotonic() - last >= _AGAIN_SECONDS:
-            last = time.monotonic()
-            for stream in terminals:
-                if not os.isatty(stream):  # it was closed: nothing can be written to it any more
-                    os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-            raise Interrupted(number)
+        if time.monotonic() - last < _AGAIN_SECONDS:
+            return
+        last = time.monotonic()
+        for stream in terminals:
+            if not os.isatty(stream):  # it was closed: nothing can be written to it any more
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+        raise Interrupted(number)
 
     for number in ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup; a shell's background job

@@ -18,16 +18,7 @@ from rotator.core.errors import DriverError
 from rotator.core.record import Record, RecordError
 from rotator.decoding import load
 from rotator.http.client import Limits
-from rotator.inspection import (
-    LONGEST,
-    SECONDS,
-    SLOW,
-    Afterwards,
-    Case,
-    Finding,
-    Findings,
-    Given,
-)
+from rotator.inspection import LONGEST, SECONDS, Afterwards, Case, Finding, Findings, Given
 from rotator.observe.progress import watched
 from rotator.registry.prover import RegistryProver
 from rotator.system.each import ThreadedEach, slowest_answer
@@ -48,6 +39,9 @@ if TYPE_CHECKING:
 
 PROOF = Limits(connect=1.0, read=2.0, overall=8.0)
 """A registry that is silent costs less time than a check may go without an answer."""
+
+SLOW = 2.5
+"""After so many seconds an answer is worth a warning."""
 
 CONSUMING_SECONDS = 30.0
 """With `--consume` nothing is left halfway: a check has to end the credentials that it made."""

@@ -35,14 +35,8 @@ _NAMED = 2
 _LISTED = 5
 
 # What is said of a step that has ended. That a lock was had is no news.
-_DONE = {
-    "read": "read",
-    "fetch": "fetched",
-    "prove": "proven",
-    "write": "written",
-    "retire": "ended",
-    "check": "checked",
-}
+_DONE = {"read": "read", "fetch": "fetched", "prove": "proven", "write": "written",
+         "retire": "ended", "check": "checked"}  # fmt: skip
 
 
 class Step(Struct, frozen=True):

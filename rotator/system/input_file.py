@@ -18,26 +18,19 @@ NOT_A_FILE = errno.EINVAL
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY
 _DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 _NULL = os.makedev(1, 3)  # /dev/null, which is an empty file
-_KINDS = {
-    stat.S_IFIFO: "a FIFO",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
+_KINDS = {stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket",
+          stat.S_IFCHR: "device", stat.S_IFBLK: "device"}  # fmt: skip
 
 
 def refuse_special(*names: object) -> None:
-    """Raise `OSError` for a name of what is no file: `it is a FIFO, not a file`.
-
-    Directories may pass, and what is no name (None, True).
-    """
+    """Raise `OSError` for a name of what is no file; directories pass, and None and True."""
     for name in names:
         if not isinstance(name, str | os.PathLike) or str(name).startswith(_DESCRIPTORS):
             continue
         status = Path(name).stat()
         kind = _KINDS.get(stat.S_IFMT(status.st_mode))
         if kind and status.st_rdev != _NULL:
-            raise OSError(NOT_A_FILE, f"it is {kind}, not a file", str(name))
+            raise OSError(NOT_A_FILE, f"it is a {kind}, not a file", str(name))
 
 
 def open_plain(path: Path) -> BinaryIO:

@@ -50,7 +50,6 @@ class FileTarget(Target):
         self._settings = settings
         self._path = self.watched = settings.path
         self._in_place = settings.write == "in_place"
-        self._aside: tuple[object, str] = None, ""
         # `$(cat FILE)` with a user name or password in it drops line ends, but no spaces.
         self._padding = " " if policy.content is Content.DOCKER_CONFIG else "\n"
 
@@ -90,8 +89,7 @@ class FileTarget(Target):
             written = replace(place, f"{document}\n".encode(), mark, self._wanted(), old)
             if not written.published:
                 raise self._conflict()
-            notes = (*self._set_aside_with(replacing), *written.notes)
-            return Held(text, written.mark, written.version, notes=notes)
+            return Held(text, written.mark, written.version, notes=tuple(written.notes))
 
     def set_aside(self, replacing: Held) -> Held:
         """Keep the text that is there as `PATH.broken`, with the same mode and owner.
@@ -109,13 +107,7 @@ class FileTarget(Target):
                     os.rename(name, earlier, src_dir_fd=place.directory, dst_dir_fd=place.directory)
                     note += f", and the one before it in {place.path.with_name(earlier)}"
             copy(place, old, name, durable=self._settings.durable)
-        self._aside = replacing.version, note
         return Held(replacing.text, replacing.mark, replacing.version, notes=(note,))
-
-    def _set_aside_with(self, replacing: Held) -> tuple[str, ...]:
-        """Return what there is to say of the text that a write replaces, if it was set aside."""
-        version, note = self._aside
-        return (note,) if note and version == replacing.version else ()
 
     def _overwrite(self, place: Place, text: Secret, mark: Mark, replacing: Held) -> Held:
         wanted = self._wanted()
@@ -138,8 +130,7 @@ class FileTarget(Target):
                 marked = mark if attributes.attach(file, mark) else None
             if self._settings.durable:
                 os.fsync(file)
-            notes = self._set_aside_with(replacing)
-            return Held(text, marked, exchange.version(os.fstat(file)), notes=notes)
+            return Held(text, marked, exchange.version(os.fstat(file)))
 
     @contextmanager
     def _locked_place(self) -> Iterator[Place]:

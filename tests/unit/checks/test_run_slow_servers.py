@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotator.checks.run import prover
+from rotator.checks.run import SLOW, prover
 from rotator.config.schema import Configuration
 from rotator.core.model import Verdict
-from rotator.inspection import SLOW
 from rotator.system.each import AT_ONCE
 from tests.fakes.far_away import FarAway
 from tests.fakes.gitlab_access import OWNER
