@@ -33,6 +33,11 @@ MUTATIONS = (
             "if True:",
         ),
         (
+            "plan: a hidden value loses what another rotator's mark names",
+            "lost = sorted(s.held.mark.expires.keys() - s.registries - s.remove)",
+            "lost: list[str] = []",
+        ),
+        (
             "plan: a hidden value loses what its source did not give (past)",
             "s.past.ends.get(registry, DEAD),",
             "DEAD,",
@@ -166,12 +171,12 @@ MUTATIONS = (
         ),
         (
             "write: what nobody else writes is read again each time",
-            "may_change = s.foreign_mark is not None or began - s.now > _RECENT",
+            "may_change = s.foreign_mark is not None or age > _RECENT",
             "may_change = True",
         ),
         (
             "write: an old read is not repeated",
-            "may_change = s.foreign_mark is not None or began - s.now > _RECENT",
+            "may_change = s.foreign_mark is not None or age > _RECENT",
             "may_change = s.foreign_mark is not None",
         ),
         (
