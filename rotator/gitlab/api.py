@@ -23,6 +23,7 @@ from rotator.gitlab.errors import RefusedError, no_answer, refused, unreadable
 from rotator.http.reading import json_in
 from rotator.http.session import BoundedAdapter
 from rotator.system.each import AT_ONCE, note_answer, others_first
+from rotator.system.input_file import refuse_special
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +68,7 @@ class GitlabApi:
                 "nothing to do if it passes; else see how fast GitLab answers",
             )
         try:
+            refuse_special(self.ca_file)
             return do(_client(self.asked.url, token, self.ca_file or True, self._timeouts))
         except RefusedError as error:
             raise refused(error.response, self.asked, self._clock()) from None

@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from rotator.core.record import Record
+from rotator.system.input_file import read_plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +32,6 @@ def owner(state_dir: Path) -> tuple[int, int]:
 def saved_record(state_dir: Path, rotation: str) -> Record:
     """Return the saved record, or an empty one; raise `OSError` or `RecordError`."""
     try:
-        return Record.parse((state_dir / f"{rotation}.json").read_text("utf-8"))
+        return Record.parse(read_plain(state_dir / f"{rotation}.json").decode())
     except FileNotFoundError:
         return Record()
