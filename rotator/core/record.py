@@ -72,7 +72,7 @@ class SourceRecord(Struct, frozen=True):
 
     `longest_life`: the longest life in seconds that a credential of it had when we fetched it.
     `learned`, `configured`: see `Source`. `changed`: it is configured in another way than before,
-    and gave nothing that can be published since.
+    and gave nothing since.
     """
 
     registries: tuple[str, ...] = ()

@@ -151,7 +151,6 @@ def with_answers(
     the attempt, which counts as a failure.
     """
     sources = dict(record.sources)
-    resolved = before.pending.keys() - record.pending.keys()
     for source in rotation.sources:
         answer = answers.get(source.name)
         failure = answer.failure if answer is not None else None
@@ -166,11 +165,9 @@ def with_answers(
             stamp = answer.login_stamp if answer is not None else None
             sources[source.name] = _failed(past, source, failure, rotation, chosen, at, stamp)
         elif answer is not None:
-            gave = _gave(source, answer.credentials, rotation, at, first=past.fetched_at is None)
-            waits = any(one.source == source.name for one, _ in unusable.values())
-            sources[source.name] = replace(gave, changed=past.changed and waits)
-        elif past.changed and not resolved.isdisjoint(registries_of(source, past)):
-            sources[source.name] = replace(sources[source.name], changed=False)
+            sources[source.name] = _gave(
+                source, answer.credentials, rotation, at, first=past.fetched_at is None
+            )
     return replace(record, sources=sources)
 
 

@@ -71,13 +71,8 @@ MUTATIONS = (
         ),
         (
             "due: a source that is configured in another way is not asked until the next renewal",
-            "return known_now.isdisjoint(registries)",
-            "pass",
-        ),
-        (
-            "due: a changed source is asked again when what was pending of it is accepted",
-            "return known_now.isdisjoint(registries)",
-            "return True",
+            "if past.changed or never_polled",
+            "if never_polled",
         ),
         (
             "due: what has no end is never asked again",
@@ -86,8 +81,8 @@ MUTATIONS = (
         ),
         (
             "due: a record from the future is believed",
-            "if never_polled or _is_clock_back(record, now):",
-            "if never_polled:",
+            "never_polled or _is_clock_back(record, now):",
+            "never_polled:",
         ),
         (
             "due: a clock that went back makes a wait longer",
