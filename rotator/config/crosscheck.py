@@ -17,9 +17,8 @@ from msgspec import Struct
 from rotator.config.explain import Problem, meant_keys
 from rotator.config.schema import RetrySettings, RotationSettings
 from rotator.config.settings import names
-from rotator.config.sources import AwsSettings, DockerConfigSourceSettings
+from rotator.config.sources import AwsSettings
 from rotator.config.target_common import NamedTargetSettings
-from rotator.config.targets import FileTargetSettings
 from rotator.core.model import Content, Merge
 
 if TYPE_CHECKING:
@@ -83,7 +82,6 @@ def crosscheck(document: Document, reading: Reading) -> Iterator[Problem]:
         yield from _too_long_jobs(rotation)
         yield from _registries_from_nowhere(rotation)
         yield from _removed_and_given(rotation)
-        yield from _own_target_read(rotation)
     for one, other in combinations([r for r in rotations if r.enabled], 2):
         yield from _shared_places(document, one, other)
 
@@ -218,14 +216,6 @@ def _removed_and_given(rotation: Draft) -> Iterator[Problem]:
         if registry in given:
             message = f"`remove`: a source of this rotation gives `{registry}`"
             yield Problem((*rotation.path, "remove", number), f"{message}; drop one of the two")
-
-
-def _own_target_read(rotation: Draft) -> Iterator[Problem]:
-    files = {t.path for t in rotation.targets.values() if isinstance(t, FileTargetSettings)}
-    for path, source in rotation.sources.items():
-        if isinstance(source, DockerConfigSourceSettings) and source.path in files:
-            message = "`path`: a target of this rotation writes this file; read another one"
-            yield Problem((*path, "path"), message)
 
 
 def _shared_places(document: Document, one: Draft, other: Draft) -> Iterator[Problem]:

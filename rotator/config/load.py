@@ -12,6 +12,7 @@ from rotator.config.crosscheck import crosscheck
 from rotator.config.document import read
 from rotator.config.reading import Reading
 from rotator.config.schema import Configuration
+from rotator.config.written_files import written_files
 from rotator.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -63,7 +64,12 @@ def load(path: Path, environ: Mapping[str, str]) -> Configuration:
     """
     document = read(path)
     reading = reading_of(path, document, environ)
-    problems = [*reading.problems, *crosscheck(document, reading)]
+    state_dir = reading.right.get(("state_dir",)) or default_state_dir(environ, os.getuid())
+    problems = [
+        *reading.problems,
+        *crosscheck(document, reading),
+        *written_files(document, reading, path, state_dir),
+    ]
     found = [(document.place(one.path, at_key=one.at_key), one.message) for one in problems]
     found += document.problems
     if found:
@@ -71,6 +77,4 @@ def load(path: Path, environ: Mapping[str, str]) -> Configuration:
             [f"{path}:{line}:{column}: {message}" for (line, column), message in sorted(set(found))]
         )
     configuration: Configuration = reading.right[()]
-    if ("state_dir",) in reading.right:
-        return configuration
-    return replace(configuration, state_dir=default_state_dir(environ, os.getuid()))
+    return replace(configuration, state_dir=state_dir)

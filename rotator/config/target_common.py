@@ -1,11 +1,23 @@
 """What the settings of all targets have in common."""
 
 from typing import Annotated, Any, ClassVar
+from urllib.parse import urlsplit
 
 from rotator.config.places import Registry
 from rotator.config.settings import Rule, Settings, When
 from rotator.config.types import FILLED, Flag, Text
 from rotator.core.model import Content, Merge, Policy
+
+_PORTS = {"https": ":443", "http": ":80"}
+
+
+def server(url: str) -> str:
+    """Return a server's URL in the one form that all spellings of it have."""
+    parts = urlsplit(url)
+    host = parts.netloc.lower()
+    if parts.scheme in _PORTS:  # `urlsplit` writes the scheme small
+        host = host.removesuffix(_PORTS[parts.scheme])
+    return f"{parts.scheme}://{host}{parts.path}"
 
 
 class TargetSettings(Settings, tag_field="type", kw_only=True):
