@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -191,7 +192,7 @@ def open_case(
             f"the record in {state_dir} cannot be read ({error.strerror}), so what is ours and how "
             "long it lasts is not known here",
             f"check as the user that rotator runs as: "
-            f'sudo -u "$(stat -c %U {state_dir})" rotator check',
+            f'sudo -u "$(stat -c %U {shlex.quote(str(state_dir))})" rotator check',
         )
     return Case(rotation, record, clock, prove, _fingerprint(state_dir), consume, _of_member)
 

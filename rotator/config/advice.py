@@ -9,9 +9,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from rotator.config.document import read
 from rotator.config.explain import closest
-from rotator.config.load import reading_of
 from rotator.config.readers import configured
 from rotator.config.sources import AwsSettings, SourceSettings
 from rotator.config.target_common import TargetSettings
@@ -19,10 +17,11 @@ from rotator.core.docker_entry import DOCKER_HUB
 from rotator.system.secret_input import readable_by_everybody
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path as FilePath
 
     from rotator.config.explain import Part, Path
+    from rotator.config.load import Loaded
     from rotator.config.schema import Configuration
 
     Said = tuple[Path, str, str]
@@ -61,10 +60,9 @@ class Advice(NamedTuple):
     todo: str
 
 
-def advice(file: FilePath, environ: Mapping[str, str]) -> list[Advice]:
-    """Return what is probably not meant in a configuration file, in its order."""
-    document = read(file)
-    reading = reading_of(file, document, environ)
+def advice(file: FilePath, loaded: Loaded) -> list[Advice]:
+    """Return what is probably not meant in a configuration, in its order; `file`: its name."""
+    document, reading = loaded.document, loaded.reading
     found: list[Said] = []
     for part in reading.parts.values():
         settings = reading.right.get(part.path)

@@ -127,3 +127,21 @@ def test_questions(
     [rotation] = yaml.safe_load(file.read_text())["rotations"]
     assert source.items() <= rotation["sources"][0].items()
     assert target.items() <= rotation["targets"][0].items()
+
+
+def test_what_is_probably_not_meant(site: Site) -> None:
+    """What `check --offline` would warn of is said at once, beside what is written or printed."""
+    target = TARGETS["file"]
+    done = site.type_alone("init", "--output", str(site.config), "--ecr", "eu-wset-1", *target)
+    assert done.code == 0
+    assert f"{site.config}:10:13: warning: AWS's SDK knows no region `eu-wset-1`" in done.err
+    printed = site.type_alone("init", "--output", "-", "--ecr", "eu-wset-1", *target)
+    assert "-:10:13: warning: AWS's SDK knows no region `eu-wset-1`" in printed.err
+    assert yaml.safe_load(printed.out)
+
+
+def test_commands_for_a_name_with_blanks(site: Site) -> None:
+    """What is printed can be typed."""
+    file = site.folder / "my own.yaml"
+    done = site.type_alone("init", "--output", str(file), *SOURCES["ecr"], *TARGETS["file"])
+    assert f"  rotator --config '{file}' run-once\n" in done.out
