@@ -15,7 +15,6 @@ from rotator.config.kubernetes_targets import KubernetesTargetSettings
 from rotator.config.sources import VaultSourceSettings
 from rotator.config.target_common import TargetSettings
 from rotator.config.targets import GitlabVariableTargetSettings, VaultKvTargetSettings
-from rotator.core.errors import DriverError
 from rotator.core.record import Record, RecordError
 from rotator.decoding import load
 from rotator.http.client import Limits
@@ -199,10 +198,7 @@ def open_case(
 
 def _of_member(settings: TargetSettings, held: Held, case: Case) -> list[Finding]:
     findings = Findings("")
-    try:
-        published(settings, held, case, findings)
-    except DriverError as error:
-        findings.error(error)
+    published(settings, held, case, findings)
     return findings.all
 
 

@@ -110,3 +110,21 @@ def test_a_configuration_that_can_be_read_once(site: Site) -> None:
     assert (done.code, done.err) == (0, "")
     assert f"{file}:" in done.out
     assert f"{file} is right: dind" in done.out
+
+
+def test_what_is_said_of_a_damaged_document_is_done(site: Site) -> None:
+    """The next cycle repairs it, and the damaged text is where `check` says."""
+    site.rotation["sources"][0]["registries"] = [HOST]
+    site.file.write_text("{")
+    done = site.type("check", "--json")
+    warnings = [
+        one["found"]
+        for rotation in done.json["rotations"]
+        for one in rotation["findings"]
+        if one["level"] == "warning"
+    ]
+    assert (done.code, len(warnings)) == (0, 1)
+    assert "the damaged text is stored beside it, as *.broken" in warnings[0]
+    assert site.type("run-once").code == 0
+    assert HOST in site.file.read_text()
+    assert site.file.with_name("config.json.broken").read_text().strip() == "{"
