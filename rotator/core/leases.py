@@ -60,7 +60,7 @@ def retire(
 
     Running jobs may still use them. `current`: the fingerprints of the credentials that something
     still needs. The wait of a lease that was retired before begins again while some target holds
-    its credential, or may have held it since the cycle before, as somebody else wrote it.
+    its credential.
     """
     default = rotation.schedule.longest_job
     waits = {
@@ -68,11 +68,9 @@ def retire(
         for source in rotation.sources
     }
     held = {*current, *in_use.held_until_now}
-    for one in record.retired if in_use.others_wrote else ():
-        if one.since and record.started_at and one.since >= record.started_at:
-            held.update(one.fingerprints)
+    unsure_since = record.started_at if in_use.others_wrote else None
     retired = [
-        _waiting(one, waits.get(one.source, default), held, rotation, at)
+        _waiting(one, waits.get(one.source, default), held, unsure_since, rotation, at)
         for one in record.retired
         if one.lease.expires_at > at.now
     ]
@@ -98,7 +96,12 @@ def retire(
 
 
 def _waiting(
-    one: RetiredLease, wait: timedelta, held: Collection[str], rotation: Rotation, at: At
+    one: RetiredLease,
+    wait: timedelta,
+    held: Collection[str],
+    unsure_since: datetime | None,
+    rotation: Rotation,
+    at: At,
 ) -> RetiredLease:
     """Return a retired lease with the time when it is revoked.
 
@@ -106,11 +109,16 @@ def _waiting(
     target still holds it, or holds it again. A longer wait after a reload also counts for a lease
     that waits already, as the longer jobs may run already. A clock that went back makes no wait
     longer.
+
+    `unsure_since`: when the cycle before began, if somebody else wrote a target since. Whoever did
+    may have put a credential back that was replaced in that cycle, and taken it out again.
     """
     if any(fingerprint in held for fingerprint in one.fingerprints):
         return replace(one, revoke_at=at.now + wait, since=at.now)
     since = None if one.since is None else min(one.since, at.now)
     planned = one.revoke_at if since is None else max(one.revoke_at, since + wait)
+    if since is not None and unsure_since is not None and since >= unsure_since:
+        planned = at.now + wait
     return replace(one, revoke_at=min(planned, at.now + max(wait, rotation.settle)), since=since)
 
 

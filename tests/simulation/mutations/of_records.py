@@ -153,6 +153,11 @@ MUTATIONS = (
             "return renew_at",
         ),
         (
+            "record: what was pending for long is renewed as if it were new",
+            "if renew_at > at.now or not given:",
+            "if renew_at > at.now:",
+        ),
+        (
             "record: a renewal after failures is not spread",
             "failing = failure is not None and failure.count > 1",
             "failing = False",
@@ -254,7 +259,7 @@ MUTATIONS = (
         ),
         (
             "leases: what another rotator put back and took out between two reads was never there",
-            "if one.since and record.started_at and one.since >= record.started_at:",
+            "if since is not None and unsure_since is not None and since >= unsure_since:",
             "if False:",
         ),
         (
