@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from click import Abort
 from click.testing import CliRunner
 
 from rotator.commands.init import Choices, execute
@@ -145,3 +146,12 @@ def test_commands_for_a_name_with_blanks(site: Site) -> None:
     file = site.folder / "my own.yaml"
     done = site.type_alone("init", "--output", str(file), *SOURCES["ecr"], *TARGETS["file"])
     assert f"  rotator --config '{file}' run-once\n" in done.out
+
+
+def test_questions_that_are_left(tmp_path: Path) -> None:
+    """Ctrl-C, or the end of the input, and nothing was written until then."""
+    file = tmp_path / "rotator.yaml"
+    with CliRunner().isolation("ecr\n"), pytest.raises(Abort) as left:
+        execute(Choices(file), asks=True)
+    assert str(left.value.__cause__) == "nothing was written"
+    assert not file.exists()
