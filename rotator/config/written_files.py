@@ -76,7 +76,7 @@ def written_files(
             message = "devices and what the kernel shows are no place for a document"
         elif one.real == configuration:
             message = "this is the configuration itself, which would be overwritten"
-        elif one.real == journal or journal in one.real.parents:
+        elif _is_in(journal, one):
             message = f"rotator's own journal is in {state_dir}"
         elif other := next((two for two in by_place[one.real] if not one.may_be(two)), None):
             line = document.place(other.path).line
@@ -95,6 +95,12 @@ def _named(part: Part, reading: Reading) -> Iterator[_Named]:
             value = FilePath(value.removeprefix(UNIX))
         if isinstance(value, FilePath) and (part.settings, key) != (Configuration, "state_dir"):
             yield _Named(path, part.settings, _real(value))
+
+
+def _is_in(journal: FilePath, one: _Named) -> bool:
+    """Tell whether a file may be the journal's: metrics are not where they have their own name."""
+    below = one.real == journal or journal in one.real.parents
+    return below and (one.is_target or one.real.suffix != ".prom")
 
 
 def _real(path: FilePath) -> FilePath:

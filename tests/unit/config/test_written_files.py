@@ -91,7 +91,9 @@ def test_devices(write: Write, tmp_path: Path, path: str) -> None:
     assert "devices and what the kernel shows are no place for a document" in problem
 
 
-@pytest.mark.parametrize("name", ["/dev/null", "@/rotator.yaml", "@/trust"])
+@pytest.mark.parametrize(
+    "name", ["/dev/null", "@/rotator.yaml", "@/trust", "@/state/dind.json", "@/state"]
+)
 def test_metrics(write: Write, name: str) -> None:
     """The metrics are no such file either."""
     (problem,) = said(write, writing("@/f").replace("metrics_file: @/metrics",
@@ -102,6 +104,8 @@ def test_metrics(write: Write, name: str) -> None:
 def test_what_stays_right(write: Write) -> None:
     """Files beside these, and in memory, are right; so is reading what another rotation writes."""
     assert not said(write, writing("@/f"))
+    metrics = ROOT.replace("@/metrics", "@/state/rotator.prom")
+    assert not said(write, document(root=metrics))
     assert not said(write, writing("/dev/shm/rotator/config.json"))  # noqa: S108  not written
     reads = rotation(name="b", sources=("{type: docker_config, path: /f, registries: [h.io]}",),
         targets=("{type: file, path: /g}",))  # fmt: skip
