@@ -77,17 +77,17 @@ def advice(file: FilePath, loaded: Loaded) -> list[Advice]:
 def _for_clients(configuration: Configuration) -> Iterator[Said]:
     """Yield what programs will not take of the documents that would be published."""
     every = [
-        (("rotations", r, "targets", t), rotation, target)
+        (("rotations", r, "targets", t), rotation, target, target.in_common())
         for r, rotation in enumerate(configuration.rotations)
         for t, target in enumerate(rotation.targets)
     ]
-    for path, mine, target in every:
+    for path, mine, target, common in every:
         if not any("/" in registry for registry in {*mine.published(target)} - {DOCKER_HUB}):
             continue  # with hosts alone, all programs take what we write
         in_it = {
             registry
-            for _, rotation, other in every
-            if other is target or other.is_same_place(target)
+            for _, rotation, other, theirs in every
+            if other is target or (theirs == common and other.is_same_place(target))
             for registry in rotation.published(other)
         }
         for problem in configured(target, in_it):

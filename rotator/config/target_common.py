@@ -54,9 +54,13 @@ class TargetSettings(Settings, tag_field="type", kw_only=True):
         """
         return (self.where(),)
 
+    def in_common(self) -> tuple[Any, ...]:
+        """Return what all targets have in common that write the same place: few to be compared."""
+        return (type(self), *self.place())
+
     def is_same_place(self, other: "TargetSettings") -> bool:
         """Tell whether the other target writes what this one writes."""
-        return type(self) is type(other) and self.place() == other.place()
+        return self.in_common() == other.in_common()
 
     def policy(self) -> Policy:
         """Return what the core needs to know."""

@@ -1,7 +1,6 @@
 """The settings of the targets, one class a type."""
 
 import os
-from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
 from rotator.config.kubernetes_targets import (
@@ -26,7 +25,7 @@ GitlabPath = Annotated[str, matching(r"[A-Za-z0-9_]([A-Za-z0-9_./-]*[A-Za-z0-9_.
     "a path such as team/apps, or an id, without slash at either end,", also=NUMBER)]  # fmt: skip
 
 
-class FileTargetSettings(NamedTargetSettings, tag="file", kw_only=True, dict=True):
+class FileTargetSettings(NamedTargetSettings, tag="file", kw_only=True):
     """A file on this machine, such as /opt/.docker/config.json."""
 
     path: FilePath
@@ -46,14 +45,9 @@ class FileTargetSettings(NamedTargetSettings, tag="file", kw_only=True, dict=Tru
         """Return the path."""
         return str(self.path)
 
-    @cached_property
-    def real(self) -> str:
-        """Where the path leads, as far as its links are there now."""
-        return os.path.realpath(self.path)
-
     def place(self) -> tuple[Any, ...]:
-        """Return what makes the file one of its kind."""
-        return (self.real,)
+        """Return where the path leads, as far as its links are there now."""
+        return (os.path.realpath(self.path),)
 
 
 class GitlabVariableTargetSettings(NamedTargetSettings, tag="gitlab_variable", kw_only=True):
