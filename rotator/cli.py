@@ -130,7 +130,7 @@ def check(common: Common, /, **options: Any) -> None:
     from rotator.commands import check as command
 
     asked = command.Options(**options, quiet=common.quiet)
-    sys.exit(command.execute(common.file(), common.load(), asked))
+    sys.exit(command.execute(common.file(), common.load_whole(), asked))
 
 
 @cli.command(short_help="The state of each rotation, daemon or not.")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from rotator.config.typed import completed
 from rotator.core.errors import ConfigError
 from rotator.observe.phrases import sentence
 from rotator.signals import ignore
@@ -60,7 +61,7 @@ class Daemon:
     def sentence(self) -> str:
         """Return how the rotations are and what comes next."""
         reports = [slot.report for slot in self.slots if slot.report]
-        return sentence(reports, self._runtime.clock())
+        return completed(sentence(reports, self._runtime.clock()), self.configuration.file)
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; SIGHUP reads the configuration again."""

@@ -10,14 +10,22 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html#API_Assu
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 
-from rotator.core.errors import DriverError, LoginRejectedError, Reason, TemporaryError
+from rotator.core.errors import (
+    DriverError,
+    LoginRejectedError,
+    PermanentError,
+    Reason,
+    TemporaryError,
+)
 from rotator.http.causes import NO_TLS, no_http
 from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 from rotator.http.retry_after import http_time, retry_after
@@ -200,6 +208,31 @@ def explain(
         **(given or {}),
     }
     return classify(rules, evidence, given=known)
+
+
+def time_zone_error() -> DriverError | None:
+    """Return the error where this process has no local time; the SDK reads each end in it."""
+    try:
+        datetime.now().astimezone()
+    except (ValueError, OverflowError):
+        zone = os.environ.get("TZ")
+        where = "/etc/localtime" if zone is None else f"TZ={shlex.quote(zone)}"
+        return PermanentError(
+            Reason.INVALID,
+            f"the AWS SDK can't read a time: this process's time zone is no possible one ({where})",
+            "set TZ to a time zone, such as TZ=UTC, and start rotator again",
+        )
+    return None
+
+
+def malformed(what: str, key: str) -> DriverError:
+    """Return the error for an answer that is not AWS's, or that the SDK can't read.
+
+    `key`: the setting that says where the service is.
+    """
+    return time_zone_error() or TemporaryError(
+        Reason.MALFORMED, what, f"see what answers there: is the {key} (or a proxy) really AWS's?"
+    )
 
 
 def server_time(answer: Mapping[str, Any]) -> datetime | None:

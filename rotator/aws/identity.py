@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from botocore import exceptions as sdk
 
 from rotator.aws.environment import config_file
-from rotator.aws.errors import RULES, UNPARSED, Call, explain
+from rotator.aws.errors import RULES, UNPARSED, Call, explain, malformed, time_zone_error
 from rotator.aws.session import Access, ProgramError, Session, unattended
 from rotator.core.errors import (
     DriverError,
     LoginRejectedError,
     PermanentError,
     Reason,
-    TemporaryError,
 )
 from rotator.core.model import Secret
 from rotator.http.error_rules import ErrorRule, Evidence, classify, on
@@ -157,6 +156,8 @@ def _of_identity(error: Exception, access: Access, call: Call, now: datetime) ->
         "names": names,
         "type": type(error).__name__,
     }
+    if isinstance(error, ValueError) and (wrong := time_zone_error()) is not None:
+        return wrong
     if isinstance(error, OSError):
         file = str(error.filename or "")
         named = next((name for name in _SOURCES if os.environ.get(name) == file), None)
@@ -187,8 +188,5 @@ def _assumed(
         failure = explain(error, call, now)
     except UNPARSED:
         pass
-    raise failure or TemporaryError(
-        Reason.MALFORMED,
-        f"sts in {access.region} gave no keys for the role",
-        "see what answers there: is the sts_endpoint_url (or a proxy) really AWS's?",
-    )
+    what = f"sts in {access.region} gave no keys for the role"
+    raise failure or malformed(what, "sts_endpoint_url")

@@ -72,14 +72,23 @@ def _lives(rotation: RotationChecks) -> None:
         for registry, life in sorted(lives.items()):
             hit = [t.target_name for t in targets if t.policy().wants(registry)]
             if hit and job > life * _COVERS:
+                longest = _configurable(life * _COVERS)
                 findings.failure(
                     f"`longest_job` is {duration_text(job)}, and what this source gives for "
                     f"{registry} lives {duration_text(life)}: a job in {', '.join(hit)} can "
                     "outlive it",
-                    f"set `longest_job` to {int((life * _COVERS).total_seconds() // 60)}m or less, "
+                    f"{longest and f'set `longest_job` to {longest} or less, '}"
                     "let the credential live longer, or set `follows: true` where running jobs "
                     "see updates",
                 )
+
+
+def _configurable(span: timedelta) -> str:
+    """Return a span as the configuration takes it, rounded down; nothing where it takes none."""
+    seconds = int(span.total_seconds())
+    if seconds < 1:
+        return ""
+    return f"{seconds // 60}m" if seconds >= 60 else f"{seconds}s"  # noqa: PLR2004
 
 
 def _known_lives(source: str, findings: Findings, case: Case) -> dict[str, timedelta]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from rotator.checks.wrapping import unwrap
+from rotator.checks.damaged import damaged
 from rotator.clients.judge import judge
 from rotator.config import readers
 from rotator.config.targets import FileTargetSettings, GitlabVariableTargetSettings
@@ -131,18 +131,13 @@ def published(target: TargetSettings, held: Held, case: Case, findings: Findings
     elif target.content is not Content.DOCKER_CONFIG:
         findings.ok(f"it holds a {target.content}, which no registry can judge alone")
     else:
-        config = _decoded(held.text.reveal(), findings)
+        try:
+            config = docker_config.decode(held.text.reveal())
+        except DriverError as error:
+            damaged(target, held, case, findings, error)
+            return
         problems(held.text.reveal(), readers.readers(target), case.wanted(target), findings)
         _entries(target, held, config, case, findings)
-
-
-def _decoded(text: str, findings: Findings) -> DockerConfig:
-    """Return what a target holds; where that is no docker config, say what it is and raise."""
-    try:
-        return docker_config.decode(text)
-    except DriverError:
-        unwrap(text.encode("utf-8", "replace"), findings)
-        raise
 
 
 def proofs(credentials: Sequence[Credential], case: Case) -> list[Proof]:

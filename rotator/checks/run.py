@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,7 +15,6 @@ from rotator.config.kubernetes_targets import KubernetesTargetSettings
 from rotator.config.sources import VaultSourceSettings
 from rotator.config.target_common import TargetSettings
 from rotator.config.targets import GitlabVariableTargetSettings, VaultKvTargetSettings
-from rotator.core.errors import DriverError
 from rotator.core.record import Record, RecordError
 from rotator.decoding import load
 from rotator.http.client import Limits
@@ -199,17 +199,14 @@ def open_case(
             f"the record in {state_dir} cannot be read ({error.strerror}), so what is ours and how "
             "long it lasts is not known here",
             f"check as the user that rotator runs as: "
-            f'sudo -u "$(stat -c %U {state_dir})" rotator check',
+            f'sudo -u "$(stat -c %U {shlex.quote(str(state_dir))})" rotator check',
         )
     return Case(rotation, record, clock, prove, _fingerprint(state_dir), consume, _of_member)
 
 
 def _of_member(settings: TargetSettings, held: Held, case: Case) -> list[Finding]:
     findings = Findings("")
-    try:
-        published(settings, held, case, findings)
-    except DriverError as error:
-        findings.error(error)
+    published(settings, held, case, findings)
     return findings.all
 
 

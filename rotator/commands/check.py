@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +16,7 @@ import click
 from rotator.app import utc_now
 from rotator.commands.common import rotations
 from rotator.config.advice import advice
+from rotator.config.typed import completed
 from rotator.observe.progress import Progress, shown
 from rotator.signals import telling
 from rotator.system.input_file import open_plain
@@ -22,6 +24,7 @@ from rotator.system.input_file import open_plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence, Sized
 
+    from rotator.config.load import Loaded
     from rotator.config.schema import Configuration, RotationSettings
     from rotator.inspection import Finding
 
@@ -39,19 +42,21 @@ class Options(NamedTuple):
     quiet: bool = False
 
 
-def execute(file: Path, configuration: Configuration, options: Options) -> int:
+def execute(file: Path, loaded: Loaded, options: Options) -> int:
     """Say what was found and return the exit code; the configuration has been checked by now."""
     if options.offline and (options.consume or options.document):
         raise click.UsageError("--offline asks nobody: leave --consume and --document out")
     if options.document and options.consume:
         raise click.UsageError("--document logs in nowhere: leave --consume out")
+    configuration = loaded.configuration
     chosen = rotations(configuration, options.names)
     if options.document is not None:
         return _document(configuration, chosen, options.document, options)
     found: Mapping[str, Sequence[Finding]] = {one.name: () for one in chosen}
     if not options.offline:
-        found = _examined(configuration, chosen, options)
-    advised = advice(file, os.environ)
+        examined = _examined(configuration, chosen, options)
+        found = {name: _typed(every, configuration.file) for name, every in examined.items()}
+    advised = advice(file, loaded)
     if options.as_json:
         document = {
             "configuration": str(file),
@@ -89,11 +94,19 @@ def _examined(
     if bugs:
         from rotator.observe.logs import configure  # noqa: PLC0415  for what should never happen
 
-        log = configure(configuration.log)
+        log = configure(configuration.log, file=configuration.file)
         for name, bug in bugs:
             log.error("check failed", rotation=name, exc_info=bug)
     # A check that hangs may still add to its findings: these are the ones of now.
     return {name: [one for found in every for one in found.all] for name, every in named}
+
+
+def _typed(findings: Sequence[Finding], file: Path) -> Sequence[Finding]:
+    """Return the findings with each command as it has to be typed."""
+    return [
+        replace(one, found=completed(one.found, file), todo=completed(one.todo, file))
+        for one in findings
+    ]
 
 
 def _some(things: Sized, what: str) -> str:
@@ -113,7 +126,7 @@ def _document(
         run.open_case(configuration.state_dir, rotation, utc_now, prove, journal, consume=False)
         for rotation in chosen
     ]
-    findings = [*journal.all, *document.judge(data, name, cases)]
+    findings = _typed([*journal.all, *document.judge(data, name, cases)], configuration.file)
     if options.as_json:
         click.echo(json.dumps({"document": name, **_json(findings)}))
     else:

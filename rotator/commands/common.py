@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
 
+    from rotator.config.load import Loaded
     from rotator.config.schema import Configuration, RotationSettings
 
 # How much is printed: -q is below 0.
@@ -38,19 +39,25 @@ class Common:
 
     def load(self) -> Configuration:
         """Return the configuration, with the log as talkative as the command line says."""
+        return self.load_whole().configuration
+
+    def load_whole(self) -> Loaded:
+        """Return the same with the document that it was read from."""
         from msgspec.structs import replace  # noqa: PLC0415  as above
 
-        from rotator.config.load import load  # noqa: PLC0415  as above
+        from rotator.config.load import load_whole  # noqa: PLC0415  as above
 
-        configuration = load(self.file(), os.environ)
+        loaded = load_whole(self.file(), os.environ)
         if not self.verbosity:
-            return configuration
+            return loaded
         if self.verbosity >= EACH_REQUEST:
             from rotator.observe.logs import show_requests  # noqa: PLC0415  for -vv alone
 
             show_requests(sys.stderr)
         level = "warning" if self.quiet else "debug"
-        return replace(configuration, log=replace(configuration.log, level=level))
+        configuration = loaded.configuration
+        log = replace(configuration.log, level=level)
+        return loaded._replace(configuration=replace(configuration, log=log))
 
     def run_there(self, command: str, document: str | None = None) -> None:
         """End here where the command has run, or has to run, as the installed unit does."""

@@ -8,6 +8,7 @@ report failures that the daemon does not have. systemd/rotator.generator makes t
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import Struct
 
-from rotator.config.load import DEFAULT_FILE
+from rotator.config.typed import DEFAULT_FILE
 from rotator.signals import Interrupted
 from rotator.system.input_file import open_plain
 
@@ -83,7 +84,7 @@ def run_there(
     """
     if not place.is_the_units:
         return None
-    typed = " ".join(["rotator", *arguments])
+    typed = shlex.join(["rotator", *arguments])
     if not place.root:
         return _refuse(f"{DEFAULT_FILE} belongs to the service on this host", f"sudo {typed}")
     if not place.known:

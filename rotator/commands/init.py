@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rotator.commands.in_unit import this_place
+from rotator.config.advice import advice
 from rotator.config.json_schema import FILE, MODELINE, json_schema
-from rotator.config.load import DEFAULT_FILE, load
+from rotator.config.load import load_whole
+from rotator.config.typed import completed
 from rotator.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from rotator.config.advice import Advice
 
 OK = 0
 
@@ -85,13 +89,17 @@ def execute(choices: Choices, *, asks: bool) -> int:
             f"{choices.output} is there already: --force replaces it, --output FILE writes another"
         )
     if asks and not (choices.names_one(_SOURCES) and choices.names_one(_TARGETS)):
-        _ask(choices)
+        try:
+            _ask(choices)
+        except click.Abort:
+            raise click.Abort from KeyboardInterrupt("nothing was written")
     _complain(choices)
     text = _text(choices)
+    for one in _checked(text, choices.output):
+        click.echo(f"{one.where}: warning: {one.found}; {one.todo}", err=True)
     if str(choices.output) == "-":
         click.echo(text, nl=False)
         return OK
-    _check(text, choices.output)
     _write(text, choices.output)
     click.echo(f"{choices.output} is written, and {choices.output.with_name(FILE)} for editors.")
     for line in _next(choices):
@@ -198,13 +206,13 @@ def _text(choices: Choices) -> str:
     )
 
 
-def _check(text: str, output: Path) -> None:
-    """Raise `click.UsageError` where what was named makes no right configuration."""
+def _checked(text: str, output: Path) -> list[Advice]:
+    """Return what is probably not meant; raise `click.UsageError` for what is not right."""
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder, "rotator.yaml")
         draft.write_text(text)
         try:
-            load(draft, os.environ)
+            return advice(output, load_whole(draft, os.environ))
         except ConfigError as error:
             said = str(error).replace(str(draft), str(output))
             raise click.UsageError(f"this is not right, and nothing was written:\n{said}") from None
@@ -237,8 +245,7 @@ def _next(choices: Choices) -> Iterator[str]:
         for name in sorted(names):
             yield f"  install -D -m 600 FILE_WITH_THE_SECRET {folder / name}"
     yield "Then type, one after another:"
-    config = "" if choices.output == DEFAULT_FILE else f" --config {choices.output}"
     reload = "systemctl daemon-reload && " if service else ""  # it learns the secrets' names
-    yield f"  {reload}rotator{config} check"
-    yield f"  rotator{config} run-once"
-    yield "  systemctl enable --now rotator" if service else f"  rotator{config} run"
+    run = "systemctl enable --now rotator" if service else "rotator run"
+    for line in (f"{reload}rotator check", "rotator run-once", run):
+        yield f"  {completed(line, choices.output)}"

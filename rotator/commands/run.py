@@ -34,7 +34,7 @@ _STUCK = 60.0
 def execute(load: Callable[[], Configuration]) -> int:
     """Run until a signal comes; raise `ConfigError`, or `LockHeldError` where another one runs."""
     configuration = load()
-    log = configure(configuration.log)
+    log = configure(configuration.log, file=configuration.file)
     keep_memory_private()
     log_from_threads(log)
     with daemon_lock(configuration.state_dir, log.warning):

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from rotator.app import Builder, Runner, utc_now
 from rotator.commands.common import rotations
+from rotator.config.typed import completed
 from rotator.core import cycle
 from rotator.core.errors import LockHeldError
 from rotator.observe.logs import configure
@@ -27,6 +28,7 @@ from rotator.system.journal import FileJournal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from rotator.config.schema import Configuration
     from rotator.core.report import Report
@@ -52,7 +54,7 @@ def execute(
     quiet: bool,
 ) -> int:
     """Run the cycles (all, if none is named), show what they did, and return the exit code."""
-    log = configure(configuration.log)
+    log = configure(configuration.log, file=configuration.file)
     report_log = ReportLog(log)
     chosen = rotations(configuration, names, targets)
     builder = Builder(configuration, log.warning)
@@ -79,9 +81,10 @@ def execute(
         for report in reports:
             report_log.write(report)
     if as_json:
-        click.echo(json.dumps({"rotations": [report.as_json() for report in reports]}))
+        document = {"rotations": [report.as_json() for report in reports]}
+        click.echo(json.dumps(completed(document, configuration.file)))
     else:
-        _show(reports, quiet=quiet)
+        _show(reports, configuration.file, quiet=quiet)
     if configuration.metrics_file is not None and not dry_run:
         from rotator.observe import metrics_file  # noqa: PLC0415  few configurations have it
 
@@ -130,10 +133,10 @@ def exit_code(reports: Sequence[Report], crashed: int = 0, *, dry_run: bool = Fa
     return FAILED if all(report.outcome == "failed" for report in active) else PARTIAL
 
 
-def _show(reports: Sequence[Report], *, quiet: bool) -> None:
+def _show(reports: Sequence[Report], file: Path, *, quiet: bool) -> None:
     """Print the reports: a table where the width is known, else plain lines."""
     now = utc_now()
-    views = [report_view(report, now) for report in reports]
+    views = completed([report_view(report, now) for report in reports], file)
     chosen = [one for one in views if not quiet or one.health not in FINE]
     if sys.stdout.isatty() or os.environ.get("COLUMNS"):
         from rotator.observe.table import show_rotations  # noqa: PLC0415  rich is slow to load

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 
 from rotator.commands.common import rotations
 from rotator.config.load import SYSTEM_STATE, default_state_dir
+from rotator.config.typed import completed
 from rotator.core.record import Record, RecordError
 from rotator.observe.view import rotation_view, with_found
 from rotator.observe.view_model import RUNNING, STOPPED, UNKNOWN, View, overall
@@ -37,7 +39,7 @@ def execute(
     """Print the state of the rotations (all, if none is named) and return the exit code."""
     chosen = rotations(configuration, names)
     configuration = replace(configuration, state_dir=_journal(configuration.state_dir))
-    records = {one.name: _record(configuration.state_dir, one.name) for one in chosen}
+    records = {one.name: _record(configuration, one.name) for one in chosen}
     now = datetime.now(UTC)
     views = []
     for one in chosen:
@@ -47,7 +49,7 @@ def execute(
         found = _read(configuration, chosen, records)
         views = [with_found(view, there, now) for view, there in zip(views, found, strict=True)]
     daemon = {True: RUNNING, False: STOPPED, None: UNKNOWN}[daemon_runs(configuration.state_dir)]
-    view = View(now, daemon, tuple(views))
+    view = completed(View(now, daemon, tuple(views)), configuration.file)
     if as_json:
         from rotator.observe import status_json  # noqa: PLC0415  for one of two ways out
 
@@ -67,13 +69,15 @@ def _journal(state_dir: Path) -> Path:
     return state_dir
 
 
-def _record(state_dir: Path, name: str) -> Record:
+def _record(configuration: Configuration, name: str) -> Record:
+    state_dir = configuration.state_dir
     try:
         return saved_record(state_dir, name)
     except PermissionError as error:
-        owner = f' -u "$(stat -c %U {state_dir})"' if os.geteuid() == 0 else ""
+        owner = f' -u "$(stat -c %U {shlex.quote(str(state_dir))})"' if os.geteuid() == 0 else ""
+        command = completed("rotator status", configuration.file)
         raise click.ClickException(
-            f"cannot read {state_dir}: {error.strerror}\ntype this: sudo{owner} rotator status"
+            f"cannot read {state_dir}: {error.strerror}\ntype this: sudo{owner} {command}"
         ) from None
     except (OSError, RecordError) as error:
         click.echo(f"rotator: the record of {name} cannot be read: {error}", err=True)
@@ -92,9 +96,10 @@ def _read(
     from rotator.system.journal import KEY  # noqa: PLC0415
 
     if not (configuration.state_dir / KEY).exists():
+        todo = completed("rotator run-once", configuration.file)
         raise click.ClickException(
             f"there is no key in {configuration.state_dir} to recognise our entries by: "
-            "nothing was published from here yet; rotator run-once"
+            f"nothing was published from here yet; {todo}"
         )
     builder = Builder(configuration, lambda text: click.echo(text, err=True))
 

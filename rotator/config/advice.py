@@ -9,9 +9,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from rotator.config.document import read
 from rotator.config.explain import closest
-from rotator.config.load import reading_of
 from rotator.config.readers import configured
 from rotator.config.sources import AwsSettings, SourceSettings
 from rotator.config.target_common import TargetSettings
@@ -19,10 +17,11 @@ from rotator.core.docker_entry import DOCKER_HUB
 from rotator.system.secret_input import readable_by_everybody
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path as FilePath
 
     from rotator.config.explain import Part, Path
+    from rotator.config.load import Loaded
     from rotator.config.schema import Configuration
 
     Said = tuple[Path, str, str]
@@ -61,10 +60,9 @@ class Advice(NamedTuple):
     todo: str
 
 
-def advice(file: FilePath, environ: Mapping[str, str]) -> list[Advice]:
-    """Return what is probably not meant in a configuration file, in its order."""
-    document = read(file)
-    reading = reading_of(file, document, environ)
+def advice(file: FilePath, loaded: Loaded) -> list[Advice]:
+    """Return what is probably not meant in a configuration, in its order; `file`: its name."""
+    document, reading = loaded.document, loaded.reading
     found: list[Said] = []
     for part in reading.parts.values():
         settings = reading.right.get(part.path)
@@ -79,17 +77,17 @@ def advice(file: FilePath, environ: Mapping[str, str]) -> list[Advice]:
 def _for_clients(configuration: Configuration) -> Iterator[Said]:
     """Yield what programs will not take of the documents that would be published."""
     every = [
-        (("rotations", r, "targets", t), rotation, target)
+        (("rotations", r, "targets", t), rotation, target, target.in_common())
         for r, rotation in enumerate(configuration.rotations)
         for t, target in enumerate(rotation.targets)
     ]
-    for path, mine, target in every:
+    for path, mine, target, common in every:
         if not any("/" in registry for registry in {*mine.published(target)} - {DOCKER_HUB}):
             continue  # with hosts alone, all programs take what we write
         in_it = {
             registry
-            for _, rotation, other in every
-            if other is target or other.is_same_place(target)
+            for _, rotation, other, theirs in every
+            if other is target or (theirs == common and other.is_same_place(target))
             for registry in rotation.published(other)
         }
         for problem in configured(target, in_it):

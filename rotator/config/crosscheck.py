@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from itertools import combinations
+from itertools import combinations, product
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -17,13 +17,12 @@ from msgspec import Struct
 from rotator.config.explain import Problem, meant_keys
 from rotator.config.schema import RetrySettings, RotationSettings
 from rotator.config.settings import names
-from rotator.config.sources import AwsSettings, DockerConfigSourceSettings
+from rotator.config.sources import AwsSettings
 from rotator.config.target_common import NamedTargetSettings
-from rotator.config.targets import FileTargetSettings
 from rotator.core.model import Content, Merge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rotator.config.document import Document
     from rotator.config.explain import Part, Path
@@ -43,6 +42,7 @@ class Draft(Struct, frozen=True):
     """A rotation as far as it is right: settings by their paths, and names, right or not.
 
     `known`: the registries that its sources give; None where one is wrong or does not know.
+    `by_place`: the targets that may write the same place.
     """
 
     path: Path
@@ -55,6 +55,7 @@ class Draft(Struct, frozen=True):
     sources: Mapping[Path, SourceSettings]
     targets: Mapping[Path, TargetSettings]
     known: frozenset[str] | None
+    by_place: Mapping[tuple[Any, ...], Sequence[Path]]
 
     def published(self, target: TargetSettings) -> frozenset[str]:
         """Return the registries that are certainly in the docker config of a target."""
@@ -83,7 +84,6 @@ def crosscheck(document: Document, reading: Reading) -> Iterator[Problem]:
         yield from _too_long_jobs(rotation)
         yield from _registries_from_nowhere(rotation)
         yield from _removed_and_given(rotation)
-        yield from _own_target_read(rotation)
     for one, other in combinations([r for r in rotations if r.enabled], 2):
         yield from _shared_places(document, one, other)
 
@@ -94,6 +94,10 @@ def _draft(part: Part, reading: Reading) -> Draft:
         [one for one in reading.parts.values() if one.path[:-1] == (*path, key)]
         for key in ("sources", "targets")
     )
+    set_right = {one.path: right[one.path] for one in targets if one.path in right}
+    by_place: dict[tuple[Any, ...], list[Path]] = {}
+    for at, target in set_right.items():
+        by_place.setdefault(target.in_common(), []).append(at)
     known = [source.known_registries() for source in right.get((*path, "sources"), ())] or [None]
     return Draft(
         path=path,
@@ -104,8 +108,9 @@ def _draft(part: Part, reading: Reading) -> Draft:
         source_names={one.path: one.data.get("name") for one in sources},
         target_names={one.path: _target_name(one, right.get(one.path)) for one in targets},
         sources={one.path: right[one.path] for one in sources if one.path in right},
-        targets={one.path: right[one.path] for one in targets if one.path in right},
+        targets=set_right,
         known=None if None in known else frozenset().union(*known),
+        by_place=by_place,
     )
 
 
@@ -170,10 +175,12 @@ def _registry_twice(document: Document, rotation: Draft) -> Iterator[Problem]:
 
 
 def _place_twice(document: Document, rotation: Draft) -> Iterator[Problem]:
-    for (first, one), (path, other) in combinations(rotation.targets.items(), 2):
-        if one.is_same_place(other):
-            line = document.place(first).line
-            message = f"this is the place that the target in line {line} writes"
+    pairs = (pair for paths in rotation.by_place.values() for pair in combinations(paths, 2))
+    for first, path in pairs:
+        if rotation.targets[first].is_same_place(rotation.targets[path]):
+            message = (
+                f"this is the place that the target in line {document.place(first).line} writes"
+            )
             yield Problem(path, f"{message}; keep one of them, or give each its own place")
 
 
@@ -220,26 +227,22 @@ def _removed_and_given(rotation: Draft) -> Iterator[Problem]:
             yield Problem((*rotation.path, "remove", number), f"{message}; drop one of the two")
 
 
-def _own_target_read(rotation: Draft) -> Iterator[Problem]:
-    files = {t.path for t in rotation.targets.values() if isinstance(t, FileTargetSettings)}
-    for path, source in rotation.sources.items():
-        if isinstance(source, DockerConfigSourceSettings) and source.path in files:
-            message = "`path`: a target of this rotation writes this file; read another one"
-            yield Problem((*path, "path"), message)
-
-
 def _shared_places(document: Document, one: Draft, other: Draft) -> Iterator[Problem]:
     """Two rotations may share a place as long as each has registries of its own there."""
-    for first, mine in one.targets.items():
-        for path, theirs in other.targets.items():
-            if not (mine.enabled and theirs.enabled and mine.is_same_place(theirs)):
-                continue
-            line = document.place(first).line
-            where = f"rotation `{one.name}` (line {line}) writes this place too"
-            if _takes_all(mine) or _takes_all(theirs):
-                yield Problem(path, f"{where}, and each would undo what the other wrote")
-            elif both := one.published(mine) & other.published(theirs):
-                yield Problem(path, f"{where}, and {_listed(both)} there; keep one of them")
+    pairs = (
+        pair
+        for place in one.by_place.keys() & other.by_place.keys()
+        for pair in product(one.by_place[place], other.by_place[place])
+    )
+    for first, path in pairs:
+        mine, theirs = one.targets[first], other.targets[path]
+        if not (mine.enabled and theirs.enabled and mine.is_same_place(theirs)):
+            continue
+        where = f"rotation `{one.name}` (line {document.place(first).line}) writes this place too"
+        if _takes_all(mine) or _takes_all(theirs):
+            yield Problem(path, f"{where}, and each would undo what the other wrote")
+        elif both := one.published(mine) & other.published(theirs):
+            yield Problem(path, f"{where}, and {_listed(both)} there; keep one of them")
 
 
 def _takes_all(target: TargetSettings) -> bool:

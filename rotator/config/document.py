@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
+from rotator.config.typed import completed
 from rotator.core.errors import ConfigError
 from rotator.system.input_file import open_plain
 
@@ -165,7 +166,9 @@ def read(file: FilePath) -> Document:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         first = (
-            "write a first one: rotator init; or " if isinstance(error, FileNotFoundError) else ""
+            completed("write a first one: rotator init; or ", file)
+            if isinstance(error, FileNotFoundError)
+            else ""
         )
         todo = f"{first}name another with --config or $ROTATOR_CONFIG"
         raise ConfigError([f"{file}:1:1: cannot be read: {why}; {todo}"]) from None

@@ -77,16 +77,16 @@ class KubernetesTargetSettings(TargetSettings, kw_only=True):
 
     def is_same_place(self, other: TargetSettings) -> bool:
         """Tell whether the other target writes the object in one of these namespaces too."""
-        if not isinstance(other, type(self)) or self.object() != other.object():
+        if not isinstance(other, type(self)) or self.in_common() != other.in_common():
             return False
         return self.place() == other.place() or any(
             fnmatchcase(mine, theirs) or fnmatchcase(theirs, mine)
             for mine, theirs in product(self.named(), other.named())
         )
 
-    def object(self) -> tuple[Any, ...]:
+    def in_common(self) -> tuple[Any, ...]:
         """Return what tells the object from others in its namespace, and the cluster."""
-        return (self.name, self.kubeconfig, self.context)
+        return (type(self), self.name, self.kubeconfig, self.context)
 
     def named(self) -> tuple[str, ...]:
         """Return the namespaces and patterns that are written down."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
@@ -12,6 +12,8 @@ from rotator.config.crosscheck import crosscheck
 from rotator.config.document import read
 from rotator.config.reading import Reading
 from rotator.config.schema import Configuration
+from rotator.config.typed import DEFAULT_FILE
+from rotator.config.written_files import written_files
 from rotator.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
     from rotator.config.document import Document
 
-DEFAULT_FILE = Path("/etc/rotator/rotator.yaml")
 SYSTEM_STATE = Path("/var/lib/rotator")
 
 
@@ -47,30 +48,40 @@ def default_state_dir(environ: Mapping[str, str], uid: int) -> Path:
     return Path(environ.get("HOME") or "/", ".local/state/rotator")
 
 
-def reading_of(path: Path, document: Document, environ: Mapping[str, str]) -> Reading:
-    """Return the document read as a configuration, with everything that is wrong with it."""
-    credentials = environ.get("CREDENTIALS_DIRECTORY", "")
-    reading = Reading(Path(credentials) if credentials else path.absolute().parent)
-    reading.read(Configuration, document.data)
-    return reading
+class Loaded(NamedTuple):
+    """A configuration that is right, and the document that it was read from."""
+
+    configuration: Configuration
+    document: Document
+    reading: Reading
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Configuration:
+    """Return what `load_whole` reads, without the document."""
+    return load_whole(path, environ).configuration
+
+
+def load_whole(path: Path, environ: Mapping[str, str]) -> Loaded:
     """Read a configuration file and check it whole; no file that it names is read.
 
     A relative `_file` path is one in `$CREDENTIALS_DIRECTORY` where that is set, else beside the
     configuration file. Raises `ConfigError` with every problem, one a line, in the file's order.
     """
     document = read(path)
-    reading = reading_of(path, document, environ)
-    problems = [*reading.problems, *crosscheck(document, reading)]
+    credentials = environ.get("CREDENTIALS_DIRECTORY", "")
+    reading = Reading(Path(credentials) if credentials else path.absolute().parent)
+    reading.read(Configuration, document.data)
+    state_dir = reading.right.get(("state_dir",)) or default_state_dir(environ, os.getuid())
+    problems = [
+        *reading.problems,
+        *crosscheck(document, reading),
+        *written_files(document, reading, path, state_dir),
+    ]
     found = [(document.place(one.path, at_key=one.at_key), one.message) for one in problems]
     found += document.problems
     if found:
         raise ConfigError(
             [f"{path}:{line}:{column}: {message}" for (line, column), message in sorted(set(found))]
         )
-    configuration: Configuration = reading.right[()]
-    if ("state_dir",) in reading.right:
-        return configuration
-    return replace(configuration, state_dir=default_state_dir(environ, os.getuid()))
+    configuration = replace(reading.right[()], state_dir=state_dir, _file=path.absolute())
+    return Loaded(configuration, document, reading)

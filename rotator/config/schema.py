@@ -13,6 +13,7 @@ from rotator.config.settings import Settings
 from rotator.config.sources import Source
 from rotator.config.target_common import TargetSettings
 from rotator.config.targets import Target
+from rotator.config.typed import DEFAULT_FILE
 from rotator.config.types import FILLED, NUMBER, Duration, Flag, Percent, Value, matching
 from rotator.core.model import ProofMode, Schedule
 
@@ -159,3 +160,9 @@ class Configuration(Settings, kw_only=True):
     registry_access: RegistryAccessSettings = RegistryAccessSettings()
     rotations: Annotated[tuple[RotationSettings, ...], FILLED]
     """The rotations."""
+    _file: Path = DEFAULT_FILE
+
+    @property
+    def file(self) -> Path:
+        """The file that it was read from."""
+        return self._file

@@ -141,10 +141,14 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     @classmethod
     @cache
     def keys(cls) -> Mapping[str, Key]:
-        """Return the keys of a mapping with these settings, its tag first."""
+        """Return the keys of a mapping with these settings, its tag first.
+
+        What begins with `_` is no key: the loader fills it in.
+        """
         config = cls.__struct_config__
         tag = {config.tag_field: Key(Literal[config.tag], config.tag)} if config.tag_field else {}
-        return {**tag, **{field.name: Key(field.type, field.default) for field in fields(cls)}}
+        own = [field for field in fields(cls) if not field.name.startswith("_")]
+        return {**tag, **{field.name: Key(field.type, field.default) for field in own}}
 
     @classmethod
     def rules(cls) -> list[Rule]:

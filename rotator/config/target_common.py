@@ -1,11 +1,23 @@
 """What the settings of all targets have in common."""
 
 from typing import Annotated, Any, ClassVar
+from urllib.parse import urlsplit
 
 from rotator.config.places import Registry
 from rotator.config.settings import Rule, Settings, When
 from rotator.config.types import FILLED, Flag, Text
 from rotator.core.model import Content, Merge, Policy
+
+_PORTS = {"https": ":443", "http": ":80"}
+
+
+def server(url: str) -> str:
+    """Return a server's URL in the one form that all spellings of it have."""
+    parts = urlsplit(url)
+    host = parts.netloc.lower()
+    if parts.scheme in _PORTS:  # `urlsplit` writes the scheme small
+        host = host.removesuffix(_PORTS[parts.scheme])
+    return f"{parts.scheme}://{host}{parts.path}"
 
 
 class TargetSettings(Settings, tag_field="type", kw_only=True):
@@ -42,9 +54,13 @@ class TargetSettings(Settings, tag_field="type", kw_only=True):
         """
         return (self.where(),)
 
+    def in_common(self) -> tuple[Any, ...]:
+        """Return what all targets have in common that write the same place: few to be compared."""
+        return (type(self), *self.place())
+
     def is_same_place(self, other: "TargetSettings") -> bool:
         """Tell whether the other target writes what this one writes."""
-        return type(self) is type(other) and self.place() == other.place()
+        return self.in_common() == other.in_common()
 
     def policy(self) -> Policy:
         """Return what the core needs to know."""

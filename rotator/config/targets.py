@@ -1,5 +1,6 @@
 """The settings of the targets, one class a type."""
 
+import os
 from typing import Annotated, Any, ClassVar, Literal
 
 from rotator.config.kubernetes_targets import (
@@ -8,7 +9,7 @@ from rotator.config.kubernetes_targets import (
 )
 from rotator.config.places import FilePath, InputFile, ServerAddress, Url, VariableName
 from rotator.config.settings import OneOf, Rule, When
-from rotator.config.target_common import NamedTargetSettings
+from rotator.config.target_common import NamedTargetSettings, server
 from rotator.config.types import (
     NUMBER,
     TRUE,
@@ -53,6 +54,10 @@ class FileTargetSettings(NamedTargetSettings, tag="file", kw_only=True):
     def where(self) -> str:
         """Return the path."""
         return str(self.path)
+
+    def place(self) -> tuple[Any, ...]:
+        """Return where the path leads, as far as its links are there now."""
+        return (os.path.realpath(self.path),)
 
 
 class GitlabVariableTargetSettings(NamedTargetSettings, tag="gitlab_variable", kw_only=True):
@@ -115,7 +120,9 @@ class GitlabVariableTargetSettings(NamedTargetSettings, tag="gitlab_variable", k
 
     def place(self) -> tuple[Any, ...]:
         """Return what makes the variable one of its kind."""
-        return (self.url, self.owner, self.owner_path, self.key, self.environment_scope)
+        # GitLab compares the paths of groups and projects without their case.
+        owner = (server(self.url), self.owner, self.owner_path.lower())
+        return (*owner, self.key, self.environment_scope)
 
     def __post_init__(self) -> None:
         """Fill in the defaults that depend on other keys."""
@@ -161,7 +168,7 @@ class VaultKvTargetSettings(NamedTargetSettings, tag="vault_kv", kw_only=True):
 
     def place(self) -> tuple[Any, ...]:
         """Return what makes the secret one of its kind."""
-        return (self.address, self.namespace, self.path)
+        return (server(self.address), (self.namespace or "").strip("/"), self.path)
 
     def __post_init__(self) -> None:
         """Fill in the defaults that depend on other keys."""

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 _HOUR = timedelta(hours=1)
 
-_MOST_DRIFTS = 9
+MOST_DRIFTS = 9
+"""How many are remembered."""
 
 _MOST_DOCUMENTS = 5
 """How many documents of ours are remembered for a target."""
@@ -43,7 +44,7 @@ def with_drifts(record: Record, situations: Mapping[str, Situation], now: dateti
         recent = tuple(when for when in past.drifts if now - _HOUR < when <= now)
         if _has_drifted(s, past):
             in_a_row = 0 if s.one_writer else 1 + (past.drifted if recent else 0)
-            past = replace(past, drifts=(*recent, now)[-_MOST_DRIFTS:], drifted=in_a_row)
+            past = replace(past, drifts=(*recent, now)[-MOST_DRIFTS:], drifted=in_a_row)
         else:
             past = replace(past, drifts=recent, drifted=0)
         targets[name] = past

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from rotator.core.rotation import Rotation
 
 
+_MOST_NAMED = 5
+
+
 def unusable(
     candidates: Candidates, given: Candidates, rotation: Rotation, record: Record, now: datetime
 ) -> dict[str, tuple[Candidate, Failure]]:
@@ -87,23 +90,46 @@ def notes(
 ) -> list[str]:
     """Return what a person should know of the whole rotation."""
     sources = rotation.sources_by_registry(record)
-    double = [
-        f"what {one.source} gave for {one.registry} is not used: {sources[one.registry]} is first"
-        for one in surplus
-    ]
-    sooner = [
-        f"what {one.source} gave ends sooner than what is published for {one.registry}, which stays"
-        for one in unwanted
-        if not one.rejected and sources.get(one.registry) == one.source
-    ]
+    double: dict[tuple[str, str], set[str]] = {}
+    for one in surplus:
+        double.setdefault((one.source, sources[one.registry]), set()).add(one.registry)
+    sooner: dict[str, set[str]] = {}
+    for one in unwanted:
+        if not one.rejected and sources.get(one.registry) == one.source:
+            sooner.setdefault(one.source, set()).add(one.registry)
     known = record.credentials.keys() if rotation.is_complete(record) else set()
     gone = known - sources.keys() - rotation.remove
-    left = [
-        f"{registry} is no longer configured; its entry stays where it is. "
-        f"To take it out everywhere: remove: [{registry}]"
-        for registry in sorted(gone)
+    return [
+        *(
+            f"what {source} gave for {_listed(registries)} is not used: {first} is first"
+            for (source, first), registries in double.items()
+        ),
+        *(
+            f"what {source} gave ends sooner than what is published for {_listed(registries)}, "
+            "which stays"
+            for source, registries in sooner.items()
+        ),
+        *([_left(gone)] if gone else []),
     ]
-    return [*double, *sooner, *left]
+
+
+def _left(gone: Collection[str]) -> str:
+    first = min(gone)
+    if len(gone) == 1:
+        return (
+            f"{first} is no longer configured; its entry stays where it is. "
+            f"To take it out everywhere: remove: [{first}]"
+        )
+    return (
+        f"{len(gone)} registries are no longer configured, and their entries stay where they are: "
+        f"{_listed(gone)}. To take one out everywhere: remove: [{first}]"
+    )
+
+
+def _listed(registries: Collection[str]) -> str:
+    more = len(registries) - _MOST_NAMED
+    named = ", ".join(sorted(registries)[:_MOST_NAMED])
+    return f"{named} and {more} more" if more > 0 else named
 
 
 def _unusable_outcome(one: Candidate, chosen: Candidate | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rotator.core.errors import Reason
+from rotator.core.record_targets import MOST_DRIFTS
 from rotator.core.report import TargetReport, earliest
 from rotator.core.situation import HoldBack, Situation, Write
 
@@ -107,5 +108,10 @@ def _drift_notes(s: Situation, past: TargetRecord) -> list[str]:
         return []
     target = s.observation.target
     who = target.other_manager(s.held) or "somebody"
-    often = f"{who} took our entries out of it {len(past.drifts)} times within an hour"
-    return [f"{often}, and they were put back; to do: {target.manager_advice(who)}"]
+    todo = target.manager_advice(who)
+    if s.one_writer and s.foreign_mark is not None:
+        who = f"another rotator (rotation {s.foreign_mark.rotation})"
+        todo = "leave this target to one of the two, or give each a place of its own"
+    count = f"{'at least ' if len(past.drifts) == MOST_DRIFTS else ''}{len(past.drifts)}"
+    often = f"{who} took our entries out of it {count} times within an hour"
+    return [f"{often}, and they were put back; to do: {todo}"]

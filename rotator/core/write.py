@@ -136,8 +136,11 @@ def as_read(handled: Mapping[str, Handled]) -> dict[str, Handled]:
 
 def _write_decided(s: Situation, decision: Write) -> Held:
     target = s.observation.target
-    held = target.set_aside(s.held) if decision.set_aside else s.held
-    return target.write(decision.text, decision.mark, held)
+    if not decision.set_aside:
+        return target.write(decision.text, decision.mark, s.held)
+    aside = target.set_aside(s.held)
+    written = target.write(decision.text, decision.mark, aside)
+    return replace(written, notes=(*aside.notes, *written.notes))
 
 
 def _is_changed(decision: Write, after: Held) -> bool:

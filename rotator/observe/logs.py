@@ -14,6 +14,7 @@ import threading
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from rotator.config.typed import DEFAULT_FILE, completed
 from rotator.observe.journald import SOCKET, JournaldLogger, as_event, is_journal, with_priority
 from rotator.observe.lean_structlog import structlog
 from rotator.observe.log_line import terminal_line
@@ -36,8 +37,13 @@ _REQUEST = re.compile(r'("[A-Z]+ \S+ HTTP/[0-9.]+" [0-9]{3})')
 _QUERY = re.compile(r"\?[^\s\"]*")
 
 
-def configure(settings: LogSettings, journal: Path = SOCKET) -> FilteringBoundLogger:
-    """Return the log that the settings describe; `journal`: the socket of systemd's journal."""
+def configure(
+    settings: LogSettings, journal: Path = SOCKET, file: Path = DEFAULT_FILE
+) -> FilteringBoundLogger:
+    """Return the log that the settings describe.
+
+    `journal`: the socket of systemd's journal. `file`: the configuration, for commands to type.
+    """
     stream = sys.stderr
     logger: Any = structlog.PrintLogger(stream)
     processors: list[Any] = [
@@ -45,6 +51,7 @@ def configure(settings: LogSettings, journal: Path = SOCKET) -> FilteringBoundLo
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         # The default formatters print local variables or an error's own text: secrets, too.
         structlog.processors.ExceptionRenderer(lambda about: without_values(about[1])),
+        lambda _, __, event: completed(event, file),
     ]
     in_journal = is_journal(stream, os.environ)
     if in_journal and settings.format == "auto" and journal.is_socket():

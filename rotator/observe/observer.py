@@ -6,6 +6,7 @@ import json
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
+from rotator.config.typed import completed
 from rotator.observe import metrics_file, page
 from rotator.observe.access_tokens import AccessTokens
 from rotator.observe.http import Answer, HttpServer, Route, is_loopback
@@ -123,11 +124,11 @@ class Observer:
         shown = settings.status_page
         if is_loopback(settings.host) if shown is None else shown:
             routes["/"] = Route(self._page, local=True)
-            routes["/api/status"] = Route(lambda _: _json(as_json(self.status())), local=True)
+            routes["/api/status"] = Route(lambda _: self._json(as_json(self.status())), local=True)
         return routes
 
     def _page(self, query: str) -> Answer:
-        body = page.render(self.status(), query).encode()
+        body = page.render(self.status(), query, self._configuration().file).encode()
         policy = page.content_security_policy()
         return Answer(body, "text/html; charset=utf-8", policy=policy)
 
@@ -140,7 +141,11 @@ class Observer:
         status = self.status()
         ready = bool(status.rotations) and not status.unsafe  # without any, it has just begun
         document = {"ready": ready, "rotations": [_reasons(one) for one in status.unsafe]}
-        return _json(document, _OK if ready else _UNAVAILABLE)
+        return self._json(document, _OK if ready else _UNAVAILABLE)
+
+    def _json(self, document: dict[str, Any], status: int = _OK) -> Answer:
+        text = json.dumps(completed(document, self._configuration().file))
+        return Answer(f"{text}\n".encode(), "application/json", status)
 
 
 def _reasons(rotation: RotationView) -> dict[str, Any]:
@@ -150,7 +155,3 @@ def _reasons(rotation: RotationView) -> dict[str, Any]:
         for names, failure in rotation.failures()
     ]
     return {**fields(rotation, "name outcome in_cycle"), "reasons": reasons}
-
-
-def _json(document: dict[str, Any], status: int = _OK) -> Answer:
-    return Answer(f"{json.dumps(document)}\n".encode(), "application/json", status)

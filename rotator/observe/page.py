@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from rotator import __version__
+from rotator.config.typed import DEFAULT_FILE, completed
 from rotator.observe import phrases
 from rotator.observe.times import clock_time
 from rotator.observe.view_model import FINE, Health
@@ -63,8 +64,12 @@ def content_security_policy() -> str:
     )
 
 
-def render(view: View, query: str = "") -> str:
-    """Return the page as HTML; `query`: only what has this in a name."""
+def render(view: View, query: str = "", file: Path = DEFAULT_FILE) -> str:
+    """Return the page as HTML.
+
+    `query`: only what has this in a name. `file`: the configuration, for commands to type.
+    """
+    view = completed(view, file)
     wanted = query.strip().casefold()
     chosen = sorted(
         (one for one in view.rotations if wanted in _names(one)),
@@ -80,6 +85,7 @@ def render(view: View, query: str = "") -> str:
         host=platform.node(),
         version=__version__,
         refresh=REFRESH_SECONDS,
+        status=completed("rotator status", file),
     )
 
 

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rotator.aws.environment import aws_files, aws_stamp
-from rotator.aws.errors import UNPARSED, Call, explain, server_time
+from rotator.aws.errors import UNPARSED, Call, explain, malformed, server_time
 from rotator.aws.identity import keys_for, tried
 from rotator.aws.session import SECONDS, Access, new_session
 from rotator.core.docker_entry import registry_key
-from rotator.core.errors import PermanentError, Reason, TemporaryError
+from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
 from rotator.core.model import Credential, Secret
 from rotator.core.ports import Clock, Source
 from rotator.system.cache import Cache
@@ -195,12 +195,9 @@ class EcrSource(Source):
             raise self._malformed("no registry host (proxyEndpoint)")
         return host
 
-    def _malformed(self, what: str, service: str | None = None) -> TemporaryError:
-        return TemporaryError(
-            Reason.MALFORMED,
-            f"{service or self._api.service} in {self._settings.region} gave {what}",
-            "see what answers there: is the endpoint_url (or a proxy) really AWS's?",
-        )
+    def _malformed(self, what: str, service: str | None = None) -> DriverError:
+        gave = f"{service or self._api.service} in {self._settings.region} gave {what}"
+        return malformed(gave, "endpoint_url")
 
 
 build = EcrSource

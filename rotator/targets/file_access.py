@@ -95,10 +95,13 @@ def check_entry(
 def check_file(path: Path, status: os.stat_result, trust: Trust, *, owners_link: bool) -> None:
     """Refuse what is no plain file, and a file that the owner could only point at."""
     if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode))
+        away = f"look at it, then move it away: mv {quoted(path)} {quoted(path)}.old"
         raise GoneError(
             Reason.UNSAFE_PATH,
-            f"{path} is no plain file but a {_KINDS.get(stat.S_IFMT(status.st_mode), 'device')}",
-            f"look at it, then move it away: mv {quoted(path)} {quoted(path)}.old",
+            f"{path} is no plain file but a {kind or 'device'}",
+            # Others need a device where it is.
+            away if kind else "write another `path` for this target",
         )
     if trust.owner in (AS_IT_IS, status.st_uid):
         return

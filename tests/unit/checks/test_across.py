@@ -63,6 +63,21 @@ def test_job_outlives_a_credential(
         assert "set `longest_job` to 54m or less" in the(found, "failure", "can outlive it").todo
 
 
+@pytest.mark.parametrize(
+    ("seconds", "todo"),
+    [
+        (59, "set `longest_job` to 53s or less, let the credential live longer"),
+        (2, "set `longest_job` to 1s or less, let the credential live longer"),
+        (1, "let the credential live longer"),
+    ],
+)
+def test_a_short_life(tmp_path: Path, seconds: int, todo: str) -> None:
+    """What is advised is what the configuration takes, also where that is less than a minute."""
+    settings = rotation([login_file(tmp_path)], [file_target(tmp_path)])
+    found = compared(settings, login(timedelta(seconds=seconds)))
+    assert the(found, "failure", "can outlive it").todo.startswith(todo)
+
+
 def test_life_from_the_journal(tmp_path: Path) -> None:
     """Where nothing may be fetched, the journal tells how long the last one lived."""
     known = KnownCredential("hmac:0", "login", NOW, NOW + timedelta(minutes=30), None)

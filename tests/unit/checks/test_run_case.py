@@ -48,7 +48,7 @@ def test_a_key_that_is_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "level"), [('{"auths":{}}', "ok"), ("{", "failure")], ids=["empty", "broken"]
+    ("text", "level"), [('{"auths":{}}', "ok"), ("{", "warning")], ids=["empty", "broken"]
 )
 def test_a_member_of_a_group(tmp_path: Path, text: str, level: str) -> None:
     """What each object of many holds is judged as that of one is."""

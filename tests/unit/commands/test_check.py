@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -82,3 +83,48 @@ def test_a_bug_is_logged(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     done = site.type("check")
     assert done.code == 1
     assert '"event": "check failed"' in done.err
+
+
+def test_what_to_type_names_the_configuration(site: Site) -> None:
+    """Typed as it is printed, a command is about this configuration, also in JSON."""
+    site.rotation["sources"][0]["registries"] = [HOST]
+    run = f"rotator --config {site.config} run-once dind"
+    assert "".join(run.split()) in "".join(site.type("check").out.split())
+    [checked] = site.type("check", "--json").json["rotations"]
+    assert run in [one["todo"] for one in checked["findings"]]
+    empty = json.dumps({"auths": {HOST: {}}}).encode()
+    judged = site.type("check", "--json", "--document", "-", stdin=empty).json
+    assert run in [one["todo"] for one in judged["findings"]]
+
+
+def test_a_configuration_that_can_be_read_once(site: Site) -> None:
+    """A pipe (`--config <(…)`) is read once, and what is probably not meant is still said."""
+    site.rotation["sources"][0]["registries"] = [f"{HOST}/a", f"{HOST}/b"]
+    site.write()
+    reader, writer = os.pipe()
+    os.write(writer, site.config.read_bytes())
+    os.close(writer)
+    file = f"/dev/fd/{reader}"
+    done = site.type_alone("--config", file, "check", "--offline")
+    os.close(reader)
+    assert (done.code, done.err) == (0, "")
+    assert f"{file}:" in done.out
+    assert f"{file} is right: dind" in done.out
+
+
+def test_what_is_said_of_a_damaged_document_is_done(site: Site) -> None:
+    """The next cycle repairs it, and the damaged text is where `check` says."""
+    site.rotation["sources"][0]["registries"] = [HOST]
+    site.file.write_text("{")
+    done = site.type("check", "--json")
+    warnings = [
+        one["found"]
+        for rotation in done.json["rotations"]
+        for one in rotation["findings"]
+        if one["level"] == "warning"
+    ]
+    assert (done.code, len(warnings)) == (0, 1)
+    assert "the damaged text is stored beside it, as *.broken" in warnings[0]
+    assert site.type("run-once").code == 0
+    assert HOST in site.file.read_text()
+    assert site.file.with_name("config.json.broken").read_text().strip() == "{"

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from rotator.commands.in_unit import Place, run_there, this_place
-from rotator.config.load import DEFAULT_FILE
+from rotator.config.typed import DEFAULT_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path

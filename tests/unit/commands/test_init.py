@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from click import Abort
 from click.testing import CliRunner
 
 from rotator.commands.init import Choices, execute
@@ -127,3 +128,30 @@ def test_questions(
     [rotation] = yaml.safe_load(file.read_text())["rotations"]
     assert source.items() <= rotation["sources"][0].items()
     assert target.items() <= rotation["targets"][0].items()
+
+
+def test_what_is_probably_not_meant(site: Site) -> None:
+    """What `check --offline` would warn of is said at once, beside what is written or printed."""
+    target = TARGETS["file"]
+    done = site.type_alone("init", "--output", str(site.config), "--ecr", "eu-wset-1", *target)
+    assert done.code == 0
+    assert f"{site.config}:10:13: warning: AWS's SDK knows no region `eu-wset-1`" in done.err
+    printed = site.type_alone("init", "--output", "-", "--ecr", "eu-wset-1", *target)
+    assert "-:10:13: warning: AWS's SDK knows no region `eu-wset-1`" in printed.err
+    assert yaml.safe_load(printed.out)
+
+
+def test_commands_for_a_name_with_blanks(site: Site) -> None:
+    """What is printed can be typed."""
+    file = site.folder / "my own.yaml"
+    done = site.type_alone("init", "--output", str(file), *SOURCES["ecr"], *TARGETS["file"])
+    assert f"  rotator --config '{file}' run-once\n" in done.out
+
+
+def test_questions_that_are_left(tmp_path: Path) -> None:
+    """Ctrl-C, or the end of the input, and nothing was written until then."""
+    file = tmp_path / "rotator.yaml"
+    with CliRunner().isolation("ecr\n"), pytest.raises(Abort) as left:
+        execute(Choices(file), asks=True)
+    assert str(left.value.__cause__) == "nothing was written"
+    assert not file.exists()

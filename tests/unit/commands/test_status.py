@@ -44,7 +44,7 @@ def test_live(site: Site, change: str) -> None:
 def test_live_before_anything_was_published(site: Site) -> None:
     """Nothing tells ours from another's: it is said what to type."""
     done = site.type("status", "--live")
-    assert (done.code, "rotator run-once" in done.err) == (1, True)
+    assert (done.code, f"rotator --config {site.config} run-once" in done.err) == (1, True)
 
 
 def test_live_of_namespaces_that_cannot_be_listed(site: Site) -> None:

@@ -117,7 +117,7 @@ UNSEEN: dict[str, tuple[str, list[str]]] = {
     ),
     "file that reads itself": (
         document(sources=("{type: docker_config, path: /f}",)),
-        ["7:33: `path`: a target of this rotation writes this file; read another one"],
+        ["9:24: `path`: `path` in line 7 names this file too; choose a file of its own"],
     ),
     "retry backwards": (
         document(more="schedule: {retry: {initial: 1h}}"),

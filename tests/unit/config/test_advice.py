@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from rotator.config.advice import advice
-from rotator.config.load import load
+from rotator.config.load import load_whole
 from rotator.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ def written(place: Path, source: dict[str, Any], target: dict[str, Any] | None =
 def said(place: Path, source: dict[str, Any], target: dict[str, Any] | None = None) -> list[str]:
     """Return the advice as sentences; the configuration itself is right."""
     file = written(place, source, target)
-    load(file, {})
-    found = advice(file, {})
+    found = advice(file, load_whole(file, {}))
     assert all(one.where.startswith(f"{file}:") and one.where.count(":") == 2 for one in found)
     return [f"{one.found}; {one.todo}" for one in found]
 
@@ -165,7 +164,7 @@ def test_what_is_never_right(
 ) -> None:
     """It is an error, with its place, and what was seen."""
     with pytest.raises(ConfigError) as caught:
-        load(written(tmp_path, source, target), {})
+        load_whole(written(tmp_path, source, target), {})
     assert words in str(caught.value)
     assert "s3cr3t" not in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
@@ -213,5 +212,4 @@ def test_paths_of_two_rotations_in_one_place(tmp_path: Path) -> None:
     ]
     file = tmp_path / "rotator.yaml"
     file.write_text(yaml.safe_dump({"version": 1, "rotations": rotations}))
-    load(file, {})
-    assert ["at random" in one.found for one in advice(file, {})] == [True, True]
+    assert ["at random" in one.found for one in advice(file, load_whole(file, {}))] == [True, True]

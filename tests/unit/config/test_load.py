@@ -95,7 +95,8 @@ def test_missing_file(tmp_path: Path) -> None:
     assert caught.value.problems == (
         (
             f"{path}:1:1: cannot be read: No such file or directory;"
-            " write a first one: rotator init; or name another with --config or $ROTATOR_CONFIG"
+            f" write a first one: rotator --config {path} init;"
+            " or name another with --config or $ROTATOR_CONFIG"
         ),
     )
 

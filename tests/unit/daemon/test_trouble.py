@@ -117,3 +117,12 @@ def test_a_start_puts_off_what_is_overdue_where_jobs_are_safe(place: Place) -> N
     with place.daemon() as daemon:
         until(lambda: daemon.slots and daemon.slots[0].report and idle(daemon), what="the cycle")
     assert place.called() == ["one"]
+
+
+def test_what_systemd_shows_names_the_configuration(place: Place) -> None:
+    """`systemctl status` says which command to type, and for which file."""
+    place.add("one", longest_job="48h")  # what its source gives does not live that long
+    command = f"rotator --config {place.folder / 'rotator.yaml'} status"
+    with place.daemon():
+        place.ready()
+        until(lambda: command in "".join(place.manager.reported), what="the status")

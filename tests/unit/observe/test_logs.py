@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,7 +24,6 @@ from tests.unit.observe.views import ECR, FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 CHANGE = Change(ECR, "hmac:111111111111", "hmac:222222222222", "renewed")
 
@@ -200,3 +200,12 @@ def test_without_its_socket_it_is_json(tmp_path: Path) -> None:
     with stderr_in_journal(tmp_path) as stream:
         configure(LogSettings(), tmp_path / "nothing").info("one")
     assert stream.read_text().startswith('<6>{"event": "one"')
+
+
+def test_what_to_type_names_the_configuration(capsys: pytest.CaptureFixture[str]) -> None:
+    """The core and the drivers don't know which one was loaded."""
+    log = configure(LogSettings(format="json"), file=Path("/c"))
+    log.warning("see rotator status", hint="rotator run-once")
+    line = json.loads(capsys.readouterr().err)
+    assert line["event"] == "see rotator --config /c status"
+    assert line["hint"] == "rotator --config /c run-once"

@@ -7,6 +7,7 @@ import hashlib
 import platform
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -144,3 +145,12 @@ def test_starting() -> None:
     view: RotationView = replace(view_of(Record()), in_cycle=True)
     page = render(View(NOW, "running", (view,)))
     assert "Starting, the first cycle is running" in page
+
+
+def test_commands_name_the_configuration() -> None:
+    """What a hint and the page's foot say to type is about the configuration of this daemon."""
+    one = replace(view_of(WELL), notes=("see it with rotator check",))
+    page = render(View(NOW, "running", (one,)), file=Path("/my own.yaml"))
+    for command in ("check", "status"):
+        assert f"rotator --config &#39;/my own.yaml&#39; {command}" in page
+    assert "<code>rotator status</code>" in render(VIEW)

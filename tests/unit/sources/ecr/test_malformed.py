@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import base64
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rotator.core.errors import Reason, TemporaryError
+from rotator.core.errors import PermanentError, Reason, TemporaryError
 from tests.unit.sources.ecr.endpoint import error_of, source
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.fakes.ecr import FakeEcr
 
 
@@ -22,6 +25,24 @@ def test_garbage_with_a_200_never_shows(fake: FakeEcr) -> None:
     error = error_of(source(fake))
     assert error.reason is Reason.MALFORMED
     assert "s3cr3t-" not in f"{error} {error.hint}"
+
+
+@pytest.fixture
+def impossible_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let this process have a time zone that is more than a day away."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "UTC+25")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def test_a_time_zone_that_is_none(fake: FakeEcr, impossible_zone: None) -> None:
+    """The SDK reads each end in local time: it is this machine that is wrong, not the endpoint."""
+    error = error_of(source(fake))
+    assert (type(error), error.reason) == (PermanentError, Reason.INVALID)
+    assert "TZ=UTC+25" in str(error)
+    assert "set TZ" in error.hint
 
 
 ANSWERS: dict[str, dict[str, Any]] = {

@@ -230,10 +230,12 @@ def test_a_pipe_or_socket_in_its_place(folder: Path, how: str) -> None:
 
 
 def test_a_device_is_no_file(root: None, folder: Path) -> None:
-    """A node such as /dev/null is refused."""
+    """A node such as /dev/null is refused, and nobody is told to move it."""
     path = folder / "config.json"
     os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
-    assert "device" in refusal(path).detail
+    error = refusal(path)
+    assert "device" in error.detail
+    assert error.hint == "write another `path` for this target"
 
 
 @pytest.mark.parametrize(
