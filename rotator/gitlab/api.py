@@ -36,7 +36,7 @@ Got = TypeVar("Got")
 
 TIMEOUTS = (5.0, 15.0)  # seconds to connect, and for each wait for an answer
 _TURN_SECONDS = 60.0
-_CLIENTS = 8  # that are kept; an access token that was replaced is soon forgotten
+_CLIENTS = 8  # that stay; an access token that was replaced is soon forgotten
 _SUCCESS = range(200, 300)
 
 
