@@ -15,7 +15,7 @@ from rotator.core.rotation import registries_of
 from rotator.core.schedule import CLOCK_STEP, SECOND, is_ahead
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from rotator.core.candidate import Candidates
@@ -94,7 +94,7 @@ def is_waiting(source: Source, record: Record, now: datetime) -> bool:
 def _is_needed(
     source: Source,
     newest: Mapping[str, Candidate],
-    known_now: Collection[str],
+    known_now: set[str],
     record: Record,
     now: datetime,
 ) -> bool:
@@ -104,12 +104,13 @@ def _is_needed(
         return True
     if any(newest[registry].pending for registry in registries):
         return False
+    if past.changed:
+        return known_now.isdisjoint(registries)
     endless = any(newest[registry].end == FOREVER for registry in registries)
-    if past.poll_at is None and (source.changes_early or endless):
+    never_polled = past.poll_at is None and (source.changes_early or endless)
+    if never_polled or _is_clock_back(record, now):
         return True
     if past.poll_at is not None and past.poll_at <= now:
-        return True
-    if _is_clock_back(record, now):
         return True
     return any(_is_renewal_due(newest[r], record, now) for r in registries if r not in known_now)
 

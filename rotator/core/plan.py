@@ -64,11 +64,20 @@ def nothing_to_publish(s: Situation) -> Decision | None:
 
 
 def value_cannot_be_merged(s: Situation) -> Decision | None:
-    """Hold a hidden variable back that has to be merged, as nobody can read what it holds."""
+    """Hold a hidden variable back that may hold others' entries, as nobody can read and merge it.
+
+    Under a mark it holds the entries of the rotator that wrote it and no others.
+    """
     whole = s.policy.content is Content.DOCKER_CONFIG
     if not (s.held.withheld and whole) or s.policy.merge is Merge.REPLACE:
         return None
-    return _withheld("its other entries would be lost", f"{_VISIBLE}, or set `merge: replace`")
+    if s.held.mark is None or (s.foreign_mark is not None and not s.held.mark.is_whole):
+        return _withheld("its other entries would be lost", f"{_VISIBLE}, or set `merge: replace`")
+    lost = sorted(s.held.mark.expires.keys() - s.registries - s.remove)
+    if not lost:
+        return None
+    shown = ", ".join(lost)
+    return _withheld(f"{shown} would be lost", f"set `remove: [{shown}]`, or `merge: replace`")
 
 
 def value_would_lose_entries(s: Situation) -> Decision | None:

@@ -52,6 +52,20 @@ def with_later_start(
     return replace(record, sources=sources, credentials=credentials)
 
 
+def with_configuration(record: Record, rotation: Rotation) -> Record:
+    """Note how the sources are configured; what is known of one that changed is of another source.
+
+    A journal of an earlier version does not say how a source was configured.
+    """
+    sources = dict(record.sources)
+    for source in rotation.sources:
+        past = record.source(source.name)
+        if past.configured != source.configured:
+            new = SourceRecord(changed=True) if past.configured else past
+            sources[source.name] = replace(new, configured=source.configured)
+    return record if sources == record.sources else replace(record, sources=sources)
+
+
 def with_waits(
     record: Record,
     rotation: Rotation,
@@ -137,6 +151,7 @@ def with_answers(
     the attempt, which counts as a failure.
     """
     sources = dict(record.sources)
+    resolved = before.pending.keys() - record.pending.keys()
     for source in rotation.sources:
         answer = answers.get(source.name)
         failure = answer.failure if answer is not None else None
@@ -151,9 +166,11 @@ def with_answers(
             stamp = answer.login_stamp if answer is not None else None
             sources[source.name] = _failed(past, source, failure, rotation, chosen, at, stamp)
         elif answer is not None:
-            sources[source.name] = _gave(
-                source, answer.credentials, rotation, at, first=past.fetched_at is None
-            )
+            gave = _gave(source, answer.credentials, rotation, at, first=past.fetched_at is None)
+            waits = any(one.source == source.name for one, _ in unusable.values())
+            sources[source.name] = replace(gave, changed=past.changed and waits)
+        elif past.changed and not resolved.isdisjoint(registries_of(source, past)):
+            sources[source.name] = replace(sources[source.name], changed=False)
     return replace(record, sources=sources)
 
 
@@ -199,4 +216,5 @@ def _gave(
         poll_at=poll_at,
         longest_life=longest,
         learned=source.learned,
+        configured=source.configured,
     )

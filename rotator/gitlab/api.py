@@ -36,7 +36,7 @@ Got = TypeVar("Got")
 
 TIMEOUTS = (5.0, 15.0)  # seconds to connect, and for each wait for an answer
 _TURN_SECONDS = 60.0
-_CLIENTS = 8  # that stay; an access token that was replaced is soon forgotten
+_CLIENTS = 8  # an access token that was replaced is soon forgotten
 _SUCCESS = range(200, 300)
 
 
@@ -138,7 +138,7 @@ def _client(
     verify: bool | str,  # noqa: FBT001  python-gitlab's word
     timeouts: tuple[float, float],
 ) -> gitlab.Gitlab:
-    """Return the client of all targets with this login: it makes 42 managers, and keeps nothing."""
+    """Return the client of all targets with this login: it makes 42 managers, and has no state."""
     return gitlab.Gitlab(url, token, ssl_verify=verify, session=_session(timeouts))
 
 

@@ -33,6 +33,11 @@ MUTATIONS = (
             "if True:",
         ),
         (
+            "plan: a hidden value loses what another rotator's mark names",
+            "lost = sorted(s.held.mark.expires.keys() - s.registries - s.remove)",
+            "lost: list[str] = []",
+        ),
+        (
             "plan: a hidden value loses what its source did not give (past)",
             "s.past.ends.get(registry, DEAD),",
             "DEAD,",

@@ -181,6 +181,21 @@ MUTATIONS = (
             "known",
         ),
         (
+            "record: a source that is configured in another way is the old one",
+            "new = SourceRecord(changed=True) if past.configured else past",
+            "new = past",
+        ),
+        (
+            "record: a changed source is as any other though what it gave is not accepted",
+            "replace(gave, changed=past.changed and waits)",
+            "gave",
+        ),
+        (
+            "record: a changed source is for ever one",
+            "replace(sources[source.name], changed=False)",
+            "sources[source.name]",
+        ),
+        (
             "record: a source's longest life is forgotten",
             "        longest_life=longest,\n",
             "",

@@ -70,14 +70,24 @@ MUTATIONS = (
             "pass",
         ),
         (
+            "due: a source that is configured in another way is not asked until the next renewal",
+            "return known_now.isdisjoint(registries)",
+            "pass",
+        ),
+        (
+            "due: a changed source is asked again when what was pending of it is accepted",
+            "return known_now.isdisjoint(registries)",
+            "return True",
+        ),
+        (
             "due: what has no end is never asked again",
-            "if past.poll_at is None and (source.changes_early or endless):",
-            "if past.poll_at is None and source.changes_early:",
+            "past.poll_at is None and (source.changes_early or endless)",
+            "past.poll_at is None and source.changes_early",
         ),
         (
             "due: a record from the future is believed",
-            ("    if _is_clock_back(record, now):\n        return True\n"),
-            "",
+            "if never_polled or _is_clock_back(record, now):",
+            "if never_polled:",
         ),
         (
             "due: a clock that went back makes a wait longer",

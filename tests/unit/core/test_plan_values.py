@@ -54,6 +54,35 @@ def test_a_hidden_value_is_written_where_nothing_else_is_in_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("marked", "lost"),
+    [
+        pytest.param((HOST,), None, id="ours"),
+        pytest.param((HOST, OTHER, "removed.example.com"), None, id="what is to be removed"),
+        pytest.param((HOST, "b.example.com"), "b.example.com would be lost", id="another's"),
+        pytest.param((HOST, "…"), "its other entries would be lost", id="another's, and more"),
+        pytest.param(None, "its other entries would be lost", id="a person's"),
+    ],
+)
+def test_a_hidden_value_is_merged_where_its_mark_says_all_that_it_holds(
+    marked: tuple[str, ...] | None, lost: str | None
+) -> None:
+    """A rotator made it, hidden from the first day on: nobody could read it and add to it."""
+    target = WorldTarget("target", Policy(merge=Merge.PRESERVE))
+    mark = None
+    if marked is not None:
+        named = [registry for registry in marked if registry != "…"]
+        mark = Mark(dict.fromkeys(named), "hmac:before", "dind", is_whole="…" not in marked)
+    held = Held(None, mark, withheld=True)
+    s = hidden(observation=Observation(target, held), remove=frozenset({"removed.example.com"}))
+    decision = plan(replace(s, chosen={**s.chosen, OTHER: candidate(OTHER)}))
+    if lost is None:
+        assert isinstance(decision, Write)
+    else:
+        assert isinstance(decision, HoldBack)
+        assert decision.failure.detail.endswith(lost)
+
+
+@pytest.mark.parametrize(
     "known",
     [
         pytest.param({"past": TargetRecord(ends={OTHER: NOW + HOUR})}, id="the last read"),
