@@ -133,12 +133,13 @@ def _is_as_good(s: Situation, entry: Candidate, ours: Candidate) -> bool:
         return False  # it is back after a later one replaced it
     if not entry.end_known:
         return not ours.end_known
-    if ours.foreign or entry.end >= ours.end:
-        return True  # what another rotator fetched is for that one to publish
-    # Its claim is later than the end that we believe: then it stays while that is job-safe, or
-    # where ours is not job-safe either.
+    if entry.end >= ours.end:
+        return True
+    # What another rotator fetched is for that one to publish, and its claim can be later than the
+    # end that we believe. Then the entry stays while it is job-safe, or where ours is not either:
+    # who left it there may have lost its journal, or may be gone.
     is_safe, ours_is_safe = (one.end - s.now > s.reserve for one in (entry, ours))
-    return claim >= ours.end and (is_safe or not ours_is_safe)
+    return (ours.foreign or claim >= ours.end) and (is_safe or not ours_is_safe)
 
 
 def mark_needs_correction(s: Situation, ours: Mapping[str, Candidate]) -> bool:

@@ -76,8 +76,8 @@ MUTATIONS = (
         ),
         (
             "plan: > for >= where two entries end at the same time",
-            ("    if ours.foreign or entry.end >= ours.end:\n        return True"),
-            ("    if ours.foreign or entry.end > ours.end:\n        return True"),
+            "    if entry.end >= ours.end:\n        return True",
+            "    if entry.end > ours.end:\n        return True",
         ),
         (
             "plan: a later end does not reach the mark",
@@ -96,13 +96,18 @@ MUTATIONS = (
         ),
         (
             "plan: another rotator's entry stays until it is not job-safe",
-            "claim >= ours.end and (is_safe or not ours_is_safe)",
-            "claim >= ours.end",
+            "claim >= ours.end) and (is_safe or not ours_is_safe)",
+            "claim >= ours.end)",
         ),
         (
             "plan: two rotators write in turn where no life is as long as the longest job",
-            "claim >= ours.end and (is_safe or not ours_is_safe)",
-            "claim >= ours.end and is_safe",
+            "claim >= ours.end) and (is_safe or not ours_is_safe)",
+            "claim >= ours.end) and is_safe",
+        ),
+        (
+            "plan: two rotators publish each other's credentials",
+            "return (ours.foreign or claim >= ours.end)",
+            "return (claim >= ours.end)",
         ),
         (
             "plan: ours stays away for an entry whose end nobody knows",

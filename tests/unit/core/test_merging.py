@@ -113,12 +113,15 @@ def test_when_another_rotators_entry_stays(
     assert foreign_entry_stays(shared(candidate("ours", ours), one), HOST, "theirs") == stays
 
 
-@pytest.mark.parametrize("hours", [-1, 0, 1])
-def test_an_entry_that_has_ended_does_not_stay(hours: int) -> None:
-    """Whoever fetched what is written instead of it."""
+@pytest.mark.parametrize(
+    ("hours", "ours", "stays"),
+    [(-1, 6, False), (0, 6, False), (1, 6, False), (2, 6, True), (0.5, 1, True)],
+)
+def test_an_entry_stays_while_it_is_job_safe(hours: float, ours: float, *, stays: bool) -> None:
+    """Whoever fetched what is written instead of it, if that is job-safe."""
     theirs = candidate("theirs", hours, foreign=True)
-    s = shared(candidate("ours", 6, foreign=True), theirs)
-    assert foreign_entry_stays(s, HOST, "theirs") == (hours > 0)
+    s = shared(candidate("ours", ours, foreign=True), theirs)
+    assert foreign_entry_stays(s, HOST, "theirs") == stays
 
 
 def test_in_a_repair_the_mark_says_nothing_of_what_is_put_back() -> None:
