@@ -214,10 +214,6 @@ def main() -> None:
         # click puts an Abort without a text in place of what a command says.
         said = str(error.__cause__ or error) or "what was written until then stays"
         _end(f"rotator: interrupted: {said}", INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of the output has ended; writing the rest at exit would fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(BUG)
     except ConfigError as error:
         _end(str(error), USAGE)
     except LockHeldError as error:

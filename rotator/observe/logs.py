@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rotator.observe.journald import SOCKET, JournaldLogger, as_event, is_journal, with_priority
 from rotator.observe.lean_structlog import structlog
 from rotator.observe.log_line import terminal_line
+from rotator.system.standard_streams import StandardStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +52,7 @@ def configure(settings: LogSettings, journal: Path = SOCKET) -> FilteringBoundLo
         logger = JournaldLogger(stream, journal)
         processors.append(as_event)
     else:
+        processors.append(lambda _, __, event: _with_lost(stream, event))
         processors.append(_renderer(settings.format, terminal=stream.isatty()))
         if in_journal:
             processors.append(lambda _, level, line: with_priority(line, level))
@@ -62,6 +64,13 @@ def configure(settings: LogSettings, journal: Path = SOCKET) -> FilteringBoundLo
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.level]),
     )
     return log
+
+
+def _with_lost(stream: TextIO, event: Any) -> Any:
+    """Add how many lines before this one could not be written."""
+    if isinstance(stream, StandardStream) and stream.lost:
+        event["lines_lost"] = stream.lost
+    return event
 
 
 def _renderer(form: str, *, terminal: bool) -> Any:

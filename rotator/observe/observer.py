@@ -134,7 +134,8 @@ class Observer:
     def _healthz(self) -> Answer:
         if self._turning():
             return Answer(b"ok\n", _TEXT)
-        return Answer(b"the loop does not turn: restart rotator\n", _TEXT, _UNAVAILABLE)
+        why = b"the loop does not turn, or a rotation has no next cycle: restart rotator\n"
+        return Answer(why, _TEXT, _UNAVAILABLE)
 
     def _readyz(self) -> Answer:
         status = self.status()
