@@ -43,8 +43,8 @@ RULES = (
     ErrorRule(on(code=WRITE, errno=errno.EBUSY), Reason.MOUNT_POINT,
         "the file is a mount of its own, which can't be replaced: mount the directory {directory} "
         "instead; where you can't, set `write: in_place`, which is not atomic"),
-    ErrorRule(on(code=WRITE, errno=errno.ENAMETOOLONG), Reason.INVALID,
-        "choose a shorter file name"),
+    ErrorRule(on(errno=errno.ENAMETOOLONG), Reason.INVALID,
+        "choose a shorter path, with no name in it above 255 bytes: {path}"),
     ErrorRule(on(code=WRITE, errno=errno.EISDIR), Reason.INVALID,
         "a directory is where a file has to be written; move it away: ls -ld {path} "
         "{path}.broken"),

@@ -13,7 +13,7 @@ from rotator.core.errors import DriverError
 from rotator.http.reading import object_in
 from rotator.inspection import Case, Found, failed, failure, ok, warning
 from rotator.observe.times import duration_text, few
-from rotator.system import mounts
+from rotator.system import atomic_file, mounts
 from rotator.targets import file_access as access
 from rotator.targets.file import build
 from rotator.targets.file_errors import WRITE, explaining
@@ -79,7 +79,9 @@ def _problem(path: Path, *, in_place: bool, mounted: bool) -> int:
     """Return the error number that a write would meet; 0: none that shows from here."""
     written = path if in_place and path.exists() else path.parent
     system = os.statvfs(written)
+    draft = atomic_file.draft_name(path.name)
     problems = (
+        (not in_place and len(os.fsencode(draft)) > system.f_namemax, errno.ENAMETOOLONG),
         (system.f_flag & os.ST_RDONLY, errno.EROFS),
         (mounted and not in_place, errno.EBUSY),
         (not os.access(written, os.W_OK, effective_ids=True), errno.EACCES),
