@@ -186,3 +186,30 @@ def test_output_that_nobody_reads(place: Place, words: str) -> None:
     done = place.shell(f"rotator {words} | sleep 0")
     assert [line for line in done.stderr.splitlines() if not line.startswith("{")] == []
     assert (place.folder / "rotator.prom").exists() is (words == "run-once")
+
+
+ASCII = {"PYTHONIOENCODING": "ascii"}
+ASCII_FILES = {"LC_ALL": "C", "PYTHONUTF8": "0"}
+ODD = "ünï→日本 x"
+
+
+@pytest.mark.parametrize("words", ["run-once", "status", "check", "check --offline"])
+@pytest.mark.parametrize("columns", ["", "COLUMNS=80 "])
+def test_names_that_a_terminal_can_not_show(tmp_path: Path, words: str, columns: str) -> None:
+    """They are printed with escapes."""
+    place = Place(tmp_path, ODD)
+    assert place.shell("rotator run-once -q", **ASCII).returncode == 0
+    done = place.shell(f"{columns}rotator {words}", **ASCII)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done
+    assert (done.stdout + done.stderr).isascii()
+    assert "\\u65e5" in done.stdout or "offline" in words
+
+
+@pytest.mark.parametrize("words", ["run-once", "status", "check", "check --offline", "run"])
+def test_paths_that_the_system_can_not_have(tmp_path: Path, words: str) -> None:
+    """One sentence names the path, and what to set."""
+    place = Place(tmp_path, ODD)
+    done = place.shell(f"rotator {words}", **ASCII_FILES)
+    assert done.returncode == 2, done
+    assert done.stderr.count("\n") == 1
+    assert "LC_ALL=C.UTF-8" in done.stderr
