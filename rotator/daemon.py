@@ -87,9 +87,10 @@ class Daemon:
             if self._reload_wanted:
                 self._reload_wanted = False
                 self._reload()
-            self._slots.timetable.pulse(self._turn)
             self._slots.wake()
             self._notify()
+            # Last: the scheduler and its thread need not wait for this one then.
+            self._slots.timetable.pulse(self._turn)
             self._wakeup.wait(HEARTBEAT)
         self._end()
 

@@ -45,7 +45,7 @@ def execute(
         in_cycle = cycle_runs(configuration.state_dir, one.name) is not False
         views.append(rotation_view(one, records[one.name], now, in_cycle=in_cycle))
     if live:
-        found = _read(configuration, chosen, records, now)
+        found = _read(configuration, chosen, records)
         views = [with_found(view, there, now) for view, there in zip(views, found, strict=True)]
     daemon = {True: RUNNING, False: STOPPED, None: UNKNOWN}[daemon_runs(configuration.state_dir)]
     view = View(now, daemon, tuple(views))
@@ -86,7 +86,6 @@ def _read(
     configuration: Configuration,
     chosen: Sequence[RotationSettings],
     records: Mapping[str, Record],
-    now: datetime,
 ) -> Sequence[Mapping[str, Found]]:
     # Only this asks the targets, and needs their drivers.
     from rotator.app import Builder, Runner  # noqa: PLC0415
@@ -103,7 +102,7 @@ def _read(
 
     def read(one: Runner) -> Mapping[str, Found]:
         record, fingerprint = records[one.rotation.name], one.ports.journal.fingerprint
-        return read_now(one.rotation, record, one.each, fingerprint, now)
+        return read_now(one.rotation, record, one.each, fingerprint, one.ports.clock)
 
     runners = [builder.runner(settings) for settings in chosen]
     found = []

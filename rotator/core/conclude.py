@@ -84,35 +84,45 @@ def conclude(
     at: At,
     *,
     whole: bool,
+    more: bool,
 ) -> tuple[Record, Report]:
-    """Return the record of the whole cycle, and its report; `whole`: it left no target out."""
+    """Return the record of the whole cycle, and its report; `whole`: it left no target out.
+
+    `more`: other parts of the cycle follow. The last one concludes it: until then the journal says
+    what the cycle before said, or that jobs are safe for less.
+    """
     outcome = outcome_of(credentials, targets)
     end = safe_until(rotation, record, ends)
     if is_ahead(started, at.now):
         end = DEAD
         notes = (*notes, "the clock went back during the cycle: no end is known until the next one")
-    record = replace(
-        record,
-        outcome=outcome,
-        started_at=started,
-        whole_at=at.now if whole else record.whole_at,
-        ended_at=at.now,
-        succeeded_at=at.now if outcome in SUCCEEDED else record.succeeded_at,
-        safe_until=None if end == DEAD else end,
-        job_safe=end > at.now,
-        notes=all_notes(notes, targets),
-    )
     again = [done.again_at for done in handled.values()]
     again += [at.now for done in handled.values() if _needs_another_read(done, record)]
-    record = replace(record, next_at=next_at(record, rotation, again, at.now, at.random))
+    next_cycle = next_at(record, rotation, again, at.now, at.random)
+    job_safe = end > at.now
+    if more:
+        record = with_sooner_end(record, end, at.now)
+    else:
+        record = replace(
+            record,
+            outcome=outcome,
+            started_at=started,
+            whole_at=at.now if whole else record.whole_at,
+            ended_at=at.now,
+            succeeded_at=at.now if outcome in SUCCEEDED else record.succeeded_at,
+            safe_until=None if end == DEAD else end,
+            job_safe=job_safe,
+            next_at=next_cycle,
+            notes=all_notes(notes, targets),
+        )
     return record, Report(
         name=rotation.name,
         outcome=outcome,
-        job_safe=record.job_safe,
+        job_safe=job_safe,
         safe_until=None if end in {DEAD, FOREVER} else end,
         started_at=started,
         duration_seconds=(at.now - started).total_seconds(),
-        next_at=record.next_at,
+        next_at=next_cycle,
         credentials=tuple(credentials),
         sources=tuple(
             SourceReport(name, answer.seconds, answer.failure) for name, answer in answers.items()

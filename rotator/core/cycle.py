@@ -41,7 +41,7 @@ from rotator.core.fetch import (
     with_fetched,
     with_resolved,
 )
-from rotator.core.observe import observe, with_members
+from rotator.core.observe import is_wanted, observe, with_members
 from rotator.core.plan import plan
 from rotator.core.prove import prove
 from rotator.core.recall import Memory, recall
@@ -68,9 +68,9 @@ class Options(Struct, frozen=True):
     the leases that the fetch made. `starting`: the first cycle of a daemon. It puts off what is
     overdue where jobs are safe meanwhile, so that ten thousand hosts that start together do not
     ask together. `only`: the names of the targets to deal with; all where empty. `later_part`: ask
-    no source, as the first part of the same cycle did. `out_of_reach` returns the failure of a
-    target on which a call hangs in another process: it is left alone. `patience`: how long to wait
-    until a registry knows a new credential.
+    no source, as the first part of the same cycle did. `more`: other parts follow. `out_of_reach`
+    returns the failure of a target on which a call hangs in another process: it is left alone.
+    `patience`: how long to wait until a registry knows a new credential.
     """
 
     force: bool = False
@@ -78,6 +78,7 @@ class Options(Struct, frozen=True):
     starting: bool = False
     only: frozenset[str] = frozenset()
     later_part: bool = False
+    more: bool = False
     out_of_reach: Callable[[str], Failure | None] = lambda _: None
     patience: timedelta = timedelta(0)
 
@@ -100,7 +101,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     rotation, unlisted = with_members(rotation, ports.each, options.only)
     failures = unlisted | _out_of_reach(rotation, options)
     observed = observe(
-        rotation, before, ports.each, now, failures, force=options.force, only=options.only
+        rotation, before, ports.each, ports.clock, failures, force=options.force, only=options.only
     )
     found = recall(rotation, observed, memory, before, ports.journal.fingerprint, now)
     candidates = with_resolved(prove(found, rotation.proof, ports, now), rotation, before)
@@ -126,9 +127,10 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     answers = fetch(asked, chosen, record, ports)
     known_before = rotation.sources_by_registry(record)
     record = record_sources.with_registries(record, answers)
-    found = recall(rotation, observed, memory, record, ports.journal.fingerprint, now)
-    new = {key: one for key, one in found.items() if one.registry not in known_before}
-    candidates |= prove(new, rotation.proof, ports, now)
+    if rotation.sources_by_registry(record).keys() - known_before:
+        found = recall(rotation, observed, memory, record, ports.journal.fingerprint, now)
+        new = {key: one for key, one in found.items() if one.registry not in known_before}
+        candidates |= prove(new, rotation.proof, ports, now)
 
     # Prove what was fetched; then choose again.
     given, surplus = fetched_candidates(
@@ -146,7 +148,8 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     situations = situations_of(rotation, observed, memory, record, chosen, candidates, ports, now)
     record = record_targets.with_drifts(record, situations, now)
     planned = {name: Handled(s, plan(s)) for name, s in situations.items()}
-    ends = _ends(rotation, observed, planned, record, chosen, candidates, now)
+    counted = {n: one for n, one in observed.items() if not (options.more and one.left_out)}
+    ends = _ends(rotation, counted, planned, record, chosen, candidates, now)
     record = record_credentials.with_verdicts(record, candidates.values())
     used = {one.fingerprint for one in (*chosen.values(), *standby)}
     record = leases.retire_pending(record, candidates.values(), used, rotation, now)
@@ -211,6 +214,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         now,
         ports.at(),
         whole=not options.only,
+        more=options.more,
     )
     if not options.dry_run:
         ports.journal.save(record, lasting=False)
@@ -227,7 +231,8 @@ def _save(
 
 
 def _out_of_reach(rotation: Rotation, options: Options) -> dict[str, Failure]:
-    found = {target.name: options.out_of_reach(target.name) for target in rotation.targets}
+    wanted = [one.name for one in rotation.targets if is_wanted(one, options.only)]
+    found = {name: options.out_of_reach(name) for name in wanted}
     return {name: failure for name, failure in found.items() if failure is not None}
 
 

@@ -90,11 +90,13 @@ class Mark(Struct, frozen=True):
 
     `expires` tells when each registry's entry ends (None: no known end). `fingerprint` is the keyed
     hash of the document as written: with the key one can tell whether it was edited since.
+    `is_whole`: its place had room for every registry.
     """
 
     expires: Mapping[str, datetime | None]
     fingerprint: str
     rotation: str
+    is_whole: bool = True
 
 
 class Held(Struct, frozen=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime  # noqa: TC003  a Struct's field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -16,9 +18,8 @@ from rotator.core.schedule import LOGIN_REJECTED_LONGEST
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from datetime import datetime
 
-    from rotator.core.ports import Each, Target
+    from rotator.core.ports import Clock, Each, Target
     from rotator.core.record import FailureRecord, Record
     from rotator.core.rotation import Rotation
 
@@ -30,8 +31,8 @@ class Observation(Struct, frozen=True):
     """One target: what it holds, or its failure, or neither where it was left out of this cycle.
 
     `config` is the document, decoded; None where there is none, or it can't be decoded.
-    `login_stamp`: that of its driver when it was asked. `repeated`: it was not asked, as its login
-    was refused before and has not changed; `failure` is the one from then.
+    `login_stamp`: that of its driver when it was asked, at `read_at`. `repeated`: it was not asked,
+    as its login was refused before and has not changed; `failure` is the one from then.
     """
 
     target: Target
@@ -39,6 +40,7 @@ class Observation(Struct, frozen=True):
     config: DockerConfig | None = None
     failure: Failure | None = None
     login_stamp: str | None = None
+    read_at: datetime | None = None
     repeated: bool = False
 
     @property
@@ -51,7 +53,7 @@ def observe(
     rotation: Rotation,
     record: Record,
     each: Each,
-    now: datetime,
+    clock: Clock,
     failures: Mapping[str, Failure],
     *,
     force: bool = False,
@@ -62,14 +64,14 @@ def observe(
     `failures`: targets that can't be read, and why. `force`: offer a login again that was refused.
     `only`: read these targets; all where empty.
     """
+    now = clock()
     found: dict[str, Observation] = {}
     asked = []
     for target in rotation.targets:
         if not target.policy.enabled:
             continue
         found[target.name] = Observation(target, failure=failures.get(target.name))
-        left_out = only and target.name not in only and target.group not in only
-        if left_out or target.name in failures:
+        if target.name in failures or not is_wanted(target, only):
             continue
         refusal = None if force else _refusal(target, record, now)
         if refusal is None:
@@ -77,21 +79,28 @@ def observe(
         else:
             failure = Failure.recorded(refusal)
             found[target.name] = Observation(target, failure=failure, repeated=True)
-    for target, answer in zip(asked, each(read, asked, READ_SECONDS), strict=True):
+    for target, answer in zip(
+        asked, each(partial(_read, clock=clock), asked, READ_SECONDS), strict=True
+    ):
         if isinstance(answer, Exception):
             answer = Observation(target, failure=Failure.of(answer))  # noqa: PLW2901
         found[target.name] = answer
     return found
 
 
-def read(target: Target) -> Observation:
+def is_wanted(target: Target, only: Collection[str]) -> bool:
+    """Tell whether a cycle deals with a target: it, or its group, is named, or none is."""
+    return not only or target.name in only or target.group in only
+
+
+def _read(target: Target, clock: Clock) -> Observation:
     """Read one target; return what came of it, whatever its driver raises."""
-    stamp = target.login_stamp()
+    asked = Observation(target, login_stamp=target.login_stamp(), read_at=clock())
     try:
         held = target.read()
-        return Observation(target, held, decoded(target, held), login_stamp=stamp)
+        return replace(asked, held=held, config=decoded(target, held))
     except Exception as error:  # noqa: BLE001  a failed read is an answer, a bug in it too
-        return Observation(target, failure=Failure.of(error), login_stamp=stamp)
+        return replace(asked, failure=Failure.of(error))
 
 
 def decoded(target: Target, held: Held) -> DockerConfig | None:

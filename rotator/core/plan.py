@@ -64,11 +64,20 @@ def nothing_to_publish(s: Situation) -> Decision | None:
 
 
 def value_cannot_be_merged(s: Situation) -> Decision | None:
-    """Hold a hidden variable back that has to be merged, as nobody can read what it holds."""
+    """Hold a hidden variable back that may hold others' entries, as nobody can read and merge it.
+
+    Under a mark it holds the entries of the rotator that wrote it and no others.
+    """
     whole = s.policy.content is Content.DOCKER_CONFIG
     if not (s.held.withheld and whole) or s.policy.merge is Merge.REPLACE:
         return None
-    return _withheld("its other entries would be lost", f"{_VISIBLE}, or set `merge: replace`")
+    if s.held.mark is None or (s.foreign_mark is not None and not s.held.mark.is_whole):
+        return _withheld("its other entries would be lost", f"{_VISIBLE}, or set `merge: replace`")
+    lost = sorted(s.held.mark.expires.keys() - s.registries - s.remove)
+    if not lost:
+        return None
+    shown = ", ".join(lost)
+    return _withheld(f"{shown} would be lost", f"set `remove: [{shown}]`, or `merge: replace`")
 
 
 def value_would_lose_entries(s: Situation) -> Decision | None:
@@ -121,6 +130,10 @@ def value_waits_a_poll(s: Situation) -> Decision | None:
     if not unchanged or not s.past.written_at <= s.now < again_at:
         return None
     note = "somebody else writes this value too; ours is written again at the next poll"
+    mark = s.held.mark
+    if mark is not None and mark.fingerprint in s.past.fingerprints[1:]:
+        # Our own earlier mark: perhaps a late read, if the clock was set forward since our write.
+        again_at = min(again_at, s.now + _STALE)
     return Keep((note,), again_at=again_at)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rotator.core.candidate import Candidate, key_of
+from rotator.core.candidate import FOREVER, Candidate, key_of
 from rotator.core.docker_config import DockerConfig  # noqa: TC001  a Struct's field
 from rotator.core.docker_entry import login_text
 from rotator.core.model import Credential, Verdict
@@ -116,16 +116,20 @@ def _with_end(
 
     The journal does not count for another rotator's credential whose claim has changed: its owner
     lengthened it. Nor for one that was noted while our clock was ahead: we would doubt an end that
-    the other rotator believes, and the two would replace each other's entries.
+    the other rotator believes, and the two would replace each other's entries. Nor for one of ours
+    that we replaced and whose lease somebody else lengthened: two hosts began with the same disk,
+    and the other one still uses it.
     """
     is_marked, claim = one.registry in ends, ends.get(one.registry)
     known = record.known(one.registry, one.fingerprint)
-    noted_again = (
-        known is not None
-        and (known.foreign and is_marked)
-        and (claim != known.claim or is_ahead(known.issued_at, now))
-    )
-    if known is not None and not noted_again:
+    if known is None or not is_marked:
+        counts = known is not None
+    elif known.foreign:
+        counts = claim == known.claim and not is_ahead(known.issued_at, now)
+    else:
+        retired = any(one.fingerprint in lease.fingerprints for lease in record.retired)
+        counts = not (retired and (claim or FOREVER) > (known.expires_at or FOREVER))
+    if known is not None and counts:
         return _with_capped_end(with_record(one, known, record), record, now)
     end = token_end(one.credential.password)
     if end is None and not is_marked:

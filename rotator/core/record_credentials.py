@@ -89,7 +89,7 @@ def _with_newest(
     if known is None or ahead or known.expires_at != credential.expires_at:
         known = _known(record, rotation, one, at)
     elif renewed and known.renew_at is not None and known.renew_at <= at.now:
-        known = replace(known, renew_at=_renew_at(credential, rotation, at, wide=False))
+        known = replace(known, renew_at=_renew_at(credential, rotation, at, wide=False, given=True))
     known = replace(known, verdict=one.verdict, claim=one.claim)
     past = record.credentials.get(one.registry, ())
     others = [other for other in past if other.fingerprint != one.fingerprint]
@@ -108,7 +108,7 @@ def _known(record: Record, rotation: Rotation, one: Candidate, at: At) -> KnownC
         failure = record.source(one.source).failure
         failing = failure is not None and failure.count > 1
         wide = failing or not record.credentials.get(one.registry)
-        renew_at = _renew_at(credential, rotation, at, wide=wide)
+        renew_at = _renew_at(credential, rotation, at, wide=wide, given=one.fetched)
     return KnownCredential(
         fingerprint=one.fingerprint,
         source=one.source,
@@ -137,14 +137,17 @@ def _renew_found_at(one: Candidate, record: Record, rotation: Rotation, at: At) 
     return max(schedule.renew_at(began, end, plan, wide=False, u=at.random()), at.now)
 
 
-def _renew_at(credential: Credential, rotation: Rotation, at: At, *, wide: bool) -> datetime | None:
+def _renew_at(
+    credential: Credential, rotation: Rotation, at: At, *, wide: bool, given: bool
+) -> datetime | None:
+    """Return when a credential of ours is renewed; `given`: its source gave it just now."""
     if credential.expires_at is None:
         return None
     u = at.random()
     renew_at = schedule.renew_at(
         credential.issued_at, credential.expires_at, rotation.schedule, wide=wide, u=u
     )
-    if renew_at > at.now:
+    if renew_at > at.now or not given:
         return renew_at
     # Its life began long ago, or its source gives the same again: what is left of it counts.
     return schedule.renew_at(at.now, credential.expires_at, rotation.schedule, wide=wide, u=u)

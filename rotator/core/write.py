@@ -85,7 +85,8 @@ def write(planned: Handled, clock: Clock) -> Handled:
     failure = None
     tries = 0
     try:
-        may_change = s.foreign_mark is not None or began - s.now > _RECENT
+        age = began - (s.observation.read_at or s.now)
+        may_change = s.foreign_mark is not None or age > _RECENT
         if not target.compares and isinstance(decision, Write) and may_change:
             # The server can't compare, so the gap between read and write is made short.
             s = _read_again(s)

@@ -36,6 +36,7 @@ Got = TypeVar("Got")
 
 TIMEOUTS = (5.0, 15.0)  # seconds to connect, and for each wait for an answer
 _TURN_SECONDS = 60.0
+_CLIENTS = 8  # that are kept; an access token that was replaced is soon forgotten
 _SUCCESS = range(200, 300)
 
 
@@ -66,8 +67,7 @@ class GitlabApi:
                 "nothing to do if it passes; else see how fast GitLab answers",
             )
         try:
-            verify, session = self.ca_file or True, _session(self._timeouts)
-            return do(gitlab.Gitlab(self.asked.url, token, ssl_verify=verify, session=session))
+            return do(_client(self.asked.url, token, self.ca_file or True, self._timeouts))
         except RefusedError as error:
             raise refused(error.response, self.asked, self._clock()) from None
         except OSError as error:  # requests' exceptions are among them
@@ -129,6 +129,17 @@ class _Session(requests.Session):
         if key not in self._environments:
             self._environments[key] = self.merge_environment_settings(url, {}, None, verify, None)
         return self._environments[key]
+
+
+@functools.lru_cache(_CLIENTS)
+def _client(
+    url: str,
+    token: str,
+    verify: bool | str,  # noqa: FBT001  python-gitlab's word
+    timeouts: tuple[float, float],
+) -> gitlab.Gitlab:
+    """Return the client of all targets with this login: it makes 42 managers, and keeps nothing."""
+    return gitlab.Gitlab(url, token, ssl_verify=verify, session=_session(timeouts))
 
 
 @functools.cache

@@ -53,17 +53,19 @@ def parse(description: str | None) -> Mark | None:
     if head is None:
         return None
     expires: dict[str, datetime | None] = {}
-    fingerprint = ""
+    fingerprint, is_whole = "", True
     for clause in head["rest"].split(";"):
         title, _, names = clause.strip().partition(": ")
         word, _, value = title.partition(" ")
         if word == "mark":
             fingerprint = value.partition(" ")[0]
+        elif word == "and":
+            is_whole = False
         elif title == _ENDLESS:
             expires |= dict.fromkeys(_NAME.findall(names))
         elif word == "until" and (end := time_in(value)):
             expires |= dict.fromkeys(_NAME.findall(names), end)
-    return Mark(expires, fingerprint, head["rotation"])
+    return Mark(expires, fingerprint, head["rotation"], is_whole)
 
 
 def _sentence(mark: Mark, included: Sequence[_Entry], left_out: int) -> str:

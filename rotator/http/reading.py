@@ -25,16 +25,15 @@ class TimedResponse(HTTPResponse):
 
     def __init__(self, sock: Any, *args: Any, deadline: float, **named: Any) -> None:
         super().__init__(sock, *args, **named)
-        self.fp.close()
-        self.fp = io.BufferedReader(_TimedReader(sock, deadline))
+        self.fp = io.BufferedReader(_TimedReader(sock, self.fp.detach(), deadline))
 
 
 class _TimedReader(io.RawIOBase):
-    """Reads a socket until the deadline, however often a byte arrives."""
+    """Reads a socket until the deadline, however often a byte arrives. `raw`: its file."""
 
-    def __init__(self, sock: Any, deadline: float) -> None:
+    def __init__(self, sock: Any, raw: Any, deadline: float) -> None:
         self._sock = sock
-        self._raw = sock.makefile("rb", buffering=0)
+        self._raw = raw
         self._deadline = deadline
 
     def readable(self) -> bool:

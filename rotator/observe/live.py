@@ -13,17 +13,16 @@ from rotator.observe.view_model import EntryFound, Found
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
-    from datetime import datetime
 
     from rotator.core.model import Held
     from rotator.core.observe import Observation
-    from rotator.core.ports import Each, Fingerprint, Target
+    from rotator.core.ports import Clock, Each, Fingerprint, Target
     from rotator.core.record import Record
     from rotator.core.rotation import Rotation
 
 
 def read_now(
-    rotation: Rotation, record: Record, each: Each, fingerprint: Fingerprint, now: datetime
+    rotation: Rotation, record: Record, each: Each, fingerprint: Fingerprint, clock: Clock
 ) -> dict[str, Found]:
     """Read a rotation's targets at once; return what each holds, by its name.
 
@@ -33,7 +32,7 @@ def read_now(
     registries = rotation.sources_by_registry(record)
     found: dict[str, Found] = {}
     groups: dict[str, list[tuple[str, Found]]] = {}
-    for name, one in observe(whole, record, each, now, unlisted, force=True).items():
+    for name, one in observe(whole, record, each, clock, unlisted, force=True).items():
         held = _found(one, record, registries, fingerprint)
         if one.target.group is None:
             found[name] = held

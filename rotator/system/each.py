@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from math import inf
 from threading import Event, Thread, local
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from rotator.core.errors import Reason, TemporaryError
 
@@ -83,15 +83,6 @@ def _begin_again(*, by_server: bool) -> None:
         one = one.parent
 
 
-@runtime_checkable
-class OnServer(Protocol):
-    """An item that names its server, which others may be on too; None: it is on none."""
-
-    @property
-    def server(self) -> str | None:
-        """The server's name."""
-
-
 class ThreadedEach:
     """Implements `core.ports.Each`. Make one for each rotation: its cycles follow one another.
 
@@ -119,8 +110,8 @@ class ThreadedEach:
                 hangs = f"not called: the last call still hangs, for {since:.3g} s now"
                 asked.append(_timeout(hangs))
                 continue
-            # An item that names no server waits for nobody.
-            server = (isinstance(item, OnServer) and item.server) or object()
+            # An item that names no server, or is on none, waits for nobody.
+            server = getattr(item, "server", None) or object()
             if server not in queues:
                 queues[server] = _Queue(self._running, seconds, self._longest, self._clock)
             one = _Call(call, item, queues[server], getattr(_made_here, "call", None))

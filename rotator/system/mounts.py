@@ -61,12 +61,12 @@ def table(process: str = "self", proc: Path = PROC) -> list[Mount]:
     return mounts
 
 
-def is_mount_point(path: Path) -> bool:
-    """Tell whether something is mounted on a path, such as a single file of the same disk."""
+def points() -> frozenset[str]:
+    """Return every path that something is mounted on, such as a single file of the same disk."""
     try:
-        return any(mount.point == str(path) for mount in table())
+        return frozenset(mount.point for mount in table())
     except OSError:
-        return False
+        return frozenset()
 
 
 def place(path: Path, mounts: list[Mount]) -> tuple[str, str] | None:

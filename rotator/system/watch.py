@@ -22,11 +22,10 @@ from typing import TYPE_CHECKING
 
 from inotify_simple import INotify, flags
 
-from rotator.system import atomic_file
-from rotator.system.mounts import is_mount_point
+from rotator.system import atomic_file, mounts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from inotify_simple import Event
 
@@ -106,8 +105,7 @@ class Watch:
         # A poll on it returns when the table of mounts changes: proc_pid_mountinfo(5).
         with suppress(OSError):
             self._mounts = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
-        for file in self._files:
-            self._renew(self._inotify, file)
+        self._renew(self._inotify, self._files)
         self._thread.start()
 
     def close(self) -> None:
@@ -145,12 +143,11 @@ class Watch:
             now = time.monotonic()
             if now >= renew_at:
                 renew_at = now + RENEWAL
-                for file in self._files:
-                    self._renew(inotify, file)
+                self._renew(inotify, self._files)
             for file in self._files:
                 at = file.call_at()
                 if at is not None and at <= now and not self._closing:
-                    self._renew(inotify, file)
+                    self._renew(inotify, [file])
                     file.count_call(now)
                     self._on_change(file.path)
 
@@ -169,13 +166,19 @@ class Watch:
                 elif not _closes_published(file, each):
                     file.mark_changed()
 
-    def _renew(self, inotify: INotify, file: _File) -> None:
+    def _renew(self, inotify: INotify, files: Iterable[_File]) -> None:
+        """Watch what has the paths now."""
+        points = mounts.points()
+        for file in files:
+            self._renew_one(inotify, file, points)
+
+    def _renew_one(self, inotify: INotify, file: _File, points: Collection[str]) -> None:
         """Watch what has the path now; another directory than before is a change."""
         real = Path(os.path.realpath(file.path))
         known = file.directory, file.itself, file.name
         file.name = real.name
         file.directory = self._add(inotify, real.parent, _IN_DIRECTORY)
-        file.itself = self._add(inotify, real, _ON_FILE) if is_mount_point(real) else _NONE
+        file.itself = self._add(inotify, real, _ON_FILE) if str(real) in points else _NONE
         if known[2] and (file.directory, file.name) != (known[0], known[2]):
             file.mark_changed()
         used = {number for each in self._files for number in (each.directory, each.itself)}

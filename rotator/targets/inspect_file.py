@@ -47,7 +47,7 @@ def inspect(settings: FileTargetSettings, case: Case) -> Iterator[Found]:
 
 def _is_writable(path: Path, settings: FileTargetSettings) -> Iterator[Found]:
     in_place = settings.write == "in_place"
-    mounted = mounts.is_mount_point(path)
+    mounted = str(path) in mounts.points()
     try:
         with explaining(path, WRITE):
             if problem := _problem(path, in_place=in_place, mounted=mounted):

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from tests.benchmarks import installed
 from tests.benchmarks.measure import Row, Spent, in_turn, spend, wall_and_cpu
 from tests.benchmarks.scripts import three_script
+from tests.benchmarks.site import GROUP
+from tests.benchmarks.slow_gitlab import GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,6 +148,7 @@ def _variables(here: Site, number: int, rounds: int) -> tuple[float, float, floa
             "targets": [
                 {
                     **here.variable(f"VARIABLE_{n}"),
+                    "group": f"{GROUP}/{n % GROUPS}",
                     "url": gitlab.url,
                     "token_file": str(here.place / "many-token"),
                 }

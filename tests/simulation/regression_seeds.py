@@ -70,6 +70,9 @@ SEEDS = {
     612000918: "two rotators write in turn where no life is as long as the longest job",
     522287702: "a lease that was lengthened just before a crash is live in a hidden variable",
     487000602: "an entry that is back is read again a poll later",
+    710002521: "a late read of a hidden value counts for a poll after the clock was set forward",
+    710002572: "what was pending while the clock was wrong is not renewed though jobs are not safe",
+    710002062: "two hosts that began with one disk replace each other's entries",
     710001630: "a source that once gave short lives makes another rotator's end never believed",
     710001131: "a lease is ended that a cloned host used between two reads",
 }

@@ -8,6 +8,11 @@ MUTATIONS = (
     *in_file(
         "core/plan.py",
         (
+            "plan: a late read of a value is another's value until a poll has passed",
+            "again_at = min(again_at, s.now + _STALE)",
+            "pass",
+        ),
+        (
             "plan: what somebody edited is taken for a late answer",
             "s.fingerprint(s.held.text.reveal()) != mark.fingerprint:",
             "False:",
@@ -26,6 +31,11 @@ MUTATIONS = (
             "plan: a hidden value is written though it can't be merged",
             "if not (s.held.withheld and whole) or s.policy.merge is Merge.REPLACE:",
             "if True:",
+        ),
+        (
+            "plan: a hidden value loses what another rotator's mark names",
+            "lost = sorted(s.held.mark.expires.keys() - s.registries - s.remove)",
+            "lost: list[str] = []",
         ),
         (
             "plan: a hidden value loses what its source did not give (past)",
@@ -161,12 +171,12 @@ MUTATIONS = (
         ),
         (
             "write: what nobody else writes is read again each time",
-            "may_change = s.foreign_mark is not None or began - s.now > _RECENT",
+            "may_change = s.foreign_mark is not None or age > _RECENT",
             "may_change = True",
         ),
         (
             "write: an old read is not repeated",
-            "may_change = s.foreign_mark is not None or began - s.now > _RECENT",
+            "may_change = s.foreign_mark is not None or age > _RECENT",
             "may_change = s.foreign_mark is not None",
         ),
         (

@@ -62,13 +62,18 @@ MUTATIONS = (
         ),
         (
             "recall: what its owner lengthened keeps its old end",
-            "and (claim != known.claim or is_ahead(known.issued_at, now))",
-            "and is_ahead(known.issued_at, now)",
+            "counts = claim == known.claim and not is_ahead(known.issued_at, now)",
+            "counts = not is_ahead(known.issued_at, now)",
+        ),
+        (
+            "recall: a lease that the twin of a copied host lengthened keeps its old end",
+            "counts = not (retired and (claim or FOREVER) > (known.expires_at or FOREVER))",
+            "counts = True",
         ),
         (
             "recall: what another rotator published is doubted after our clock was ahead",
-            "and (claim != known.claim or is_ahead(known.issued_at, now))",
-            "and claim != known.claim",
+            "counts = claim == known.claim and not is_ahead(known.issued_at, now)",
+            "counts = claim == known.claim",
         ),
         (
             "recall: an edit under another rotator's mark is believed in the second cycle",

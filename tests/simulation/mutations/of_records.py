@@ -153,6 +153,11 @@ MUTATIONS = (
             "return renew_at",
         ),
         (
+            "record: what was pending for long is renewed as if it were new",
+            "if renew_at > at.now or not given:",
+            "if renew_at > at.now:",
+        ),
+        (
             "record: a renewal after failures is not spread",
             "failing = failure is not None and failure.count > 1",
             "failing = False",

@@ -173,6 +173,19 @@ MUTATIONS = (
         ),
     ),
     *in_file(
+        "core/parts.py",
+        (
+            "parts: the journal is saved at the end only",
+            "        if lasting:\n",
+            "        if False:\n",
+        ),
+        (
+            "parts: no part knows that others follow",
+            "more=part is not parts[-1]",
+            "more=False",
+        ),
+    ),
+    *in_file(
         "core/conclude.py",
         (
             "memory: nothing is carried to the next cycle",
@@ -181,8 +194,13 @@ MUTATIONS = (
         ),
         (
             "conclude: job_safe stays 1",
-            "job_safe=end > at.now,",
-            "job_safe=True,",
+            "job_safe = end > at.now",
+            "job_safe = True",
+        ),
+        (
+            "conclude: a part that others follow concludes the cycle",
+            "    if more:\n",
+            "    if False:\n",
         ),
         (
             "conclude: a partial cycle is a success",

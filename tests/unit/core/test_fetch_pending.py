@@ -285,3 +285,12 @@ def test_a_credential_that_ends_sooner_is_not_fetched_again_when_its_registry_kn
         here.wait_until(here.record.next_at)
         here.cycle()
     assert here.source.fetches == 2
+
+
+def test_what_was_pending_for_long_is_renewed_as_if_it_had_not_been() -> None:
+    """Its life began when it was fetched, or the clock was wrong then."""
+    here = slow(7 * HOUR, settle=timedelta(hours=8))
+    here.cycle()
+    report = here.after(7 * HOUR)
+    assert credential(report).outcome == "fresh"
+    assert seconds_until(report.next_at, here.world) == 1

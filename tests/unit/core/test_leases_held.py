@@ -72,6 +72,7 @@ def test_what_a_hidden_value_may_hold_is_not_ended(failing: str) -> None:
         here.place.broken = down()
     else:
         here.place.policy = Policy(merge=Merge.PRESERVE)
+        here.place.mark = None
     here.after(7 * HOUR)
     assert source.fetches == 2
     assert here.record.retired == ()

@@ -16,7 +16,9 @@ from tests.unit.core.builders import HOST, HOUR, document, down, foreign, site, 
 from tests.unit.core.drivers import Place
 
 if TYPE_CHECKING:
+    from rotator.core.record import Record
     from rotator.core.report import Report
+    from tests.simulation.world import MemoryJournal
 
 
 class Asked(World):
@@ -43,6 +45,8 @@ class Variable(Place):
         self.world = world
         self.read_at = world.now
         self.ages: list[float] = []
+        self.journal: MemoryJournal | None = None
+        self.saved: list[Record] = []
 
     def read(self) -> Held:
         """Read it, and remember when."""
@@ -51,7 +55,9 @@ class Variable(Place):
         return super().read()
 
     def write(self, text: Secret, mark: Mark, replacing: Held) -> Held:
-        """Write it, and remember how old the value was that this replaces."""
+        """Write it; remember how old the value was that this replaces, and what was saved."""
+        if self.journal is not None:
+            self.saved.append(self.journal.load())
         self.ages.append((self.world.now - self.read_at).total_seconds())
         self.world.pass_time(0.2)
         return super().write(text, mark, replacing)
@@ -129,6 +135,34 @@ def test_a_failure_in_the_first_part_is_not_forgotten() -> None:
     assert report.next_at is not None
     assert report.next_at <= max(failure.retry_at, many.world.now + timedelta(seconds=1))
     assert report.next_at >= many.world.now + timedelta(seconds=1)
+
+
+def test_the_journal_has_what_a_part_is_about_to_publish() -> None:
+    """A crash during its writes must not make our own entries look foreign."""
+    many = Many()
+    last = many.places[-1]
+    last.journal = many.site.journal
+    many.cycle()
+    (saved,) = last.saved
+    assert saved.target(last.name).fingerprints == many.site.record.target(last.name).fingerprints
+    written = [bool(saved.target(place.name).written) for place in many.places]
+    assert written == [True] * 6 + [False]
+
+
+def test_a_cycle_has_not_ended_before_its_last_part() -> None:
+    """Until then the journal says of the whole what the cycle before said."""
+    many = Many()
+    many.cycle()
+    before = many.site.record
+    many.world.pass_time(HOUR)
+    for place in many.places:
+        place.journal = many.site.journal
+    many.cycle(force=True)
+    saved = [record for place in many.places for record in place.saved]
+    assert len(saved) == 7
+    assert {record.ended_at for record in saved} == {before.ended_at}
+    assert {record.next_at for record in saved} == {before.next_at}
+    assert many.site.record.ended_at != before.ended_at
 
 
 def test_the_notes_of_all_parts_are_in_the_journal() -> None:

@@ -54,6 +54,35 @@ def test_a_hidden_value_is_written_where_nothing_else_is_in_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("marked", "lost"),
+    [
+        pytest.param((HOST,), None, id="ours"),
+        pytest.param((HOST, OTHER, "removed.example.com"), None, id="what is to be removed"),
+        pytest.param((HOST, "b.example.com"), "b.example.com would be lost", id="another's"),
+        pytest.param((HOST, "…"), "its other entries would be lost", id="another's, and more"),
+        pytest.param(None, "its other entries would be lost", id="a person's"),
+    ],
+)
+def test_a_hidden_value_is_merged_where_its_mark_says_all_that_it_holds(
+    marked: tuple[str, ...] | None, lost: str | None
+) -> None:
+    """A rotator made it, hidden from the first day on: nobody could read it and add to it."""
+    target = WorldTarget("target", Policy(merge=Merge.PRESERVE))
+    mark = None
+    if marked is not None:
+        named = [registry for registry in marked if registry != "…"]
+        mark = Mark(dict.fromkeys(named), "hmac:before", "dind", is_whole="…" not in marked)
+    held = Held(None, mark, withheld=True)
+    s = hidden(observation=Observation(target, held), remove=frozenset({"removed.example.com"}))
+    decision = plan(replace(s, chosen={**s.chosen, OTHER: candidate(OTHER)}))
+    if lost is None:
+        assert isinstance(decision, Write)
+    else:
+        assert isinstance(decision, HoldBack)
+        assert decision.failure.detail.endswith(lost)
+
+
+@pytest.mark.parametrize(
     "known",
     [
         pytest.param({"past": TargetRecord(ends={OTHER: NOW + HOUR})}, id="the last read"),
@@ -111,3 +140,17 @@ def test_a_late_answer_can_be_older_than_the_last_write_but_one(before: int) -> 
 def test_what_somebody_edited_is_no_late_answer() -> None:
     """Nobody wrote that text before: it is what is there now."""
     assert isinstance(plan(late(1, '{"auths":{},"credsStore":"desktop"}')), Write)
+
+
+@pytest.mark.parametrize(("whose", "minutes"), [("hmac:before", 3), ("hmac:theirs", 51)])
+def test_a_value_under_our_own_earlier_mark_is_soon_read_again(whose: str, minutes: int) -> None:
+    """The read is late, if the clock was set forward since our write."""
+    s = hidden()
+    value = s.our_value()
+    assert value is not None
+    ours = FINGERPRINT(value[0])
+    past = TargetRecord((ours, "hmac:before"), written=ours, written_at=NOW)
+    there = Observation(s.observation.target, Held(None, Mark({}, whose, "dind"), withheld=True))
+    decision = plan(replace(s, observation=there, past=past, now=NOW + timedelta(minutes=2)))
+    assert isinstance(decision, Keep)
+    assert decision.again_at == NOW + timedelta(minutes=minutes)

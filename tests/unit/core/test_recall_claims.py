@@ -17,6 +17,7 @@ from tests.unit.core.builders import (
     seconds_until,
     site,
 )
+from tests.unit.core.leased import leased
 
 
 @pytest.mark.parametrize("claimed", [timedelta(hours=37), None])
@@ -126,3 +127,18 @@ def test_an_edit_under_a_foreign_mark_is_not_believed_in_the_next_cycle_either()
     here.place.broken = None
     assert here.after(300).job_safe
     assert here.place.password() == f"{MARKED}1"
+
+
+@pytest.mark.parametrize(("lengthened", "stays"), [(20, True), (1, False)])
+def test_a_lease_of_ours_that_the_twin_of_a_copied_host_lengthened_is_its_own(
+    lengthened: int, *, stays: bool
+) -> None:
+    """Both know the lease from one journal; this host has replaced it since."""
+    here = leased()
+    before = here.place.text
+    here.after(7 * HOUR)
+    end = here.world.now + timedelta(hours=lengthened)
+    here.world.valid[HOST, f"{MARKED}1"] = end
+    here.place.put(before, foreign({HOST: end}))
+    here.after(600)
+    assert here.place.password() == f"{MARKED}{1 if stays else 2}"

@@ -82,7 +82,9 @@ class Given(Source):
 def read(*targets: Target, registries: str = "a", record: Record = RECORD) -> dict[str, Found]:
     """Return what is told of these targets."""
     source = Given("source", frozenset(registries))
-    return read_now(Rotation("r", (source,), targets), record, ThreadedEach(), fingerprint, NOW)
+    return read_now(
+        Rotation("r", (source,), targets), record, ThreadedEach(), fingerprint, lambda: NOW
+    )
 
 
 def found(held: Held | Exception, policy: Policy | None = None) -> Found | None:
