@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 
+from rotator.core.error_rules import ErrorRule, Evidence, classify, on
 from rotator.core.errors import DriverError, LoginRejectedError, Reason, TemporaryError
-from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 from rotator.http.retry_after import http_time, retry_after
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from botocore import exceptions as sdk
 from rotator.aws.environment import config_file
 from rotator.aws.errors import RULES, UNPARSED, Call, explain
 from rotator.aws.session import Access, ProgramError, Session, unattended
+from rotator.core.error_rules import ErrorRule, Evidence, classify, on
 from rotator.core.errors import (
     DriverError,
     LoginRejectedError,
@@ -25,7 +26,6 @@ from rotator.core.errors import (
     TemporaryError,
 )
 from rotator.core.model import Secret
-from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 from rotator.system.missing import is_missing
 from rotator.system.secret_input import SecretInput
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,8 @@ from tests.unit.commands.conftest import HOST
 from tests.unit.observe.heard import report
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rotator.core.report import Report
     from tests.unit.commands.conftest import Site
 
@@ -144,6 +147,31 @@ def test_a_state_directory_that_may_not_be_entered(site: Site) -> None:
     assert (done.code, site.file.exists()) == (0, True), done
     assert ("going on without" in done.err, "bug" in done.err) == (True, False)
     assert (status.code, "type this: sudo" in status.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [("size=64k", "df -h"), ("ro", "ReadWritePaths=")],
+    ids=["full", "read-only"],
+)
+def test_a_disk_that_takes_nothing(
+    site: Site, mount: Callable[..., None], options: str, hint: str
+) -> None:
+    """Run and check name the cause, for the state directory and for the metrics."""
+    disk = site.folder / "disk"
+    disk.mkdir()
+    mount(disk, "-t", "tmpfs", "-o", options, "tmpfs")
+    with suppress(OSError):
+        (disk / "much").write_bytes(bytes(1 << 17))
+    site.more = {"state_dir": str(disk / "state"), "metrics_file": str(disk / "rotator.prom")}
+    done = site.type("run-once")
+    assert (done.code, site.file.exists()) == (0, True)
+    events = [json.loads(line) for line in done.err.splitlines()]
+    [journal] = [str(one) for one in events if "going on without" in one["event"]]
+    [metrics] = [one["hint"] for one in events if one["event"] == "metrics file not written"]
+    assert (hint in journal, hint in metrics, "ls -ld" in journal + metrics) == (True, True, False)
+    done = site.type("check")
+    assert (done.code, hint in " ".join(done.out.split())) == (0, True), done
 
 
 @pytest.mark.parametrize("command", ["run-once", "check"])
