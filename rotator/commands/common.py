@@ -45,12 +45,13 @@ class Common:
         configuration = load(self.file(), os.environ)
         if not self.verbosity:
             return configuration
-        if self.verbosity >= EACH_REQUEST:
-            from rotator.observe.logs import show_requests  # noqa: PLC0415  for -vv alone
-
-            show_requests(sys.stderr)
         level = "warning" if self.quiet else "debug"
-        return replace(configuration, log=replace(configuration.log, level=level))
+        configuration = replace(configuration, log=replace(configuration.log, level=level))
+        if self.verbosity >= EACH_REQUEST:
+            from rotator.observe.logs import configure, show_requests  # noqa: PLC0415  for -vv alone
+
+            show_requests(configure(configuration.log))
+        return configuration
 
     def run_there(self, command: str, document: str | None = None) -> None:
         """End here where the command has run, or has to run, as the installed unit does."""

@@ -80,26 +80,32 @@ def _renderer(form: str, *, terminal: bool) -> Any:
     return structlog.processors.JSONRenderer()
 
 
-def show_requests(stream: TextIO) -> None:
-    """Print a line for each request from now on: its method, its address, the answer's status.
+def show_requests(log: FilteringBoundLogger) -> None:
+    """Log each request from now on: its method, its address, the answer's status.
 
     Only urllib3's own one-line messages are shown. Headers and bodies hold secrets, and what else
     the libraries log may quote them.
     """
-    handler = logging.StreamHandler(stream)
-    handler.addFilter(lambda record: _REQUEST.search(record.getMessage()) is not None)
-    handler.setFormatter(_Line("%(asctime)s request %(message)s"))
     logger = logging.getLogger("urllib3.connectionpool")
     logger.setLevel(logging.DEBUG)
-    logger.addHandler(handler)
+    # The configuration may be read again, and asks for it each time.
+    for handler in [one for one in logger.handlers if isinstance(one, _Requests)]:
+        logger.removeHandler(handler)
+    logger.addHandler(_Requests(log))
 
 
-class _Line(logging.Formatter):
-    """Leaves out what follows a question mark: a query may hold a token."""
+class _Requests(logging.Handler):
+    """Passes requests on to our log."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        return _QUERY.sub("?…", super().format(record))
+    def __init__(self, log: FilteringBoundLogger) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log it without what follows a question mark: a query may hold a token."""
+        message = record.getMessage()
+        if _REQUEST.search(message):
+            self._log.debug("request", detail=_QUERY.sub("?…", message))
 
 
 def without_values(error: BaseException) -> str:
