@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from rotator.core.record import VERSION, Record
 from rotator.decoding import decode_json
 from rotator.system import atomic_file
 from rotator.system import state_dir as state
-from rotator.system.file_errors import WRITE, explained
+from rotator.system.file_errors import OPEN, WRITE, explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,7 +134,9 @@ class FileJournal:
     def _cannot_write(self, what: str, error: OSError) -> None:
         if not self._warned:
             self._warned = True
-            hint = explained(self._dir / self._name, WRITE, error).hint
+            enters = os.access(self._dir, os.X_OK, effective_ids=True)
+            doing = WRITE if enters else OPEN
+            hint = explained(self._dir / self._name, doing, error).hint
             self._warn(
                 f"{what} ({error.strerror}): going on without; each restart then costs a renewal. "
                 f"To do: {hint}; or set `state_dir`"

@@ -146,6 +146,7 @@ def test_a_state_directory_that_may_not_be_entered(site: Site) -> None:
         obey_modes(on=False)
     assert (done.code, site.file.exists()) == (0, True), done
     assert ("going on without" in done.err, "bug" in done.err) == (True, False)
+    assert "To do: let root into the directory: namei -l" in done.err
     assert (status.code, "type this: sudo" in status.err) == (1, True)
 
 
