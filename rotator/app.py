@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from hashlib import sha256
 from random import SystemRandom
 from threading import Lock
 from typing import TYPE_CHECKING, cast
@@ -154,11 +155,14 @@ class Builder:
         module = load(sources.DRIVERS[settings.type].module)
         wanted = _wanted(settings)
         if self._users[wanted] == 1:
-            return cast("Source", module.build(settings, self._clock))
-        if wanted not in self._shared:
-            driver = cast("Source", module.build(settings, self._clock))
-            self._shared[wanted] = Fetches(driver, time.monotonic)
-        return SharedSource(settings.name, rotation, self._shared[wanted])
+            source = cast("Source", module.build(settings, self._clock))
+        else:
+            if wanted not in self._shared:
+                driver = cast("Source", module.build(settings, self._clock))
+                self._shared[wanted] = Fetches(driver, time.monotonic)
+            source = SharedSource(settings.name, rotation, self._shared[wanted])
+        source.configured = sha256(wanted.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+        return source
 
     def _target(self, settings: TargetSettings) -> Target:
         module = load(targets.DRIVERS[settings.type].module)
@@ -176,5 +180,18 @@ def _prover(configuration: Configuration) -> Prove:
 
 
 def _wanted(settings: SourceSettings) -> str:
-    """Return what tells whether two sources ask for the same: everything but the name."""
-    return repr(structs.replace(settings, name=""))
+    """Return what tells whether two sources ask for the same: everything but the name.
+
+    What has its default is not in it: the next version's keys change nothing.
+    """
+    return _changes(structs.replace(settings, name=""))
+
+
+def _changes(settings: Struct) -> str:
+    values = [
+        (one.name, getattr(settings, one.name))
+        for one in structs.fields(settings)
+        if getattr(settings, one.name) != one.default
+    ]
+    spelled = (f"{n}={_changes(v) if isinstance(v, Struct) else v!r}" for n, v in values)
+    return f"{type(settings).__name__}({', '.join(spelled)})"

@@ -11,11 +11,20 @@ from typing import Any, NoReturn
 
 import click
 
-from rotator import __version__
+from rotator import __version__, signals
 from rotator.commands.common import Common, common_options
 from rotator.core.errors import ConfigError, LockHeldError
 
-BUG, USAGE, LOCKED, INTERRUPTED = 1, 2, 75, 130
+BUG, USAGE, LOCKED, NO_ANSWER = 1, 2, 75, 130
+
+_DAY = 86400
+
+
+def _seconds(_: click.Context, __: click.Parameter, value: str) -> float:
+    with suppress(ValueError):
+        if 0 <= (seconds := float(value)) <= _DAY:  # no NaN is
+            return seconds
+    raise click.BadParameter(f"{value!r}: seconds from 0 to {_DAY} are wanted, such as --wait 120")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -37,7 +46,7 @@ def cli(context: click.Context) -> None:
 
     Exit codes: 0 all is published and fresh, 1 every rotation failed, 2 wrong usage or
     configuration, 10 some registry or target is not fresh or a rotation is not job-safe, 75 another
-    rotator holds the lock, 130 interrupted.
+    rotator holds the lock, 129, 130 or 143 interrupted.
     """
     context.ensure_object(Common)
 
@@ -50,8 +59,10 @@ def run(common: Common) -> None:
 
     SIGHUP reads the configuration again; a bad one is reported and the old one stays.
     """
-    # A reload that is asked for during the start has nothing to reload yet, and must not end it.
+    # A reload that is asked for during the start has nothing to reload yet, and must not end it;
+    # a stop has nothing to end.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     from rotator.commands import run as command
 
     sys.exit(command.execute(common.load))
@@ -69,8 +80,8 @@ def run(common: Common) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option(
     "--wait",
-    type=click.FloatRange(min=0),
-    default=30,
+    callback=_seconds,
+    default="30",
     show_default=True,
     metavar="SECONDS",
     help="How long to wait for another rotator's lock.",
@@ -82,7 +93,7 @@ def run_once(common: Common, /, **options: Any) -> None:
 
     Exit codes: 0 all is published and fresh, 1 every rotation failed, 2 wrong usage or
     configuration, 10 some registry or target is not fresh or a rotation is not job-safe, 75 another
-    rotator holds the lock, 130 interrupted.
+    rotator holds the lock, 129, 130 or 143 interrupted.
     """
     common.run_there("run-once")
     from rotator.commands import run_once as command
@@ -109,8 +120,8 @@ def run_once(common: Common, /, **options: Any) -> None:
 def check(common: Common, /, **options: Any) -> None:
     """Say whether the rotations would work, and what to do where not; change nothing.
 
-    A server that is silent for 2.5 s (a registry: 2 s) is given up. A slow one has a minute for
-    each source and target, and those on one server are asked a few at a time.
+    A server that is silent for 15 s (a registry: 2 s) is given up, as the daemon does. A slow one
+    has a minute for each source and target, and those on one server are asked a few at a time.
 
     Exit codes: 0 no failure (warnings allowed), 1 a failure, 2 wrong usage or configuration.
     """
@@ -210,10 +221,15 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt) as error:
-        # click puts an Abort without a text in place of what a command says.
-        said = str(error.__cause__ or error) or "what was written until then stays"
-        _end(f"rotator: interrupted: {said}", INTERRUPTED)
+    except (click.Abort, signals.Interrupted) as error:
+        signals.ignore()
+        # click puts an Abort in its place; one of a question has nothing but a context.
+        cause = error.__cause__ or error.__context__ or error
+        if isinstance(cause, signals.Interrupted):
+            if cause is not error.__cause__ and cause is not error:  # it came at a question
+                cause.done = "nothing was written"
+            _end(f"rotator: {cause}", cause.code)
+        _end("rotator: a question got no answer, so nothing was written", NO_ANSWER)
     except ConfigError as error:
         _end(str(error), USAGE)
     except LockHeldError as error:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from rotator.core.errors import ConfigError
 from rotator.observe.phrases import sentence
+from rotator.signals import ignore
 from rotator.slots import Runtime, Slot, Slots
 from rotator.system.process import Wakeup
 
@@ -44,6 +45,7 @@ class Daemon:
         self._wakeup = Wakeup()
         self._slots = Slots(runtime, self._wakeup.wake)
         self._stopping = False
+        self._urged = False
         self._reload_wanted = False
         self._ready = False
         self.configuration = load()
@@ -66,12 +68,16 @@ class Daemon:
         signal.signal(signal.SIGINT, lambda *_: self.stop(_INTERRUPTED))
         signal.signal(signal.SIGHUP, lambda *_: self.reload())
         self.serve()
+        ignore()
         return self.code
 
     def stop(self, code: int = 0) -> None:
         """Have `serve` return soon; may be called from anywhere, and again."""
-        self.code = code
-        self._stopping = True
+        if self._stopping:
+            self._urged = True
+        else:
+            self.code = code
+            self._stopping = True
         self._wakeup.wake()
 
     def reload(self) -> None:
@@ -148,7 +154,11 @@ class Daemon:
         self._log.info("stopping")
         self._slots.close()
         deadline = self._runtime.steady() + _STOP_WITHIN
-        while (stuck := self._slots.running()) and self._runtime.steady() < deadline:
+        while (stuck := self._slots.running()) and (left := deadline - self._runtime.steady()) > 0:
+            if self._urged:
+                self._urged = False
+                note = f"cycles that run get {left:.1f} s more to end well"
+                self._log.info("still stopping", note=note, rotations=stuck)
             self._wakeup.wait(0.1)
         if stuck:  # pragma: no cover  it ends the process: tests/e2e/test_daemon_stop.py
             self._log.warning("stopped while a cycle was running", rotations=stuck)

@@ -129,14 +129,11 @@ class Findings:
 Published = Callable[["TargetSettings", Held, "Case"], "list[Finding]"]
 """Returns what there is to say of what a target holds, by its registries too."""
 
-SECONDS = 3.5
-"""How long a check may go without an answer; those on one server wait for their turn."""
+SECONDS = 16.0
+"""How long a check may go without an answer, a bit longer than the drivers wait for one."""
 
 LONGEST = 60.0
 """How long a check may take whose server answers slowly; from when its turn begins."""
-
-TIMEOUTS = (1.5, 2.5)
-"""Seconds for connecting, and for each wait for an answer: shorter than the drivers' own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from botocore.parsers import ResponseParserError
 
 from rotator.core.error_rules import ErrorRule, Evidence, classify, on
 from rotator.core.errors import DriverError, LoginRejectedError, Reason, TemporaryError
+from rotator.http.causes import NO_TLS, no_http
 from rotator.http.retry_after import http_time, retry_after
 
 if TYPE_CHECKING:
@@ -132,6 +133,12 @@ RULES = (
         "{call} can't be signed: where the AWS credentials come from gives none", TemporaryError),
     ErrorRule(on(raised=(sdk.ConnectTimeoutError, sdk.ReadTimeoutError)), Reason.TIMEOUT, _REACH,
         "{call} has no answer in time", TemporaryError),
+    ErrorRule(on(text="no HTTP"), Reason.MALFORMED,
+        "correct the endpoint_url, or see which proxy answers: it is not AWS",
+        "{call} gets no answer: {odd}", TemporaryError),
+    ErrorRule(on(raised=sdk.SSLError, text=NO_TLS), Reason.UNREACHABLE,
+        "correct the endpoint_url (http:// where it speaks no TLS), or see which proxy answers",
+        "{call} is not made: what listens there speaks no TLS"),
     ErrorRule(on(raised=sdk.SSLError), Reason.UNREACHABLE,
         "set ca_file to the certificate of the proxy or endpoint that answers",
         "{call} is not made: the server's TLS certificate is not trusted"),
@@ -170,11 +177,11 @@ def explain(
     answer: Mapping[str, Any] = error.response if isinstance(error, sdk.ClientError) else {}
     details = answer.get("Error", {})
     code, message = str(details.get("Code", "")), str(details.get("Message", ""))
-    theirs, who = server_time(answer), _ARN.search(message)
+    odd, theirs, who = no_http(error), server_time(answer), _ARN.search(message)
     evidence = Evidence(
         answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0),
         code,
-        _OFF if theirs and abs(now - theirs) > _SIGNATURE_LIFE else "",
+        _OFF if theirs and abs(now - theirs) > _SIGNATURE_LIFE else "no HTTP" if odd else "",
         code if re.fullmatch(r"[A-Za-z]{3,64}", code) else "",
         error,
         retry_after(_header(answer, "retry-after"), now, _header(answer, "date")),
@@ -187,6 +194,7 @@ def explain(
     known = {
         "call": call.name,
         "to": f" to {who[0]}" if who else "",
+        "odd": odd,
         "allow": allow,
         "times": f"it is {now:{_TIME}} here and {theirs or now:{_TIME}} there",
         **(given or {}),

@@ -33,10 +33,12 @@ from msgspec import Struct
 from urllib3 import exceptions as http
 from urllib3.connection import HTTPConnection
 
+from rotator.core.errors import PermanentError, Reason
 from rotator.http.connections import Idle
 from rotator.http.reading import body_of
 from rotator.system.cache import Cache
 from rotator.system.each import note_answer
+from rotator.system.input_file import refuse_special
 from rotator.system.program import ProgramOutputError, ProgramTimeoutError, run
 
 if TYPE_CHECKING:
@@ -215,6 +217,14 @@ def bound(session: Session, ca_file: Path | None, seconds: tuple[float, float]) 
 
 
 def _answer(verify: str | bool, seconds: tuple[float, float], request: Any, **_: Any) -> Any:  # noqa: FBT001  as the SDK has it
+    try:
+        refuse_special(verify)
+    except OSError as error:
+        raise PermanentError(
+            Reason.UNREADABLE,
+            f"cannot read the certificates to trust in {verify}: {error.strerror}",
+            f"put PEM certificates there, readable for rotator: ls -l {verify}",
+        ) from None
     proxies = get_environ_proxies(request.url)
     http = _sessions.get(
         (verify, seconds, *sorted(proxies.items())),

@@ -18,6 +18,7 @@ from rotator.config.targets import VaultKvTargetSettings
 from rotator.config.vault_auth import AwsAuthSettings
 from rotator.core.errors import DriverError
 from rotator.http.reading import base64_in
+from rotator.system.input_file import open_plain
 from rotator.system.secret_input import SECRET_SHAPES, SecretInput, wrappings
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _is_base64_of_a_token(text: str) -> bool:
 
 def _certificate(file: Path, key: str, findings: Findings) -> None:
     try:
-        with file.open("rb") as opened:
+        with open_plain(file) as opened:
             data = opened.read(_LARGEST)
     except OSError as error:
         findings.failure(

@@ -21,7 +21,7 @@ from rotator.http.client import Limits
 from rotator.inspection import LONGEST, SECONDS, Afterwards, Case, Finding, Findings, Given
 from rotator.observe.progress import watched
 from rotator.registry.prover import RegistryProver
-from rotator.system.each import ThreadedEach
+from rotator.system.each import ThreadedEach, slowest_answer
 from rotator.system.journal import fingerprint, saved_key
 from rotator.system.state_dir import saved_record, write_problem
 
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 PROOF = Limits(connect=1.0, read=2.0, overall=8.0)
 """A registry that is silent costs less time than a check may go without an answer."""
+
+SLOW = 2.5
+"""After so many seconds an answer is worth a warning."""
 
 CONSUMING_SECONDS = 30.0
 """With `--consume` nothing is left halfway: a check has to end the credentials that it made."""
@@ -73,6 +76,11 @@ class _Check:
                 self._add(found)
             except Exception as error:  # noqa: BLE001  the inspection ends what it began
                 self.findings.error(error)
+        if (seconds := slowest_answer()) > SLOW:
+            self.findings.warning(
+                f"slow: an answer took {seconds:.1f} s; the daemon waits 15 s, as this check does",
+                "see whether the server is overloaded, or what is on the way to it",
+            )
 
     def _add(self, found: Found) -> None:
         if isinstance(found, Finding):

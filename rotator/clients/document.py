@@ -180,7 +180,9 @@ def read(text: str) -> Text:
         return Text(None, empty=True)
     if text.startswith("\ufeff"):
         raise NotJsonError("it begins with a byte order mark")
-    decoder = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_no_constant)
+    decoder = json.JSONDecoder(
+        object_pairs_hook=_members, parse_constant=_no_constant, parse_int=float
+    )
     try:
         value, end = decoder.raw_decode(text, begin)
     except RecursionError:

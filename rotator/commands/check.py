@@ -16,6 +16,8 @@ from rotator.app import utc_now
 from rotator.commands.common import rotations
 from rotator.config.advice import advice
 from rotator.observe.progress import Progress, shown
+from rotator.signals import telling
+from rotator.system.input_file import open_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence, Sized
@@ -80,11 +82,8 @@ def _examined(
     from rotator.checks.run import examine  # noqa: PLC0415  needless for --offline
 
     progress = Progress()
-    with shown(progress, sys.stderr):
-        try:
-            examined = examine(configuration, chosen, utc_now, progress, consume=options.consume)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"nothing was changed; {progress.summary()}") from None
+    with shown(progress, sys.stderr), telling(progress.summary):
+        examined = examine(configuration, chosen, utc_now, progress, consume=options.consume)
     named = [(one.case.rotation.name, one.every) for one in examined]
     bugs = [(name, found.bug) for name, every in named for found in every if found.bug]
     if bugs:
@@ -134,7 +133,7 @@ def _read(name: str, limit: int) -> bytes:
     if name == "-":
         return sys.stdin.buffer.read(limit)
     try:
-        with Path(name).open("rb") as stream:
+        with open_plain(Path(name)) as stream:
             return stream.read(limit)
     except OSError as error:
         raise click.UsageError(f"cannot read {name}: {error.strerror}") from None

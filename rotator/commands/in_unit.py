@@ -17,6 +17,8 @@ import click
 from msgspec import Struct
 
 from rotator.config.load import DEFAULT_FILE
+from rotator.signals import Interrupted
+from rotator.system.input_file import open_plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 UNIT = "rotator.service"
 PROPERTIES = Path("/run/systemd/generator/rotator-command-.service.d/0-unit.conf")
 BUS = Path("/run/dbus/system_bus_socket")
-REFUSED, INTERRUPTED = 2, 130
+REFUSED = 2
 
 _FOLDERS = tuple(
     Path(folder, "systemd/system")
@@ -96,7 +98,7 @@ def run_there(
         return _run(arguments, sys.stdin)
     given = {str(document): "-", f"--document={document}": "--document=-"}
     try:
-        with Path(str(document)).open("rb") as opened:
+        with open_plain(Path(str(document))) as opened:
             return _run([given.get(one, one) for one in arguments], opened)
     except OSError as error:
         raise click.UsageError(f"cannot read {document}: {error.strerror}") from None
@@ -128,8 +130,8 @@ def _run(arguments: Sequence[str], standard_input: Any) -> int:
             return running.wait(1)
         except subprocess.TimeoutExpired:
             pass
-        except KeyboardInterrupt:
+        except Interrupted as error:
             # Not to its helpers: one that ends first is a failed fetch. --kill-who is what systemd
             # before 252 calls --kill-whom, and later ones take both.
-            kill = ["systemctl", "kill", "--signal=INT", "--kill-who=main", unit]
+            kill = ["systemctl", "kill", f"--signal={error.number}", "--kill-who=main", unit]
             subprocess.run(kill, check=False)  # noqa: S603

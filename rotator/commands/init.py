@@ -78,6 +78,8 @@ def execute(choices: Choices, *, asks: bool) -> int:
 
     `asks`: there is somebody on a terminal, to whom questions can be put.
     """
+    if choices.output.exists() and not choices.output.is_file():
+        raise click.UsageError(f"{choices.output} is no file; --output - shows the configuration")
     if choices.output.exists() and not choices.force:
         raise click.UsageError(
             f"{choices.output} is there already: --force replaces it, --output FILE writes another"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from rotator import __version__
 from rotator.app import utc_now
 from rotator.daemon import Daemon
 from rotator.observe.logs import configure, log_from_threads
+from rotator.signals import Interrupted
 from rotator.slots import Runtime
 from rotator.system.lock import daemon_lock
 from rotator.system.process import Notify, keep_memory_private, steady_seconds
@@ -62,7 +64,7 @@ def execute(load: Callable[[], Configuration]) -> int:
         for observer in observers:
             observer.stop()
     if code:
-        raise KeyboardInterrupt("every cycle that had begun has ended")
+        raise Interrupted(signal.SIGINT, "every cycle that had begun has ended")
     return OK
 
 

@@ -21,6 +21,7 @@ from rotator.observe.progress import Progress, cycle_each, shown
 from rotator.observe.report_log import ReportLog
 from rotator.observe.view import report_view
 from rotator.observe.view_model import FINE
+from rotator.signals import telling
 from rotator.system.each import ThreadedEach
 from rotator.system.journal import FileJournal
 
@@ -69,11 +70,8 @@ def execute(
             progress.end("lock", f"another cycle of {name}")
             return one.locked_cycle(how)
 
-    with shown(progress, sys.stderr):
-        try:
-            answers = ThreadedEach()(turn, ready, _LONGEST)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(progress.summary()) from None
+    with shown(progress, sys.stderr), telling(progress.summary):
+        answers = ThreadedEach()(turn, ready, _LONGEST)
     reports, locked, crashed = sort_out([one.name for one in chosen], answers, report_log)
     # Where table and log share a terminal, the log would say it all again.
     shared = sys.stdout.isatty() and sys.stderr.isatty() and not as_json

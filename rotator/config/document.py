@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 from rotator.core.errors import ConfigError
+from rotator.system.input_file import open_plain
 
 if TYPE_CHECKING:
     from pathlib import Path as FilePath
@@ -159,7 +160,7 @@ class _Loader(yaml.SafeLoader):
 def read(file: FilePath) -> Document:
     """Read a file as a document; raise `ConfigError` where that can't be done at all."""
     try:
-        with file.open("rb") as opened:
+        with open_plain(file) as opened:
             raw = opened.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)

@@ -11,15 +11,17 @@ from rotator.core.docker_entry import registry_key
 from rotator.system.secret_input import SECRET_SHAPES
 
 HOST = r"([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
-PORT = r"(:[0-9]{1,5})?"
+_PORT = (  # 1 to 65535
+    "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+)
+PORT = f"(:{_PORT})?"
 SCHEME = r"[Hh][Tt][Tt][Pp][Ss]?://"
 REGISTRY = rf"({SCHEME})?{HOST}{PORT}(/[^\s?#@:*]*)?"
 URL = rf"{SCHEME}{HOST}{PORT}(/[^\s?#@]*)?"
 UNIX = "unix://"
 SOCKET = rf"{UNIX}/[^\s?#@]*[^\s?#@/]"
-LISTEN = r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]):[1-9][0-9]{0,4}"
+LISTEN = r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]):" + _PORT
 VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,254}"
-HIGHEST_PORT = 65535
 
 
 def _url(value: object) -> str:
@@ -28,7 +30,7 @@ def _url(value: object) -> str:
     if "@" in text:
         raise ValueError(f"{wanted} is wanted, without a user or password in it")
     if not re.fullmatch(URL, text):
-        raise ValueError(f"{wanted} is wanted")
+        raise ValueError(f"{wanted} is wanted (a port is at most 65535)")
     return text.rstrip("/")
 
 
@@ -43,9 +45,9 @@ def _server_address(value: object) -> str:
 def _listen(value: object) -> str:
     wanted = "an address and a port such as 127.0.0.1:9465 (0.0.0.0:9465: every address)"
     text = text_of(value, wanted)
-    host, _, port = text.rpartition(":")
-    if not re.fullmatch(LISTEN, text) or int(port) > HIGHEST_PORT:
+    if not re.fullmatch(LISTEN, text):
         raise ValueError(f"{wanted} is wanted")
+    host = text.rpartition(":")[0]
     if host.startswith("["):
         ipaddress.IPv6Address(host[1:-1])
     return text
@@ -102,7 +104,7 @@ def _variable(value: object) -> str:
 
 
 Registry = Annotated[str, matching(REGISTRY, "a registry", registry_key,
-    ": host, host:port or host/path, without user, `*` or white space")]  # fmt: skip
+    ": host, host:port (to 65535) or host/path, without user, `*` or white space")]  # fmt: skip
 Url = Annotated[str, Value(_url, form(URL))]
 ServerAddress = Annotated[str, Value(_server_address, form(f"({URL}|{SOCKET})"))]
 Listen = Annotated[str, Value(_listen, form(LISTEN, examples=["127.0.0.1:9465"]))]

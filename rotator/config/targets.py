@@ -9,7 +9,17 @@ from rotator.config.kubernetes_targets import (
 from rotator.config.places import FilePath, InputFile, ServerAddress, Url, VariableName
 from rotator.config.settings import OneOf, Rule, When
 from rotator.config.target_common import NamedTargetSettings
-from rotator.config.types import NUMBER, TRUE, Duration, FileMode, Flag, Text, Whole, matching
+from rotator.config.types import (
+    NUMBER,
+    TRUE,
+    Account,
+    Duration,
+    FileMode,
+    Flag,
+    Text,
+    Whole,
+    matching,
+)
 from rotator.config.vault_auth import SERVER_RULES, Auth, VaultPath
 from rotator.core.model import Content
 
@@ -31,9 +41,9 @@ class FileTargetSettings(NamedTargetSettings, tag="file", kw_only=True):
     """The file to write."""
     mode: FileMode | None = None
     """Its mode; default: 0600 for a new file, and one that is there keeps its own."""
-    owner: Text | None = None
+    owner: Account | None = None
     """Its owner, a name or a number; default: who runs rotator."""
-    group: Text | None = None
+    group: Account | None = None
     """Its group, a name or a number; default: that of who runs rotator."""
     write: Literal["replace", "in_place"] = "replace"
     """replace: rename a new file over it; in_place: only where the path is itself a mount point."""

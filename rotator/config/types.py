@@ -108,6 +108,9 @@ Percent = Annotated[float, matching(
 Flag = Annotated[bool, matching(
     FLAG, "true or false", lambda text: text.lower() in TRUE, also={"type": "boolean"}
 )]  # fmt: skip
+Account = Annotated[str, matching(
+    r"([0-9]{1,9}|[1-3][0-9]{9}|(?![-+.0-9]+$).*\S.*)", "a name, or a number below 4000000000,",
+    also={"type": "integer", "minimum": 0, "maximum": 3999999999})]  # fmt: skip
 Whole = Annotated[int, matching(WHOLE, "a whole number above 0", int, also=WHOLES)]
 FileMode = Annotated[int, Value(
     _mode, form(MODE, {"type": "integer", "minimum": 100, "maximum": 775}))]  # fmt: skip

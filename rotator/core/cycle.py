@@ -93,7 +93,8 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
 
     A driver's error is in the report, never raised here.
     """
-    now, before = ports.clock(), ports.journal.load()
+    now = ports.clock()
+    before = record_sources.with_configuration(ports.journal.load(), rotation)
     if not rotation.enabled:
         return conclude.paused(rotation, before, now), memory
 
@@ -137,7 +138,8 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         answers, candidates, record, rotation.sources_by_registry(record), ports.journal.fingerprint
     )
     given = until_accepted(given, rotation, record, ports, options.patience)
-    candidates = with_fetched(candidates, given, asked, force=options.force)
+    forced = [s.name for s in asked if options.force or record.source(s.name).changed]
+    candidates = with_fetched(candidates, given, asked, forced)
     chosen = choose(candidates, rotation, now)
     standby = standby_of(candidates, chosen, now)
     unusable = report_credentials.unusable(candidates, given, rotation, record, now)
@@ -153,7 +155,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     record = record_credentials.with_verdicts(record, candidates.values())
     used = {one.fingerprint for one in (*chosen.values(), *standby)}
     record = leases.retire_pending(record, candidates.values(), used, rotation, now)
-    record = record_credentials.with_pending(record, candidates.values(), now, forced=options.force)
+    record = record_credentials.with_pending(record, candidates.values(), now, forced)
     viable = [*chosen.values(), *(one for one in standby if not one.rejected)]
     record = record_credentials.with_known(
         record, rotation, viable, renewed - unusable.keys(), ports.at()

@@ -8,9 +8,9 @@ holds padded standard base64 of `user:password` and nothing else.
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping  # noqa: TC003  a Struct's field
-from functools import cached_property
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -23,6 +23,8 @@ from rotator.core.errors import PermanentError, Reason
 if TYPE_CHECKING:
     from rotator.core.model import Secret
 
+# What is nested so deeply can also be written again, wherever that is done; Go stops at 10,000.
+_DEEPEST = 200
 
 _HELPER_MISSING = (
     "where its program is missing, GitLab Runner drops the whole document, and Docker 29, "
@@ -144,14 +146,22 @@ def decode(text: str) -> DockerConfig:
         raise _malformed("it begins with a byte order mark, which no client reads")
     try:
         members = json.loads(
-            text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_Members
+            text,
+            parse_constant=_no_constant,
+            parse_int=partial(_as_written, int),
+            parse_float=partial(_as_written, float),
+            object_pairs_hook=_Members,
         )
+        return _document(members)
     except RecursionError:
         raise _malformed("it is nested too deeply") from None
     except ValueError as error:
         # The parser's own message may quote the document, so only the place is passed on.
         where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
         raise _malformed(f"it is not JSON{where}") from None
+
+
+def _document(members: Any) -> DockerConfig:
     if not isinstance(members, _Members):
         raise _malformed("it is not a JSON object")
     auths: dict[str, Any] = {}
@@ -184,31 +194,50 @@ def encode(config: DockerConfig) -> str:
     Compact because GitLab masks no value with white space in it, and because a job's unquoted
     `echo $DOCKER_AUTH_CONFIG` keeps it whole.
     """
-    return json.dumps({**config.rest, "auths": config.auths}, sort_keys=True, separators=(",", ":"))
+    return _text({**config.rest, "auths": config.auths})
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Number):
+        return value.digits
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{_text(name)}:{_text(value[name])}' for name in sorted(value))}}}"
+    if isinstance(value, list):
+        return f"[{','.join(map(_text, value))}]"
+    return json.dumps(value)
+
+
+class Number(Struct, frozen=True):
+    """A number that Python can't hold, or would write in another way than its author did."""
+
+    digits: str
+
+
+def _as_written(kind: type[int | float], digits: str) -> int | float | Number:
+    """Return a number; its text counts where it is another: clients read over any (1e999)."""
+    with suppress(ValueError):  # more digits than Python takes
+        if repr(kind(digits)) == digits:
+            return kind(digits)
+    return Number(digits)
 
 
 class _Members(list[tuple[str, Any]]):
     """The members of a JSON object in their order, with names that occur twice."""
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, depth: int = 0) -> Any:
     """Return a decoded value with dictionaries for its objects: of two members the last counts."""
+    if depth > _DEEPEST:
+        raise RecursionError
     if isinstance(value, _Members):
-        return {name: _plain(member) for name, member in value}
+        return {name: _plain(member, depth + 1) for name, member in value}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_plain(item, depth + 1) for item in value]
     return value
 
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if math.isinf(number):
-        raise ValueError("a number is too large")
-    return number
 
 
 def _malformed(why: str) -> PermanentError:

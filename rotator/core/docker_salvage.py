@@ -11,6 +11,9 @@ from rotator.core.errors import DriverError
 # How many closing brackets are tried, from the end of the text.
 _MOST_CUTS = 50
 
+# Python's own integers have a largest number of digits.
+_DECODER = json.JSONDecoder(parse_int=float)
+
 
 def salvage(text: str) -> DockerConfig | None:
     """Return the document that a damaged text begins with, with every entry that is whole.
@@ -21,7 +24,7 @@ def salvage(text: str) -> DockerConfig | None:
     """
     text = text.removeprefix("\ufeff")
     with suppress(ValueError, RecursionError, DriverError):
-        _, end = json.JSONDecoder().raw_decode(text)
+        _, end = _DECODER.raw_decode(text)
         return decode(text[:end])
     if not text.startswith("{") or not _is_cut_off(text):
         return None
@@ -40,7 +43,7 @@ def salvage(text: str) -> DockerConfig | None:
 def _is_cut_off(text: str) -> bool:
     """Tell whether a text is JSON up to its end, and only its end is missing."""
     try:
-        json.loads(text)
+        _DECODER.decode(text)
     except json.JSONDecodeError as error:
         return error.pos >= len(text) or text.count('"', error.pos) == 1
     except (ValueError, RecursionError):

@@ -105,11 +105,10 @@ def _is_needed(
     if any(newest[registry].pending for registry in registries):
         return False
     endless = any(newest[registry].end == FOREVER for registry in registries)
-    if past.poll_at is None and (source.changes_early or endless):
+    never_polled = past.poll_at is None and (source.changes_early or endless)
+    if past.changed or never_polled or _is_clock_back(record, now):
         return True
     if past.poll_at is not None and past.poll_at <= now:
-        return True
-    if _is_clock_back(record, now):
         return True
     return any(_is_renewal_due(newest[r], record, now) for r in registries if r not in known_now)
 

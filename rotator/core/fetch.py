@@ -142,19 +142,18 @@ def with_fetched(
     candidates: Candidates,
     given: Candidates,
     sources: Sequence[Source],
-    *,
-    force: bool,
+    forced: Collection[str],
 ) -> dict[tuple[str, str], Candidate]:
     """Return all candidates; those that a fetch replaced are superseded.
 
-    What a source gives that changes early, or that was asked by force, replaces even what ends
-    later: a person put it there, or asked for it. Elsewhere the later end wins, so that all
-    rotators agree on what is best.
+    What a source gives that changes early, or that is `forced`, replaces even what ends later: a
+    person put it there, or asked for it. Elsewhere the later end wins, so that all rotators agree
+    on what is best.
     """
     merged = dict(candidates)
     early = _early(sources)
     for newer in given.values():
-        if force or newer.source in early:
+        if newer.source in early or newer.source in forced:
             merged |= _superseded(candidates, newer, early)
     return merged | dict(given)
 

@@ -48,7 +48,7 @@ def run(
     ports = replace(ports, prove=_once(ports.prove))
     report, memory = cycle.run(rotation, memory, ports, replace(options, only=parts[0], more=True))
     reports = [report]
-    journal = _Kept(ports.journal)
+    journal = _InMemory(ports.journal)
     before = journal.record
     ports = replace(ports, journal=journal)
     for part in parts[1:]:
@@ -71,7 +71,7 @@ def run(
     return report, memory
 
 
-class _Kept:
+class _InMemory:
     """The journal during the later parts: one that has thousands of targets is slow to read.
 
     What need not outlive a power failure waits until the next part has something that must, or

@@ -74,7 +74,8 @@ class Source(ABC):
     `changes_early`: its credentials can change before their end (Vault KV, a file), so it is asked
     again each `poll`; read after a fetch. `revoke_after`: how long a replaced lease is left alive
     for running jobs (None: `longest_job`). `learned`: what a fetch found out about the server that
-    the next one need not ask, no secret; the journal holds it over a restart.
+    the next one need not ask, no secret; the journal holds it over a restart. `configured`: what
+    changes when its configuration does, no secret; whoever builds it sets it.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Source(ABC):
     changes_early: bool = False
     revoke_after: timedelta | None = None
     learned: str = ""
+    configured: str = ""
 
     def __init__(self, name: str, registries: frozenset[str] | None) -> None:
         self.name = name

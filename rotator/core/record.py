@@ -71,7 +71,8 @@ class SourceRecord(Struct, frozen=True):
     """One source: its registries, when it was asked, and its failure if it has one.
 
     `longest_life`: the longest life in seconds that a credential of it had when we fetched it.
-    `learned`: see `Source`.
+    `learned`, `configured`: see `Source`. `changed`: it is configured in another way than before,
+    and gave nothing since.
     """
 
     registries: tuple[str, ...] = ()
@@ -81,6 +82,8 @@ class SourceRecord(Struct, frozen=True):
     failure: FailureRecord | None = msgspec.field(default=None, name="trouble")
     longest_life: float | None = None
     learned: str = ""
+    configured: str = ""
+    changed: bool = False
 
 
 class TargetRecord(Struct, frozen=True):

@@ -59,11 +59,11 @@ def with_verdicts(record: Record, candidates: Iterable[Candidate]) -> Record:
 
 
 def with_pending(
-    record: Record, candidates: Iterable[Candidate], now: datetime, *, forced: bool
+    record: Record, candidates: Iterable[Candidate], now: datetime, forced: Collection[str]
 ) -> Record:
     """Note the fetched credentials that their registries do not know yet, and since when.
 
-    `forced`: they were fetched by force.
+    `forced`: the sources that were asked by force, or are configured in another way since.
     """
     pending = dict(record.pending)
     for one in candidates:
@@ -75,7 +75,9 @@ def with_pending(
             else:
                 del pending[one.registry]
         elif one.pending and one.rejected:
-            pending[one.registry] = PendingCredential(one.fingerprint, now, forced=forced)
+            pending[one.registry] = PendingCredential(
+                one.fingerprint, now, forced=one.source in forced
+            )
     return replace(record, pending=pending)
 
 

@@ -52,6 +52,20 @@ def with_later_start(
     return replace(record, sources=sources, credentials=credentials)
 
 
+def with_configuration(record: Record, rotation: Rotation) -> Record:
+    """Note how the sources are configured; what is known of one that changed is of another source.
+
+    A journal of an earlier version does not say how a source was configured.
+    """
+    sources = dict(record.sources)
+    for source in rotation.sources:
+        past = record.source(source.name)
+        if past.configured != source.configured:
+            new = SourceRecord(changed=True) if past.configured else past
+            sources[source.name] = replace(new, configured=source.configured)
+    return record if sources == record.sources else replace(record, sources=sources)
+
+
 def with_waits(
     record: Record,
     rotation: Rotation,
@@ -199,4 +213,5 @@ def _gave(
         poll_at=poll_at,
         longest_life=longest,
         learned=source.learned,
+        configured=source.configured,
     )

@@ -96,7 +96,8 @@ def notes(
         for one in unwanted
         if not one.rejected and sources.get(one.registry) == one.source
     ]
-    gone = record.credentials.keys() - sources.keys() - rotation.remove
+    known = record.credentials.keys() if rotation.is_complete(record) else set()
+    gone = known - sources.keys() - rotation.remove
     left = [
         f"{registry} is no longer configured; its entry stays where it is. "
         f"To take it out everywhere: remove: [{registry}]"

@@ -23,6 +23,7 @@ from rotator.gitlab.errors import RefusedError, no_answer, refused, unreadable
 from rotator.http.reading import json_in
 from rotator.http.session import BoundedAdapter
 from rotator.system.each import AT_ONCE, note_answer, others_first
+from rotator.system.input_file import refuse_special
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,7 @@ Got = TypeVar("Got")
 
 TIMEOUTS = (5.0, 15.0)  # seconds to connect, and for each wait for an answer
 _TURN_SECONDS = 60.0
-_CLIENTS = 8  # that are kept; an access token that was replaced is soon forgotten
+_CLIENTS = 8  # an access token that was replaced is soon forgotten
 _SUCCESS = range(200, 300)
 
 
@@ -67,6 +68,7 @@ class GitlabApi:
                 "nothing to do if it passes; else see how fast GitLab answers",
             )
         try:
+            refuse_special(self.ca_file)
             return do(_client(self.asked.url, token, self.ca_file or True, self._timeouts))
         except RefusedError as error:
             raise refused(error.response, self.asked, self._clock()) from None
@@ -138,7 +140,7 @@ def _client(
     verify: bool | str,  # noqa: FBT001  python-gitlab's word
     timeouts: tuple[float, float],
 ) -> gitlab.Gitlab:
-    """Return the client of all targets with this login: it makes 42 managers, and keeps nothing."""
+    """Return the client of all targets with this login: it makes 42 managers, and has no state."""
     return gitlab.Gitlab(url, token, ssl_verify=verify, session=_session(timeouts))
 
 

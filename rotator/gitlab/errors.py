@@ -7,6 +7,7 @@ https://docs.gitlab.com/api/rest/troubleshooting/ and https://docs.gitlab.com/se
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from requests.exceptions import InvalidSchema, InvalidURL, RequestException, Timeout
@@ -14,11 +15,12 @@ from requests.exceptions import InvalidSchema, InvalidURL, RequestException, Tim
 from rotator.core import errors
 from rotator.core.error_rules import ErrorRule, Evidence, classify, on
 from rotator.core.errors import ConflictError, LoginRejectedError, Reason, TemporaryError
-from rotator.http.causes import distrust, system_message
+from rotator.http.causes import NO_TLS, TLS_WANTED, distrust, no_http, system_message
 from rotator.http.reading import json_in, object_in
 from rotator.http.retry_after import retry_after
 from rotator.http.server_text import shown
 from rotator.http.session import AnswerTooLongError
+from rotator.system.input_file import NOT_A_FILE
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -61,6 +63,8 @@ _WAIT = "nothing to do if it passes; else ask those who run {url}"
 _BARE = r'"message": ?"403 Forbidden"'
 
 RULES = (
+    ErrorRule(on(status=400, text=TLS_WANTED), Reason.INVALID, "write `https://` in `url`",
+        "it speaks TLS there, and `url` begins with http://"),
     ErrorRule(on(status=range(300, 400)), Reason.NOT_FOUND,
         "set `url`, `group` or `project` to where it is now",
         "the answer is a redirect to {location}, which is not followed with a token"),
@@ -128,18 +132,24 @@ RULES = (
         "the answer is not GitLab's (a login page or a proxy?)"),
 )  # fmt: skip
 
+_CERTIFICATES = "put PEM certificates there, readable for rotator: ls -l {trusted}"
+
 SILENCE = (
     ErrorRule(on(text="not trusted"), Reason.UNREACHABLE,
         "set `ca_file` to the PEM file of the authority that signed it; the system's own is often "
         "/etc/ssl/certs/ca-certificates.crt", "its certificate is not trusted ({why})"),
     ErrorRule(on(raised=(InvalidURL, InvalidSchema)), Reason.INVALID, _NOT_GITLAB,
         "this is no address"),
+    ErrorRule(on(text="no HTTP"), Reason.MALFORMED, _NOT_GITLAB, "{why}", TemporaryError),
+    ErrorRule(on(text="no TLS"), Reason.UNREACHABLE,
+        "write `http://` in `url`, or the port that speaks TLS", "it does not speak TLS there"),
     ErrorRule(on(raised=Timeout), Reason.TIMEOUT, _WAIT, "no answer in time", TemporaryError),
     ErrorRule(on(raised=RequestException), Reason.UNREACHABLE,
         "see whether this machine reaches it: curl -i {url}/api/v4/version",
-        "no connection ({why})", TemporaryError),
-    ErrorRule(on(), Reason.UNREADABLE,
-        "put PEM certificates there, readable for rotator: ls -l {trusted}",
+        "no answer ({why})", TemporaryError),
+    ErrorRule(on(errno=NOT_A_FILE), Reason.UNREADABLE, _CERTIFICATES,
+        "cannot read the certificates to trust in {trusted}: {why}"),
+    ErrorRule(on(), Reason.UNREADABLE, _CERTIFICATES,
         "cannot read the certificates to trust in {trusted}"),
 )  # fmt: skip
 """What it means that no answer came."""
@@ -163,9 +173,10 @@ def no_answer(error: OSError, asked: Asked, ca_file: str | None) -> errors.Drive
     """Return the error for a request that got no answer."""
     if isinstance(error, AnswerTooLongError):
         return unreadable(asked)
-    why = distrust(error) or system_message(error) or type(error).__name__
-    given = {**_given(asked), "why": why, "trusted": ca_file or "$REQUESTS_CA_BUNDLE"}
-    text = "not trusted" if distrust(error) else "no answer"
+    odd, why = no_http(error), distrust(error) or system_message(error) or type(error).__name__
+    given = {**_given(asked), "why": odd or why, "trusted": ca_file or "$REQUESTS_CA_BUNDLE"}
+    text = "not trusted" if distrust(error) else "no HTTP" if odd else "no answer"
+    text = "no TLS" if re.search(NO_TLS, why) else text
     return classify(
         SILENCE, Evidence(error=error, text=text), f"{asked.url} for {asked.place}: ", given
     )

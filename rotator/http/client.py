@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
 
-from rotator.http.causes import causes, distrust, system_message
+from rotator.http.causes import causes, distrust, no_http, system_message
 from rotator.http.connections import NameServerTimeoutError
 from rotator.http.reading import body_of
 from rotator.http.session import TimedAdapter
@@ -157,7 +157,8 @@ class Client:
         if isinstance(error, requests.exceptions.SSLError):
             return NoAnswerError("it does not speak TLS", mute=True)
         mute = not any(isinstance(cause, NewConnectionError) for cause in behind)
-        return NoAnswerError(system_message(error).lower() or "it speaks no HTTP", mute=mute)
+        said = no_http(error) or system_message(error).lower() or "it speaks no HTTP"
+        return NoAnswerError(said, mute=mute)
 
 
 def _is_short(response: requests.Response) -> bool:

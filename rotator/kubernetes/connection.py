@@ -25,6 +25,7 @@ from rotator.http.reading import json_in
 from rotator.http.session import BoundedAdapter
 from rotator.kubernetes.kubeconfig import KubeconfigError
 from rotator.system.each import AT_ONCE, note_answer
+from rotator.system.input_file import refuse_special
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -128,6 +129,7 @@ def _trust(cluster: Cluster) -> ssl.SSLContext:
     data = pem.decode(errors="replace") if pem else None
     named = f"`certificate-authority` {file}"
     try:
+        refuse_special(None if pem else file)
         context = ssl.create_default_context(cafile=None if pem else file, cadata=data)
     except (ssl.SSLError, ValueError):
         what = "`certificate-authority-data`" if data else named
@@ -171,6 +173,7 @@ def _show(context: ssl.SSLContext, login: Login) -> None:
 def _named(pem: Path | bytes | Secret) -> Iterator[str]:
     """Give a certificate or key by a name: its own, or one that leads to memory, not to a disk."""
     if isinstance(pem, Path):
+        refuse_special(pem)
         yield str(pem)
         return
     with open(os.memfd_create("rotator"), "wb") as file:  # noqa: PTH123  it has no path

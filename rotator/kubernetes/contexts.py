@@ -25,6 +25,7 @@ from rotator.kubernetes.kubeconfig import (
     Selected,
     User,
 )
+from rotator.system.input_file import read_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,7 +99,7 @@ def _merged(paths: Sequence[Path]) -> tuple[_Parts, str | None]:
 
 def _document(path: Path) -> _Document:
     try:
-        document = yaml.safe_load(path.read_bytes())
+        document = yaml.safe_load(read_plain(path))
         return convert({} if document is None else document, _Document)
     except msgspec.ValidationError as error:
         raise KubeconfigError(f"{path} is no kubeconfig: {error}") from None

@@ -21,7 +21,7 @@ from urllib3.exceptions import HTTPError
 
 from rotator.core.error_rules import ErrorRule, Evidence, classify, on
 from rotator.core.errors import ConflictError, DriverError, Reason, TemporaryError
-from rotator.http.causes import causes, distrust, system_message
+from rotator.http.causes import NO_TLS, TLS_WANTED, causes, distrust, no_http, system_message
 from rotator.http.reading import list_in, object_in
 from rotator.http.retry_after import retry_after
 from rotator.http.server_text import shown
@@ -121,7 +121,7 @@ ANSWERS = (
     ErrorRule(on(status=422), Reason.INVALID,
         "check the target's labels, annotations, key and type; what is there: {show}",
         "it objects to {fields}"),
-    ErrorRule(on(status=400, text="sent an HTTP request to an HTTPS server"), Reason.INVALID,
+    ErrorRule(on(status=400, text=TLS_WANTED), Reason.INVALID,
         "write https:// in the kubeconfig's `server`: {config}",
         "it speaks TLS, and the kubeconfig's `server` begins with http://"),
     ErrorRule(on(status=400), Reason.INVALID,
@@ -140,8 +140,9 @@ SILENCE = (
     ErrorRule(on(raised=requests.exceptions.ProxyError), Reason.UNREACHABLE,
         "see the kubeconfig's `proxy-url`, or $HTTPS_PROXY and $NO_PROXY: {ready}",
         "the proxy does not let it through", TemporaryError),
+    ErrorRule(on(code="no HTTP"), Reason.MALFORMED, _STRANGER, "{why}", TemporaryError),
     ErrorRule(
-        on(raised=requests.exceptions.SSLError, text="WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE"),
+        on(raised=requests.exceptions.SSLError, text=NO_TLS),
         Reason.UNREACHABLE,
         "correct the kubeconfig's `server`: its port may speak plain HTTP: {config}",
         "what answers there speaks no TLS"),
@@ -213,10 +214,13 @@ def _refused(
 
 def _unanswered(error: Exception, place: Place, verb: str, connection: Connection) -> DriverError:
     known = isinstance(error, requests.RequestException | NoObjectError)
-    evidence = Evidence(error=error if known else requests.ConnectionError(error))
+    odd = no_http(error)
+    evidence = Evidence(
+        code="no HTTP" if odd else "", error=error if known else requests.ConnectionError(error)
+    )
     tls = [one.reason or "TLS" for one in causes(error) if isinstance(one, ssl.SSLError)]
     broken = tls[0].replace("_", " ") if tls else system_message(error) or "the connection broke"
-    given = {**_given(place, verb), "why": (distrust(error) or broken).lower()}
+    given = {**_given(place, verb), "why": odd or (distrust(error) or broken).lower()}
     return classify(SILENCE, evidence, f"{connection.server} for {place}: ", given)
 
 

@@ -19,6 +19,7 @@ from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.core.model import Secret
 from rotator.decoding import decode_json
 from rotator.system import program
+from rotator.system.input_file import read_plain
 from rotator.system.secret_input import SecretInput
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _request(plugin: Plugin, cluster: Cluster) -> dict[str, Any]:
 
 def _read(authority: Path) -> bytes:
     try:
-        return authority.read_bytes()
+        return read_plain(authority)
     except OSError as error:
         raise PermanentError(
             Reason.UNREADABLE,

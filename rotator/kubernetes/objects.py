@@ -12,10 +12,11 @@ from urllib.parse import quote
 import requests
 from msgspec import Struct
 
-from rotator.core.errors import GoneError, PermanentError, Reason
+from rotator.core import docker_config
+from rotator.core.errors import DriverError, GoneError, PermanentError, Reason
 from rotator.core.mark import from_annotations
 from rotator.core.model import Held, Secret
-from rotator.http.reading import json_in, list_in, object_in
+from rotator.http.reading import list_in, object_in
 from rotator.http.server_text import shown
 from rotator.kubernetes.connection import Connection, RefusedError
 from rotator.kubernetes.errors import ask
@@ -186,11 +187,12 @@ def _other_manager(entries: object, key: str) -> str | None:
 
 def secrets_in(text: Secret) -> Iterator[str]:
     """Yield the secrets of a document that was sent, which a policy can decode and quote."""
-    document = json_in(text.reveal())
-    if not isinstance(document, dict):
+    try:
+        document = docker_config.decode(text.reveal())
+    except DriverError:
         yield text.reveal()
         return
-    values: list[object] = [document]
+    values: list[object] = [document.auths, document.rest]
     while values:
         value = values.pop()
         if isinstance(value, dict):

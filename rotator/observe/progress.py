@@ -1,7 +1,7 @@
 """Which steps of a command run now, for how long, and which have ended.
 
 A command begins and ends its steps here. On a terminal they are shown live, one line a step; in a
-pipe nothing is shown, and rich is not loaded. On Ctrl-C this says what was done.
+pipe nothing is shown, and rich is not loaded. When a signal ends it, this says what was done.
 """
 
 from __future__ import annotations
@@ -34,6 +34,10 @@ _REFRESHES = 8
 _NAMED = 2
 _LISTED = 5
 
+# What is said of a step that has ended. That a lock was had is no news.
+_DONE = {"read": "read", "fetch": "fetched", "prove": "proven", "write": "written",
+         "retire": "ended", "check": "checked"}  # fmt: skip
+
 
 class Step(Struct, frozen=True):
     """A step as it is now: what runs in it, since when, what has ended, and how many there are."""
@@ -59,6 +63,7 @@ class Progress:
         self._lock = Lock()
         self._running: dict[str, dict[str, float]] = {}
         self._done: dict[str, list[str]] = {}
+        self._failed: dict[str, list[str]] = {}
         self._expected: dict[str, int] = {}
 
     def expect(self, step: str, count: int) -> None:
@@ -67,7 +72,7 @@ class Progress:
             self._expected[step] = self._expected.get(step, 0) + count
 
     def has_ended(self, step: str, detail: str) -> bool:
-        """Tell whether a part of a step has ended."""
+        """Tell whether a part of a step has ended well."""
         with self._lock:
             return detail in self._done.get(step, ())
 
@@ -76,39 +81,49 @@ class Progress:
         with self._lock:
             self._running.setdefault(step, {})[detail] = self.clock()
 
-    def end(self, step: str, detail: str) -> None:
-        """Note that it has ended, well or not."""
+    def end(self, step: str, detail: str, *, well: bool = True) -> None:
+        """Note that it has ended."""
         with self._lock:
             if self._running.get(step, {}).pop(detail, None) is not None:
-                self._done.setdefault(step, []).append(detail)
+                (self._done if well else self._failed).setdefault(step, []).append(detail)
 
     @contextmanager
     def step(self, step: str, detail: str) -> Iterator[None]:
         """Note that a part of a step runs for the block."""
         self.begin(step, detail)
+        well = False
         try:
             yield
+            well = True
         finally:
-            self.end(step, detail)
+            self.end(step, detail, well=well)
 
     def steps(self) -> list[Step]:
         """Return the steps in which something runs, in the order in which they began."""
         with self._lock:
             found = []
             for name, parts in self._running.items():
-                done = len(self._done.get(name, ()))
+                done = len(self._done.get(name, ())) + len(self._failed.get(name, ()))
                 total = max(self._expected.get(name, 0), len(parts) + done)
                 if parts:
                     found.append(Step(name, tuple(parts), min(parts.values()), done, total))
             return found
 
     def summary(self) -> str:
-        """Return what was done and what was under way, for who has pressed Ctrl-C."""
+        """Return what was done and what was under way, for who has ended the command."""
         with self._lock:
-            done = [f"{name} {few(parts, _LISTED)}" for name, parts in self._done.items()]
-            parts_of = self._running.items()
-            running = [f"{name} {few([*parts], _LISTED)}" for name, parts in parts_of if parts]
-        said = f"done: {'; '.join(done)}" if done else "nothing was done yet"
+            steps = (
+                *((_DONE[name], parts) for name, parts in self._done.items() if name in _DONE),
+                *((f"failed to {name}", parts) for name, parts in self._failed.items()),
+            )
+            running = [
+                f"{'wait for' if name == 'lock' else name} {few([*parts], _LISTED)}"
+                for name, parts in self._running.items()
+                if parts
+            ]
+            wrote = "write" in self._running
+        done = [f"{what} {few(parts, _LISTED)}" for what, parts in steps]
+        said = "; ".join(done if wrote else ["nothing was written", *done])
         return f"{said}. Not ended: {'; '.join(running)}" if running else said
 
 

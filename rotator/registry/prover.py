@@ -21,6 +21,7 @@ from rotator.registry.token_service import get_token
 from rotator.registry.verdict import OK, UNAUTHORIZED, Challenge, judged, unasked, usable
 from rotator.system.cache import Cache
 from rotator.system.each import note_answer
+from rotator.system.input_file import refuse_special
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,6 +44,7 @@ class Trust:
         context = ssl.create_default_context()
         if self._ca_file is not None:
             try:
+                refuse_special(self._ca_file)
                 context.load_verify_locations(self._ca_file)
             except OSError as error:
                 raise NoAnswerError(

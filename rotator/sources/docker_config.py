@@ -12,6 +12,7 @@ beside it, as in Docker. `docker login` without a password (the web login of Doc
 from __future__ import annotations
 
 import errno
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from rotator.core.docker_config import DockerConfig, decode
@@ -21,6 +22,7 @@ from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.core.model import Credential
 from rotator.core.ports import Clock, Source
 from rotator.http.reading import object_in
+from rotator.system.input_file import NOT_A_FILE, open_plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +38,8 @@ _READ_ERRORS = (
         "log in there: docker --config {folder} login REGISTRY"),
     ErrorRule(on(errno=errno.EISDIR), Reason.UNREADABLE,
         "Docker makes a directory of a missing file that a job mounts: rmdir {path}, then log in"),
+    ErrorRule(on(errno=NOT_A_FILE), Reason.UNREADABLE,
+        "set `path` to a docker config file; see what it is: ls -l {path}"),
     ErrorRule(on(), Reason.UNREADABLE,
         "make it readable for the user that runs rotator: ls -l {path}"),
 )  # fmt: skip
@@ -72,7 +76,7 @@ class DockerConfigSource(Source):
 
     def _read(self) -> str:
         try:
-            with self._path.open(encoding="utf-8") as file:
+            with TextIOWrapper(open_plain(self._path), "utf-8") as file:
                 text = file.read(LIMIT + 1)
         except OSError as error:
             what = f"cannot read the docker config {self._path}: {error.strerror}"

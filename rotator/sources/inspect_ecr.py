@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rotator.core.errors import DriverError
 from rotator.core.failure import Failure
-from rotator.inspection import LONGEST, TIMEOUTS, Case, Found, Given, ok
+from rotator.inspection import LONGEST, Case, Found, Given, ok
 from rotator.sources.ecr import EcrSource
 from rotator.system.each import ThreadedEach
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from rotator.config.sources import EcrPublicSourceSettings, EcrSourceSettings
 
 # Both end before the check that waits for them does.
-_SECONDS = 2.8
+_SECONDS = 15.5
 
 
 def inspect(settings: EcrSourceSettings | EcrPublicSourceSettings, case: Case) -> Iterator[Found]:
     """Ask STS who we are and ECR for a token, both at once."""
-    source = EcrSource(settings, case.clock, TIMEOUTS)
+    source = EcrSource(settings, case.clock)
     asked: list[Callable[[], Any]] = [lambda: source.fetch(()), source.identity]
     token, identity = ThreadedEach(longest=LONGEST)(lambda ask: ask(), asked, _SECONDS)
     if isinstance(identity, str):

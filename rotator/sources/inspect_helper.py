@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rotator.config.sources import CredentialHelperSourceSettings
 
-_LONGEST = timedelta(seconds=2.5)
+_LONGEST = timedelta(seconds=15)
 
 
 def inspect(settings: CredentialHelperSourceSettings, case: Case) -> Iterator[Found]:

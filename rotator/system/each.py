@@ -31,8 +31,9 @@ Answer = TypeVar("Answer")
 
 AT_ONCE = 16  # calls at the same time on the items of one server
 
-# In shares of a call's time: what is a quick answer, and how long a server may give none.
-_QUICK, _PATIENCE = 0.25, 1.5
+# In shares of a call's time: what is a quick answer, and how long a server may give none; and that
+# where any answer counts as a quick one.
+_QUICK, _PATIENCE, _SHORT_PATIENCE = 0.25, 1.5, 0.9
 
 # Python runs no handler of a signal that comes just before a wait begins, until that wait ends.
 # Ctrl-C is then noticed after so many seconds, and not after the whole wait.
@@ -48,6 +49,12 @@ _GLANCE = 0.5  # seconds between two looks at the others that are waited for
 def note_answer() -> None:
     """Note that the server of this thread's call gave an answer: it is slow at most, not silent."""
     _begin_again(by_server=True)
+
+
+def slowest_answer() -> float:
+    """Return how many seconds the slowest answer took that this thread's call was given."""
+    one: _Call[Any, Any] | None = getattr(_made_here, "call", None)
+    return one.slowest if one else 0.0
 
 
 def others_first(wait: Callable[[float], bool], seconds: float) -> bool:
@@ -77,7 +84,10 @@ def _begin_again(*, by_server: bool) -> None:
     """Let the time begin again of this thread's call, and of those that wait for it."""
     one: _Call[Any, Any] | None = getattr(_made_here, "call", None)
     while one is not None:
-        one.heard = now = one.queue.clock()
+        now = one.queue.clock()
+        if by_server:
+            one.slowest = max(one.slowest, now - max(one.heard, one.started or now))
+        one.heard = now
         if by_server and one.queue.longest is not None:
             one.queue.quick_at = now
         one = one.parent
@@ -141,6 +151,7 @@ class _Call(Generic[Item, Answer]):
     answer: Any = None
     started: float | None = None
     heard: float = -inf
+    slowest: float = 0.0
     given_up: bool = False
     done: Event = field(default_factory=Event)
 
@@ -224,7 +235,8 @@ class _Queue:
                 now = self.clock()
                 if self.quick_at is None:
                     self.quick_at = now
-                if now - self.quick_at < self.seconds * _PATIENCE:
+                patience = _PATIENCE if self.longest is None else _SHORT_PATIENCE
+                if now - self.quick_at < self.seconds * patience:
                     one.started = now
                     self.running.add(one)
                     return one

@@ -21,6 +21,7 @@ from rotator.decoding import decode_json
 from rotator.system import atomic_file
 from rotator.system import state_dir as state
 from rotator.system.file_errors import OPEN, WRITE, explained
+from rotator.system.input_file import read_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,7 +146,7 @@ class FileJournal:
 
 def _refuse_newer(path: Path) -> None:
     with suppress(OSError, ValueError):  # `load` says what is wrong with it
-        version = decode_json(path.read_bytes(), _Header).version
+        version = decode_json(read_plain(path), _Header).version
         if version > VERSION:
             newer = f"newer rotator (version {version} of the journal; this one knows {VERSION})"
             todo = f"give up the journal, which costs a renewal: mv {path} {path}.newer"
@@ -162,7 +163,7 @@ def fingerprint(key: bytes, text: str) -> str:
 
 def saved_key(state_dir: Path) -> bytes:
     """Return the fingerprints' key; raise `OSError` or `ValueError` where it can't be had."""
-    key = bytes.fromhex((state_dir / KEY).read_text("ascii"))
+    key = bytes.fromhex(read_plain(state_dir / KEY).decode("ascii"))
     if len(key) != KEY_BYTES:
         raise ValueError(f"it holds {len(key)} bytes, not {KEY_BYTES}")
     return key

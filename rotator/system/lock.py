@@ -29,6 +29,8 @@ _STATUS_HOLDS_IT = 0.5
 # Seconds between two tries: for a lock that is held for a cycle, and for one held for a write.
 _PAUSE, _SHORT_PAUSE = 0.1, 0.005
 
+_SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
 
 def daemon_lock(state_dir: Path, warn: Callable[[str], None]) -> AbstractContextManager[None]:
     """Hold the daemon's lock for the block; raise `LockHeldError` where another daemon has it."""
@@ -93,7 +95,7 @@ def lock(
     with ExitStack() as stack:
         try:
             state.prepare(path.parent)
-            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            file = os.open(path, os.O_RDWR | os.O_CREAT | _SAFELY, 0o600)
             stack.callback(os.close, file)
             os.fchown(file, *state.owner(path.parent))
             taken = _take(file, wait, _PAUSE, clock, sleep)
@@ -163,7 +165,7 @@ def _take(
 def _is_locked(path: Path) -> bool | None:
     """Change nothing: a command that only reports may run as another user, or on a full disk."""
     try:
-        with open(path, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW)) as file:
+        with open(path, opener=lambda name, flags: os.open(name, flags | _SAFELY)) as file:
             # Shared, so that two commands at once don't take each other for a daemon.
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
@@ -176,5 +178,7 @@ def _is_locked(path: Path) -> bool | None:
 
 
 def _holder(file: int) -> str:
-    pid = os.pread(file, 32, 0).strip()
+    pid = b""
+    with suppress(OSError):  # it is a FIFO
+        pid = os.pread(file, 32, 0).strip()
     return f" (pid {int(pid)})" if pid.isdigit() else ""

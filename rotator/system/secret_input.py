@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -12,6 +13,7 @@ from msgspec import Struct
 
 from rotator.core.errors import PermanentError, Reason
 from rotator.core.model import Secret
+from rotator.system.input_file import NOT_A_FILE, open_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +73,7 @@ class SecretInput(Struct, frozen=True):
 
 def _from_file(file: Path) -> Secret:
     try:
-        with file.open("rb") as stream:
+        with open_plain(file) as stream:
             data = stream.read(_LARGEST + 1)
     except OSError as error:
         raise PermanentError(
@@ -105,6 +107,8 @@ def _is_from_systemd(file: Path) -> bool:
 
 def _unreadable(file: Path, error: OSError) -> str:
     """Return what to do about a file that can't be read, or is not there."""
+    if error.errno in (NOT_A_FILE, errno.EISDIR):
+        return f"write the secret into a file, and name that file: ls -ld {file}"
     if not isinstance(error, FileNotFoundError):
         return f"make it readable for the user that runs rotator: ls -l {file}"
     if not _is_from_systemd(file):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rotator.core.record import Record
 from rotator.system.file_errors import WRITE, explained, obstacle
+from rotator.system.input_file import read_plain
 from rotator.system.missing import is_missing
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def owner(state_dir: Path) -> tuple[int, int]:
 def saved_record(state_dir: Path, rotation: str) -> Record:
     """Return the saved record, or an empty one; raise `OSError` or `RecordError`."""
     try:
-        return Record.parse((state_dir / f"{rotation}.json").read_text("utf-8"))
+        return Record.parse(read_plain(state_dir / f"{rotation}.json").decode())
     except FileNotFoundError:
         return Record()
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from rotator.core.errors import ConflictError, GoneError, PermanentError, Reason
@@ -92,13 +92,21 @@ class FileTarget(Target):
             return Held(text, written.mark, written.version, notes=tuple(written.notes))
 
     def set_aside(self, replacing: Held) -> Held:
-        """Keep the text that is there as `PATH.broken`, with the same mode and owner."""
+        """Keep the text that is there as `PATH.broken`, with the same mode and owner.
+
+        What an earlier damage left there stays as `PATH.broken.1`: two texts, however many come.
+        """
         name = f"{self._path.name}.broken"
         with self._locked_place() as place:
             tidy(place, name, self._trust(), locked=False)
             old = self._still(look(place, place.path.name), replacing)
-            copy(place, old, name, durable=self._settings.durable)
             note = f"the text that nobody can decode is now in {place.path.with_name(name)}"
+            past, earlier = look(place, name), f"{name}.1"
+            if past is not None and past.data != old.data:
+                with suppress(OSError):  # a directory, or a name too long: no obstacle to a repair
+                    os.rename(name, earlier, src_dir_fd=place.directory, dst_dir_fd=place.directory)
+                    note += f", and the one before it in {place.path.with_name(earlier)}"
+            copy(place, old, name, durable=self._settings.durable)
         return Held(replacing.text, replacing.mark, replacing.version, notes=(note,))
 
     def _overwrite(self, place: Place, text: Secret, mark: Mark, replacing: Held) -> Held:

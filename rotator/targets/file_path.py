@@ -189,8 +189,8 @@ class _Way:
 
     def _leads_elsewhere(self) -> GoneError:
         real = Path(os.path.realpath(self._path))
-        return GoneError(
-            Reason.UNSAFE_PATH,
-            f"{self._path} is a symbolic link to {real}, which is in another directory",
-            f"set `path` to the file itself: {real}; or remove the link: rm {quoted(self._path)}",
-        )
+        hint = f"remove the link: rm {quoted(self._path)}"
+        if not real.exists() or real.is_file():
+            hint = f"set `path` to the file itself: {real}; or {hint}"
+        what = f"{self._path} is a symbolic link to {real}, which is in another directory"
+        return GoneError(Reason.UNSAFE_PATH, what, hint)

@@ -11,7 +11,7 @@ from rotator.gitlab import token_file
 from rotator.gitlab.errors import GranularError, new_token
 from rotator.gitlab.overruling import has_key, overruling, shadows
 from rotator.gitlab.own_token import API, AccessToken
-from rotator.inspection import TIMEOUTS, Case, Finding, Found, failed, failure, ok, warning
+from rotator.inspection import Case, Finding, Found, failed, failure, ok, warning
 from rotator.observe.times import relative
 from rotator.targets.gitlab_variable import GitlabVariableTarget
 
@@ -28,7 +28,7 @@ _DESCRIBED = "description of its own"
 
 def inspect(settings: GitlabVariableTargetSettings, case: Case) -> Iterator[Found]:
     """Ask GitLab about our token, read the variable, and look for others with its key."""
-    target = GitlabVariableTarget(settings, settings.policy(), case.clock, TIMEOUTS)
+    target = GitlabVariableTarget(settings, settings.policy(), case.clock)
     yield from _token(target, case)
     held = target.read()
     asked = target.asked

@@ -13,7 +13,6 @@ from rotator.http.reading import object_in
 from rotator.inspection import (
     LONGEST,
     SECONDS,
-    TIMEOUTS,
     Case,
     Finding,
     Found,
@@ -23,7 +22,6 @@ from rotator.inspection import (
     ok,
     warning,
 )
-from rotator.kubernetes.access import Access
 from rotator.kubernetes.errors import ask
 from rotator.kubernetes.place import Place, cluster_role, rules
 from rotator.system.each import ThreadedEach
@@ -41,15 +39,7 @@ _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 def inspect(settings: Settings, case: Case) -> Iterator[Found]:
     """Ask the API server what we may do with the object, read it, and try a write as a dry run."""
-    connect, read = TIMEOUTS
-    access = Access(
-        settings.kubeconfig,
-        settings.context,
-        connect_seconds=connect,
-        read_seconds=read,
-        plugin_seconds=read,
-    )
-    target = build(settings, settings.policy(), case.clock, access)
+    target = build(settings, settings.policy(), case.clock)
     if isinstance(target, KubernetesGroup):
         yield from _group(target, settings, case)
     else:

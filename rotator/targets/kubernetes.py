@@ -21,6 +21,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resou
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 from rotator.config.kubernetes_targets import (
     KubernetesConfigMapTargetSettings,
@@ -137,14 +138,18 @@ class KubernetesTarget(Target):
             self._let_accounts_pull(dry=True)
 
     def set_aside(self, replacing: Held) -> Held:
-        """Keep the text under `KEY.broken`, with one PATCH; the key stays until the next write."""
+        """Keep the text under `KEY.broken`, with one PATCH; the key stays until the next write.
+
+        What an earlier damage left there stays as `KEY.broken.1`.
+        """
         text = replacing.text or Secret("")
-        changes = {
-            "metadata": {"resourceVersion": _resource_version(replacing)},
-            "data": {
-                f"{self.place.key}.broken": objects.stored(self.place, text.reveal().encode())
-            },
-        }
+        beside = replace(self.place, key=f"{self.place.key}.broken")
+        data = {beside.key: objects.stored(beside, text.reveal().encode())}
+        with suppress(PermanentError):  # no text: no obstacle to a repair
+            earlier = objects.text_in(objects.get(self.place) or {}, beside)
+            if earlier is not None and earlier != text:
+                data[f"{beside.key}.1"] = objects.stored(beside, earlier.reveal().encode())
+        changes = {"metadata": {"resourceVersion": _resource_version(replacing)}, "data": data}
         return self._held(objects.change(self.place, changes, objects.secrets_in(text)))
 
     def complete(self, held: Held) -> None:

@@ -19,7 +19,7 @@ from requests import exceptions as http
 
 from rotator.core.error_rules import ErrorRule, Evidence, classify, on
 from rotator.core.errors import DriverError, Reason, TemporaryError
-from rotator.http.causes import system_message
+from rotator.http.causes import NO_TLS, TLS_WANTED, no_http, system_message
 from rotator.http.reading import json_in, list_in, object_in
 from rotator.http.retry_after import retry_after
 from rotator.http.server_text import shown
@@ -41,8 +41,12 @@ _LONGEST_PAGE = 10_000
 
 _LARGEST = 2**31
 _TRUST = "set `ca_file` to the authority that signed it (PEM)"
-_REACH = "check `address`, and that the server runs and this machine may reach it"
+_REACH = "check `address` (port, http or https), and that the server runs and can be reached"
+_WHO = "set `address` to Vault's own host, port and scheme (http or https)"
 _NO_HEADER = "the login token or namespace holds characters that no header can carry"
+
+_VAULTS, _ANOTHERS = "vault's", "another's"
+"""The evidence's code: who wrote the answer, Vault or OpenBao, or something else."""
 
 # The messages themselves are not shown: they hold URLs with logins of proxies, and header values.
 SILENCE = (
@@ -56,7 +60,8 @@ SILENCE = (
         "its certificate has expired"),
     ErrorRule(on(raised=http.SSLError, text="CERTIFICATE_VERIFY_FAILED"), Reason.UNREACHABLE,
         _TRUST, "its certificate is not trusted"),
-    ErrorRule(on(raised=http.SSLError, text="WRONG_VERSION_NUMBER"), Reason.UNREACHABLE,
+    ErrorRule(on(code=_ANOTHERS), Reason.MALFORMED, _WHO, "{why}", TemporaryError),
+    ErrorRule(on(raised=http.SSLError, text=NO_TLS), Reason.UNREACHABLE,
         "write `http://` in `address`, or the port that speaks TLS", "it does not speak TLS there"),
     ErrorRule(on(raised=http.SSLError, text="ALERT"), Reason.UNREACHABLE,
         "set `client_cert_file` and `client_key_file` if it asks for a client certificate",
@@ -94,9 +99,6 @@ _STANDBY = "nothing to do: this was a standby, and it is asked again"
 _ACTIVE = "set `address` to the active cluster, or to a load balancer that asks /v1/sys/health"
 _SHORTEN = "shorten what is written: the server has a limit"
 
-_VAULTS, _ANOTHERS = "vault's", "another's"
-"""The evidence's code: who wrote the answer, Vault or OpenBao, or something before them."""
-
 SOON = (
     # A standby that is behind, or that does not know the active node.
     ErrorRule(on(status={412, 473}), Reason.UNAVAILABLE, _STANDBY, kind=TemporaryError),
@@ -113,7 +115,7 @@ SOON = (
 
 ANSWERS = (
     *SOON,
-    ErrorRule(on(status=400, text="sent an http request to an https server"), Reason.INVALID,
+    ErrorRule(on(status=400, text=TLS_WANTED), Reason.INVALID,
         "write `https://` in `address`"),
     ErrorRule(on(code=_VAULTS, text=_NETWORK), Reason.UNAVAILABLE,
         "let the server reach whom it asks: the answer says whom", kind=TemporaryError),
@@ -143,8 +145,10 @@ ANSWERS = (
 
 def failed(error: Exception, what: str) -> DriverError:
     """Return the error for a request that got no answer; raise it again where it is a bug."""
-    why = system_message(error) or "no connection"
-    return classify(SILENCE, Evidence(error=error), f"{what}: ", {"why": why})
+    odd = no_http(error)
+    evidence = Evidence(code=_ANOTHERS if odd else "", error=error)
+    why = odd or system_message(error) or "no connection"
+    return classify(SILENCE, evidence, f"{what}: ", {"why": why})
 
 
 def refused(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from rotator.config.vault_auth import AgentAuthSettings, ApproleAuthSettings, TokenAuthSettings
 from rotator.core.errors import DriverError
 from rotator.inspection import (
-    TIMEOUTS,
     Afterwards,
     Case,
     Finding,
@@ -98,7 +97,7 @@ class CheckSession(VaultSession):
     """A login for the length of the checks that share it: it renews nothing, and its token ends."""
 
     def __init__(self, settings: VaultSettings, clock: Clock) -> None:
-        super().__init__(settings, shared_login(settings, clock, TIMEOUTS), Patience(0))
+        super().__init__(settings, shared_login(settings, clock), Patience(0))
 
     def open(self) -> None:
         """Log in, the first time."""
@@ -125,7 +124,7 @@ class CheckSession(VaultSession):
 def readiness(settings: VaultSettings) -> Finding:
     """Return whether the server answers and is unsealed."""
     server = Server.of(settings).name
-    with closing(Connection(Server.of(settings), TIMEOUTS)) as connection:
+    with closing(Connection(Server.of(settings))) as connection:
         answer = connection.send(
             lambda vault: vault.sys.read_health_status(
                 standby_ok=True, performance_standby_code=200, method="GET"
@@ -151,7 +150,7 @@ def why_not_log_in(settings: VaultSettings, case: Case) -> Finding | None:
         return None
     secret = given.read()
     server = Server.of(settings)
-    with closing(Connection(server, TIMEOUTS)) as connection:
+    with closing(Connection(server)) as connection:
         is_wrapped = is_wrapping_token(connection, secret, server.namespace)
     if is_wrapped:
         return failure(

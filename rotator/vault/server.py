@@ -20,6 +20,7 @@ from rotator.config.sources import VaultSourceSettings
 from rotator.config.targets import VaultKvTargetSettings
 from rotator.core.errors import PermanentError, Reason
 from rotator.http.session import BoundedAdapter
+from rotator.system.input_file import refuse_special
 from rotator.vault.errors import UnsafeRedirectError
 
 if TYPE_CHECKING:
@@ -104,15 +105,17 @@ class _Session(requests.Session):
 def _context(server: Server) -> ssl.SSLContext:
     file = server.ca_file
     try:
+        refuse_special(file)
         context = ssl.create_default_context(cafile=str(file) if file else None)
         file = server.client_cert_file
         if file:
+            refuse_special(file, server.client_key_file)
             # An empty passphrase, as OpenSSL would ask for one on the terminal.
             context.load_cert_chain(file, server.client_key_file, password="")
     except (OSError, ValueError) as error:
         why: str | None = "not a PEM file with what it should hold"
         if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
-            why = error.strerror
+            why, file = error.strerror, error.filename or file
         raise PermanentError(
             Reason.UNREADABLE,
             f"cannot use the certificate file {file}: {why}",

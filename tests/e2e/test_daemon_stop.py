@@ -42,7 +42,7 @@ HUNG = {"fetch": "address", "proof": "registry"}
 
 @pytest.mark.parametrize("phase", ["fetch", "proof", "lock"])
 def test_stop_while_something_hangs(site: Site, phase: str) -> None:
-    """SIGTERM, and again: it ends in time, and the next start goes on."""
+    """SIGTERM, and again: it says that it waits, ends in time, and the next start goes on."""
     site.rotation["sources"] = [site.vault]
     good = dict(site.vault)
     with ExitStack() as stack:
@@ -60,7 +60,21 @@ def test_stop_while_something_hangs(site: Site, phase: str) -> None:
         daemon.signal(signal.SIGTERM)
         until(lambda: "STOPPING=1" in daemon.messages(), 10, "STOPPING=1")
         assert daemon.end() == 0
+        assert len(daemon.events("still stopping")) == 1
     site.vault.update(good)
     with Daemon(site) as daemon:
         until(lambda: site.file.exists() and site.registry.host in site.published(), 60, "the file")
         assert daemon.end() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_stop_until_it_has_stopped(site: Site, number: int) -> None:
+    """Whatever comes until the process is gone, it ends well."""
+    with Daemon(site) as daemon:
+        daemon.ready()
+        daemon.signal(signal.SIGTERM)
+        assert daemon.process is not None
+        while daemon.process.poll() is None:
+            daemon.signal(number)
+        assert daemon.process.returncode == 0
+        assert daemon.events("stopped")

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rotator.signals import ENDING
 from tests.e2e.systemd_host import PUBLISHED
 from tests.servers.debian_root import PROJECT
 from tests.support import MARKED, until
 
 if TYPE_CHECKING:
+    import signal
+
     from tests.e2e.systemd_host import Host
 
 pytest_plugins = ["tests.e2e.systemd_fixtures"]
@@ -140,8 +143,9 @@ def test_another_configuration_runs_here(host: Host) -> None:
     assert host.status_of("/root/docker/config.json") == "root:root 600"
 
 
-def test_ctrl_c_reaches_it(host: Host) -> None:
-    """Ctrl-C ends the command in the unit, with 130, and says so."""
+@pytest.mark.parametrize("number", ENDING)
+def test_a_signal_reaches_it(host: Host, number: signal.Signals) -> None:
+    """What ends it here ends the command in the unit, with the same exit code, and is said."""
     slow = "#!/bin/sh\nexec sleep 45\n"
     host.put("/usr/local/bin/docker-credential-slow", slow, mode=0o755)
     host.rotation["sources"] = [
@@ -149,13 +153,14 @@ def test_ctrl_c_reaches_it(host: Host) -> None:
     ]
     host.configure()
     # A shell's background job ignores SIGINT unless it is told otherwise.
-    typed = "env --default-signal=INT rotator run-once & echo $! >/run/typed; wait $!"
+    typed = "env --default-signal rotator run-once & echo $! >/run/typed; wait $!"
     command = host.machine.command("sh", "-c", typed)
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
         until(lambda: "sleep 45" in commands(host), 30, "the helper to run")
-        host.run("sh", "-c", "kill -INT $(cat /run/typed)")
+        host.run("sh", "-c", f"kill -{number:d} $(cat /run/typed)")
         said = running.communicate(timeout=30)[1]
-    assert (running.returncode, "interrupted" in said) == (130, True), said
+    line = f"interrupted by {number.name}"
+    assert (running.returncode, line in said) == (128 + number, True), said
     assert commands(host) == ""
 
 

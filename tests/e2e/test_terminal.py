@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rotator.signals import ENDING
 from tests.e2e.watched import PROGRAM, Watched
 from tests.fakes.vault_door import Answer, VaultDoor
 from tests.support import MARKED
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 COMMANDS = (["run-once"], ["status"], ["status", "--live"], ["check"])
@@ -120,9 +122,10 @@ def test_waiting_for_another_rotator(tmp_path: Path) -> None:
     assert re.search(r"lock waiting for another cycle of dind, \d s", text), text
 
 
+@pytest.mark.parametrize("number", ENDING)
 @pytest.mark.parametrize("command", ["check", "run-once"])
-def test_ctrl_c(tmp_path: Path, command: str) -> None:
-    """130, and what was done until then."""
+def test_a_signal(tmp_path: Path, command: str, number: signal.Signals) -> None:
+    """128 and its number, what it was, and what was done until then; twice is once."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         watched = asks(silent, tmp_path)
         words = [PROGRAM, "--config", str(watched.place / "rotator.yaml"), command]
@@ -131,28 +134,70 @@ def test_ctrl_c(tmp_path: Path, command: str) -> None:
             subprocess.Popen(words, env=environ, stderr=subprocess.PIPE) as running,
             silent.accept()[0],  # it waits for an answer until this is closed
         ):
-            running.send_signal(signal.SIGINT)
+            running.send_signal(number)
+            running.send_signal(number)
             said = running.communicate(timeout=30)[1].decode()
-    assert running.returncode == 130, said
-    step = "fetch vault (dind)" if command == "run-once" else "check vault"
-    assert re.search(rf"interrupted: .*Not ended: {re.escape(step)}", said), said
+    assert running.returncode == 128 + number, said
+    step = re.escape("fetch vault (dind)" if command == "run-once" else "check vault")
+    expected = rf"interrupted by {number.name}: nothing was written.* Not ended: {step}"
+    assert re.search(expected, said), said
     assert "Traceback" not in said
     assert "Aborted" not in said
 
 
-def test_ctrl_c_is_tested_in_the_background_too() -> None:
+def test_a_signal_is_tested_in_the_background_too() -> None:
     """A shell's background job ignores it, and so would all that pytest starts there."""
-    tested = f"{__file__}::{test_ctrl_c.__name__}[check]"
+    tested = f"{__file__}::{test_a_signal.__name__}[check-2]"
     command = f"trap '' INT; exec {sys.executable} -m pytest -q -p no:xdist -o addopts= '{tested}'"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
-def run_until(watched: Watched, words: list[str], enough: str) -> tuple[int, str]:
-    """Run the daemon on a terminal, press Ctrl-C once a text stands there; return code and text."""
+@pytest.mark.parametrize("number", ENDING)
+def test_the_cursor_comes_back(tmp_path: Path, number: signal.Signals) -> None:
+    """Whatever ends a command that shows its progress."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        watched = asks(silent, tmp_path)
+        environ = {"ROTATOR_TEST_TOKEN": f"{MARKED}t"}
+        code, text = run_until(watched, ["run-once"], "waiting for vault", number, environ)
+    assert code == 128 + number, text
+    assert text.rfind("\x1b[?25h") > text.rfind("\x1b[?25l") >= 0
+    assert f"rotator: interrupted by {number.name}: nothing was written" in text
+
+
+def test_a_terminal_that_is_closed(tmp_path: Path) -> None:
+    """Nobody can read the line any more, and the end is the same."""
+    ours, theirs = pty.openpty()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        watched = asks(silent, tmp_path)
+        with subprocess.Popen(
+            [PROGRAM, "--config", str(watched.place / "rotator.yaml"), "run-once"],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={"TERM": "xterm", "ROTATOR_TEST_TOKEN": f"{MARKED}t"},
+        ) as running:
+            os.close(theirs)
+            text = b""
+            while b"waiting for vault" not in text:
+                text += os.read(ours, 65536)
+            os.close(ours)
+            running.send_signal(signal.SIGHUP)
+            assert running.wait(20) == 128 + signal.SIGHUP
+
+
+def run_until(
+    watched: Watched,
+    words: list[str],
+    enough: str,
+    number: int = signal.SIGINT,
+    more: Mapping[str, str] | None = None,
+) -> tuple[int, str]:
+    """Run a command on a terminal until a text stands there, then end it; return code and text."""
     ours, theirs = pty.openpty()
     command = [PROGRAM, "--config", str(watched.place / "rotator.yaml"), *words]
     environ = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", "LANG": "C.UTF-8"}
+    environ |= more or {}
     text, pressed = b"", False
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environ) as run:
         os.close(theirs)
@@ -160,7 +205,7 @@ def run_until(watched: Watched, words: list[str], enough: str) -> tuple[int, str
             while part := os.read(ours, 65536):
                 text += part
                 if enough.encode() in text and not pressed:
-                    run.send_signal(signal.SIGINT)
+                    run.send_signal(number)
                     pressed = True
         code = run.wait(20)
     os.close(ours)
@@ -178,7 +223,7 @@ def test_the_daemon_on_a_terminal(tmp_path: Path) -> None:
     assert re.fullmatch(r"\d\d:\d\d:\d\dZ started \(version .*, rotations dind\)", lines[0]), text
     assert "Ctrl-C stops rotator" in lines[1]
     assert any("1 rotation, all fresh and job-safe; next: dind in" in line for line in lines), text
-    assert lines[-1] == "rotator: interrupted: every cycle that had begun has ended"
+    assert lines[-1] == "rotator: interrupted by SIGINT: every cycle that had begun has ended"
     assert "{" not in text
     assert "Traceback" not in text
 

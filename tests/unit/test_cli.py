@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ import pytest
 from rotator import __main__, __version__
 from rotator.cli import cli, main
 from rotator.core.errors import ConfigError, LockHeldError
+from rotator.signals import ENDING, Interrupted
 from tests.fakes.credential_helper import install
 from tests.unit.commands.conftest import site
 
@@ -32,8 +34,10 @@ def fail(error: BaseException) -> None:
     ("error", "code", "said"),
     [
         (click.UsageError("no such thing"), 2, "Error: no such thing"),
-        (KeyboardInterrupt("done: nothing"), 130, "rotator: interrupted: done: nothing"),
-        (KeyboardInterrupt(), 130, "interrupted: what was written until then stays"),
+        (Interrupted(signal.SIGINT, "a"), 130, "rotator: interrupted by SIGINT: a"),
+        (Interrupted(signal.SIGTERM), 143, "by SIGTERM: what was written until then stays"),
+        (Interrupted(signal.SIGHUP), 129, "interrupted by SIGHUP: "),
+        (click.Abort(), 130, "a question got no answer, so nothing was written"),
         (ConfigError(["a:1:1: wrong"]), 2, "a:1:1: wrong"),
         (LockHeldError("another has it"), 75, "rotator: another has it"),
         (KeyError("s3cr3t-k"), 1, "this is a bug in rotator"),
@@ -84,6 +88,14 @@ def test_a_wrong_value(site: Site) -> None:
     assert (done.code, "soon" in done.err) == (2, True)
 
 
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1", "1e9", "", "1h"])
+def test_a_time_that_is_none(site: Site, seconds: str) -> None:
+    """What is allowed is said."""
+    done = site.type("run-once", f"--wait={seconds}")
+    said = "seconds from 0 to 86400 are wanted, such as --wait 120"
+    assert (done.code, said in done.err) == (2, True), done.err
+
+
 @pytest.mark.parametrize(
     ("words", "level"),
     [(["-q"], "warning"), (["-v"], "debug"), (["-vv"], "debug"), ([], "info")],
@@ -113,18 +125,26 @@ def test_the_end_in_a_journal_has_its_level(
         assert stream.read().startswith("<3>")
 
 
+@pytest.mark.parametrize("number", ENDING)
 @pytest.mark.parametrize(
     ("words", "done"),
-    [(["run-once"], "Not ended: fetch "), (["check"], "Not ended: check cred")],
+    [
+        (["run-once"], "nothing was written; read file:"),
+        (["run-once"], "Not ended: fetch "),
+        (["check"], "Not ended: check cred"),
+    ],
 )
-def test_ctrl_c(site: Site, monkeypatch: pytest.MonkeyPatch, words: list[str], done: str) -> None:
-    """It ends with 130, and says what was done until then."""
+def test_a_signal(
+    site: Site, monkeypatch: pytest.MonkeyPatch, words: list[str], done: str, number: int
+) -> None:
+    """It ends with 128 and the signal's number, and says what was done until then."""
     gate = site.folder / "gate"
     wait = f"until [ -e {gate} ]; do sleep 0.05; done"
-    install(site.folder / "bin", "impatient", f"kill -INT $PPID; {wait}")
+    install(site.folder / "bin", "impatient", f"kill -{number} $PPID; {wait}")
     monkeypatch.setenv("PATH", f"{site.folder / 'bin'}:{os.environ['PATH']}")
     source = {"type": "credential_helper", "helper": "impatient", "registries": ["a.example"]}
     site.rotation["sources"] = [source]
     result = site.type(*words)
     gate.touch()
-    assert (result.code, done in result.err) == (130, True), result
+    assert (result.code, done in result.err) == (128 + number, True), result
+    assert f"rotator: interrupted by {signal.Signals(number).name}: " in result.err

@@ -117,9 +117,14 @@ MUTATIONS = (
             "replace(one, pending=True)",
         ),
         (
+            "fetch: what a source configured in another way gives waits for a later end",
+            "if newer.source in early or newer.source in forced:",
+            "if newer.source in early:",
+        ),
+        (
             "fetch: a changed secret with a sooner end is not taken",
             (
-                "        if force or newer.source in early:\n"
+                "        if newer.source in early or newer.source in forced:\n"
                 "            merged |= _superseded(candidates, newer, early)\n"
                 "    return merged | dict(given)"
             ),

@@ -181,6 +181,11 @@ MUTATIONS = (
             "known",
         ),
         (
+            "record: a source that is configured in another way is the old one",
+            "new = SourceRecord(changed=True) if past.configured else past",
+            "new = past",
+        ),
+        (
             "record: a source's longest life is forgotten",
             "        longest_life=longest,\n",
             "",

@@ -70,14 +70,19 @@ MUTATIONS = (
             "pass",
         ),
         (
+            "due: a source that is configured in another way is not asked until the next renewal",
+            "if past.changed or never_polled",
+            "if never_polled",
+        ),
+        (
             "due: what has no end is never asked again",
-            "if past.poll_at is None and (source.changes_early or endless):",
-            "if past.poll_at is None and source.changes_early:",
+            "past.poll_at is None and (source.changes_early or endless)",
+            "past.poll_at is None and source.changes_early",
         ),
         (
             "due: a record from the future is believed",
-            ("    if _is_clock_back(record, now):\n        return True\n"),
-            "",
+            "never_polled or _is_clock_back(record, now):",
+            "never_polled:",
         ),
         (
             "due: a clock that went back makes a wait longer",

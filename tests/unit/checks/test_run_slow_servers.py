@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotator.checks.run import prover
+from rotator.checks.run import SLOW, prover
 from rotator.config.schema import Configuration
 from rotator.core.model import Verdict
 from rotator.system.each import AT_ONCE
@@ -106,6 +106,26 @@ def test_vault(tmp_path: Path, openbao: OpenBao, kv_secret: str, kv_policy: str)
         found = look(tmp_path, rotation(sources, [file_target(tmp_path)]))
     assert not bad([one for one in found if one.level == "failure"])
     assert sum("can be read" in one.found for one in found) == len(sources)
+
+
+def test_slower_than_a_person_waits(
+    tmp_path: Path, openbao: OpenBao, kv_secret: str, kv_policy: str
+) -> None:
+    """The daemon would wait for it, so it works, and who is slow is said."""
+    (tmp_path / "token").write_text(openbao.token(kv_policy))
+    with VaultDoor(openbao.url) as door:
+        door.rude["sys/health"] = lambda _: time.sleep(SLOW + 1.5)
+        source = {
+            "type": "vault",
+            "name": "kv",
+            "address": door.url,
+            "auth": {"method": "token", "token_file": str(tmp_path / "token")},
+            "path": f"secret/{kv_secret}",
+            "registry": "127.0.0.1:1",
+        }
+        found = look(tmp_path, rotation([source], [file_target(tmp_path)]))
+    assert not bad([one for one in found if one.level == "failure"])
+    the([one for one in found if one.about == "kv"], "warning", "slow: an answer took 4.")
 
 
 def test_a_registry(tmp_path: Path) -> None:

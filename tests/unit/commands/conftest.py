@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import json
 import logging
+import signal
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import yaml
 
-from rotator.cli import main
+from rotator.__main__ import main
+from rotator.signals import ENDING
 from tests.support import MARKED
 
 if TYPE_CHECKING:
@@ -98,6 +100,9 @@ def site(
     """A configuration with which everything works."""
     logger = logging.getLogger("urllib3.connectionpool")
     level, handlers = logger.level, list(logger.handlers)
+    signals = {number: signal.getsignal(number) for number in ENDING}
     yield Site(tmp_path, monkeypatch, capsys)
+    for number, handler in signals.items():
+        signal.signal(number, handler)
     logger.setLevel(level)  # -vv shows requests in the whole process
     logger.handlers[:] = handlers

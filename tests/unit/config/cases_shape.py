@@ -57,6 +57,15 @@ SHAPE: dict[str, tuple[str, list[str]]] = {
             "2:28: `format`: `auto`, `console` or `json` is wanted, not `5`",
         ],
     ),
+    "port too high": (
+        document(root="http: {listen: 127.0.0.1:99999}"),
+        [
+            (
+                "2:16: `listen`: an address and a port such as 127.0.0.1:9465 (0.0.0.0:9465: every"
+                " address) is wanted"
+            )
+        ],
+    ),
     "a long word is not repeated": (
         document(root=f"log: {{level: {'s3cr3t-' * 9}}}"),
         ["2:14: `level`: `debug`, `info`, `warning` or `error` is wanted"],
@@ -91,8 +100,8 @@ SHAPE: dict[str, tuple[str, list[str]]] = {
         document(more="remove: [docker.io, '*']"),
         [
             (
-                "5:23: `remove`, item 2: a registry is wanted: host, host:port or host/path,"
-                " without user, `*` or white space"
+                "5:23: `remove`, item 2: a registry is wanted: host, host:port (to 65535) or"
+                " host/path, without user, `*` or white space"
             )
         ],
     ),

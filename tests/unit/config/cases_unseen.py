@@ -146,15 +146,6 @@ UNSEEN: dict[str, tuple[str, list[str]]] = {
             )
         ],
     ),
-    "port too high": (
-        document(root="http: {listen: 127.0.0.1:99999}"),
-        [
-            (
-                "2:16: `listen`: an address and a port such as 127.0.0.1:9465 (0.0.0.0:9465: every"
-                " address) is wanted"
-            )
-        ],
-    ),
     "token where a file belongs": (
         login("method: token, token_file: hvs.s3cr3t-1"),
         [

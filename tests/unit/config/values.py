@@ -75,7 +75,7 @@ VALUES = [
         "registry",
         "remove",
         "docker.io | registry.lab:5000 | h/path/x | HTTPS://H.io/v2/ | '[::1]:5000'",
-        "'*.io' | user@h.io | 'h io' | u:p@h | https:// | h.io:port | 'h:5000:1'",
+        "'*.io' | user@h.io | 'h io' | u:p@h | https:// | h.io:port | h:0 | h:65536 | 'h:5000:1'",
     ),
     *_cases(
         "name",
@@ -88,8 +88,8 @@ VALUES = [
         "listen",
         "listen",
         "127.0.0.1:9465 | '[::1]:9465' | localhost:80",
-        "9465 | ':9465' | h:0 | h:-1",
-        "h:65536 | '[:::1:]:80'",
+        "9465 | ':9465' | h:0 | h:-1 | h:65536",
+        "'[:::1:]:80'",
     ),
     *_cases("directory", "state_dir", "/x | /x/", "x | ~/x | $HOME/x"),
     *_cases(
@@ -99,7 +99,13 @@ VALUES = [
         "'0666' | '888' | rw | 07777 | 9999",
         "384 | 0666",
     ),
-    *_cases("owner", "owner", "root | 1000", "'' | [] | {}", '"a\\tb"'),
+    *_cases(
+        "owner",
+        "owner",
+        "root | 1000 | 0",
+        "'' | [] | {} | -1 | 1.5 | 4294967295 | 99999999999999999999",
+        '"a\\tb"',
+    ),
     *_cases(
         "path", "path", "/opt/.docker/config.json", "x | ./x | ~ | ~root/x | $HOME/x | /x/ | /"
     ),
@@ -108,7 +114,7 @@ VALUES = [
         "url",
         "url",
         "https://g | http://g:8080/gitlab/ | 'https://[::1]'",
-        "g | ftp://g | https://u:p@g | 'https://g?x' | https://",
+        "g | ftp://g | https://u:p@g | 'https://g?x' | https:// | http://g:0 | http://g:65536",
     ),
     *_cases("address", "address", "https://v | unix:///run/agent.sock", "unix:x | unix:///x/"),
     *_cases(

@@ -33,9 +33,11 @@ from tests.unit.core.docker_entries import GOOD, HOST, base64_of
         pytest.param('{"auths": []}', id="auths is a list"),
         pytest.param('{"auths": "s3cr3t-x"}', id="auths is text"),
         pytest.param('{"x": NaN}', id="no number"),
-        pytest.param('{"x": 1e999}', id="infinite number"),
-        pytest.param(f'{{"x": {"9" * 5000}}}', id="endless number"),
+        pytest.param('{"x": -Infinity}', id="no number either"),
+        pytest.param('{"x": 01}', id="octal number"),
         pytest.param('{"x": ' + "[" * 100_000, id="nested too deeply"),
+        pytest.param(f'{{"x": {"[" * 600}{"]" * 600}}}', id="nested deeply"),
+        pytest.param(f'{{"x": {"[" * 210}{"]" * 210}}}', id="nested just too deeply"),
         pytest.param("\ud800", id="half a character"),
     ],
 )
@@ -45,6 +47,22 @@ def test_malformed(text: str) -> None:
         decode(text)
     assert caught.value.reason is Reason.MALFORMED
     assert MARKED not in caught.value.detail + caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["1e999", "-1e999", "9" * 5000, "-0", "-0.0", "1.0", "1E5", "1e-999", "0.12345678901234567890"],
+)
+def test_numbers(number: str) -> None:
+    """Clients read over any number in a field that they don't know, and it stays as written."""
+    entry = '{"auth":"YTpi","x":[{"y":%s}]}' % number  # noqa: UP031  braces
+    text = f'{{"auths":{{"h":{entry}}},"other":{{"a":[{number},null,true,"b"],"b":{number}}}}}'
+    config = decode(text)
+    assert encode(config) == text
+    assert not config.breaks_clients
+    assert "h" in config.logins()
+    for known in ('"psFormat":%s', '"features":{"a":%s}', '"auths":{"h":{"auth":%s}}'):
+        assert decode(f"{{{known % number}}}").breaks_clients
 
 
 @pytest.mark.parametrize(

@@ -46,12 +46,12 @@ def test_what_has_ended_waiting_does_not_renew() -> None:
     assert (failure.reason, failure.permanent) == (Reason.EXPIRED, True)
 
 
-@pytest.mark.parametrize("force", [False, True])
-def test_a_rejected_answer_replaces_nothing(*, force: bool) -> None:
+@pytest.mark.parametrize("forced", [(), ("vault",)])
+def test_a_rejected_answer_replaces_nothing(forced: tuple[str, ...]) -> None:
     """Whoever asked for it: what is published goes on being the best."""
     old, new = candidate("s3cr3t-old", Verdict.ACCEPTED), candidate("s3cr3t-new", Verdict.REJECTED)
     keyed = [{(HOST, one.fingerprint): one} for one in (old, new)]
-    merged = with_fetched(keyed[0], keyed[1], [source()], force=force)
+    merged = with_fetched(keyed[0], keyed[1], [source()], forced)
     assert not merged[HOST, old.fingerprint].superseded
 
 

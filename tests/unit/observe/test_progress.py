@@ -43,12 +43,15 @@ def test_one_line_a_step() -> None:
 def test_what_was_done() -> None:
     """For who has pressed Ctrl-C: what ended, and what did not."""
     progress = Progress()
-    assert progress.summary() == "nothing was done yet"
+    progress.begin("lock", "another cycle of dind")
+    assert progress.summary() == "nothing was written. Not ended: wait for another cycle of dind"
+    progress.end("lock", "another cycle of dind")
+    assert progress.summary() == "nothing was written"
     with progress.step("write", "file:/opt/.docker/config.json"):
         pass
     progress.begin("write", "slow")
     said = progress.summary()
-    assert said == "done: write file:/opt/.docker/config.json. Not ended: write slow"
+    assert said == "written file:/opt/.docker/config.json. Not ended: write slow"
     for number in range(9):
         progress.end("write", "slow")
         progress.begin("write", f"target {number}")
@@ -73,7 +76,7 @@ def test_watched_calls() -> None:
     first, second = each(call, ["a", "b"], 5)
     assert (first, type(second)) == ("A", ValueError)
     assert {"read a", "read b"} <= set(running)
-    assert progress.summary() in {"done: read a, b", "done: read b, a"}
+    assert progress.summary() == "nothing was written; read a; failed to read b"
 
 
 class Place(Target):
@@ -99,7 +102,7 @@ def test_a_cycle() -> None:
     for item in (place, login, place):
         each(lambda _: None, [item], 5)
     assert progress.summary() == (
-        "done: read file:/a (dind); prove r.example.com (dind); write file:/a (dind)"
+        "read file:/a (dind); proven r.example.com (dind); written file:/a (dind)"
     )
 
 

@@ -32,7 +32,8 @@ CASES: dict[str, tuple[Callable[[Path], object], Reason, str]] = {
     "a directory": (lambda file: file.mkdir(), Reason.UNREADABLE, "ls -l"),
     "no text": (lambda file: file.write_bytes(b"\xff"), Reason.UNREADABLE, "as text"),
     "empty": (lambda file: file.write_text(" \n"), Reason.FIELD_MISSING, "write the secret into"),
-    "endless": (lambda file: file.symlink_to("/dev/zero"), Reason.TOO_LARGE, "the right file"),
+    "endless": (lambda file: file.symlink_to("/dev/zero"), Reason.UNREADABLE, "a file, and name"),
+    "too large": (lambda file: file.write_text("x" * (2 << 20)), Reason.TOO_LARGE, "right file"),
 }
 
 

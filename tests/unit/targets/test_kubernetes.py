@@ -276,7 +276,7 @@ def test_what_is_being_deleted_is_gone(world: World) -> None:
 
 @pytest.mark.parametrize("kind", [None, "Opaque"])
 def test_a_broken_text_is_stored_beside(world: World, kind: str | None) -> None:
-    """Under `KEY.broken`, in one write that is compared; the next write replaces the text."""
+    """Under `KEY.broken`, in one write that is compared; what was there stays as `KEY.broken.1`."""
     target = world.target(kind)
     held = target.write(Secret('{"auths": s3cr3t-'), MARK, target.read())
     aside = target.set_aside(held)
@@ -288,6 +288,13 @@ def test_a_broken_text_is_stored_beside(world: World, kind: str | None) -> None:
     assert target.read().text == TEXT
     with pytest.raises(ConflictError):
         target.set_aside(held)
+    for typo in ("the second", "the second", "the third"):
+        target.set_aside(target.write(Secret(typo), MARK, target.read()))
+    data = world.look(plural)["data"]
+    broken, earlier = data["config.json.broken"], data["config.json.broken.1"]
+    if kind:
+        broken, earlier = (base64.b64decode(one).decode() for one in (broken, earlier))
+    assert (broken, earlier) == ("the third", "the second")
 
 
 def test_who_else_writes_the_key(world: World) -> None:

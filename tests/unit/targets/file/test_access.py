@@ -182,6 +182,16 @@ def test_a_link_out_of_the_directory_is_refused(folder: Path, path: Path) -> Non
     assert str(elsewhere) in error.hint
 
 
+def test_a_link_to_a_device_is_refused(path: Path) -> None:
+    """Nobody is told to publish into it; the hint's command helps."""
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    error = refusal(path)
+    assert (error.reason, "set `path`" in error.hint) == (Reason.UNSAFE_PATH, False)
+    obey(error)
+    publish(path)
+
+
 def test_a_link_that_comes_at_the_worst_time(folder: Path, path: Path) -> None:
     """Put there between the look at the path and the read, it is still not followed."""
     elsewhere = folder.parent / "elsewhere.json"

@@ -170,9 +170,27 @@ def test_an_undecodable_text_is_stored_beside_it(folder: Path, path: Path, root:
     assert path.read_text() == f"{NEW}\n"
     assert "s3cr3t-typo" in broken.read_text()
     assert names_in(folder) == ["config.json", "config.json.broken"]
-    path.write_text("the next typo")
+
+
+def test_two_damages(folder: Path, path: Path) -> None:
+    """The text of the one before stays, and no more than that; the same text again counts once."""
+    found, broken = target(path), folder / "config.json.broken"
+    earlier = folder / f"{broken.name}.1"
+    path.write_text("the first typo")
     found.set_aside(found.read())
-    assert broken.read_text() == "the next typo"
+    for typo in ("the second typo", "the second typo", "the third typo"):
+        path.write_text(typo)
+        aside = found.set_aside(found.read())
+        assert broken.read_text() == typo
+        assert earlier.read_text() == ("the first" if "second" in typo else "the second") + " typo"
+        found.write(Secret(NEW), MARK, aside)
+    assert f"the one before it in {earlier}" in aside.notes[0]
+    assert names_in(folder) == ["config.json", broken.name, earlier.name]
+    earlier.unlink()
+    earlier.mkdir()
+    path.write_text("the fourth typo")
+    assert str(earlier) not in found.set_aside(found.read()).notes[0]
+    assert broken.read_text() == "the fourth typo"
 
 
 def test_the_broken_text_has_no_mark(folder: Path, path: Path) -> None:
