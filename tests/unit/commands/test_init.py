@@ -93,7 +93,7 @@ def test_a_place_that_is_none(site: Site) -> None:
 
 
 @pytest.mark.parametrize("name", ["shut/rotator.yaml", "n" * 300])
-def test_a_place_that_can_not_be_seen(site: Site, name: str) -> None:
+def test_a_place_that_can_not_be_had(site: Site, name: str) -> None:
     """A directory that may not be entered, and a name that is too long, are no bug."""
     (site.folder / "shut").mkdir(mode=0)
     below = site.folder / name
