@@ -5,10 +5,17 @@ from __future__ import annotations
 import sys
 
 from rotator import __version__
+from rotator.system.standard_streams import standard_streams
 
 
 def main() -> None:
-    """Run the command line. The version alone is printed without it: it is slow to load."""
+    """Run the command line, whatever becomes of its output."""
+    with standard_streams():
+        _main()
+
+
+def _main() -> None:
+    # The version alone is printed without the command line, which is slow to load.
     if sys.argv[1:] == ["--version"]:
         print(f"rotator, version {__version__}")  # noqa: T201  as click writes it
         return

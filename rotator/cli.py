@@ -230,10 +230,6 @@ def main() -> None:
                 cause.done = "nothing was written"
             _end(f"rotator: {cause}", cause.code)
         _end("rotator: a question got no answer, so nothing was written", NO_ANSWER)
-    except BrokenPipeError:
-        # The reader of the output has ended; writing the rest at exit would fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(BUG)
     except ConfigError as error:
         _end(str(error), USAGE)
     except LockHeldError as error:

@@ -36,7 +36,7 @@ class Daemon:
     """The running daemon. `load` reads the configuration; `run` returns when a signal ends it.
 
     `code`: the exit code, which says whether somebody pressed Ctrl-C. `turned_at`: when the
-    scheduler last showed that it is not stuck.
+    scheduler last showed that it is not stuck, and every rotation had a next cycle.
     """
 
     def __init__(self, load: Callable[[], Configuration], runtime: Runtime) -> None:
@@ -102,6 +102,10 @@ class Daemon:
         self._end()
 
     def _turn(self) -> None:
+        # A rotation that would never run again is as bad as a loop that is stuck. For an instant
+        # after each cycle it looks so: one round that is missed does no harm.
+        if self._slots.without_next():
+            return
         self.turned_at = self._runtime.steady()
         self._runtime.notify.alive()
 

@@ -159,6 +159,14 @@ class Slots:
         every = (*self.current, *self._leaving)
         return sorted({slot.settings.name for slot in every if slot.running})
 
+    def without_next(self) -> list[str]:
+        """Return the enabled rotations that have no next cycle, and none that runs."""
+        return [
+            slot.settings.name
+            for slot in self.current
+            if slot.settings.enabled and slot.armed is None and not slot.running
+        ]
+
     def _wake(self, slot: Slot, armed: Armed, now: datetime, steady: float) -> None:
         changed, slot.changed = slot.changed, False
         rotation = slot.runner.rotation
@@ -167,8 +175,8 @@ class Slots:
             if changed:
                 self._arm(slot, self._armed())
             return
-        self._log.info("cycle begins early", rotation=rotation.name, why=str(reason))
         self._arm(slot, self._armed(), force=reason is Wake.CLOCK_BACK)
+        self._log.info("cycle begins early", rotation=rotation.name, why=str(reason))
 
     def _watch_files(self) -> None:
         """Have a cycle run at once where somebody changes a file that we publish."""
@@ -210,21 +218,28 @@ class Slots:
         if not slot.turn.acquire(blocking=False):
             return  # the one that runs arms the next
         slot.armed, begun = None, self._armed()
+        next_at: datetime | None = None
         try:
-            next_at = self._run(slot, Options(force=force, starting=slot.report is None))
+            report = self._run(slot, Options(force=force, starting=slot.report is None))
+            if report is not None:
+                next_at = report.next_at
+                self._show(report)
         except LockHeldError as error:
             next_at = self._clock() + _AFTER_LOCK
             self._report_log.put_off(slot.settings.name, str(error), next_at)
+        except BaseException:
+            next_at = next_at or self._clock() + _AFTER_BUG
+            raise
         finally:
             slot.tried = True
             slot.turn.release()
-        if next_at is not None and self._is_current(slot):
-            self._arm(slot, replace(begun, next_at=next_at))
-        # Only now: what changed meanwhile is dealt with where a timer is set.
-        self._woken()
+            if next_at is not None and self._is_current(slot):
+                self._arm(slot, replace(begun, next_at=next_at))
+            # Only now: what changed meanwhile is dealt with where a timer is set.
+            self._woken()
 
-    def _run(self, slot: Slot, options: Options) -> datetime | None:
-        """Run a cycle, log what it did, and return when the next begins; None: never."""
+    def _run(self, slot: Slot, options: Options) -> Report | None:
+        """Run a cycle and return its report, None where the rotation is no longer configured."""
         with slot.runner.hold(_LOCK_WAIT):
             # While it waited for the lock, a reload may have put another in its place.
             if not self._is_current(slot):
@@ -232,19 +247,23 @@ class Slots:
             report = slot.runner.locked_cycle(options)
         slot.record = slot.runner.ports.journal.load()
         slot.report = report
+        return report
+
+    def _show(self, report: Report) -> None:
+        """Log what a cycle did, and give it to all who show the daemon."""
         self._report_log.write(report)
         for add in self._runtime.reports:
             add(report)
-        return report.next_at
 
     def _job_failed(self, name: str, error: BaseException | None) -> None:
         """Log a cycle that ended by a bug, or was not begun: it is not the rotation's last."""
+        slot = self._slots.get(name)
+        # One that ended has set its timer.
+        if error is None and slot is not None and not slot.running and not self._closed:
+            armed = self._armed()
+            self._arm(slot, replace(armed, next_at=armed.now + _AFTER_BUG))
         if error is None:
             self._log.error("cycle not begun: the scheduler left it out", rotation=name)
         else:
             self._report_log.crashed(name, error)
-        slot = self._slots.get(name)
-        if slot is not None and slot.armed is None and not slot.running and not self._closed:
-            armed = self._armed()
-            self._arm(slot, replace(armed, next_at=armed.now + _AFTER_BUG))
         self._woken()

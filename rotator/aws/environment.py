@@ -121,9 +121,16 @@ def _profile_says(key: str, profile: str) -> str:
 def aws_stamp(*files: str | Path | None) -> str:
     """Return what changes when the SDK may find another identity in a file or a variable."""
     # What `aws sso login` and `aws login` left behind.
-    cached = [path for cache in _CACHES for path in sorted(Path(_home(), cache).glob("*.json"))]
+    cached = [path for cache in _CACHES for path in _documents(Path(_home(), cache))]
     stamps = [SecretInput(file).stamp() for file in [*aws_files(*files), *cached]]
     return " ".join([*stamps, *(SecretInput(env=name).stamp() for name in _VARIABLES)])
+
+
+def _documents(folder: Path) -> list[Path]:
+    try:
+        return sorted(file for file in folder.iterdir() if file.suffix == ".json")
+    except OSError:  # nobody has logged in, or not as this user
+        return []
 
 
 def aws_files(*files: str | Path | None) -> list[Path]:

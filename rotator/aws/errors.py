@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 
+from rotator.core.error_rules import ErrorRule, Evidence, classify, on
 from rotator.core.errors import (
     DriverError,
     LoginRejectedError,
@@ -27,7 +28,6 @@ from rotator.core.errors import (
     TemporaryError,
 )
 from rotator.http.causes import NO_TLS, no_http
-from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 from rotator.http.retry_after import http_time, retry_after
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from botocore import exceptions as sdk
 from rotator.aws.environment import config_file
 from rotator.aws.errors import RULES, UNPARSED, Call, explain, malformed, time_zone_error
 from rotator.aws.session import Access, ProgramError, Session, unattended
+from rotator.core.error_rules import ErrorRule, Evidence, classify, on
 from rotator.core.errors import (
     DriverError,
     LoginRejectedError,
@@ -24,7 +25,7 @@ from rotator.core.errors import (
     Reason,
 )
 from rotator.core.model import Secret
-from rotator.http.error_rules import ErrorRule, Evidence, classify, on
+from rotator.system.missing import is_missing
 from rotator.system.secret_input import SecretInput
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def keys_for(access: Access, session: Session, now: datetime) -> Keys:
         )
     asked = {"RoleArn": role, "RoleSessionName": access.session_name or _SESSION_NAME}
     if (token_file := access.web_identity_token_file) is not None:
-        if not token_file.exists():
+        if is_missing(token_file):
             given = {"file": str(token_file), "named": "web_identity_token_file"}
             raise classify(_RULES, Evidence(error=FileNotFoundError()), given=given)
         asked["WebIdentityToken"] = SecretInput(token_file).read().reveal()

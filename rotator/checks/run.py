@@ -23,7 +23,7 @@ from rotator.observe.progress import watched
 from rotator.registry.prover import RegistryProver
 from rotator.system.each import ThreadedEach, slowest_answer
 from rotator.system.journal import fingerprint, saved_key
-from rotator.system.state_dir import saved_record
+from rotator.system.state_dir import saved_record, write_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -201,6 +201,9 @@ def open_case(
             f"check as the user that rotator runs as: "
             f'sudo -u "$(stat -c %U {shlex.quote(str(state_dir))})" rotator check',
         )
+    else:
+        if problem := write_problem(state_dir, rotation.name):
+            findings.warning(f"{problem}: each restart then costs a renewal", problem.hint)
     return Case(rotation, record, clock, prove, _fingerprint(state_dir), consume, _of_member)
 
 

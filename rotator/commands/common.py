@@ -50,14 +50,14 @@ class Common:
         loaded = load_whole(self.file(), os.environ)
         if not self.verbosity:
             return loaded
-        if self.verbosity >= EACH_REQUEST:
-            from rotator.observe.logs import show_requests  # noqa: PLC0415  for -vv alone
-
-            show_requests(sys.stderr)
         level = "warning" if self.quiet else "debug"
         configuration = loaded.configuration
-        log = replace(configuration.log, level=level)
-        return loaded._replace(configuration=replace(configuration, log=log))
+        configuration = replace(configuration, log=replace(configuration.log, level=level))
+        if self.verbosity >= EACH_REQUEST:
+            from rotator.observe.logs import configure, show_requests  # noqa: PLC0415  for -vv alone
+
+            show_requests(configure(configuration.log, file=self.file()))
+        return loaded._replace(configuration=configuration)
 
     def run_there(self, command: str, document: str | None = None) -> None:
         """End here where the command has run, or has to run, as the installed unit does."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,7 @@ from rotator.config.json_schema import FILE, MODELINE, json_schema
 from rotator.config.load import load_whole
 from rotator.config.typed import completed
 from rotator.core.errors import ConfigError
+from rotator.system.missing import is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -82,9 +85,12 @@ def execute(choices: Choices, *, asks: bool) -> int:
 
     `asks`: there is somebody on a terminal, to whom questions can be put.
     """
-    if choices.output.exists() and not choices.output.is_file():
-        raise click.UsageError(f"{choices.output} is no file; --output - shows the configuration")
-    if choices.output.exists() and not choices.force:
+    with _writing(choices.output):
+        there = not is_missing(choices.output)
+        if there and not stat.S_ISREG(choices.output.stat().st_mode):
+            shown = "--output - shows the configuration"
+            raise click.UsageError(f"{choices.output} is no file; {shown}")
+    if there and not choices.force:
         raise click.UsageError(
             f"{choices.output} is there already: --force replaces it, --output FILE writes another"
         )
@@ -219,14 +225,19 @@ def _checked(text: str, output: Path) -> list[Advice]:
 
 
 def _write(text: str, output: Path) -> None:
-    try:
+    with _writing(output):
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text)
+        output.write_text(text, "utf-8")
         output.with_name(FILE).write_text(f"{json.dumps(json_schema(), indent=2)}\n")
+
+
+@contextmanager
+def _writing(output: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        raise click.UsageError(
-            f"cannot write {error.filename}: {error.strerror}; --output FILE writes another file"
-        ) from None
+        what = f"cannot write {error.filename or output}: {error.strerror}"
+        raise click.UsageError(f"{what}; --output FILE writes another file") from None
 
 
 def _next(choices: Choices) -> Iterator[str]:

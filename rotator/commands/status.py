@@ -18,6 +18,7 @@ from rotator.core.record import Record, RecordError
 from rotator.observe.view import rotation_view, with_found
 from rotator.observe.view_model import RUNNING, STOPPED, UNKNOWN, View, overall
 from rotator.system.lock import cycle_runs, daemon_runs
+from rotator.system.missing import is_missing
 from rotator.system.state_dir import saved_record
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def execute(
 def _journal(state_dir: Path) -> Path:
     """Return the journal's directory: the system's where an ordinary user has none of their own."""
     own = default_state_dir(os.environ, os.geteuid())
-    if state_dir == own != SYSTEM_STATE and not state_dir.exists() and SYSTEM_STATE.exists():
+    alone = state_dir == own != SYSTEM_STATE
+    if alone and is_missing(state_dir) and not is_missing(SYSTEM_STATE):
         return SYSTEM_STATE
     return state_dir
 
@@ -95,7 +97,7 @@ def _read(
     from rotator.system.each import ThreadedEach  # noqa: PLC0415
     from rotator.system.journal import KEY  # noqa: PLC0415
 
-    if not (configuration.state_dir / KEY).exists():
+    if is_missing(configuration.state_dir / KEY):
         todo = completed("rotator run-once", configuration.file)
         raise click.ClickException(
             f"there is no key in {configuration.state_dir} to recognise our entries by: "

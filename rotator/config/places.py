@@ -1,7 +1,7 @@
 """The values that say where something is: paths, registries, URLs, addresses, variables."""
 
 import ipaddress
-import os.path
+import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -39,7 +39,7 @@ def _server_address(value: object) -> str:
         return _url(value)
     if not re.fullmatch(SOCKET, value):
         raise ValueError("the path of a socket is wanted, such as unix:///run/vault/agent.sock")
-    return value
+    return _encodable(value)
 
 
 def _listen(value: object) -> str:
@@ -59,7 +59,18 @@ def _path_text(value: object) -> str:
         raise ValueError("`~` is not expanded; write the whole path, such as /home/USER/…")
     if text.startswith("$"):
         raise ValueError("variables are not expanded in a path; write the whole path")
-    return text
+    return _encodable(text)
+
+
+def _encodable(path: str) -> str:
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"a path can't have {path[error.start]!a} where file names are encoded in "
+            f"{error.encoding}; set LC_ALL=C.UTF-8 for rotator"
+        ) from None
+    return path
 
 
 def _directory(value: object) -> Path:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from requests.exceptions import InvalidSchema, InvalidURL, RequestException, Timeout
 
 from rotator.core import errors
+from rotator.core.error_rules import ErrorRule, Evidence, classify, on
 from rotator.core.errors import ConflictError, LoginRejectedError, Reason, TemporaryError
 from rotator.http.causes import NO_TLS, TLS_WANTED, distrust, no_http, system_message
-from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 from rotator.http.reading import json_in, object_in
 from rotator.http.retry_after import retry_after
 from rotator.http.server_text import shown

@@ -20,6 +20,7 @@ from rotator.core.errors import DriverError, LoginRejectedError, Reason
 from rotator.gitlab import token_file
 from rotator.gitlab.errors import new_token
 from rotator.http.reading import list_in, object_in, time_in
+from rotator.system.missing import is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,8 +122,8 @@ class OwnToken:
                 return ""
             try:
                 return self._renew(now)
-            except (token_file.BusyError, FileNotFoundError):
-                return ""  # another process rotates it; reading a missing file says so
+            except (token_file.BusyError, OSError):
+                return ""  # another process rotates it; reading an unreadable file says so
             except LoginRejectedError:
                 raise
             except (token_file.CannotReplaceError, DriverError) as error:
@@ -130,7 +131,7 @@ class OwnToken:
                 return f"rotator's own access token was not renewed: {error}"
 
     def _renew(self, now: datetime) -> str:
-        if self._beside.exists():
+        if not is_missing(self._beside):
             return self._recover(now)
         token = self._read()
         if token.expires_at is None or token.expires_at - now > self._before:

@@ -25,6 +25,7 @@ from rotator.kubernetes.kubeconfig import Cluster, KubeconfigError, Selected, Us
 from rotator.kubernetes.login import Login, log_in
 from rotator.system.cache import Cache
 from rotator.system.each import after_others
+from rotator.system.missing import is_missing
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 DEFAULT_KUBECONFIG = "~/.kube/config"
@@ -96,7 +97,7 @@ class Access:
         if in_pod := self._in_pod():
             return in_pod
         paths = self._kubeconfigs()
-        if not any(path.exists() for path in paths):
+        if all(map(is_missing, paths)):
             raise KubeconfigError("No such file or directory", Reason.UNREADABLE)
         try:
             return load(paths, self.context)
@@ -110,10 +111,10 @@ class Access:
         host = os.environ.get("KUBERNETES_SERVICE_HOST")
         port = os.environ.get("KUBERNETES_SERVICE_PORT")
         token, authority = (self.service_account / name for name in ("token", "ca.crt"))
-        if self.kubeconfig or self.context or not (host and port) or not token.exists():
+        if self.kubeconfig or self.context or not (host and port) or is_missing(token):
             return None
         address = f"[{host}]" if ":" in host else host
-        trusted = authority if authority.exists() else None
+        trusted = None if is_missing(authority) else authority
         cluster = Cluster(f"https://{address}:{port}", certificate_authority=trusted)
         return Selected(cluster, User(token_file=token))
 
@@ -132,7 +133,7 @@ class Access:
     def _unusable(self, error: KubeconfigError) -> PermanentError:
         paths = self._kubeconfigs()
         correct = f"correct it, then try: {self.kubectl('config view --minify')}"
-        if not (self.kubeconfig or any(path.exists() for path in paths)):
+        if not self.kubeconfig and all(map(is_missing, paths)):
             correct = (
                 "run rotator in a pod with a service account, or set the target's `kubeconfig`"
             )

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import requests
 from urllib3.exceptions import HTTPError
 
+from rotator.core.error_rules import ErrorRule, Evidence, classify, on
 from rotator.core.errors import ConflictError, DriverError, Reason, TemporaryError
 from rotator.http.causes import NO_TLS, TLS_WANTED, causes, distrust, no_http, system_message
-from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 from rotator.http.reading import list_in, object_in
 from rotator.http.retry_after import retry_after
 from rotator.http.server_text import shown

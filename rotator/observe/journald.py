@@ -7,6 +7,7 @@ events by their fields. https://systemd.io/JOURNAL_NATIVE_PROTOCOL/
 from __future__ import annotations
 
 import array
+import errno
 import fcntl
 import os
 import socket
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 SOCKET = Path("/run/systemd/journal/socket")
 
+_PATIENCE = 5.0
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "exception": 3, "critical": 2}
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 _NOT_FIELDS = {"event", "level", "timestamp", "exc_info"}
@@ -52,12 +54,17 @@ class JournaldLogger:
         self._fallback = fallback
         self._address = str(address)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._takes = True
 
     def msg(self, **event: Any) -> None:
         """Write an event; structlog calls this by the level's name."""
+        # Only the first event waits for a journal that hangs.
+        self._socket.settimeout(_PATIENCE if self._takes else 0)
         try:
             self._send(encoded(fields(event)))
+            self._takes = True
         except OSError:
+            self._takes = False
             line = with_priority(log_line(event), str(event.get("level", "info")))
             print(line, file=self._fallback, flush=True)
 
@@ -70,7 +77,9 @@ class JournaldLogger:
     def _send(self, data: bytes) -> None:
         try:
             self._socket.sendto(data, self._address)
-        except OSError:
+        except OSError as error:
+            if error.errno not in {errno.EMSGSIZE, errno.ENOBUFS}:
+                raise
             # Too large for a datagram: a sealed file in memory goes in its place.
             file = os.memfd_create("rotator-event", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
             try:

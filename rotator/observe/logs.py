@@ -18,6 +18,7 @@ from rotator.config.typed import DEFAULT_FILE, completed
 from rotator.observe.journald import SOCKET, JournaldLogger, as_event, is_journal, with_priority
 from rotator.observe.lean_structlog import structlog
 from rotator.observe.log_line import terminal_line
+from rotator.system.standard_streams import StandardStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +59,7 @@ def configure(
         logger = JournaldLogger(stream, journal)
         processors.append(as_event)
     else:
+        processors.append(lambda _, __, event: _with_lost(stream, event))
         processors.append(_renderer(settings.format, terminal=stream.isatty()))
         if in_journal:
             processors.append(lambda _, level, line: with_priority(line, level))
@@ -71,6 +73,13 @@ def configure(
     return log
 
 
+def _with_lost(stream: TextIO, event: Any) -> Any:
+    """Add how many lines before this one could not be written."""
+    if isinstance(stream, StandardStream) and stream.lost:
+        event["lines_lost"] = stream.lost
+    return event
+
+
 def _renderer(form: str, *, terminal: bool) -> Any:
     if form == "console" or (form == "auto" and terminal):
         colours = terminal and "NO_COLOR" not in os.environ
@@ -78,26 +87,32 @@ def _renderer(form: str, *, terminal: bool) -> Any:
     return structlog.processors.JSONRenderer()
 
 
-def show_requests(stream: TextIO) -> None:
-    """Print a line for each request from now on: its method, its address, the answer's status.
+def show_requests(log: FilteringBoundLogger) -> None:
+    """Log each request from now on: its method, its address, the answer's status.
 
     Only urllib3's own one-line messages are shown. Headers and bodies hold secrets, and what else
     the libraries log may quote them.
     """
-    handler = logging.StreamHandler(stream)
-    handler.addFilter(lambda record: _REQUEST.search(record.getMessage()) is not None)
-    handler.setFormatter(_Line("%(asctime)s request %(message)s"))
     logger = logging.getLogger("urllib3.connectionpool")
     logger.setLevel(logging.DEBUG)
-    logger.addHandler(handler)
+    # The configuration may be read again, and asks for it each time.
+    for handler in [one for one in logger.handlers if isinstance(one, _Requests)]:
+        logger.removeHandler(handler)
+    logger.addHandler(_Requests(log))
 
 
-class _Line(logging.Formatter):
-    """Leaves out what follows a question mark: a query may hold a token."""
+class _Requests(logging.Handler):
+    """Passes requests on to our log."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        return _QUERY.sub("?…", super().format(record))
+    def __init__(self, log: FilteringBoundLogger) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log it without what follows a question mark: a query may hold a token."""
+        message = record.getMessage()
+        if _REQUEST.search(message):
+            self._log.debug("request", detail=_QUERY.sub("?…", message))
 
 
 def without_values(error: BaseException) -> str:

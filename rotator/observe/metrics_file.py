@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from rotator.core.errors import DriverError
 from rotator.observe.access_tokens import AccessTokens
 from rotator.observe.metrics import Metrics
 from rotator.observe.view import rotation_view
 from rotator.observe.view_model import STOPPED, View
 from rotator.system import atomic_file
+from rotator.system.file_errors import OPEN, WRITE, explaining
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,21 +50,24 @@ def after_run(
     metrics = Metrics(status, AccessTokens(lambda: ran, clock, log).ends, clock)
     for report in reports.values():
         metrics.add(report)
-    if why := write(path, metrics.textfile()):
-        log_failure(path, why, log)
+    if failure := write(path, metrics.textfile()):
+        log_failure(failure, log)
 
 
-def write(path: Path, text: str) -> str | None:
+def write(path: Path, text: str) -> DriverError | None:
     """Put the text there, whole or not at all; return why not, None where it is there."""
     try:
-        with atomic_file.directory(path.parent) as opened:
-            atomic_file.write(opened, path.name, text, mode=_MODE, durable=False)
-    except OSError as error:
-        return str(error)
+        with ExitStack() as stack:
+            with explaining(path, OPEN):
+                opened = stack.enter_context(atomic_file.directory(path.parent))
+            with explaining(path, WRITE):
+                atomic_file.write(opened, path.name, text, mode=_MODE, durable=False)
+    except DriverError as error:
+        return error
     return None
 
 
-def log_failure(path: Path, why: str, log: FilteringBoundLogger) -> None:
+def log_failure(failure: DriverError, log: FilteringBoundLogger) -> None:
     """Log why the file was not written: that stops nothing."""
-    hint = f"the directory has to be there and writable for us: ls -ld {path.parent}"
-    log.warning("metrics file not written", path=str(path), detail=why, hint=hint)
+    reason = str(failure.reason)
+    log.warning("metrics file not written", reason=reason, detail=failure.detail, hint=failure.hint)

@@ -96,10 +96,11 @@ class Observer:
 
     def _write(self, path: Path) -> None:
         """Write the metrics file; a failure that lasts is logged once an hour."""
-        why = metrics_file.write(path, self._metrics.textfile())
-        because, self._unwritten = news(self._unwritten, why, self._clock())
-        if why is not None and because is not None:
-            metrics_file.log_failure(path, why, self._log)
+        failure = metrics_file.write(path, self._metrics.textfile())
+        what = None if failure is None else failure.detail
+        because, self._unwritten = news(self._unwritten, what, self._clock())
+        if failure is not None and because is not None:
+            metrics_file.log_failure(failure, self._log)
 
     def reloaded(self, good: bool) -> None:  # noqa: FBT001  a listener gets it by position
         """Count a reload, and serve as the configuration says now."""
@@ -135,7 +136,8 @@ class Observer:
     def _healthz(self) -> Answer:
         if self._turning():
             return Answer(b"ok\n", _TEXT)
-        return Answer(b"the loop does not turn: restart rotator\n", _TEXT, _UNAVAILABLE)
+        why = b"the loop does not turn, or a rotation has no next cycle: restart rotator\n"
+        return Answer(why, _TEXT, _UNAVAILABLE)
 
     def _readyz(self) -> Answer:
         status = self.status()

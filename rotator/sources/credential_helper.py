@@ -22,10 +22,10 @@ import signal
 import time
 from typing import TYPE_CHECKING, TypeGuard
 
+from rotator.core.error_rules import ErrorRule, Evidence, classify, on
 from rotator.core.errors import DriverError, PermanentError, Reason, TemporaryError
 from rotator.core.model import Credential, Secret
 from rotator.core.ports import Clock, Source
-from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 from rotator.system.program import ProgramOutputError, ProgramTimeoutError, passed_on, run
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 from rotator.core.docker_config import DockerConfig, decode
 from rotator.core.docker_entry import DOCKER_HUB, registry_key
+from rotator.core.error_rules import ErrorRule, Evidence, classify, on
 from rotator.core.errors import PermanentError, Reason, TemporaryError
 from rotator.core.model import Credential
 from rotator.core.ports import Clock, Source
-from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 from rotator.http.reading import object_in
 from rotator.system.input_file import NOT_A_FILE, open_plain
 

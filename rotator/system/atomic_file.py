@@ -139,6 +139,11 @@ def prefix(name: str) -> str:
     return f".{name}.rotator-"
 
 
+def draft_name(name: str) -> str:
+    """Return a new name for a draft of a file."""
+    return f"{prefix(name)}{secrets.token_hex(8)}"
+
+
 def renameat2(directory: int, old: str, new: str, flags: int) -> None:
     """Rename within an open directory, with flags that `os.rename` lacks; raise `OSError`."""
     import ctypes  # noqa: PLC0415  seldom needed, and slow to load
@@ -180,7 +185,7 @@ def _remove(made: Draft) -> None:
 def _create(opened: int, name: str) -> Draft:
     """Make an empty draft and lock it, so that nobody removes it."""
     while True:
-        temporary = f"{prefix(name)}{secrets.token_hex(8)}"
+        temporary = draft_name(name)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         file = os.open(temporary, flags, 0o600, dir_fd=opened)
         with suppress(OSError):  # a file system without locks: nobody can remove it there either

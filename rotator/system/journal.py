@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from rotator.core.record import VERSION, Record
 from rotator.decoding import decode_json
 from rotator.system import atomic_file
 from rotator.system import state_dir as state
+from rotator.system.file_errors import OPEN, WRITE, explained
 from rotator.system.input_file import read_plain
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ class FileJournal:
             self._write(self._name, f"{record.dump()}\n", lasting=lasting)
         except OSError as error:
             self._unsaved = record
-            self._cannot_write(f"the state directory {self._dir} cannot be written ({error})")
+            self._cannot_write(f"the state directory {self._dir} cannot be written", error)
         else:
             self._unsaved = None
             self._warned = False
@@ -95,7 +97,7 @@ class FileJournal:
         except FileExistsError:  # another rotation was quicker: its key is everybody's
             return self._read_key() or key
         except OSError as error:
-            self._cannot_write(f"the state directory {self._dir} cannot be written ({error})")
+            self._cannot_write(f"the state directory {self._dir} cannot be written", error)
         return key
 
     def _read_key(self) -> bytes | None:
@@ -126,16 +128,19 @@ class FileJournal:
                     newer.replace(older)
             path.replace(aside[0])
         except OSError as error:
-            self._cannot_write(f"{path} cannot be read ({why}) nor set aside ({error})")
+            self._cannot_write(f"{path} cannot be read ({why}) nor set aside", error)
         else:
             self._warn(f"{path} cannot be read ({why}): set aside as {aside[0]}, starting afresh")
 
-    def _cannot_write(self, what: str) -> None:
+    def _cannot_write(self, what: str, error: OSError) -> None:
         if not self._warned:
             self._warned = True
+            enters = os.access(self._dir, os.X_OK, effective_ids=True)
+            doing = WRITE if enters else OPEN
+            hint = explained(self._dir / self._name, doing, error).hint
             self._warn(
-                f"{what}: going on without; each restart then costs a renewal. Let the user that "
-                f"runs rotator write there (ls -ld {self._dir}), or set `state_dir`"
+                f"{what} ({error.strerror}): going on without; each restart then costs a renewal. "
+                f"To do: {hint}; or set `state_dir`"
             )
 
 

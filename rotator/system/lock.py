@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from rotator.core.errors import LockHeldError
 from rotator.system import state_dir as state
+from rotator.system.missing import is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,7 +58,7 @@ def target_lock(
 def target_hangs(state_dir: Path, rotation: str, target: str) -> str | None:
     """Return who holds a target's lock, as a call of theirs hangs; None where nobody does."""
     path = _target_path(state_dir, rotation, target)
-    if not path.exists():
+    if is_missing(path):
         return None
     try:
         with lock(path, f"the lock of {target}", 0.0, lambda _: None):

@@ -19,10 +19,10 @@ from rotator.core.errors import ConflictError, GoneError, PermanentError, Reason
 from rotator.core.model import Content, Held, Mark, Policy, Secret
 from rotator.core.ports import Clock, Target
 from rotator.system import attributes, exchange
+from rotator.system.file_errors import READ, WRITE, explaining, quoted
 from rotator.system.lock import directory_lock
 from rotator.targets import file_access as access
 from rotator.targets import file_path
-from rotator.targets.file_errors import READ, WRITE, explaining, quoted
 from rotator.targets.file_replace import LIMIT, Found, Wanted, copy, found_in, look, replace, tidy
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from rotator.core.errors import GoneError, PermanentError, Reason
-from rotator.targets.file_errors import quoted, user_name
+from rotator.system.file_errors import quoted, user_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,8 +21,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rotator.core.errors import DriverError, GoneError, Reason
+from rotator.system.file_errors import OPEN, explaining, quoted, user_name
 from rotator.targets import file_access as access
-from rotator.targets.file_errors import OPEN, explaining, quoted, user_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

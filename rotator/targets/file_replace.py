@@ -17,8 +17,8 @@ from msgspec import Struct
 from rotator.core.model import Mark, Secret
 from rotator.system import atomic_file, attributes, exchange
 from rotator.system.exchange import wait_for_writers
+from rotator.system.file_errors import quoted
 from rotator.targets import file_access as access
-from rotator.targets.file_errors import quoted
 
 if TYPE_CHECKING:
     from rotator.system.exchange import Version

@@ -13,10 +13,10 @@ from rotator.core.errors import DriverError
 from rotator.http.reading import object_in
 from rotator.inspection import Case, Found, failed, failure, ok, warning
 from rotator.observe.times import duration_text, few
-from rotator.system import mounts
+from rotator.system import atomic_file, mounts
+from rotator.system.file_errors import WRITE, explaining, obstacle
 from rotator.targets import file_access as access
 from rotator.targets.file import build
-from rotator.targets.file_errors import WRITE, explaining
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from rotator.config.targets import FileTargetSettings
     from rotator.system.mounts import Holder
 
-_ROOM = 64 * 1024  # bytes that have to be free for a new document beside the old one
 _MOST_NAMES = 3
 _EVERYBODY, _OTHERS = 0o044, 0o004
 DOCKER_DAEMON = Path("/etc/docker/daemon.json")
@@ -78,14 +77,13 @@ def _is_writable(path: Path, settings: FileTargetSettings) -> Iterator[Found]:
 def _problem(path: Path, *, in_place: bool, mounted: bool) -> int:
     """Return the error number that a write would meet; 0: none that shows from here."""
     written = path if in_place and path.exists() else path.parent
-    system = os.statvfs(written)
-    problems = (
-        (system.f_flag & os.ST_RDONLY, errno.EROFS),
-        (mounted and not in_place, errno.EBUSY),
-        (not os.access(written, os.W_OK, effective_ids=True), errno.EACCES),
-        (system.f_blocks and system.f_bavail * system.f_frsize < _ROOM, errno.ENOSPC),
-    )
-    return next((number for is_there, number in problems if is_there), 0)
+    found = obstacle(written)
+    if in_place or found == errno.EROFS:
+        return found
+    if mounted:
+        return errno.EBUSY
+    name = os.fsencode(atomic_file.draft_name(path.name))
+    return errno.ENAMETOOLONG if len(name) > os.statvfs(written).f_namemax else found
 
 
 def _mode(

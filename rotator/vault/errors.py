@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from requests import exceptions as http
 
+from rotator.core.error_rules import ErrorRule, Evidence, classify, on
 from rotator.core.errors import DriverError, Reason, TemporaryError
 from rotator.http.causes import NO_TLS, TLS_WANTED, no_http, system_message
-from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 from rotator.http.reading import json_in, list_in, object_in
 from rotator.http.retry_after import retry_after
 from rotator.http.server_text import shown

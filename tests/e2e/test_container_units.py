@@ -45,7 +45,14 @@ def lines(unit: str, key: str) -> list[str]:
     """Return what a unit has for a key, each on one line, as systemd reads it."""
     joined = unit.replace("\\\n", " ")
     found = re.findall(rf"^{key}=(.*)$", joined, re.MULTILINE)
-    return [line.replace("$$", "$") for line in found]
+    return [line.replace("$$", "$").replace("%N", "rotator") for line in found]
+
+
+def below(root: Path, text: str) -> str:
+    """Return a command with a host's directories below this one."""
+    for place in PLACES:
+        text = re.sub(rf"(?<![\w/.:]){re.escape(place)}(?=[:/\s]|$)", f"{root}{place}", text)
+    return text
 
 
 class Site:
@@ -82,11 +89,7 @@ class Site:
 
     def here(self, text: str) -> str:
         """Return a command with the host's directories below this one."""
-        for place in PLACES:
-            text = re.sub(
-                rf"(?<![\w/.:]){re.escape(place)}(?=[:/\s]|$)", f"{self.root}{place}", text
-            )
-        return text.replace(NAMED, LOADED)
+        return below(self.root, text).replace(NAMED, LOADED)
 
     def prepare(self, unit: str) -> None:
         """Do what the unit does before it starts the container."""
@@ -158,6 +161,32 @@ def test_the_docker_units_are_right(name: str) -> None:
     said = [line for line in done.stderr.splitlines() if str(unit) in line or name in line]
     assert [line for line in said if "docker.service" not in line
             and "/usr/bin/docker is not executable" not in line] == []  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", sorted(UNITS.glob("podman/*")) + sorted(UNITS.glob("docker/*")))
+def test_only_its_own_secrets_are_copied(tmp_path: Path, unit: Path) -> None:
+    """Other services' stay root's; the copy is in a directory that systemd removes at the stop."""
+    store = tmp_path / "etc/credstore"
+    store.mkdir(parents=True)
+    names = {"secret-id", "vault.token", "quoted", "aws-credentials"}
+    others = {"secret", "token", "secret-id-2", "postgres", "id", "passwd"}
+    for name in names | others:
+        (store / name).touch(mode=0o600)
+    (store / "folder").mkdir()
+    (tmp_path / "etc/rotator").mkdir()
+    (tmp_path / "etc/rotator/rotator.yaml").write_text(
+        "secret_id_file: secret-id\nauth: {token_file: vault.token}\n"
+        "'a_file': \"quoted\"\njwt_file: /etc/passwd\n"
+    )
+    text = unit.read_text()
+    for line in lines(text, "ExecStartPre"):
+        if "/usr/bin/docker" not in line:
+            subprocess.run(shlex.split(below(tmp_path, line)), check=True)
+    copies = tmp_path / "run/rotator-credentials"
+    assert {path.name for path in copies.iterdir()} == names
+    assert {path.stat().st_mode & 0o777 for path in copies.iterdir()} == {0o400}
+    assert lines(text, "RuntimeDirectory") == ["rotator-credentials"]
+    assert "/run/%N-credentials:" in text
 
 
 def podman_arguments(podman: list[str], site: Site, unit: str) -> list[str]:

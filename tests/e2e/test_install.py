@@ -164,3 +164,32 @@ def test_example_is_right(host: Host) -> None:
     """The installed program is content with the configuration that the installation brings."""
     example = "/usr/local/share/doc/rotator/config/ecr-to-file.yaml"
     assert "is right" in host.run("rotator", "--config", example, "check", "--offline")
+
+
+@pytest.mark.parametrize(
+    ("programs", "start"),
+    [
+        (["systemctl", "systemd-sysusers", "systemd-tmpfiles"], "systemctl enable --now rotator"),
+        ([], "rotator run"),
+    ],
+    ids=["systemd", "none"],
+)
+def test_what_a_debian_package_says(tmp_path: Path, programs: list[str], start: str) -> None:
+    """Where there is no systemd, the next command is none of its; an upgrade says nothing."""
+    for name in ("python3", *programs):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    said = []
+    for old in ("", "0.1.0"):
+        done = subprocess.run(
+            ["/bin/sh", PROJECT / "deploy/debian/postinst", "configure", old],
+            env={"PATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        said.append(done.stdout + done.stderr)
+    assert f"rotator check --offline && {start}\n" in said[0]
+    assert (bool(programs), "no systemd here" in said[0]) in {(True, False), (False, True)}
+    assert said[0].count("systemctl") == bool(programs)
+    assert said[1] == ""

@@ -252,5 +252,5 @@ def test_each_request(tmp_path: Path) -> None:
         watched.write()
         token = f"{MARKED}t"
         text = seen(watched, ["-vv", "run-once"], 200, errors=True, ROTATOR_TEST_TOKEN=token)
-    assert re.search(r'request .*"GET /v1/\S+ HTTP/1.1" 403', text), text
+    assert re.search(r'request: .*"GET /v1/\S+ HTTP/1.1" 403', text), text
     assert MARKED not in text

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rotator.aws.environment import aws_stamp
 from rotator.config.sources import EcrPublicSourceSettings, EcrSourceSettings
 from tests.fakes.ecr import only_aws
+from tests.privileges import obey_modes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +21,18 @@ def hosts(region: str = "us-east-1", **settings: Any) -> frozenset[str] | None:
     """Return the registries of one account, without the account."""
     made = EcrSourceSettings(region=region, accounts=(ACCOUNT,), **settings)
     return made.known_registries()
+
+
+def test_a_home_that_may_not_be_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the SDK left there, it can't be used now, and that is no failure."""
+    (tmp_path / ".aws").mkdir(mode=0)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    obey_modes(on=True)
+    try:
+        assert "missing" in aws_stamp()
+        assert aws_stamp() == aws_stamp()
+    finally:
+        obey_modes(on=False)
 
 
 REGISTRIES = {

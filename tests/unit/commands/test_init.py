@@ -12,6 +12,7 @@ from click import Abort
 from click.testing import CliRunner
 
 from rotator.commands.init import Choices, execute
+from tests.privileges import obey_modes
 
 if TYPE_CHECKING:
     from tests.unit.commands.conftest import Site
@@ -90,6 +91,19 @@ def test_a_place_that_is_none(site: Site) -> None:
     below = site.login / "rotator.yaml"
     done = site.type_alone("init", "--output", str(below), *SOURCES["ecr"], *TARGETS["file"])
     assert (done.code, f"cannot write {site.login}" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["shut/rotator.yaml", "n" * 300])
+def test_a_place_that_can_not_be_had(site: Site, name: str) -> None:
+    """A directory that may not be entered, and a name that is too long, are no bug."""
+    (site.folder / "shut").mkdir(mode=0)
+    below = site.folder / name
+    obey_modes(on=True)
+    try:
+        done = site.type_alone("init", "--output", str(below), *SOURCES["ecr"], *TARGETS["file"])
+    finally:
+        obey_modes(on=False)
+    assert (done.code, f"cannot write {below}" in done.err) == (2, True), done
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,10 +15,13 @@ from rotator.core.errors import LockHeldError
 from rotator.observe.logs import configure
 from rotator.observe.report_log import ReportLog
 from rotator.system.lock import cycle_lock
+from tests.privileges import obey_modes
 from tests.unit.commands.conftest import HOST
 from tests.unit.observe.heard import report
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rotator.core.report import Report
     from tests.unit.commands.conftest import Site
 
@@ -128,6 +132,57 @@ def test_a_metrics_file_that_cannot_be_written(site: Site) -> None:
     done = site.type("run-once")
     assert (done.code, "metrics file not written" in done.err) == (0, True)
     assert site.file.exists()
+
+
+def test_a_state_directory_that_may_not_be_entered(site: Site) -> None:
+    """It goes on without a journal, as is said, and publishes."""
+    site.more["state_dir"] = str(site.folder / "shut" / "state")
+    (site.folder / "shut").mkdir(mode=0)
+    obey_modes(on=True)
+    try:
+        done = site.type("run-once")
+        status = site.type("status")
+    finally:
+        obey_modes(on=False)
+    assert (done.code, site.file.exists()) == (0, True), done
+    assert ("going on without" in done.err, "bug" in done.err) == (True, False)
+    assert "To do: let root into the directory: namei -l" in done.err
+    assert (status.code, "type this: sudo" in status.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [("size=64k", "df -h"), ("ro", "ReadWritePaths=")],
+    ids=["full", "read-only"],
+)
+def test_a_disk_that_takes_nothing(
+    site: Site, mount: Callable[..., None], options: str, hint: str
+) -> None:
+    """Run and check name the cause, for the state directory and for the metrics."""
+    disk = site.folder / "disk"
+    disk.mkdir()
+    mount(disk, "-t", "tmpfs", "-o", options, "tmpfs")
+    with suppress(OSError):
+        (disk / "much").write_bytes(bytes(1 << 17))
+    site.more = {"state_dir": str(disk / "state"), "metrics_file": str(disk / "rotator.prom")}
+    done = site.type("run-once")
+    assert (done.code, site.file.exists()) == (0, True)
+    events = [json.loads(line) for line in done.err.splitlines()]
+    [journal] = [str(one) for one in events if "going on without" in one["event"]]
+    [metrics] = [one["hint"] for one in events if one["event"] == "metrics file not written"]
+    assert (hint in journal, hint in metrics, "ls -ld" in journal + metrics) == (True, True, False)
+    done = site.type("check")
+    assert (done.code, hint in " ".join(done.out.split())) == (0, True), done
+
+
+@pytest.mark.parametrize("command", ["run-once", "check"])
+@pytest.mark.parametrize("name", ["n" * 300, "n" * 250])
+def test_a_path_that_is_too_long(site: Site, command: str, name: str) -> None:
+    """No file system takes the name, or that of its draft: what to do is said."""
+    site.rotation["targets"][0]["path"] = str(site.file.parent / name)
+    done = site.type(command)
+    assert (done.code, "bug" in done.out + done.err) == (1, False), done
+    assert "choose a shorter" in done.out + done.err
 
 
 def test_a_lock_that_another_holds(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from datetime import timedelta
 from typing import Any
@@ -126,3 +127,40 @@ def test_what_systemd_shows_names_the_configuration(place: Place) -> None:
     with place.daemon():
         place.ready()
         until(lambda: command in "".join(place.manager.reported), what="the status")
+
+
+def test_a_log_that_raises_ends_nothing(place: Place) -> None:
+    """The next cycle is set whatever becomes of the words about the last one."""
+    with place.daemon() as daemon:
+        until(place.published, what="the file")
+        until(lambda: daemon.slots and idle(daemon), what="the timer")
+        place.log.entries = Unwritable()
+        for _ in range(3):
+            place.file().unlink()
+            until(place.published, what="the file to come back")
+        place.log.entries = []
+
+
+class Unwritable(list[Any]):
+    """A log that takes nothing."""
+
+    def append(self, _: Any) -> None:
+        """Raise what a full disk does."""
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_rotation_without_a_next_cycle_is_no_life(place: Place) -> None:
+    """The watchdog is fed, and `turned_at` moves, only while each has one or runs one."""
+    place.add("one", schedule={"poll": "1h"})
+    with place.daemon() as daemon:
+        place.ready()
+        until(lambda: idle(daemon), what="the timer")
+        armed, daemon.slots[0].armed = daemon.slots[0].armed, None
+        daemon.reload()
+        until(lambda: place.events("configuration reloaded"), what="a round")
+        turned_at = daemon.turned_at
+        place.reload(daemon)
+        assert daemon.turned_at == turned_at
+        daemon.slots[0].armed = armed
+        place.reload(daemon)
+        until(lambda: daemon.turned_at > turned_at, what="the loop to turn")

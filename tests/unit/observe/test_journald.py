@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,19 @@ def test_what_is_too_large(journal: Journal, logger: JournaldLogger) -> None:
     """It goes as a file in memory."""
     logger.info(event="large", detail="x" * 600_000)
     assert len(journal.event()["ROTATOR_DETAIL"]) == 600_000
+
+
+def test_a_journal_that_hangs(journal: Journal, logger: JournaldLogger) -> None:
+    """It is waited for once; all that it does not take goes to the fallback until it does again."""
+    begun = time.monotonic()
+    for number in range(2000):
+        logger.msg(event=f"number {number}", level="info")
+    assert time.monotonic() - begun < 20
+    assert "number 1999" in logger._fallback.getvalue()  # type: ignore[attr-defined]
+    while not journal.is_empty():
+        journal.event()
+    logger.msg(event="works again", level="info")
+    assert journal.event()["MESSAGE"] == "works again"
 
 
 def test_without_a_journal(tmp_path: Path) -> None:

@@ -1,12 +1,12 @@
-"""What `-vv` shows of requests: the line of each, and nothing that could hold a secret."""
+"""What `-vv` shows of requests: an event for each, and nothing that could hold a secret."""
 
 from __future__ import annotations
 
-import io
 import logging
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from rotator.observe.logs import show_requests
 
@@ -15,20 +15,21 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def shown() -> Iterator[io.StringIO]:
-    """Give what is shown; the loggers are as they were afterwards."""
-    stream = io.StringIO()
-    loggers = [logging.getLogger(name) for name in ["urllib3.connectionpool"]]
-    before = [(logger.level, list(logger.handlers)) for logger in loggers]
-    show_requests(stream)
-    yield stream
-    for logger, (level, handlers) in zip(loggers, before, strict=True):
-        logger.setLevel(level)
-        logger.handlers[:] = handlers
+def shown() -> Iterator[structlog.testing.LogCapture]:
+    """Give the log that they go into; the loggers are as they were afterwards."""
+    logger = logging.getLogger("urllib3.connectionpool")
+    level, handlers = logger.level, list(logger.handlers)
+    captured = structlog.testing.LogCapture()
+    # A daemon reads its configuration at the start and at each reload.
+    for _ in range(2):
+        show_requests(structlog.wrap_logger(None, processors=[captured]))
+    yield captured
+    logger.setLevel(level)
+    logger.handlers[:] = handlers
 
 
-def test_a_request(shown: io.StringIO) -> None:
-    """Method, address and status; a query is left out, as it may hold a token."""
+def test_a_request(shown: structlog.testing.LogCapture) -> None:
+    """Method, address and status, once, as any event is; a query may hold a token."""
     log = logging.getLogger("urllib3.connectionpool")
     log.debug(
         '%s://%s:%s "%s %s %s" %s %s',
@@ -41,18 +42,18 @@ def test_a_request(shown: io.StringIO) -> None:
         200,
         346,
     )
-    assert (
-        shown.getvalue()
-        .rstrip()
-        .endswith(
-            'request https://vault.example.com:8200 "GET /v1/secret/data/x?… HTTP/1.1" 200 346'
-        )
-    )
+    assert shown.entries == [
+        {
+            "event": "request",
+            "log_level": "debug",
+            "detail": 'https://vault.example.com:8200 "GET /v1/secret/data/x?… HTTP/1.1" 200 346',
+        }
+    ]
 
 
-def test_nothing_else(shown: io.StringIO) -> None:
+def test_nothing_else(shown: structlog.testing.LogCapture) -> None:
     """What else the libraries log may quote headers."""
     log = logging.getLogger("urllib3.connectionpool")
     log.debug("Incremented Retry for (url=%r): %r", "/x?s3cr3t-q", "headers {s3cr3t-h}")
     logging.getLogger("botocore.auth").debug("Authorization: s3cr3t-a")
-    assert shown.getvalue() == ""
+    assert shown.entries == []

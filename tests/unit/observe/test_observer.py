@@ -73,7 +73,10 @@ def daemon(tmp_path: Path) -> Daemon:
 def test_a_loop_that_does_not_turn(daemon: Daemon) -> None:
     """It is unhealthy, and says what to do; where nothing is to be served, nothing is."""
     daemon.observer.start()
-    assert get(daemon.port, HEALTH) == (503, "the loop does not turn: restart rotator\n")
+    assert get(daemon.port, HEALTH) == (
+        503,
+        "the loop does not turn, or a rotation has no next cycle: restart rotator\n",
+    )
     daemon.configuration = replace(daemon.configuration, http=None)
     daemon.observer.reloaded(True)  # noqa: FBT003  as a listener is called
     with pytest.raises(OSError, match="refused"):

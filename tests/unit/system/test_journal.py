@@ -189,7 +189,7 @@ def test_without_a_directory_it_works_from_memory(unwritable: Desk) -> None:
     assert journal.fingerprint("text") != unwritable.journal().fingerprint("text")
     assert len(unwritable.warnings) == 2, "one from each of the two processes"
     assert "cannot be written" in unwritable.warnings[0]
-    assert "ls -ld" in unwritable.warnings[0]
+    assert "namei -l" in unwritable.warnings[0]
 
 
 def test_a_disk_that_was_full_for_a_while(desk: Desk) -> None:

@@ -263,10 +263,12 @@ def test_each_errors_meaning(
     assert "{" not in error.hint
 
 
-def test_an_unknown_error_is_a_bug(path: Path) -> None:
-    """It goes through as it is, and is reported as one."""
-    with failing("rename", errno.EDOM), pytest.raises(OSError, match="out of domain"):
-        publish(path)
+def test_an_unknown_error_is_no_bug(path: Path) -> None:
+    """The system refused something: what it says is shown, and it is tried again."""
+    with failing("rename", errno.EDOM):
+        error = refusal(path)
+    assert (error.reason, isinstance(error, TemporaryError)) == (Reason.UNAVAILABLE, True)
+    assert "out of domain" in error.detail
 
 
 def test_a_name_that_is_too_long(folder: Path) -> None:

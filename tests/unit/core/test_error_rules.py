@@ -6,6 +6,7 @@ import errno
 
 import pytest
 
+from rotator.core.error_rules import ErrorRule, Evidence, classify, on
 from rotator.core.errors import (
     ConflictError,
     GoneError,
@@ -14,7 +15,6 @@ from rotator.core.errors import (
     Reason,
     TemporaryError,
 )
-from rotator.http.error_rules import ErrorRule, Evidence, classify, on
 
 RULES = (
     ErrorRule(on(status=401), Reason.LOGIN_REJECTED, "correct {file}", kind=LoginRejectedError),
