@@ -83,6 +83,8 @@ def writes_too_many(place: Place, written: int, window: float, watch: Watch) -> 
     hosts = watch.sharers(place) or watch.hosts
     # A registry that is slow to know its new password gets it in a write of its own.
     given = sum(b.given * (1 + bool(watch.world.delays)) for b in watch.backends)
+    if place.stale and not place.marked:
+        given *= 2  # without a mark, a late read looks as if somebody had written the old text
     troubles = watch.recent + watch.before_that
     allowed = 1.5 * given + 4 * len(hosts) * (1 + troubles)
     # Where clocks are further apart than a password lives, what one fetched the other finds ended.

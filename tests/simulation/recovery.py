@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from rotator.core.model import Content, ProofMode
+from rotator.core.model import ProofMode
 from tests.simulation import budgets, document
 from tests.simulation.excuses import CLOCK
 
@@ -94,9 +94,9 @@ def _lost_in_a_race(place: Place, host: Host) -> bool:
     """Tell whether another rotator may have undone a write: that heals within a poll."""
     poll = host.rotation.schedule.poll.total_seconds()
     others = [when for who, when in place.written_at.items() if who != host.name]
-    return (place.gap or not place.compares or place.content is not Content.DOCKER_CONFIG) and max(
-        others, default=0.0
-    ) + poll + place.stale + _CYCLE > place.time.now
+    # A value that can't be read is written over whatever is there.
+    can_undo = place.gap or not place.compares or place.one_value
+    return can_undo and max(others, default=0.0) + poll + place.stale + _CYCLE > place.time.now
 
 
 def _is_given_again(token: Token | None, backends: list[Backend]) -> bool:

@@ -70,6 +70,8 @@ SEEDS = {
     612000918: "two rotators write in turn where no life is as long as the longest job",
     522287702: "a lease that was lengthened just before a crash is live in a hidden variable",
     487000602: "an entry that is back is read again a poll later",
+    710002932: "a hidden variable that was made by another rotator is never written again",
+    710003305: "an entry is said to be safe that its owner has replaced",
     710002521: "a late read of a hidden value counts for a poll after the clock was set forward",
     710002572: "what was pending while the clock was wrong is not renewed though jobs are not safe",
     710002062: "two hosts that began with one disk replace each other's entries",

@@ -85,6 +85,8 @@ def _check_entry(
         # Nor do two writers of one know what the other's has.
         over = over or (place.hidden and len(watch.sharers(place)) > 1)
         over = over or (place.hidden and _is_lengthened_unnoted(host, before))
+        # Its registry may reject in this cycle what lives.
+        over = over or (place.hidden and before.password in host.rejected)
         if not over and registry not in host.in_use.remove:
             watch.broken(
                 "nothing lost", f"{host.name} takes live {registry} out of {place.name}", place
