@@ -164,7 +164,7 @@ def read(file: FilePath) -> Document:
         with open_plain(file) as opened:
             raw = opened.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
+        why = error.strerror if isinstance(error, OSError) else "no path can have a NUL in it"
         first = (
             completed("write a first one: rotator init; or ", file)
             if isinstance(error, FileNotFoundError)

@@ -109,5 +109,5 @@ def test_directory_as_file(tmp_path: Path) -> None:
 
 def test_path_that_no_system_takes() -> None:
     """A path with a NUL in it is an error, not a traceback."""
-    with pytest.raises(ConfigError, match="cannot be read: embedded null byte"):
+    with pytest.raises(ConfigError, match="cannot be read: no path can have a NUL in it"):
         load(Path("a\0b"), {})
