@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
+
 import pytest
 
+from tests.fakes.credential_helper import answer, install
 from tests.support import until
-from tests.unit.daemon.place import Place, idle, slot_runner
+from tests.unit.daemon.place import HOST, Place, idle, slot_runner
 
 
 def test_a_storm_of_reloads_changes_nothing(place: Place) -> None:
@@ -64,6 +68,27 @@ def test_a_reload_while_its_cycle_runs(place: Place, how: str) -> None:
             until(lambda: daemon.slots[-1].record.ended_at != cycles, what="cycles of the other")
             assert not place.file().exists()
     assert not place.events("cycle failed")
+
+
+def test_a_source_that_is_configured_in_another_way_is_asked_at_once(place: Place) -> None:
+    """What is published comes from elsewhere, however long it lasts. A restart changes nothing."""
+    place.rotations["one"]["schedule"] = {"poll": "1h"}
+    with place.daemon():
+        until(lambda: place.published("one"), what="the file")
+    install(place.folder / "bin", "two", f"echo two >>{place.calls}; {answer('other')}")
+    place.rotations["one"]["sources"][0]["helper"] = "two"
+    with place.daemon() as daemon:
+        until(lambda: "two" in place.called(), what="the other helper")
+        until(lambda: idle(daemon), what="the timer")
+        place.rotations["one"]["sources"][0]["helper"] = "one"
+        place.reload(daemon)
+        until(lambda: place.called() == ["one", "two", "one"], what="the first helper again")
+        until(lambda: idle(daemon), what="the timer")
+    with place.daemon() as daemon:
+        until(lambda: idle(daemon), what="the timer")
+    assert place.called() == ["one", "two", "one"]
+    login = json.loads(place.file().read_text())["auths"][HOST]["auth"]
+    assert base64.b64decode(login).startswith(b"one:")
 
 
 def test_pause_and_back(place: Place) -> None:
