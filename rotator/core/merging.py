@@ -147,13 +147,16 @@ def mark_needs_correction(s: Situation, ours: Mapping[str, Candidate]) -> bool:
 
     Only the rotator that fetched a credential corrects its end; all others believe the mark. Two
     rotators can fetch the same credential, so only a later end is written. A lease has one owner:
-    its end is corrected to a sooner one too, as nobody else writes the later one back.
+    its end is corrected to a sooner one too, as nobody else writes the later one back. But one
+    username can be that of two leases, and another's mark gives the end of the other one.
     """
     if s.held.mark is None:
         return False
     ends = {registry: end or FOREVER for registry, end in s.held.mark.expires.items()}
+    of_another = s.one_writer and s.foreign_mark is not None
     return any(
-        one.end > ends[registry] or (one.credential.lease and one.end != ends[registry])
+        one.end > ends[registry]
+        or (one.credential.lease and one.end != ends[registry] and not of_another)
         for registry, one in ours.items()
         if registry in ends and not one.foreign and one.end_known
     )

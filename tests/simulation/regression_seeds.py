@@ -70,6 +70,7 @@ SEEDS = {
     612000918: "two rotators write in turn where no life is as long as the longest job",
     522287702: "a lease that was lengthened just before a crash is live in a hidden variable",
     487000602: "an entry that is back is read again a poll later",
+    720000123: "two rotators write one username in turn, each with the end of its own lease",
     710002932: "a hidden variable that was made by another rotator is never written again",
     710003305: "an entry is said to be safe that its owner has replaced",
     710002521: "a late read of a hidden value counts for a poll after the clock was set forward",

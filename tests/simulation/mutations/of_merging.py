@@ -8,6 +8,11 @@ MUTATIONS = (
     *in_file(
         "core/merging.py",
         (
+            "merging: one username of two leases has the end of each in turn",
+            "of_another = s.one_writer and s.foreign_mark is not None",
+            "of_another = False",
+        ),
+        (
             "plan: another rotator's entry that has ended stays",
             "entry.rejected or entry.has_ended(s.now):",
             "entry.rejected:",

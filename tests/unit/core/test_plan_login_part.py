@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from rotator.core.model import Content
+from tests.simulation.world import World, WorldSource
 from tests.support import MARKED
 from tests.unit.core.builders import HOST, HOUR, Site, down, foreign, site, target
 from tests.unit.core.drivers import Place
@@ -146,3 +147,17 @@ def test_a_hidden_part_whose_write_failed_is_tried_again() -> None:
     here.place.broken = None
     assert reason(here, 300) == ("written", None)
     assert here.place.text == f"{MARKED}1"
+
+
+@pytest.mark.parametrize(("theirs", "outcome"), [(13, "unchanged"), (11, "written")])
+def test_the_username_of_two_leases_has_the_later_end(theirs: int, outcome: str) -> None:
+    """Two rotators have a lease each: with the end of its own, they would write for ever."""
+    world = World()
+    here = site(
+        world,
+        sources=[WorldSource(world, leased=True)],
+        targets=[Place(content=Content.USERNAME, registry=HOST)],
+    )
+    here.cycle()
+    here.place.put("ci", foreign({HOST: here.world.now + timedelta(hours=theirs)}))
+    assert reason(here, HOUR) == (outcome, None)
