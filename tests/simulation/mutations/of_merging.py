@@ -86,8 +86,8 @@ MUTATIONS = (
         ),
         (
             "plan: a later end does not reach the mark",
-            "one.end > ends[registry] or (one.credential.lease",
-            "False or (one.credential.lease",
+            "one.end > ends[registry]\n",
+            "False\n",
         ),
         (
             "plan: everybody corrects everybody's ends in the mark",
@@ -136,7 +136,7 @@ MUTATIONS = (
         ),
         (
             "plan: a lease's sooner end does not reach the mark",
-            " or (one.credential.lease and one.end != ends[registry])",
+            "or (one.credential.lease and one.end != ends[registry] and not of_another)",
             "",
         ),
         (
