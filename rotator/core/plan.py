@@ -129,7 +129,7 @@ def value_waits_a_poll(s: Situation) -> Decision | None:
     unchanged = s.past.written == s.fingerprint(value[0])
     if not unchanged or not s.past.written_at <= s.now < again_at:
         return None
-    note = "somebody else writes this value too; ours is written again at the next poll"
+    note = f"{s.last_writer} writes this value too; ours is written again at the next poll"
     mark = s.held.mark
     if mark is not None and mark.fingerprint in s.past.fingerprints[1:]:
         # Our own earlier mark: perhaps a late read, if the clock was set forward since our write.
@@ -146,7 +146,7 @@ def write_value(s: Situation) -> Decision | None:
     ends = {registry: marked_end(one) for registry, one in ours.items()}
     notes: tuple[str, ...] = ()
     if s.past.written and not _is_value(s, text) and s.past.written == s.fingerprint(text):
-        notes = ("somebody else wrote this value since; ours was written again",)
+        notes = (f"{s.last_writer} wrote this value since; ours was written again",)
     return Write(
         text=Secret(text),
         mark=Mark(ends, s.fingerprint(text), s.rotation),

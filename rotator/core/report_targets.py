@@ -110,7 +110,7 @@ def _drift_notes(s: Situation, past: TargetRecord) -> list[str]:
     who = target.other_manager(s.held) or "somebody"
     todo = target.manager_advice(who)
     if s.one_writer and s.foreign_mark is not None:
-        who = f"another rotator (rotation {s.foreign_mark.rotation})"
+        who = s.last_writer
         todo = "leave this target to one of the two, or give each a place of its own"
     count = f"{'at least ' if len(past.drifts) == MOST_DRIFTS else ''}{len(past.drifts)}"
     often = f"{who} took our entries out of it {count} times within an hour"

@@ -74,6 +74,12 @@ class Situation(Struct, frozen=True):
         return None if mark is None or mark.fingerprint in self.past.fingerprints else mark
 
     @property
+    def last_writer(self) -> str:
+        """Return who wrote here after us, as far as the mark tells."""
+        mark = self.foreign_mark
+        return f"another rotator (rotation {mark.rotation})" if mark else "somebody else"
+
+    @property
     def is_edited(self) -> bool:
         """Tell whether somebody edited the document since the mark on it was written."""
         mark = self.held.mark

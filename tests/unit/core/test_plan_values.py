@@ -154,3 +154,7 @@ def test_a_value_under_our_own_earlier_mark_is_soon_read_again(whose: str, minut
     decision = plan(replace(s, observation=there, past=past, now=NOW + timedelta(minutes=2)))
     assert isinstance(decision, Keep)
     assert decision.again_at == NOW + timedelta(minutes=minutes)
+    who = "another rotator (rotation dind)" if whose == "hmac:theirs" else "somebody else"
+    assert decision.notes == (
+        f"{who} writes this value too; ours is written again at the next poll",
+    )
