@@ -90,9 +90,10 @@ def writes_too_many(place: Place, written: int, window: float, watch: Watch) -> 
     # Where clocks are further apart than a password lives, what one fetched the other finds ended.
     ended = any(watch.clocks_apart > backend.life for backend in watch.backends)
     if len(hosts) > 1 and (place.one_value or ended):
-        # Two writers of such a value write it in turn, each once a poll.
+        # Two writers of such a value write it in turn, each once a poll: a poll may be shorter, and
+        # each window has a first and a last one.
         poll = hosts[0].rotation.schedule.poll.total_seconds()
-        allowed += 1.3 * len(hosts) * window / poll
+        allowed += len(hosts) * (1.3 * window / poll + 1)
     if written > allowed:
         return (
             f"{place.name} was written {written} times in {span(window)}, {allowed:.0f} are normal"
