@@ -135,7 +135,8 @@ class Record(Struct, frozen=True):
     """Everything the journal holds of one rotation; `credentials` by registry, newest first.
 
     `whole_at`: when the last cycle ended that left no target out. `notes`: what the last cycle
-    said beside outcomes and failures.
+    said beside outcomes and failures. `longest_job`: in seconds, what
+    `safe_until` was computed for.
     """
 
     version: int = VERSION
@@ -149,6 +150,7 @@ class Record(Struct, frozen=True):
     succeeded_at: Time | None = None
     next_at: Time | None = None
     safe_until: Time | None = None
+    longest_job: float | None = None
     job_safe: bool = False
     pending: Mapping[str, PendingCredential] = {}
     whole_at: Time | None = None
