@@ -115,7 +115,7 @@ class Slots:
         A cycle that runs goes on to its end; its successor waits for the rotation's lock.
         """
         before, old = self._configuration, self._slots
-        builder = Builder(configuration, self._report_log.warn, self._clock)
+        builder = Builder(configuration, self._report_log.warning, self._clock)
         stays = before is None or before.registry_access == configuration.registry_access
         slots: dict[str, Slot] = {}
         for settings in configuration.rotations:

@@ -98,7 +98,7 @@ class ReportLog:
             at = iso(retry_at)
             self._log.warning("cycle put off", rotation=rotation, detail=why, retry_at=at)
 
-    def warn(self, text: str) -> None:
+    def warning(self, text: str) -> None:
         """Log what a person should know, and no sooner again than in an hour."""
         with self._lock:
             now = self._clock() if self._clock is not None else None
