@@ -165,7 +165,9 @@ class Builder:
 
     def _target(self, settings: TargetSettings) -> Target:
         module = load(targets.DRIVERS[settings.type].module)
-        return cast("Target", module.build(settings, settings.policy(), self._clock))
+        target = cast("Target", module.build(settings, settings.policy(), self._clock))
+        target.configured = settings.configured()
+        return target
 
 
 def _prover(configuration: Configuration) -> Prove:

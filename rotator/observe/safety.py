@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from rotator.config.schema import RotationSettings
     from rotator.config.sources import Source
+    from rotator.config.targets import Target
     from rotator.core.record import Record, SourceRecord, TargetRecord
 
 COVERS = 0.9
@@ -64,7 +65,7 @@ def safety(settings: RotationSettings, record: Record, now: datetime) -> Safety:
         if not target.enabled:
             continue
         registries = [r for r in wanted if target.policy().wants(r)]
-        for name, past in held(target.target_name, record).items():
+        for name, past in held(target, record).items():
             ends = _ends(past, registries)
             job = settings.longest_job * (not target.follows)
             own = {r: end if end in {DEAD, FOREVER} else end - job for r, end in ends.items()}
@@ -101,12 +102,15 @@ def is_changed(source: Source, past: SourceRecord) -> bool:
     return past.changed or (bool(past.configured) and past.configured != source.configured())
 
 
-def held(name: str, record: Record) -> dict[str, TargetRecord | None]:
+def held(target: Target, record: Record) -> dict[str, TargetRecord | None]:
     """Return what the record holds of a target, or of its members where it stands for many.
 
     None where no cycle has dealt with it.
     """
+    name = target.target_name
     own = record.targets.get(name)
+    if own is not None and own.configured not in {"", target.configured()}:
+        own = None  # it was at another place
     members = {n: past for n, past in record.targets.items() if past.group == name}
     if own is None and members:
         return {**members}

@@ -61,3 +61,18 @@ def test_a_group_without_members_was_read() -> None:
     group.in_place_of[0].group = "group"
     here.after(300)
     assert here.record.targets.keys() == {"other", "three"}
+
+
+def test_a_target_that_moved_under_its_name() -> None:
+    """A name of its own, or the same path on another server: what was noted is of the former."""
+    before, after = Place("one"), Place("one")
+    before.configured, after.configured = "here", "there"
+    here = site(targets=[before])
+    here.cycle()
+    here.configure(targets=(after,))
+    report = here.after(300)
+    (note,) = report.notes
+    assert note.startswith("one is at another place now")
+    assert (after.password(), report.job_safe) == (before.password(), True)
+    assert here.record.target("one").drifts == ()
+    assert here.after(300).notes == ()
