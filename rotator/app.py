@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
-from hashlib import sha256
 from random import SystemRandom
 from threading import Lock
 from typing import TYPE_CHECKING, cast
@@ -129,7 +128,7 @@ class Builder:
         self._clock = clock
         self._prove = _prover(configuration)
         self._users = Counter(
-            _wanted(source) for rotation in configuration.rotations for source in rotation.sources
+            source.asks_for() for rotation in configuration.rotations for source in rotation.sources
         )
         self._shared: dict[str, Fetches] = {}
 
@@ -153,7 +152,7 @@ class Builder:
 
     def _source(self, settings: SourceSettings, rotation: str) -> Source:
         module = load(sources.DRIVERS[settings.type].module)
-        wanted = _wanted(settings)
+        wanted = settings.asks_for()
         if self._users[wanted] == 1:
             source = cast("Source", module.build(settings, self._clock))
         else:
@@ -161,12 +160,14 @@ class Builder:
                 driver = cast("Source", module.build(settings, self._clock))
                 self._shared[wanted] = Fetches(driver, time.monotonic)
             source = SharedSource(settings.name, rotation, self._shared[wanted])
-        source.configured = sha256(wanted.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+        source.configured = settings.configured()
         return source
 
     def _target(self, settings: TargetSettings) -> Target:
         module = load(targets.DRIVERS[settings.type].module)
-        return cast("Target", module.build(settings, settings.policy(), self._clock))
+        target = cast("Target", module.build(settings, settings.policy(), self._clock))
+        target.configured = settings.configured()
+        return target
 
 
 def _prover(configuration: Configuration) -> Prove:
@@ -177,21 +178,3 @@ def _prover(configuration: Configuration) -> Prove:
 
     access = configuration.registry_access
     return RegistryProver(access.ca_file, access.insecure).prove
-
-
-def _wanted(settings: SourceSettings) -> str:
-    """Return what tells whether two sources ask for the same: everything but the name.
-
-    What has its default is not in it: the next version's keys change nothing.
-    """
-    return _changes(structs.replace(settings, name=""))
-
-
-def _changes(settings: Struct) -> str:
-    values = [
-        (one.name, getattr(settings, one.name))
-        for one in structs.fields(settings)
-        if getattr(settings, one.name) != one.default
-    ]
-    spelled = (f"{n}={_changes(v) if isinstance(v, Struct) else v!r}" for n, v in values)
-    return f"{type(settings).__name__}({', '.join(spelled)})"

@@ -19,6 +19,7 @@ from rotator.core.due import Armed, Wake, wake_reason
 from rotator.core.errors import LockHeldError
 from rotator.core.record import Record
 from rotator.observe.report_log import ReportLog
+from rotator.observe.safety import safety
 from rotator.system.timetable import Timetable
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Slots:
         A cycle that runs goes on to its end; its successor waits for the rotation's lock.
         """
         before, old = self._configuration, self._slots
-        builder = Builder(configuration, self._log.warning, self._clock)
+        builder = Builder(configuration, self._report_log.warning, self._clock)
         stays = before is None or before.registry_access == configuration.registry_access
         slots: dict[str, Slot] = {}
         for settings in configuration.rotations:
@@ -124,7 +125,7 @@ class Slots:
                 continue
             new = Slot(settings, builder.runner(settings))
             if previous is not None:
-                new.runner.memory = previous.runner.memory
+                new.runner.memory, new.record = previous.runner.memory, previous.record
             slots[settings.name] = new
         self._configuration, self._slots = configuration, slots
         for name, slot in old.items():
@@ -223,7 +224,7 @@ class Slots:
             report = self._run(slot, Options(force=force, starting=slot.report is None))
             if report is not None:
                 next_at = report.next_at
-                self._show(report)
+                self._show(slot, report)
         except LockHeldError as error:
             next_at = self._clock() + _AFTER_LOCK
             self._report_log.put_off(slot.settings.name, str(error), next_at)
@@ -249,9 +250,10 @@ class Slots:
         slot.report = report
         return report
 
-    def _show(self, report: Report) -> None:
+    def _show(self, slot: Slot, report: Report) -> None:
         """Log what a cycle did, and give it to all who show the daemon."""
-        self._report_log.write(report)
+        safe = safety(slot.settings, slot.record, self._clock())
+        self._report_log.write(report, safe.reasons())
         for add in self._runtime.reports:
             add(report)
 

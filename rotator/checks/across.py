@@ -12,6 +12,7 @@ from rotator.config.targets import FileTargetSettings, GitlabVariableTargetSetti
 from rotator.core import docker_config, docker_merge
 from rotator.core.errors import DriverError
 from rotator.core.model import Content, Merge
+from rotator.observe.safety import COVERS, advisable
 from rotator.observe.times import duration_text
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from rotator.inspection import Case, Findings
 
 _KEY = "DOCKER_AUTH_CONFIG"
-
-# The earliest renewal is after a tenth of a life, and until the next one that much is gone.
-_COVERS = 0.9
 
 
 class RotationChecks(NamedTuple):
@@ -71,8 +69,8 @@ def _lives(rotation: RotationChecks) -> None:
         lives = _known_lives(source.name, findings, case)
         for registry, life in sorted(lives.items()):
             hit = [t.target_name for t in targets if t.policy().wants(registry)]
-            if hit and job > life * _COVERS:
-                longest = _configurable(life * _COVERS)
+            if hit and job > life * COVERS:
+                longest = advisable(life)
                 findings.failure(
                     f"`longest_job` is {duration_text(job)}, and what this source gives for "
                     f"{registry} lives {duration_text(life)}: a job in {', '.join(hit)} can "
@@ -81,14 +79,6 @@ def _lives(rotation: RotationChecks) -> None:
                     "let the credential live longer, or set `follows: true` where running jobs "
                     "see updates",
                 )
-
-
-def _configurable(span: timedelta) -> str:
-    """Return a span as the configuration takes it, rounded down; nothing where it takes none."""
-    seconds = int(span.total_seconds())
-    if seconds < 1:
-        return ""
-    return f"{seconds // 60}m" if seconds >= 60 else f"{seconds}s"  # noqa: PLR2004
 
 
 def _known_lives(source: str, findings: Findings, case: Case) -> dict[str, timedelta]:

@@ -20,6 +20,8 @@ from rotator.observe.logs import configure
 from rotator.observe.phrases import lines
 from rotator.observe.progress import Progress, cycle_each, shown
 from rotator.observe.report_log import ReportLog
+from rotator.observe.safety import safety
+from rotator.observe.status_json import fields
 from rotator.observe.view import report_view
 from rotator.observe.view_model import FINE
 from rotator.signals import telling
@@ -27,11 +29,13 @@ from rotator.system.each import ThreadedEach
 from rotator.system.journal import FileJournal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+    from typing import Any
 
     from rotator.config.schema import Configuration
     from rotator.core.report import Report
+    from rotator.observe.safety import Safety
 
 OK, FAILED, PARTIAL, LOCKED = 0, 1, 10, 75
 
@@ -75,16 +79,20 @@ def execute(
     with shown(progress, sys.stderr), telling(progress.summary):
         answers = ThreadedEach()(turn, ready, _LONGEST)
     reports, locked, crashed = sort_out([one.name for one in chosen], answers, report_log)
+    safe = {
+        settings.name: safety(settings, one.ports.journal.load(), utc_now())
+        for settings, one in zip(chosen, ready, strict=True)
+    }
     # Where table and log share a terminal, the log would say it all again.
     shared = sys.stdout.isatty() and sys.stderr.isatty() and not as_json
     if not shared or configuration.log.level == "debug":
         for report in reports:
-            report_log.write(report)
+            report_log.write(report, safe[report.name].reasons())
     if as_json:
-        document = {"rotations": [report.as_json() for report in reports]}
+        document = {"rotations": [_json(report, safe[report.name]) for report in reports]}
         click.echo(json.dumps(completed(document, configuration.file)))
     else:
-        _show(reports, configuration.file, quiet=quiet)
+        _show(reports, safe, configuration.file, quiet=quiet)
     if configuration.metrics_file is not None and not dry_run:
         from rotator.observe import metrics_file  # noqa: PLC0415  few configurations have it
 
@@ -133,10 +141,24 @@ def exit_code(reports: Sequence[Report], crashed: int = 0, *, dry_run: bool = Fa
     return FAILED if all(report.outcome == "failed" for report in active) else PARTIAL
 
 
-def _show(reports: Sequence[Report], file: Path, *, quiet: bool) -> None:
+def _json(report: Report, safe: Safety) -> dict[str, Any]:
+    """Return a report as JSON, with why it is not job-safe where no failure in it says that."""
+    reasons = {} if report.outcome == "paused" or report.job_safe else safe.reasons()
+    return {
+        **report.as_json(),
+        "reasons": [
+            {"of": name or report.name, **fields(one, "reason detail hint")}
+            for name, one in reasons.items()
+        ],
+    }
+
+
+def _show(
+    reports: Sequence[Report], safe: Mapping[str, Safety], file: Path, *, quiet: bool
+) -> None:
     """Print the reports: a table where the width is known, else plain lines."""
     now = utc_now()
-    views = completed([report_view(report, now) for report in reports], file)
+    views = completed([report_view(report, safe[report.name], now) for report in reports], file)
     chosen = [one for one in views if not quiet or one.health not in FINE]
     if sys.stdout.isatty() or os.environ.get("COLUMNS"):
         from rotator.observe.table import show_rotations  # noqa: PLC0415  rich is slow to load

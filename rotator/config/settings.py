@@ -12,6 +12,7 @@ other keys are still wrong. A key that is null counts as left out.
 
 from collections.abc import Iterator, Mapping
 from functools import cache
+from hashlib import sha256
 from typing import Any, ClassVar, Literal, NamedTuple, dataclass_transform, get_args
 
 from msgspec import NODEFAULT, Struct
@@ -159,3 +160,22 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """Give a key that was left out its value, while the settings are being made."""
         if getattr(self, key) in (None, ""):
             force_setattr(self, key, value)
+
+
+def spelled(settings: Struct) -> str:
+    """Return settings as a text that is the same for the same ones, also in the next version.
+
+    What has its default is not in it: new keys change nothing.
+    """
+    values = [
+        (one.name, getattr(settings, one.name))
+        for one in fields(settings)
+        if getattr(settings, one.name) != one.default
+    ]
+    texts = (f"{n}={spelled(v) if isinstance(v, Struct) else v!r}" for n, v in values)
+    return f"{type(settings).__name__}({', '.join(texts)})"
+
+
+def digest(text: str) -> str:
+    """Return what the journal holds of a text, to notice that it changed."""
+    return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]

@@ -3,9 +3,11 @@
 from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
 
+from msgspec.structs import replace
+
 from rotator.aws.environment import Variant, private_registry, public_registry, variant_of
 from rotator.config.places import FilePath, InputFile, Registry, RoleArn, ServerAddress, Url
-from rotator.config.settings import OneOf, Rule, Settings, When
+from rotator.config.settings import OneOf, Rule, Settings, When, digest, spelled
 from rotator.config.types import (
     EACH_ONCE,
     FILLED,
@@ -41,6 +43,14 @@ class SourceSettings(Settings, tag_field="type", kw_only=True):
     def known_registries(self) -> frozenset[str] | None:
         """Return the registries that the source serves; None where only a fetch can say."""
         raise NotImplementedError
+
+    def asks_for(self) -> str:
+        """Return what is the same for two sources that ask for the same: all but the name."""
+        return spelled(replace(self, name=""))
+
+    def configured(self) -> str:
+        """Return what the journal holds of how it is configured; see `core.ports.Source`."""
+        return digest(self.asks_for())
 
 
 class AwsSettings(SourceSettings, kw_only=True):

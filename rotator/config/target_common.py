@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
 from rotator.config.places import Registry
-from rotator.config.settings import Rule, Settings, When
+from rotator.config.settings import Rule, Settings, When, digest
 from rotator.config.types import FILLED, Flag, Text
 from rotator.core.model import Content, Merge, Policy
 
@@ -53,6 +53,10 @@ class TargetSettings(Settings, tag_field="type", kw_only=True):
         it is no place of its own.
         """
         return (self.where(),)
+
+    def configured(self) -> str:
+        """Return what the journal holds of its place; see `core.ports.Target`."""
+        return digest(f"{self.type} {self.place()!r}")
 
     def in_common(self) -> tuple[Any, ...]:
         """Return what all targets have in common that write the same place: few to be compared."""

@@ -8,7 +8,7 @@ from rotator.config.kubernetes_targets import (
     KubernetesSecretTargetSettings,
 )
 from rotator.config.places import FilePath, InputFile, ServerAddress, Url, VariableName
-from rotator.config.settings import OneOf, Rule, When
+from rotator.config.settings import OneOf, Rule, When, digest
 from rotator.config.target_common import NamedTargetSettings, server
 from rotator.config.types import (
     NUMBER,
@@ -58,6 +58,10 @@ class FileTargetSettings(NamedTargetSettings, tag="file", kw_only=True):
     def place(self) -> tuple[Any, ...]:
         """Return where the path leads, as far as its links are there now."""
         return (os.path.realpath(self.path),)
+
+    def configured(self) -> str:
+        """Return what the journal holds of the path, wherever its links lead now."""
+        return digest(f"{self.type} {self.where()}")
 
 
 class GitlabVariableTargetSettings(NamedTargetSettings, tag="gitlab_variable", kw_only=True):

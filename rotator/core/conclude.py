@@ -111,6 +111,7 @@ def conclude(
             ended_at=at.now,
             succeeded_at=at.now if outcome in SUCCEEDED else record.succeeded_at,
             safe_until=None if end == DEAD else end,
+            longest_job=rotation.schedule.longest_job.total_seconds(),
             job_safe=job_safe,
             next_at=next_cycle,
             notes=all_notes(notes, targets),

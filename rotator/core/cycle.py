@@ -99,7 +99,9 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
         return conclude.paused(rotation, before, now), memory
 
     # What is there, and the best of it.
+    configured = rotation
     rotation, unlisted = with_members(rotation, ports.each, options.only)
+    before, gone = record_targets.without_gone(before, configured, rotation)
     failures = unlisted | _out_of_reach(rotation, options)
     observed = observe(
         rotation, before, ports.each, ports.clock, failures, force=options.force, only=options.only
@@ -203,7 +205,7 @@ def run(  # noqa: PLR0915  the whole cycle in its order, to be read in one go
     record = record_targets.with_targets(
         record, rotation, observed, handled, targets, ends, ports.at()
     )
-    notes += report_credentials.notes(rotation, record, surplus, unwanted)
+    notes += gone + report_credentials.notes(rotation, record, surplus, unwanted)
     record, report = conclude.conclude(
         record,
         rotation,

@@ -47,6 +47,10 @@ class Reason(StrEnum):
     READ_ONLY = "read_only"
     UNSAFE_PATH = "unsafe_path"
     MOUNT_POINT = "mount_point"
+    NO_CYCLE = "no_cycle"
+    OVERDUE = "overdue"
+    SHORT_LIVED = "short_lived"
+    TAKEN_OUT = "taken_out"
     BUG = "bug"
 
 

@@ -23,8 +23,8 @@ class Merged(Struct, frozen=True):
     """A merged document, `config`, and the document that our entries were merged into, `found`.
 
     `ours`: the candidate of each registry whose entry is ours in it. `left_out`, `helpers`: see
-    `MergeResult`. `notes` say what was done. `set_aside`: the damaged text that is there has to be
-    stored first.
+    `MergeResult`. `notes`, `deeds`: see `Write`. `set_aside`: the damaged text that is there has
+    to be stored first.
     """
 
     config: DockerConfig
@@ -33,6 +33,7 @@ class Merged(Struct, frozen=True):
     left_out: tuple[str, ...]
     helpers: tuple[str, ...]
     notes: tuple[str, ...]
+    deeds: tuple[tuple[str, str], ...]
     set_aside: bool
 
 
@@ -52,21 +53,28 @@ def merge_document(s: Situation) -> Merged:
     ours = {registry: one for registry, one in s.chosen.items() if registry not in theirs}
     logins = [one.credential for one in ours.values()]
     merged = docker_merge.merge(_base(s, found), logins, s.remove, theirs)
-    notes = [f"left out {shown(key)}: no client can decode it" for key in merged.left_out]
-    notes += [
-        f"took the credential helper of {shown(key)} out of credHelpers: clients would ask it "
-        "instead of the entry"
+    set_aside = damaged and s.observation.target.sets_aside and bool(_text(s).strip())
+    deeds = [(shown(key), "left out: no client can decode it") for key in merged.left_out]
+    deeds += [
+        (
+            f"the credential helper of {shown(key)}",
+            "taken out of credHelpers: clients would ask it instead of the entry",
+        )
         for key in merged.helpers
     ]
-    set_aside = damaged and s.observation.target.sets_aside and bool(_text(s).strip())
     if damaged:
-        notes.append(
-            "the document there could not be read by any client, and was repaired"
-            + ("; the damaged text is stored beside it, as *.broken" if set_aside else "")
-        )
-    notes += [f"{what}; to do: {todo}" for what, todo in merged.config.warnings()]
+        aside = ", and the damaged text stored beside it, as *.broken" if set_aside else ""
+        deeds.append(("the document there, which no client can read,", f"repaired{aside}"))
+    notes = tuple(f"{what}; to do: {todo}" for what, todo in merged.config.warnings())
     return Merged(
-        merged.config, found, ours, merged.left_out, merged.helpers, tuple(notes), set_aside
+        merged.config,
+        found,
+        ours,
+        merged.left_out,
+        merged.helpers,
+        notes,
+        tuple(deeds),
+        set_aside,
     )
 
 

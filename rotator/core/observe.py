@@ -130,6 +130,8 @@ def with_members(
         if isinstance(answer, Exception):
             failures[target.name] = Failure.of(answer)
             answer = (target,)
+        for one in answer:
+            one.configured = target.configured
         targets += answer
     return replace(rotation, targets=tuple(targets)), failures
 

@@ -144,9 +144,9 @@ def write_value(s: Situation) -> Decision | None:
         return None
     text, ours = value
     ends = {registry: marked_end(one) for registry, one in ours.items()}
-    notes: tuple[str, ...] = ()
+    deeds: tuple[tuple[str, str], ...] = ()
     if s.past.written and not _is_value(s, text) and s.past.written == s.fingerprint(text):
-        notes = (f"{s.last_writer} wrote this value since; ours was written again",)
+        deeds = (("ours", f"written again, as {s.last_writer} wrote this value since"),)
     return Write(
         text=Secret(text),
         mark=Mark(ends, s.fingerprint(text), s.rotation),
@@ -154,7 +154,7 @@ def write_value(s: Situation) -> Decision | None:
         changes=tuple(
             Change(registry, None, one.fingerprint, "renewed") for registry, one in ours.items()
         ),
-        notes=notes,
+        deeds=deeds,
     )
 
 
@@ -187,6 +187,7 @@ def write_document(s: Situation) -> Decision | None:
         entries=s.entries_of(merged.config),
         changes=changes_of(s, merged),
         notes=merged.notes,
+        deeds=merged.deeds,
         set_aside=merged.set_aside,
         config=merged.config,
     )

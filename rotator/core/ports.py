@@ -127,6 +127,7 @@ class Target(ABC):
     server whether it would take a write, see `probe_write`. `completes`: more than the document
     belongs to it, see `complete`. `watched`: a file; a daemon begins a cycle when it changes.
     `is_group`: it stands for many targets, see `members`; each of these names it as its `group`.
+    `configured`: what changes when its place does; whoever builds it sets it.
     """
 
     name: str
@@ -141,6 +142,7 @@ class Target(ABC):
     watched: Path | None = None
     is_group: bool = False
     group: str | None = None
+    configured: str = ""
 
     def __init__(self, name: str, policy: Policy) -> None:
         self.name = name

@@ -94,8 +94,9 @@ class TargetRecord(Struct, frozen=True):
     fingerprint of the credential of each registry in it. `ends`: until when a job can pull from
     each registry, `FOREVER` without an end; a registry whose entry does not work is not in it.
     `end`: the earliest end of all; None where an entry does not work. `drifts`: when somebody had
-    taken our entries out, within the last hour. `drifted`: at how many reads in a row. `group`: see
-    `Target`. `mark`: the fingerprint in its mark. `edited`: the fingerprint in a mark that was left
+    taken our entries out, within the last hour. `drifted`: at how many reads in a row. `group`,
+    `configured`: see `Target`.
+    `mark`: the fingerprint in its mark. `edited`: the fingerprint in a mark that was left
     on a document when somebody edited it.
     """
 
@@ -112,6 +113,7 @@ class TargetRecord(Struct, frozen=True):
     group: str | None = None
     mark: str = ""
     edited: str = ""
+    configured: str = ""
 
 
 _NEW_SOURCE, _NEW_TARGET = SourceRecord(), TargetRecord()
@@ -135,7 +137,8 @@ class Record(Struct, frozen=True):
     """Everything the journal holds of one rotation; `credentials` by registry, newest first.
 
     `whole_at`: when the last cycle ended that left no target out. `notes`: what the last cycle
-    said beside outcomes and failures.
+    said beside outcomes and failures. `longest_job`: in seconds, what
+    `safe_until` was computed for.
     """
 
     version: int = VERSION
@@ -149,6 +152,7 @@ class Record(Struct, frozen=True):
     succeeded_at: Time | None = None
     next_at: Time | None = None
     safe_until: Time | None = None
+    longest_job: float | None = None
     job_safe: bool = False
     pending: Mapping[str, PendingCredential] = {}
     whole_at: Time | None = None

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from rotator.core.candidate import DEAD
+from rotator.core.candidate import DEAD, FOREVER
+from rotator.core.record import TargetRecord
 from rotator.core.retries import next_failure, with_login
 from rotator.core.schedule import ENDLESS, NOTHING, Life
 from rotator.core.situation import Situation, Write
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from rotator.core.failure import Failure
     from rotator.core.observe import Observation
-    from rotator.core.record import FailureRecord, Record, TargetRecord
+    from rotator.core.record import FailureRecord, Record
     from rotator.core.report import TargetReport
     from rotator.core.rotation import At, Rotation
     from rotator.core.write import Handled
@@ -34,6 +35,42 @@ MOST_DRIFTS = 9
 
 _MOST_DOCUMENTS = 5
 """How many documents of ours are remembered for a target."""
+
+
+def without_gone(record: Record, rotation: Rotation, members: Rotation) -> tuple[Record, list[str]]:
+    """Forget the targets that left the configuration or moved; return a note for each.
+
+    `members`: the rotation with its groups replaced by their members. A group without any is noted
+    as read: it is no target that nobody has dealt with.
+    """
+    here = {target.name for target in (*rotation.targets, *members.targets)}
+    gone = {n: p for n, p in record.targets.items() if n not in here and p.group not in here}
+    configured = {target.name: target.configured for target in members.targets}
+    moved = {
+        name: replace(TargetRecord(), fingerprints=past.fingerprints, group=past.group)
+        for name, past in record.targets.items()
+        if past.configured and past.configured != configured.get(name, past.configured)
+    }
+    places: dict[str, set[str]] = {}
+    for name, past in gone.items():
+        places.setdefault(past.group or name, set()).update(past.entries)
+    notes = [
+        f"{name} is no longer a target; what is there stays and is not renewed. "
+        f"To take it away: delete it, or take {', '.join(sorted(entries))} out of it"
+        for name, entries in sorted(places.items())
+        if entries
+    ]
+    notes += [
+        f"{name} is at another place now; what is at the former one stays and is not renewed. "
+        "To take it away: delete it there"
+        for name in sorted(moved)
+    ]
+    filled = {name for target in members.targets for name in (target.name, target.group)}
+    empty = {t.name for t in rotation.targets if t.is_group and t.policy.enabled} - filled
+    targets = {n: p for n, p in record.targets.items() if n not in gone and p.group not in empty}
+    targets |= moved
+    targets |= dict.fromkeys(empty, TargetRecord(outcome="unchanged", end=FOREVER))
+    return replace(record, targets=targets), notes
 
 
 def with_drifts(record: Record, situations: Mapping[str, Situation], now: datetime) -> Record:
@@ -118,6 +155,7 @@ def _target_record(
         ends={registry: one for registry, one in ends.items() if one != DEAD},
         entries=past.entries if done is None or stale else dict(entries_now(done)),
         group=observation.target.group,
+        configured=observation.target.configured,
         mark=past.mark if done is None else _mark_of(done),
         edited=past.edited if done is None else _edited_mark(done),
         failure=past.failure if observation.repeated else None,

@@ -83,27 +83,35 @@ def _target_report(
         notes=(
             *(done.notes if outcome == "written" else s.held.notes),
             *(decision.notes if is_true else ()),
-            *_unproven_notes(s, decision if moved else None),
-            *(_drift_notes(s, record.target(target.name)) if is_true else ()),
+            *(_deeds(s, decision, dry_run=dry_run) if moved else ()),
+            *(_drift_notes(s, record.target(target.name), dry_run=dry_run) if is_true else ()),
         ),
         group=target.group,
         step=step,
     )
 
 
-def _unproven_notes(s: Situation, decision: object) -> list[str]:
-    """Say once, when it is written, that a credential was published unproven."""
+def _deeds(s: Situation, decision: object, *, dry_run: bool) -> list[str]:
+    """Say what a write does beside the entries; of a dry run, what it would do.
+
+    That a credential was published unproven is said once, when it is written.
+    """
     if not isinstance(decision, Write):
         return []
     changed = {change.registry for change in decision.changes}
-    return [
-        f"published without proof for {registry}: {one.proof.detail or 'it could not be asked'}"
+    unproven = [
+        (
+            f"the credential for {registry}",
+            f"published without proof: {one.proof.detail or 'its registry could not be asked'}",
+        )
         for registry, one in sorted(s.chosen.items())
         if registry in changed and one.proof.verdict == "unknown" and not one.accepted
     ]
+    does = "would be" if dry_run else "was"
+    return [f"{what} {does} {deed}" for what, deed in (*decision.deeds, *unproven)]
 
 
-def _drift_notes(s: Situation, past: TargetRecord) -> list[str]:
+def _drift_notes(s: Situation, past: TargetRecord, *, dry_run: bool) -> list[str]:
     if len(past.drifts) < _OFTEN:
         return []
     target = s.observation.target
@@ -114,4 +122,5 @@ def _drift_notes(s: Situation, past: TargetRecord) -> list[str]:
         todo = "leave this target to one of the two, or give each a place of its own"
     count = f"{'at least ' if len(past.drifts) == MOST_DRIFTS else ''}{len(past.drifts)}"
     often = f"{who} took our entries out of it {count} times within an hour"
-    return [f"{often}, and they were put back; to do: {todo}"]
+    does = "would be" if dry_run else "were"
+    return [f"{often}, and they {does} put back; to do: {todo}"]

@@ -184,7 +184,7 @@ class Write(Struct, frozen=True):
     """This text and mark are written. `set_aside`: the damaged text that is there is stored first.
 
     `entries`: the credential of each registry in the text, by its fingerprint. `config`: the
-    document, where the text is one.
+    document, where the text is one. `deeds`: what the write does beside that, see `report_targets`.
     """
 
     text: Secret
@@ -192,6 +192,7 @@ class Write(Struct, frozen=True):
     entries: Mapping[str, str]
     changes: tuple[Change, ...]
     notes: tuple[str, ...] = ()
+    deeds: tuple[tuple[str, str], ...] = ()
     set_aside: bool = False
     config: DockerConfig | None = None
 

@@ -65,12 +65,14 @@ class ReportLog:
         self._clock = clock
         self._failures: dict[tuple[str, ...], Logged] = {}
         self._notes: dict[tuple[str, ...], datetime] = {}
+        self._warned: dict[str, datetime] = {}
         self._lock = RLock()
 
-    def write(self, report: Report) -> None:
-        """Log what a cycle did."""
+    def write(self, report: Report, unsafe: Mapping[str, Failure] | None = None) -> None:
+        """Log what a cycle did; `unsafe`: why jobs are not safe, by target."""
         with self._lock:
             self._outcomes(report)
+            self._unsafe(report, unsafe or {})
         quiet = report.outcome in {"fresh", "paused"}
         (self._log.debug if quiet else self._log.info)(
             "cycle ended",
@@ -96,6 +98,16 @@ class ReportLog:
             at = iso(retry_at)
             self._log.warning("cycle put off", rotation=rotation, detail=why, retry_at=at)
 
+    def warning(self, text: str) -> None:
+        """Log what a person should know, and no sooner again than in an hour."""
+        with self._lock:
+            now = self._clock() if self._clock is not None else None
+            last = self._warned.get(without_numbers(text))
+            if now is None or last is None or not timedelta(0) <= now - last < HOUR:
+                self._log.warning(text)
+                if now is not None:
+                    self._warned[without_numbers(text)] = now
+
     def _outcomes(self, report: Report) -> None:
         name = report.name
         if self._clock is not None:
@@ -110,6 +122,14 @@ class ReportLog:
         for target in report.targets:
             self._target(name, target)
         self._noted(name, report.notes)
+
+    def _unsafe(self, report: Report, unsafe: Mapping[str, Failure]) -> None:
+        """Log why jobs are not safe, where no failure says that."""
+        reasons = {} if report.outcome == "paused" or report.job_safe else unsafe
+        key = (report.name, "job-safe")
+        before = [name for *start, name in self._failures if tuple(start) == key]
+        for target in dict.fromkeys((*before, *reasons)):
+            self._failed(key, "not job-safe", reasons.get(target), target=target)
 
     def _credential(self, rotation: str, one: CredentialReport, failing: Collection[str]) -> None:
         """Log why a credential is not published, unless that is its source's failure."""

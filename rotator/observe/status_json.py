@@ -46,14 +46,18 @@ def _rotation_json(rotation: RotationView) -> dict[str, Any]:
             for t in rotation.targets
         ],
         "notes": list(rotation.notes),
+        **reason_json(rotation.failure),
     }
+
+
+def reason_json(failure: FailureView | None) -> dict[str, Any]:
+    """Return what went wrong and what to do; null where nothing did."""
+    return {name: failure and getattr(failure, name) for name in ("reason", "detail", "hint")}
 
 
 def _failure_json(failure: FailureView | None) -> dict[str, Any]:
     return {
-        "reason": failure and failure.reason,
-        "detail": failure and failure.detail,
-        "hint": failure and failure.hint,
+        **reason_json(failure),
         "failures": failure.count if failure else 0,
         "failing_since": iso(failure.since) if failure else None,
         "retry_at": iso(failure.retry_at) if failure else None,

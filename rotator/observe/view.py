@@ -6,13 +6,17 @@ So it is the same while the daemon runs and when it is dead.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from rotator.core.candidate import FOREVER
+from rotator.core.candidate import DEAD, FOREVER
+from rotator.core.errors import Reason
 from rotator.core.report import GOOD_CREDENTIAL, GOOD_TARGET, all_notes
-from rotator.core.schedule import is_ahead
+from rotator.observe.safety import safety
+from rotator.observe.times import relative
+from rotator.observe.view_credentials import credentials_of, recorded
 from rotator.observe.view_model import (
     FINE,
     CredentialView,
@@ -28,14 +32,16 @@ if TYPE_CHECKING:
 
     from rotator.config.schema import RotationSettings
     from rotator.core.failure import Failure
-    from rotator.core.record import FailureRecord, Record, TargetRecord
+    from rotator.core.record import Record, TargetRecord
     from rotator.core.report import Report
+    from rotator.observe.safety import Safety
     from rotator.observe.view_model import Found
 
 # Members of a target that stands for many which are shown by name.
 _WORST = 5
 
-_CLOCK_BACK = "the clock went back since the last cycle: no end is known until the next one"
+# How long after its time a cycle may end, beside a poll, before it is said that none does.
+_LATE = timedelta(minutes=5)
 
 
 def rotation_view(
@@ -54,25 +60,25 @@ def rotation_view(
     if report is not None and report.started_at != record.started_at:
         report = None
     asked = [name for name in record.sources if _is_asked(record, name)] if in_cycle else []
-    # Ends that a clock noted which was ahead are later than they are.
-    was_ahead = record.ended_at is not None and is_ahead(record.ended_at, now)
-    safe_until = None if was_ahead else record.safe_until
+    safe = safety(settings, record, now)
     view = RotationView(
         name=settings.name,
         outcome=(record.outcome or None) if settings.enabled else "paused",
-        job_safe=safe_until is not None and safe_until > now,
-        safe_until=None if safe_until == FOREVER else safe_until,
+        job_safe=safe.until > now,
+        safe_until=None if safe.until in {DEAD, FOREVER} else safe.until,
         longest_job=settings.longest_job.total_seconds(),
         started_at=record.started_at,
         ended_at=record.ended_at,
         succeeded_at=record.succeeded_at,
         next_at=record.next_at if settings.enabled else None,
-        credentials=tuple(_credentials(settings, record, now, asked)),
-        targets=tuple(_targets(settings, record)),
-        notes=(*record.notes, *([_CLOCK_BACK] if was_ahead else [])),
+        credentials=tuple(credentials_of(settings, record, now, asked)),
+        targets=tuple(_targets(settings, record, safe.targets)),
+        notes=record.notes,
         in_cycle=bool(asked),
+        failure=_overdue(settings, record, now, in_cycle=bool(asked)),
     )
-    return _judged(view if report is None else _completed(view, report), now)
+    view = _judged(view if report is None else _completed(view, report), now)
+    return _explained(view, safe, now)
 
 
 def with_found(view: RotationView, found: Mapping[str, Found], now: datetime) -> RotationView:
@@ -87,8 +93,12 @@ def with_found(view: RotationView, found: Mapping[str, Found], now: datetime) ->
     return _judged(replace(view, targets=tuple(targets)), now)
 
 
-def report_view(report: Report, now: datetime) -> RotationView:
-    """Return the view of one cycle alone, as `run-once` shows it, also after a dry run."""
+def report_view(report: Report, safe: Safety, now: datetime) -> RotationView:
+    """Return the view of one cycle alone, as `run-once` shows it, also after a dry run.
+
+    `safe`: how safe jobs are by the record after it.
+    """
+    unsafe = {} if report.outcome == "paused" else safe.targets
     view = RotationView(
         name=report.name,
         outcome=report.outcome,
@@ -106,10 +116,10 @@ def report_view(report: Report, now: datetime) -> RotationView:
             )
             for one in report.credentials
         ),
-        targets=tuple(_reported_targets(report)),
+        targets=tuple(_reported_targets(report, unsafe)),
         notes=all_notes(report.notes, report.targets),
     )
-    return _judged(view, now)
+    return _explained(_judged(view, now), safe, now)
 
 
 def _is_asked(record: Record, source: str) -> bool:
@@ -118,54 +128,60 @@ def _is_asked(record: Record, source: str) -> bool:
     return attempted_at is not None and (record.ended_at is None or attempted_at > record.ended_at)
 
 
-def _credentials(
-    settings: RotationSettings, record: Record, now: datetime, asked: Sequence[str]
-) -> Iterable[CredentialView]:
-    for source in settings.sources:
-        past = record.source(source.name)
-        failure = None if source.name in asked else _recorded(past.failure)
-        registries: list[str | None] = [*sorted(source.known_registries() or past.registries)]
-        for registry in registries or [None]:
-            known = next(iter(record.credentials.get(registry or "", ())), None)
-            if known is None:
-                began = past.attempted_at is None or source.name in asked
-                pending = record.pending.get(registry or "")
-                waits = pending is not None and now < pending.since + settings.settle
-                outcome = "pending" if waits else "failed"
-                yield CredentialView(
-                    registry, source.name, None if began else outcome, failure=failure
-                )
-                continue
-            alive = known.expires_at is None or known.expires_at > now
-            yield CredentialView(
-                registry=registry,
-                source=source.name,
-                outcome=("fresh" if failure is None else "kept") if alive else "failed",
-                issued_at=known.issued_at,
-                renew_at=known.renew_at if settings.enabled else None,
-                expires_at=known.expires_at,
-                fingerprint=known.fingerprint,
-                failure=failure,
-            )
+def _overdue(
+    settings: RotationSettings, record: Record, now: datetime, *, in_cycle: bool
+) -> FailureView | None:
+    """Return that the next cycle should have ended long ago, where that is so."""
+    late = settings.schedule.poll + _LATE
+    if not settings.enabled or in_cycle or record.ended_at is None or record.next_at is None:
+        return None
+    if now - record.next_at <= late:
+        return None
+    last, due = relative(record.ended_at, now), relative(record.next_at, now)
+    return FailureView(
+        Reason.OVERDUE,
+        f"its last cycle ended {last}, and the next was due {due}: nothing is renewed",
+        f"start the daemon: systemctl start rotator; or type: rotator run-once {settings.name}",
+    )
 
 
-def _targets(settings: RotationSettings, record: Record) -> Iterable[TargetView]:
-    """Yield every target; one that stands for many as one, and its worst by name."""
+def _explained(view: RotationView, safe: Safety, now: datetime) -> RotationView:
+    """Return the view with a reason, where it is not green and none of its parts says why."""
+    is_first = view.outcome is None and view.in_cycle
+    if view.health in FINE or is_first or any(view.failures()):
+        return view
+    failure = _reported(safe.rotation) or FailureView(
+        Reason.NO_CYCLE,
+        f"its last cycle ended {view.outcome}, and nothing that it noted is left to say why",
+        f"type: rotator run-once {view.name}",
+    )
+    return _judged(replace(view, failure=failure), now)
+
+
+def _targets(
+    settings: RotationSettings, record: Record, unsafe: Mapping[str, Failure]
+) -> Iterable[TargetView]:
+    """Yield every target; one that stands for many as one, and its worst by name.
+
+    `unsafe`: why those are not job-safe whose own failure does not say it.
+    """
     for target in settings.targets:
         on, name = settings.enabled and target.enabled, target.target_name
         members = [
-            _target(member, past, on=on)
+            _target(member, past, unsafe, on=on)
             for member, past in record.targets.items()
             if past.group == name
         ]
-        own = _target(name, record.target(name), on=on)
+        own = _target(name, record.target(name), {} if members else unsafe, on=on)
         whole, *failing = _together(name, members) if members else (own,)
         if own.failure is not None:  # its members could not be found
             whole = replace(whole, outcome=own.outcome, failure=own.failure)
         yield from (whole, *failing)
 
 
-def _target(name: str, past: TargetRecord, *, on: bool) -> TargetView:
+def _target(
+    name: str, past: TargetRecord, unsafe: Mapping[str, Failure], *, on: bool
+) -> TargetView:
     # A read that came too soon after a write said nothing else than the write.
     outcome = "written" if past.outcome == "stale" else past.outcome or None
     return TargetView(
@@ -174,16 +190,17 @@ def _target(name: str, past: TargetRecord, *, on: bool) -> TargetView:
         end=past.end,
         written_at=past.written_at,
         fingerprint=past.written or None,
-        failure=_recorded(past.failure),
+        failure=recorded(past.failure) or (_reported(unsafe.get(name)) if on else None),
     )
 
 
-def _reported_targets(report: Report) -> Iterable[TargetView]:
+def _reported_targets(report: Report, unsafe: Mapping[str, Failure]) -> Iterable[TargetView]:
     """Yield every target of a report; one that stands for many as one, and its worst by name."""
     groups: dict[str, list[TargetView]] = {}
     for one in report.targets:
         end = one.expires_at or (FOREVER if one.outcome in GOOD_TARGET else None)
-        view = TargetView(one.name, one.outcome, end, failure=_reported(one.failure))
+        failure = _reported(one.failure or unsafe.get(one.name))
+        view = TargetView(one.name, one.outcome, end, failure=failure)
         if one.group is None:
             yield view
         else:
@@ -226,14 +243,14 @@ def _judged(view: RotationView, now: datetime) -> RotationView:
     )
     targets = tuple(replace(one, health=_target_health(one, now, worst)) for one in view.targets)
     healths = {one.health for one in credentials} | {one.health for one in targets}
-    fresh = view.outcome in {"rotated", "fresh"} and healths <= FINE
+    fresh = view.outcome in {"rotated", "fresh"} and healths <= FINE and view.failure is None
     health = Health.GREEN if fresh and view.job_safe else worst
     return replace(view, credentials=credentials, targets=targets, health=health)
 
 
 def _credential_health(one: CredentialView, now: datetime, worst: Health) -> Health | None:
     if one.outcome is None:
-        return None
+        return None if one.failure is None else worst
     if one.outcome in GOOD_CREDENTIAL and one.proof != "rejected":
         return Health.GREEN
     if one.outcome == "pending":
@@ -244,19 +261,12 @@ def _credential_health(one: CredentialView, now: datetime, worst: Health) -> Hea
 
 def _target_health(one: TargetView, now: datetime, worst: Health) -> Health | None:
     differs = one.found is not None and one.found.differs
-    if one.outcome == "paused" or (one.outcome is None and not differs):
+    if one.outcome == "paused" or (one.outcome is None and not differs and one.failure is None):
         return None
-    if one.end is None or one.end <= now:
+    is_unsafe = one.failure is not None and (one.outcome is None or one.outcome in GOOD_TARGET)
+    if one.end is None or one.end <= now or is_unsafe:
         return worst
     return Health.GREEN if one.outcome in GOOD_TARGET and not differs else Health.AMBER
-
-
-def _recorded(failure: FailureRecord | None) -> FailureView | None:
-    if failure is None:
-        return None
-    return FailureView(
-        failure.reason, failure.detail, failure.hint, failure.count, failure.since, failure.retry_at
-    )
 
 
 def _reported(failure: Failure | None) -> FailureView | None:

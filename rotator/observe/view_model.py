@@ -165,8 +165,9 @@ class TargetView(Struct, frozen=True):
 class RotationView(Struct, frozen=True):
     """One rotation. `outcome` is None before its first cycle; `safe_until` as in a report.
 
-    `in_cycle`: a cycle of it runs now. `health` is None where it is paused. `longest_job` and the
-    times are those of its record: the view of one cycle alone has none.
+    `failure`: what is wrong with it as a whole. `in_cycle`: a cycle of it runs now. `health` is
+    None where it is paused. `longest_job` and the times are those of its record: the view of one
+    cycle alone has none.
     """
 
     name: str
@@ -183,11 +184,13 @@ class RotationView(Struct, frozen=True):
     next_at: datetime | None = None
     in_cycle: bool = False
     health: Health | None = None
+    failure: FailureView | None = None
 
     def failures(self) -> Iterable[tuple[str, FailureView]]:
-        """Yield each failure once, with the names of what failed by it."""
+        """Yield each failure once, with the names of what failed by it; first the rotation's."""
         names: dict[FailureView, list[str]] = {}
-        all_of_them: tuple[CredentialView | TargetView, ...] = (*self.credentials, *self.targets)
+        parts: tuple[CredentialView | TargetView, ...] = (*self.credentials, *self.targets)
+        all_of_them: tuple[RotationView | CredentialView | TargetView, ...] = (self, *parts)
         for one in all_of_them:
             if one.failure is not None:
                 names.setdefault(one.failure, []).append(one.name)

@@ -77,6 +77,10 @@ class StandardStream(io.TextIOWrapper):
         buffered = io.BufferedWriter(cast("io.RawIOBase", self._raw))
         super().__init__(buffered, encoding, "backslashreplace", line_buffering=lines)
 
+    def write(self, text: str | bytes, /) -> int:
+        """Write text, or bytes: click has a shell's completions as such."""
+        return super().write(text.decode("utf-8", "replace") if isinstance(text, bytes) else text)
+
     @property
     def lost(self) -> int:
         """Return how many lines were dropped since the last that was written."""

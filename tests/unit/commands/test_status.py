@@ -86,3 +86,25 @@ def test_a_cycle_that_runs(site: Site) -> None:
     site.type("run-once")
     with cycle_lock(site.folder / "state", "dind", 0, pytest.fail):
         assert site.type("status").code == 0
+
+
+def test_a_configuration_that_changed_since_the_cycle(site: Site) -> None:
+    """What is configured now is judged, and not what the last cycle found of the former."""
+    site.rotation["targets"][0]["name"] = "jobs"
+    site.type("run-once")
+    assert site.type("status").code == 0
+    before = site.rotation
+    other = {"type": "credential_helper", "helper": "x", "registries": ["other.example"]}
+    for changed, said in (
+        ({"targets": [{"type": "file", "path": f"{site.file}.2"}]}, "no cycle has read"),
+        ({"targets": [{**before["targets"][0], "path": f"{site.file}.2"}]}, "no cycle has read"),
+        ({"sources": [*before["sources"], other]}, "no cycle has asked credential_helper"),
+        (
+            {"sources": [*before["sources"], {**before["sources"][0], "path": "/x"}]},
+            "docker_config-2",
+        ),
+    ):
+        site.rotation = {**before, **changed}
+        done = site.type("status")
+        assert (done.code, said in done.out) == (10, True), done.out
+        assert "Not job-safe" in done.out

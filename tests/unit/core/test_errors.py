@@ -70,6 +70,6 @@ def test_reasons_are_the_closed_list() -> None:
     words = (
         "unreachable timeout throttled unavailable login_rejected forbidden not_found deleted "
         "field_missing malformed expired rejected too_large invalid immutable conflict unreadable "
-        "no_space read_only unsafe_path mount_point bug"
+        "no_space read_only unsafe_path mount_point no_cycle overdue short_lived taken_out bug"
     )
     assert " ".join(Reason) == words

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from msgspec.structs import replace
 
@@ -28,3 +30,21 @@ def test_who_writes_a_value_too(rotation: str | None, who: str) -> None:
         counts += [note.split("out of it ")[1].split(" times")[0] for note in notes]
     assert counts[:7] == ["2", "3", "4", "5", "6", "7", "8"]
     assert set(counts[7:]) == {"at least 9"}
+
+
+def test_a_dry_run_says_what_would_be_done() -> None:
+    """Nothing was repaired, left out or stored beside the document."""
+    for text in (
+        '{"auths": {"a": {} "b": {}}}',
+        json.dumps({"auths": {"broken.example.com": {"auth": "?"}}, "credHelpers": {HOST: "x"}}),
+    ):
+        here = site()
+        here.place.sets_aside = True
+        here.place.put(text)
+        here.place.compares = True
+        planned = target(here.cycle(dry_run=True)).notes
+        assert (here.place.text, here.place.aside) == (text, [])
+        done = target(here.cycle()).notes
+        assert [note.replace(" would be ", " was ") for note in planned] == list(done)
+        assert all(" would be " in note for note in planned)
+        assert done

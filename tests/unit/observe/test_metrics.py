@@ -70,7 +70,8 @@ def test_values(watched: Watched) -> None:
 
 def test_what_has_no_value_is_absent() -> None:
     """No end, no proof, no cycle, no success: no sample, rather than one that lies."""
-    watched = Watched(replace(WELL, safe_until=FOREVER, succeeded_at=None))
+    endless = {name: replace(one, end=FOREVER) for name, one in WELL.targets.items()}
+    watched = Watched(replace(WELL, targets=endless, safe_until=FOREVER, succeeded_at=None))
     assert watched.value("rotator_safe_until_timestamp_seconds") is None
     assert watched.value("rotator_credential_expiry_timestamp_seconds", registry=HARBOR) is None
     assert watched.value("rotator_last_success_timestamp_seconds") is None

@@ -14,7 +14,7 @@ from rotator.core.report import CredentialReport, Report, SourceReport, TargetRe
 from rotator.observe.report_log import ReportLog
 from tests.support import NOW
 from tests.unit.observe.heard import report
-from tests.unit.observe.views import FILE, HARBOR
+from tests.unit.observe.views import FILE, HARBOR, hours
 
 DOWN = Failure(Reason.UNREACHABLE, "no connection", "start it")
 FULL = Failure(Reason.NO_SPACE, "the disk is full", "make room", permanent=True)
@@ -177,3 +177,23 @@ def test_run_once_logs_everything() -> None:
     log.write(one)
     events = [entry["event"] for entry in capture.entries]
     assert events.count("fetch failed") == events.count("noticed") == 2
+
+
+def test_a_warning_is_said_once_an_hour() -> None:
+    """A state directory that can't be used is met at each cycle."""
+    said = Daemon()
+    for hour, lines in ((0, 1), (0.5, 1), (0.9, 1), (1.1, 2)):
+        said.now = NOW + hours(hour)
+        said.log.warning("the lock of rotation dind cannot be had: [Errno 30] read-only")
+        assert len(said.entries) == lines
+
+
+def test_why_jobs_are_not_safe_is_logged() -> None:
+    """Once, and that it works again."""
+    said = Daemon()
+    why = Failure(Reason.SHORT_LIVED, "it lives 45 m", "a longer TTL")
+    for unsafe in ({"file:/x": why}, {"file:/x": why}, {}):
+        said.log.write(report(job_safe=not unsafe), unsafe)
+    found = [e for e in said.entries if e.get("target") == "file:/x"]
+    assert [e["event"] for e in found] == ["not job-safe", "works again"]
+    assert (found[0]["reason"], found[0]["detail"]) == ("short_lived", "it lives 45 m")

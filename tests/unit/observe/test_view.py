@@ -71,7 +71,8 @@ def test_safety_is_that_of_now() -> None:
 
 def test_nothing_ends() -> None:
     """Where nothing has an end, it is safe, and there is no time to tell."""
-    status = view_of(replace(WELL, safe_until=FOREVER))
+    ends = {name: replace(one, end=FOREVER) for name, one in WELL.targets.items()}
+    status = view_of(replace(WELL, targets=ends, safe_until=FOREVER))
     assert (status.job_safe, status.safe_until) == (True, None)
 
 
@@ -164,7 +165,6 @@ def test_what_is_found_now_counts(found: Found, health: str) -> None:
 FAILED_READ = replace(
     WELL.targets[FILE],
     outcome="failed",
-    end=None,
     failure=FailureRecord(1, "timeout", "no answer", "wait", NOW - hours(0.1), NOW + hours(0.1)),
 )
 
@@ -180,7 +180,7 @@ FAILED_READ = replace(
         (
             replace(WELL, targets={FILE: FAILED_READ}, safe_until=NOW - hours(1)),
             "red",
-            {"green", "red", None},
+            {"green", "amber", "red"},
         ),
         (TROUBLED, "red", {"green", "red"}),
     ],
@@ -196,14 +196,15 @@ def test_health(record: Record, health: str, rows: set[str | None]) -> None:
 
 def test_an_unreadable_target_holds_no_bad_entry() -> None:
     """Nobody knows what it holds: it is said that it failed, and not what is in it."""
-    view = view_of(replace(WELL, targets={**WELL.targets, FILE: FAILED_READ}))
+    unread = replace(FAILED_READ, end=None)
+    view = view_of(replace(WELL, targets={**WELL.targets, FILE: unread}))
     said = ", ".join(phrases.target(view.targets[0], NOW))
     assert said.startswith("failed")
     assert "does not work" not in said
     bad = replace(WELL.targets[FILE], end=None)
     view = view_of(replace(WELL, targets={**WELL.targets, FILE: bad}, safe_until=None))
-    assert "an entry in it does not work" in phrases.target(view.targets[0], NOW)
     assert view.targets[0].health == "red"
+    assert [failure.reason for _, failure in view.failures()] == ["not_found"]
 
 
 def test_a_journal_of_the_future_promises_nothing() -> None:
@@ -211,4 +212,4 @@ def test_a_journal_of_the_future_promises_nothing() -> None:
     ahead = replace(WELL, ended_at=NOW + hours(24), safe_until=NOW + hours(30))
     view = view_of(ahead)
     assert (view.job_safe, view.safe_until, view.health) == (False, None, Health.RED)
-    assert "the clock went back" in view.notes[-1]
+    assert "the clock went back" in next(iter(view.failures()))[1].detail

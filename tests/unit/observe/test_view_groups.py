@@ -8,11 +8,13 @@ from msgspec.structs import replace
 from rotator.core.record import Record, TargetRecord
 from rotator.core.report import Report, TargetReport
 from rotator.observe import phrases
+from rotator.observe.safety import Safety
 from rotator.observe.view import report_view, rotation_view, with_found
 from rotator.observe.view_model import EntryFound, Found, Health, RotationView
 from tests.support import NOW
 from tests.unit.observe.views import ECR, FILE, TROUBLED, WELL, hours, settings
 
+SAFE = Safety(NOW, {}, None)
 GROUP = "kubernetes_secret:team-*/docker"
 
 
@@ -58,7 +60,7 @@ def test_a_report_of_many_objects_is_as_short() -> None:
         next_at=None,
         targets=tuple(targets),
     )
-    (whole,) = report_view(report, NOW).targets
+    (whole,) = report_view(report, SAFE, NOW).targets
     assert whole.objects == 9
 
 

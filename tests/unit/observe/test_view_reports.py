@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from rotator.core.record import Record
+from rotator.observe.safety import Safety
 from rotator.observe.status_json import as_json
 from rotator.observe.view import report_view, rotation_view
 from rotator.observe.view_model import Health, overall
@@ -15,16 +16,18 @@ from tests.support import NOW
 from tests.unit.observe.viewed import report
 from tests.unit.observe.views import ECR, HINT, TROUBLED, VIEW, WELL, hours, settings, view_of
 
+SAFE = Safety(NOW, {}, None)
+
 
 def test_a_cycle_alone() -> None:
     """What `run-once` shows comes from the report, in the same words and with the same health."""
-    view = report_view(report(outcome="partial"), NOW)
+    view = report_view(report(outcome="partial"), SAFE, NOW)
     assert (view.health, view.notes) == (Health.AMBER, ("another", "a note"))
     assert [(one.health, one.outcome) for one in view.credentials] == [
         (Health.GREEN, "fetched"),
         (Health.AMBER, "rejected"),
     ]
-    assert report_view(report(job_safe=False), NOW).health is Health.RED
+    assert report_view(report(job_safe=False), SAFE, NOW).health is Health.RED
 
 
 def test_a_report_of_the_same_cycle_adds_to_it() -> None:
