@@ -151,10 +151,10 @@ class Daemon:
 
     def _end(self) -> None:
         """Wait for cycles that run; one that does not end in time is given up, as by a crash."""
+        deadline = self._runtime.steady() + _STOP_WITHIN
         self._runtime.notify.stopping()
         self._log.info("stopping")
         self._slots.close()
-        deadline = self._runtime.steady() + _STOP_WITHIN
         while (stuck := self._slots.running()) and (left := deadline - self._runtime.steady()) > 0:
             if self._urged:
                 self._urged = False

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from rotator.system.standard_streams import StandardStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,7 +54,13 @@ def listen() -> None:
 
 
 def ignore() -> None:
-    """Take no more notice: the end has begun, and has to come to its end."""
+    """Take no more notice: the end has begun, and has to come to its end.
+
+    A reader of the output who hangs is not waited for.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, StandardStream):
+            stream.hurry()
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
 

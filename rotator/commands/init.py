@@ -95,10 +95,7 @@ def execute(choices: Choices, *, asks: bool) -> int:
             f"{choices.output} is there already: --force replaces it, --output FILE writes another"
         )
     if asks and not (choices.names_one(_SOURCES) and choices.names_one(_TARGETS)):
-        try:
-            _ask(choices)
-        except click.Abort:
-            raise click.Abort from KeyboardInterrupt("nothing was written")
+        _ask(choices)
     _complain(choices)
     text = _text(choices)
     for one in _checked(text, choices.output):

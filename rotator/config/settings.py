@@ -13,10 +13,13 @@ other keys are still wrong. A key that is null counts as left out.
 from collections.abc import Iterator, Mapping
 from functools import cache
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, dataclass_transform, get_args
 
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields, force_setattr
+
+from rotator.system.secret_input import is_from_systemd
 
 
 class Broken(NamedTuple):
@@ -165,15 +168,24 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 def spelled(settings: Struct) -> str:
     """Return settings as a text that is the same for the same ones, also in the next version.
 
-    What has its default is not in it: new keys change nothing.
+    What has its default is not in it: new keys change nothing. Nor is the directory of credentials
+    that systemd makes for each unit: the daemon's is not that of a command of root.
     """
     values = [
         (one.name, getattr(settings, one.name))
         for one in fields(settings)
         if getattr(settings, one.name) != one.default
     ]
-    texts = (f"{n}={spelled(v) if isinstance(v, Struct) else v!r}" for n, v in values)
+    texts = (f"{name}={_spelled_value(value)}" for name, value in values)
     return f"{type(settings).__name__}({', '.join(texts)})"
+
+
+def _spelled_value(value: object) -> str:
+    if isinstance(value, Struct):
+        return spelled(value)
+    if isinstance(value, Path) and is_from_systemd(value):
+        return repr(value.name)
+    return repr(value)
 
 
 def digest(text: str) -> str:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # A tmpfs below /dev that holds files like any other directory.
 _MEMORY = FilePath("/dev/shm")  # noqa: S108  nothing is written there by itself
+# The names of the key, the locks and what is set aside in the state directory.
+_OWN = (".key", ".lock", ".set-aside")
 _SYSTEM = tuple(FilePath(one) for one in ("/dev", "/proc", "/sys"))
 
 
@@ -69,6 +71,15 @@ def written_files(
     for one in named:
         by_place.setdefault(one.real, []).append(one)
     configuration, journal = _real(file), _real(state_dir)
+    journals = {
+        f"{name}.json"
+        for path, name in reading.right.items()
+        if path[::2] == ("rotations", "name") and len(path) == len(("rotations", 0, "name"))
+    }
+
+    def is_own(name: str) -> bool:
+        return name in journals or name.endswith(_OWN)
+
     for one in (one for one in named if one.written):
         key = one.path[-1]
         given = reading.right[one.path]
@@ -76,8 +87,8 @@ def written_files(
             message = "devices and what the kernel shows are no place for a document"
         elif one.real == configuration:
             message = "this is the configuration itself, which would be overwritten"
-        elif _is_in(journal, one):
-            message = f"rotator's own journal is in {state_dir}"
+        elif one.real == journal or (one.real.parent == journal and is_own(one.real.name)):
+            message = f"that is a name of rotator's own files in {state_dir}"
         elif other := next((two for two in by_place[one.real] if not one.may_be(two)), None):
             line = document.place(other.path).line
             message = f"`{other.path[-1]}` in line {line} names this file too"
@@ -95,12 +106,6 @@ def _named(part: Part, reading: Reading) -> Iterator[_Named]:
             value = FilePath(value.removeprefix(UNIX))
         if isinstance(value, FilePath) and (part.settings, key) != (Configuration, "state_dir"):
             yield _Named(path, part.settings, _real(value))
-
-
-def _is_in(journal: FilePath, one: _Named) -> bool:
-    """Tell whether a file may be the journal's: metrics are not where they have their own name."""
-    below = one.real == journal or journal in one.real.parents
-    return below and (one.is_target or one.real.suffix != ".prom")
 
 
 def _real(path: FilePath) -> FilePath:

@@ -100,13 +100,13 @@ def _is_needed(
 ) -> bool:
     past = record.source(source.name)
     registries = registries_of(source, past)
-    if not registries or any(registry not in newest for registry in registries):
+    if not registries or past.changed or any(one not in newest for one in registries):
         return True
     if any(newest[registry].pending for registry in registries):
         return False
     endless = any(newest[registry].end == FOREVER for registry in registries)
     never_polled = past.poll_at is None and (source.changes_early or endless)
-    if past.changed or never_polled or _is_clock_back(record, now):
+    if never_polled or _is_clock_back(record, now):
         return True
     if past.poll_at is not None and past.poll_at <= now:
         return True

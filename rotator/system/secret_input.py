@@ -96,12 +96,13 @@ def _from_file(file: Path) -> Secret:
         )
     # systemd copies it from there.
     stored = f"/etc/credstore/{file.name} (and systemctl restart rotator)"
-    origin = stored if _is_from_systemd(file) else str(file)
+    origin = stored if is_from_systemd(file) else str(file)
     _refuse_wrapped(text, f"the secret file {file}", origin)
     return Secret(text)
 
 
-def _is_from_systemd(file: Path) -> bool:
+def is_from_systemd(file: Path) -> bool:
+    """Tell whether systemd put a file there for this process: each unit has its own directory."""
     return str(file.parent) == os.environ.get("CREDENTIALS_DIRECTORY")
 
 
@@ -111,7 +112,7 @@ def _unreadable(file: Path, error: OSError) -> str:
         return f"write the secret into a file, and name that file: ls -ld {file}"
     if not isinstance(error, FileNotFoundError):
         return f"make it readable for the user that runs rotator: ls -l {file}"
-    if not _is_from_systemd(file):
+    if not is_from_systemd(file):
         return f"write the secret there, or correct the path in the configuration: ls -l {file}"
     return (
         f"put the secret into /etc/credstore: install -D -m 600 FILE /etc/credstore/{file.name} && "

@@ -56,6 +56,10 @@ class _Dropping(io.FileIO):
         self._within_a_line = not (end + text)[:count].endswith(b"\n")
         return max(count - len(end), 0)
 
+    def wait_for_nobody(self) -> None:
+        """Drop what can't be written at once."""
+        self._patience = 0.0
+
     def _has_room(self) -> bool:
         if self._patience is None:
             return True
@@ -71,11 +75,18 @@ class StandardStream(io.TextIOWrapper):
     # click would take the bytes' stream of a terminal without Unicode, and write UTF-8 there.
     buffer = None  # type: ignore[assignment]
 
+    is_hurried = False
+
     def __init__(self, descriptor: int, encoding: str, patience: float | None) -> None:
         self._raw = _Dropping(descriptor, patience)
         lines = patience is not None or self._raw.isatty()
         buffered = io.BufferedWriter(cast("io.RawIOBase", self._raw))
         super().__init__(buffered, encoding, "backslashreplace", line_buffering=lines)
+
+    def hurry(self) -> None:
+        """Wait for no reader any more: the command has been ended."""
+        self.is_hurried = True
+        self._raw.wait_for_nobody()
 
     def write(self, text: str | bytes, /) -> int:
         """Write text, or bytes: click has a shell's completions as such."""
@@ -112,7 +123,7 @@ def standard_streams() -> Iterator[None]:
 def _end() -> None:
     sys.stdout.flush()
     error = getattr(sys.stdout, "error", None)
-    if error is None:
+    if error is None or getattr(sys.stdout, "is_hurried", False):
         return
     if not isinstance(error, BrokenPipeError):  # who reads no more has what they want
         said = f"rotator: its output could not be written: {error.strerror}\n"

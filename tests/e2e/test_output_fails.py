@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import resource
 import signal
 import subprocess
+import sys
+import termios
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -213,3 +216,24 @@ def test_paths_that_the_system_can_not_have(tmp_path: Path, words: str) -> None:
     assert done.returncode == 2, done
     assert done.stderr.count("\n") == 1
     assert "LC_ALL=C.UTF-8" in done.stderr
+
+
+def test_a_reader_that_hangs_holds_no_command_that_was_ended(place: Place) -> None:
+    """`timeout 60 rotator schema | …` ends, whatever the reader does."""
+    place.write()
+    reading, writing = os.pipe()
+    command = [str(PROGRAM), "--config", str(place.config), "schema"]
+    with subprocess.Popen(command, stdout=writing, stderr=subprocess.PIPE) as process:
+        os.close(writing)
+        until(lambda: is_full(reading), what="a pipe that has no room")
+        process.terminate()
+        assert process.wait(20) == 128 + signal.SIGTERM
+        assert process.stderr is not None
+        assert b"interrupted by SIGTERM" in process.stderr.read()
+    os.close(reading)
+
+
+def is_full(pipe: int) -> bool:
+    """Tell whether a pipe holds as much as it can."""
+    waiting = fcntl.ioctl(pipe, termios.FIONREAD, b"\0\0\0\0")
+    return int.from_bytes(waiting, sys.byteorder) >= fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)

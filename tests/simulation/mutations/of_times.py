@@ -71,8 +71,8 @@ MUTATIONS = (
         ),
         (
             "due: a source that is configured in another way is not asked until the next renewal",
-            "if past.changed or never_polled",
-            "if never_polled",
+            "if not registries or past.changed or any(",
+            "if not registries or any(",
         ),
         (
             "due: what has no end is never asked again",

@@ -165,7 +165,6 @@ def test_commands_for_a_name_with_blanks(site: Site) -> None:
 def test_questions_that_are_left(tmp_path: Path) -> None:
     """Ctrl-C, or the end of the input, and nothing was written until then."""
     file = tmp_path / "rotator.yaml"
-    with CliRunner().isolation("ecr\n"), pytest.raises(Abort) as left:
+    with CliRunner().isolation("ecr\n"), pytest.raises(Abort):
         execute(Choices(file), asks=True)
-    assert str(left.value.__cause__) == "nothing was written"
     assert not file.exists()

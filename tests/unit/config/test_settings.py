@@ -11,7 +11,7 @@ import pytest
 from rotator.config.schema import ScheduleSettings
 from rotator.config.sources import VaultSourceSettings
 from rotator.config.targets import FileTargetSettings, VaultKvTargetSettings
-from rotator.config.vault_auth import AwsAuthSettings, KubernetesAuthSettings
+from rotator.config.vault_auth import ApproleAuthSettings, AwsAuthSettings, KubernetesAuthSettings
 from rotator.core.errors import ConfigError
 from rotator.core.model import Content, Merge, Policy, ProofMode, Schedule
 from tests.unit.config.documents import (
@@ -279,3 +279,17 @@ def test_labels_that_no_api_server_takes(name: str, loaded: Loaded) -> None:
         target = f"{{type: kubernetes_secret, {KUBERNETES}, {key}: {{{name}: x}}}}"
         with pytest.raises(ConfigError):
             loaded(document(targets=(target,)))
+
+
+def test_what_the_journal_holds_of_a_source_is_the_same_for_every_unit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each unit has its own directory of credentials: root's `run-once` is another one's."""
+
+    def digest_in(directory: str, file: str = "secret-id") -> str:
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / directory))
+        auth = ApproleAuthSettings(role_id="r", secret_id_file=tmp_path / directory / file)
+        return VaultSourceSettings(address="https://v.example", auth=auth, path="a/b").configured()
+
+    assert digest_in("daemon") == digest_in("command")
+    assert digest_in("daemon") != digest_in("daemon", "another")

@@ -48,8 +48,10 @@ def writing(path: str) -> str:
     ("name", "why"),
     [
         ("rotator.yaml", "this is the configuration itself, which would be overwritten"),
-        ("state/dind.json", "rotator's own journal is in @/state"),
-        ("state", "rotator's own journal is in @/state"),
+        ("state/r.json", "that is a name of rotator's own files in @/state"),
+        ("state/fingerprint.key", "that is a name of rotator's own files in @/state"),
+        ("state/daemon.lock", "that is a name of rotator's own files in @/state"),
+        ("state", "that is a name of rotator's own files in @/state"),
         ("metrics", "`metrics_file` in line 3 names this file too"),
         ("trust", "`ca_file` in line 4 names this file too"),
         ("secret-id", "`secret_id_file` in line 10 names this file too"),
@@ -78,9 +80,15 @@ def test_a_link_to_the_configuration(write: Write, tmp_path: Path) -> None:
 
 def test_the_default_place_of_the_journal(write: Write, tmp_path: Path) -> None:
     """Where the configuration does not say where the journal is, its default counts."""
-    file = write(document(targets=(f"{{type: file, path: {tmp_path}/state/x.json}}",)))
-    with pytest.raises(ConfigError, match="rotator's own journal is in"):
+    file = write(document(targets=(f"{{type: file, path: {tmp_path}/state/x.lock}}",)))
+    with pytest.raises(ConfigError, match="a name of rotator's own files in"):
         load(file, {"STATE_DIRECTORY": str(tmp_path / "state")})
+
+
+@pytest.mark.parametrize("name", ["config.json", "docker/r.json", "other.json"])
+def test_what_else_is_in_the_state_directory(write: Write, name: str) -> None:
+    """A container may have one volume for both."""
+    assert said(write, writing(f"@/state/{name}")) == []
 
 
 @pytest.mark.parametrize("path", ["/dev/null", "/dev/stdout", "/proc/self/fd/1", "/sys/x", "@/out"])
@@ -92,7 +100,7 @@ def test_devices(write: Write, tmp_path: Path, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["/dev/null", "@/rotator.yaml", "@/trust", "@/state/dind.json", "@/state"]
+    "name", ["/dev/null", "@/rotator.yaml", "@/trust", "@/state/r.json", "@/state"]
 )
 def test_metrics(write: Write, name: str) -> None:
     """The metrics are no such file either."""

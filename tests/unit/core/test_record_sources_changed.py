@@ -135,3 +135,14 @@ def test_a_journal_of_an_earlier_version_changes_nothing() -> None:
     reload(here, configured(world, how="two"))
     assert here.after(60).outcome == "fresh"
     assert here.record.source("vault").configured == "two"
+
+
+def test_one_that_changes_again_while_a_credential_is_pending_is_asked_at_once() -> None:
+    """A person has corrected what was configured wrongly."""
+    world = SlowWorld(3600)
+    here = site(world, sources=[configured(world)])
+    assert credential(here.cycle()).outcome == "pending"
+    other = configured(world, how="two")
+    reload(here, other)
+    here.after(1)
+    assert other.fetches == 1
