@@ -81,7 +81,10 @@ def place(path: Path, mounts: list[Mount]) -> tuple[str, str] | None:
 
 def holders(path: Path, status: os.stat_result, proc: Path = PROC) -> tuple[list[Holder], int]:
     """Return who else has a file (with this status) mounted, and how many we may not look at."""
-    where = place(path, table(proc=proc))
+    try:
+        where = place(path, table(proc=proc))
+    except OSError:  # there is no /proc, or it is another's
+        return [], 1
     if where is None:
         return [], 0
     device, inside = where

@@ -26,3 +26,8 @@ def test_a_path_on_no_mount(tmp_path: Path) -> None:
     (tmp_path / "self").mkdir()
     (tmp_path / "self" / "mountinfo").write_text("")
     assert mounts.holders(tmp_path, tmp_path.stat(), tmp_path) == ([], 0)
+
+
+def test_without_proc_nobody_can_be_searched(tmp_path: Path) -> None:
+    """As in a container that has none: whether the file is mounted somewhere is not known."""
+    assert mounts.holders(tmp_path, tmp_path.stat(), tmp_path / "proc") == ([], 1)
