@@ -26,10 +26,10 @@ class InUse(Struct, frozen=True):
 
     `replaced`: the registries whose chosen credential is in every target that wants it.
     `published`: the fingerprints of the credentials that some target holds now. `held_until_now`:
-    the fingerprints of those that some target held before this cycle wrote. `others_wrote`:
-    somebody else wrote a target since the cycle before. `sure_at`: when it will
-    be known again what each target holds, as one could not be read, or somebody else wrote its
-    value; None where it is known now.
+    the fingerprints of those that some target held before this cycle wrote. `others_wrote`: whether
+    somebody else wrote a target since the cycle before. `sure_at`: when it will be known again what
+    each target holds, as one could not be read, or somebody else wrote its value; None where it is
+    known now.
     """
 
     replaced: frozenset[str]

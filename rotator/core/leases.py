@@ -111,7 +111,7 @@ def _waiting(
     longer.
 
     `unsure_since`: when the cycle before began, if somebody else wrote a target since. Whoever did
-    may have put a credential back that was replaced in that cycle, and taken it out again.
+    may have put a credential back that was replaced in or after that cycle, and taken it out.
     """
     if any(fingerprint in held for fingerprint in one.fingerprints):
         return replace(one, revoke_at=at.now + wait, since=at.now)

@@ -66,7 +66,8 @@ def nothing_to_publish(s: Situation) -> Decision | None:
 def value_cannot_be_merged(s: Situation) -> Decision | None:
     """Hold a hidden variable back that may hold others' entries, as nobody can read and merge it.
 
-    Under a mark it holds the entries of the rotator that wrote it and no others.
+    Under a mark it holds the entries of the rotator that wrote it and no others. That a person
+    replaced the value and left the mark can't be noticed.
     """
     whole = s.policy.content is Content.DOCKER_CONFIG
     if not (s.held.withheld and whole) or s.policy.merge is Merge.REPLACE:
