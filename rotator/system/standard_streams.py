@@ -26,7 +26,8 @@ _PATIENCE = 5.0
 class _Dropping(io.FileIO):
     """A descriptor whose write never fails: what can't be written is dropped.
 
-    `lost` lines and the last `error` tell of it. `patience`: seconds to wait for a reader who is slow, None without a limit.
+    `lost` lines and the last `error` tell of it. `patience`: seconds to wait for a reader who is
+    slow, None without a limit.
     """
 
     def __init__(self, descriptor: int, patience: float | None) -> None:
