@@ -83,7 +83,11 @@ def _target_report(
         notes=(
             *(done.notes if outcome == "written" else s.held.notes),
             *(decision.notes if is_true else ()),
-            *(_deeds(s, decision, dry_run=dry_run) if moved else ()),
+            *(
+                _deeds(s, decision, dry_run=dry_run)
+                if isinstance(decision, Write) and moved
+                else ()
+            ),
             *(_drift_notes(s, record.target(target.name), dry_run=dry_run) if is_true else ()),
         ),
         group=target.group,
@@ -91,13 +95,11 @@ def _target_report(
     )
 
 
-def _deeds(s: Situation, decision: object, *, dry_run: bool) -> list[str]:
+def _deeds(s: Situation, decision: Write, *, dry_run: bool) -> list[str]:
     """Say what a write does beside the entries; of a dry run, what it would do.
 
     That a credential was published unproven is said once, when it is written.
     """
-    if not isinstance(decision, Write):
-        return []
     changed = {change.registry for change in decision.changes}
     unproven = [
         (
