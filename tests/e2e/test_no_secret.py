@@ -40,8 +40,11 @@ AFTER = [
 
 PAGES = ("/metrics", "/healthz", "/readyz", "/", "/api/status", "/nowhere")
 
-ELSEWHERE = {Reason.BUG, Reason.CONFLICT, Reason.NO_SPACE, Reason.READ_ONLY, Reason.MOUNT_POINT}
-"""What needs a disk, a mount, a race or a mistake of ours: other tests have that."""
+ELSEWHERE = {
+    Reason.BUG, Reason.CONFLICT, Reason.NO_SPACE, Reason.READ_ONLY, Reason.MOUNT_POINT,
+    Reason.OVERDUE, Reason.SHORT_LIVED, Reason.TAKEN_OUT,
+}  # fmt: skip
+"""What needs a disk, a mount, a race, hours or a mistake of ours: other tests have that."""
 
 
 @pytest.fixture
