@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BODY_LIMIT, HEADER_LIMIT = 64 * 1024, 8 * 1024
-_SHORT_DIGITS = 3  # of the length of a body that is read only to use its connection again
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 3
 _UNAUTHORIZED, _SERVER_ERROR = 401, 500
@@ -129,11 +128,9 @@ class Client:
                 challenge = ", ".join(response.raw.headers.getlist("WWW-Authenticate"))
                 location = response.headers.get("Location", "")
                 answer = Answer(response.status_code, challenge[:HEADER_LIMIT])
-                # A challenge is in the headers; a long body after them may take time.
+                # A challenge is in the headers; the body after them may take time.
                 is_challenge = answer.status == _UNAUTHORIZED and headers == _HEADERS and not form
-                if not is_challenge or _is_short(response):
-                    answer = _with_body(answer, response)
-                return answer, location
+                return answer if is_challenge else _with_body(answer, response), location
         except (requests.RequestException, HTTPError, OSError, ValueError, zlib.error) as error:
             raise self._no_answer(error) from None  # its text may hold a proxy's password
 
@@ -159,11 +156,6 @@ class Client:
         mute = not any(isinstance(cause, NewConnectionError) for cause in behind)
         said = no_http(error) or system_message(error).lower() or "it speaks no HTTP"
         return NoAnswerError(said, mute=mute)
-
-
-def _is_short(response: requests.Response) -> bool:
-    length = response.headers.get("Content-Length", "")
-    return length.isdecimal() and len(length) <= _SHORT_DIGITS
 
 
 def _with_body(answer: Answer, response: requests.Response) -> Answer:

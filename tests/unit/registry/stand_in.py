@@ -21,14 +21,13 @@ Replied = tuple[int, dict[str, str], bytes]
 
 @dataclass(frozen=True)
 class Asked:
-    """One request, and the client's port of its connection."""
+    """One request."""
 
     method: str
     path: str
     authorization: str
     form: dict[str, str]
     cookie: str | None
-    connection: int
 
 
 class Registry(Loopback):
@@ -57,7 +56,7 @@ class _Handler(Handler):
         form = dict(parse_qsl(self.body().decode()))
         authorization = self.headers.get("Authorization", "")
         cookie = self.headers.get("Cookie")
-        asked = Asked(self.command, self.path, authorization, form, cookie, self.client_address[1])
+        asked = Asked(self.command, self.path, authorization, form, cookie)
         self.fake.requests.append(asked)
         status, headers, body = self.fake.respond(self.path, authorization)
         self.send(status, body, headers)

@@ -56,15 +56,6 @@ def test_judges_answers(registry: Registry, status: int, body: bytes, verdict: V
     assert str(status) in proof.detail or verdict is Verdict.ACCEPTED
 
 
-@pytest.mark.parametrize(("length", "connections"), [(0, 1), (87, 1), (5000, 2)])
-def test_a_connection_is_used_again(registry: Registry, length: int, connections: int) -> None:
-    """A registry's short answer without a login is read; nobody waits for the end of a long one."""
-    status, headers, _ = basic(200)("", "")
-    registry.respond = lambda _, sent: (200, {}, b"") if sent else (status, headers, b"x" * length)
-    assert RegistryProver().prove(credential(registry.host)).verdict is Verdict.ACCEPTED
-    assert len({one.connection for one in registry.requests}) == connections
-
-
 @pytest.mark.parametrize("status", [403, 404])
 @pytest.mark.parametrize("then", [(403, b""), (403, PAGE), (200, PAGE), (503, b"")])
 def test_who_refuses_everybody_refuses_no_login(
