@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rotator.core.model import Secret
 
 # What is nested so deeply can also be written again, wherever that is done; Go stops at 10,000.
-_DEEPEST = 200
+_DEEPEST = 400
 
 _HELPER_MISSING = (
     "where its program is missing, GitLab Runner drops the whole document, and Docker 29, "

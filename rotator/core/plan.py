@@ -74,7 +74,9 @@ def value_cannot_be_merged(s: Situation) -> Decision | None:
         return None
     if s.held.mark is None or (s.foreign_mark is not None and not s.held.mark.is_whole):
         return _withheld("its other entries would be lost", f"{_VISIBLE}, or set `merge: replace`")
-    lost = sorted(s.held.mark.expires.keys() - s.registries - s.remove)
+    # Under our own mark, also what it had no room for.
+    ours = () if s.foreign_mark is not None else s.past.entries
+    lost = sorted({*s.held.mark.expires, *ours} - s.registries - s.remove)
     if not lost:
         return None
     shown = ", ".join(lost)

@@ -34,8 +34,13 @@ MUTATIONS = (
         ),
         (
             "plan: a hidden value loses what another rotator's mark names",
-            "lost = sorted(s.held.mark.expires.keys() - s.registries - s.remove)",
+            "lost = sorted({*s.held.mark.expires, *ours} - s.registries - s.remove)",
             "lost: list[str] = []",
+        ),
+        (
+            "plan: a hidden value loses what our own mark had no room for",
+            "ours = () if s.foreign_mark is not None else s.past.entries",
+            "ours = ()",
         ),
         (
             "plan: a hidden value loses what its source did not give (past)",

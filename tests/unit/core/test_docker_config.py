@@ -37,7 +37,7 @@ from tests.unit.core.docker_entries import GOOD, HOST, base64_of
         pytest.param('{"x": 01}', id="octal number"),
         pytest.param('{"x": ' + "[" * 100_000, id="nested too deeply"),
         pytest.param(f'{{"x": {"[" * 600}{"]" * 600}}}', id="nested deeply"),
-        pytest.param(f'{{"x": {"[" * 210}{"]" * 210}}}', id="nested just too deeply"),
+        pytest.param(f'{{"x": {"[" * 410}{"]" * 410}}}', id="nested just too deeply"),
         pytest.param("\ud800", id="half a character"),
     ],
 )

@@ -82,6 +82,17 @@ def test_a_hidden_value_is_merged_where_its_mark_says_all_that_it_holds(
         assert decision.failure.detail.endswith(lost)
 
 
+def test_a_hidden_value_holds_what_our_mark_had_no_room_for() -> None:
+    """The journal knows it: a registry that leaves the configuration is not taken out unsaid."""
+    mark = Mark({HOST: None}, "hmac:before", "dind", is_whole=False)
+    target = WorldTarget("target", Policy(merge=Merge.PRESERVE))
+    past = TargetRecord(("hmac:before",), entries={HOST: "hmac:1", "left.example.com": "hmac:2"})
+    s = hidden(observation=Observation(target, Held(None, mark, withheld=True)), past=past)
+    decision = plan(replace(s, chosen={**s.chosen, OTHER: candidate(OTHER)}))
+    assert isinstance(decision, HoldBack)
+    assert decision.failure.detail.endswith("left.example.com would be lost")
+
+
 @pytest.mark.parametrize(
     "known",
     [
