@@ -8,6 +8,7 @@ from __future__ import annotations
 from tests.simulation.mutations import (
     of_choosing,
     of_documents,
+    of_leases,
     of_merging,
     of_plans,
     of_recall,
@@ -25,4 +26,5 @@ MUTATIONS = (
     *of_documents.MUTATIONS,
     *of_times.MUTATIONS,
     *of_records.MUTATIONS,
+    *of_leases.MUTATIONS,
 )
